@@ -1,0 +1,72 @@
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circular',
+      comment: 'Modules that import each other can only be understood together: move what both need into a third.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'admm-is-pure',
+      comment:
+        'admm/ is arrays in, arrays out, to be checked against the paper line by line: it imports itself and types.',
+      severity: 'error',
+      from: { path: '^packages/coordinator/src/admm/', pathNot: '[.]test[.]ts$' },
+      to: { pathNot: '^packages/coordinator/src/admm/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'packages-by-their-exports',
+      comment: "Another package's src is its own affair: import the package by name, and export there what is wanted.",
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^packages/[^/]+/', pathNot: ['^packages/$1/', '^packages/[^/]+/dist/'] },
+    },
+    {
+      name: 'tests-by-exports',
+      comment: 'Cross-process tests use packages as their users do.',
+      severity: 'error',
+      from: { path: '^(test|scripts)/' },
+      to: { path: '^packages/[^/]+/src/' },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'Nothing imports this module and it imports nothing: remove it, or list it here as an entry point.',
+      severity: 'error',
+      from: {
+        orphan: true,
+        path: '^packages/',
+        pathNot: ['[.]test[.]ts$', '/src/index[.]ts$', '^packages/[^/]+/bin/'],
+      },
+      to: {},
+    },
+    {
+      name: 'no-undeclared-dependencies',
+      comment: "Production code may use only what its own package.json lists under 'dependencies'.",
+      severity: 'error',
+      from: { path: '^packages/[^/]+/(src|bin)/', pathNot: '[.]test[.]ts$' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'not-to-tests',
+      comment: 'Tests are not imported.',
+      severity: 'error',
+      from: {},
+      to: { path: '[.]test[.]ts$' },
+    },
+    {
+      name: 'resolvable',
+      comment: 'This import leads nowhere: a typing error, or a package that was not built.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules', '^packages/[^/]+/dist/', '/src/generated/'] },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { iterate } from './iteration.js';
+import { initialise, target } from './state.js';
+
+/** Multiples of 1/8 add up exactly in float32. */
+const eighths = fc.array(
+  fc.integer({ min: -80, max: 80 }).map((n) => n / 8),
+  { minLength: 1, maxLength: 12 },
+);
+const rho = fc.double({ min: 1e-4, max: 1e2, noNaN: true });
+
+describe('initialise', () => {
+  it('starts from the projection of W and U = 0', () => {
+    expect(initialise(Float32Array.of(3, -1, 2), 2, 0.5)).toEqual({
+      Z: Float32Array.of(3, 0, 2),
+      U: new Float32Array(3),
+      rho: 0.5,
+      support: Uint32Array.of(0, 2),
+      keep: 2,
+    });
+  });
+
+  it.each([0, -1, NaN, Infinity])('refuses rho = %s', (bad) => {
+    expect(() => initialise(new Float32Array(1), 1, bad)).toThrow(/rho must be a positive number/);
+  });
+});
+
+describe('iterate', () => {
+  it('follows the equations on a case done by hand', () => {
+    const first = iterate(initialise(Float32Array.of(4, 3, 1), 1, 2), Float32Array.of(3, 3, 1));
+    expect(first.state.Z).toEqual(Float32Array.of(3, 0, 0));
+    expect(first.state.U).toEqual(Float32Array.of(0, 3, 1));
+    expect(first.residuals).toEqual({
+      rho: 2,
+      primal: Math.sqrt(10),
+      dual: 2,
+      weightNorm: Math.sqrt(19),
+      supportChange: 0,
+    });
+    expect(target(first.state)).toEqual(Float32Array.of(3, -3, -1));
+
+    const second = iterate(first.state, Float32Array.of(3, 1, 1));
+    expect(second.state.Z).toEqual(Float32Array.of(0, 4, 0));
+    expect(second.state.U).toEqual(Float32Array.of(3, 0, 2));
+    expect(second.residuals).toMatchObject({ primal: Math.sqrt(19), dual: 10, supportChange: 1 });
+  });
+
+  it('sums W up: U^(k+1) + Z^(k+1) = U^k + W^(k+1) at a constant rho', () => {
+    fc.assert(
+      fc.property(eighths, eighths, fc.nat(), (a, b, some) => {
+        const n = Math.min(a.length, b.length);
+        let state = initialise(Float32Array.from(a.slice(0, n)), some % (n + 1), 1);
+        for (const W of [Float32Array.from(b.slice(0, n)), Float32Array.from(a.slice(0, n))]) {
+          const next = iterate(state, W).state;
+          for (let i = 0; i < n; i++) expect(next.U[i] + next.Z[i]).toBe(state.U[i] + W[i]);
+          expect(next.support).toHaveLength(state.keep);
+          state = next;
+        }
+      }),
+    );
+  });
+
+  it("leaves rho * U as it was when rho changes, and this iteration's Z and residuals too", () => {
+    fc.assert(
+      fc.property(eighths, rho, rho, (values, rhoOld, rhoNew) => {
+        const W = Float32Array.from(values);
+        const state = initialise(W, 1, rhoOld);
+        const same = iterate(state, W);
+        const changed = iterate(state, W, rhoNew);
+        expect(changed.state.rho).toBe(rhoNew);
+        expect(changed.state.Z).toEqual(same.state.Z);
+        expect(changed.residuals).toEqual(same.residuals);
+        for (let i = 0; i < W.length; i++) {
+          const before = rhoOld * same.state.U[i];
+          expect(Math.abs(rhoNew * changed.state.U[i] - before)).toBeLessThanOrEqual(2 ** -23 * Math.abs(before));
+        }
+      }),
+    );
+  });
+
+  it('changes neither W nor the state that it is given', () => {
+    const W = Float32Array.of(4, 3, 1);
+    const state = iterate(initialise(W, 2, 1), W).state;
+    const before = structuredClone({ W, state });
+    const next = iterate(state, W, 2).state;
+    next.Z.fill(9);
+    next.U.fill(9);
+    expect({ W, state }).toEqual(before);
+  });
+
+  it('counts the share of kept positions that are new', () => {
+    const state = initialise(Float32Array.of(9, 8, 7, 6, 0, 0), 4, 1);
+    expect(iterate(state, Float32Array.of(9, 8, 7, 0, 0, 6)).residuals.supportChange).toBe(0.25);
+    expect(iterate(initialise(new Float32Array(3), 0, 1), Float32Array.of(1, 2, 3)).residuals.supportChange).toBe(0);
+  });
+
+  it('refuses weights of another length, a bad rho, and non-finite weights', () => {
+    const state = initialise(new Float32Array(3), 1, 1);
+    expect(() => iterate(state, new Float32Array(2))).toThrow('2 weights for a state of 3');
+    expect(() => iterate(state, new Float32Array(3), 0)).toThrow(/rho must be/);
+    expect(() => iterate(state, Float32Array.of(0, NaN, 0))).toThrow('NaN at position 1');
+  });
+});

@@ -1,0 +1,57 @@
+import type { LayerResiduals } from '../journal/records.js';
+import { distance, norm } from './norms.js';
+import { project } from './projection.js';
+import { type LayerState, requirePositive } from './state.js';
+
+/** How far a layer is from W = Z after an iteration, with the rho of that iteration. */
+export type Residuals = Omit<LayerResiduals, 'layer'>;
+
+/**
+ * The rest of ADMM iteration k for one layer, after its W-subproblem (Zhang et al. 2018):
+ *
+ *     Z^(k+1) = projection of W^(k+1) + U^k onto {at most keep non-zeros}
+ *     U^(k+1) = U^k + W^(k+1) - Z^(k+1)
+ *
+ * and, for a next iteration with another rho, U^(k+1) scaled by rho/nextRho, which leaves the unscaled dual variable
+ * rho * U as it is (Boyd et al. 2011, section 3.4.1).
+ *
+ * @param W the weights that the W-subproblem ended with, W^(k+1)
+ * @throws {RangeError} W has another length than Z, or `nextRho` is not a positive number.
+ * @throws {NonFiniteError} W + U holds NaN or an infinity.
+ */
+export function iterate(
+  state: LayerState,
+  W: Float32Array,
+  nextRho: number = state.rho,
+): { state: LayerState; residuals: Residuals } {
+  requirePositive(nextRho);
+  if (W.length !== state.Z.length) throw new RangeError(`${W.length} weights for a state of ${state.Z.length}`);
+
+  const U = new Float32Array(W.length);
+  for (let i = 0; i < U.length; i++) U[i] = W[i] + state.U[i];
+  const { projected: Z, support } = project(U, state.keep);
+  const scale = state.rho / nextRho;
+  for (let i = 0; i < U.length; i++) U[i] = (U[i] - Z[i]) * scale;
+
+  return {
+    state: { Z, U, rho: nextRho, support, keep: state.keep },
+    residuals: {
+      rho: state.rho,
+      primal: distance(W, Z),
+      dual: state.rho * distance(Z, state.Z),
+      weightNorm: norm(W),
+      supportChange: supportChange(state.support, support),
+    },
+  };
+}
+
+/** Share of `after`'s positions that are not in `before`, from 0 to 1; both ascending. 0 where `after` is empty. */
+function supportChange(before: Uint32Array, after: Uint32Array): number {
+  let added = 0;
+  let b = 0;
+  for (const position of after) {
+    while (b < before.length && before[b] < position) b += 1;
+    if (b === before.length || before[b] !== position) added += 1;
+  }
+  return after.length === 0 ? 0 : added / after.length;
+}

@@ -1,0 +1,104 @@
+import type { PhaseName } from '../../experiment/spec.js';
+import type { LayerResiduals, RunEvent } from '../../journal/records.js';
+import { counted, duration, grouped, percent, ratio } from '../../report/figures.js';
+import { plannedEpochs, type RunView } from './run-view.js';
+
+export const phaseTitles: Record<PhaseName, string> = { dense: 'dense', admm: 'ADMM', retrain: 'retrain' };
+
+/** Lines that stay: `milestone` on every screen, `detail` only where no bars show it. */
+export type Line = { kind: 'milestone' | 'detail'; text: string };
+
+const stages = { dense: 'dense', hardPruned: 'hard-pruned', final: 'final' } as const;
+
+/** What an event is worth saying in a line of its own, after the view has taken it in. */
+export function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
+  switch (event.type) {
+    case 'run-started': {
+      const { spec, seed, engine, device } = event.manifest;
+      const epochs = Object.values(plannedEpochs(spec)).reduce((sum, count) => sum + count, 0);
+      return milestone(
+        `${spec.name}: ${spec.model} on ${spec.dataset.name}, seed ${seed}, ${counted(epochs, 'epoch')}; ${engine} on ${device}`,
+      );
+    }
+    case 'trainer-joined':
+      return milestone(
+        `trainer ${event.trainer} joined: ${event.engine} on ${event.device}, process ${event.pid} on ${event.host}`,
+      );
+    case 'phase-started':
+      return detail(
+        `${phaseTitles[event.phase]}: ${counted(event.epochs, 'epoch')} of ${counted(event.stepsPerEpoch, 'step')}`,
+      );
+    case 'epoch-finished':
+      return detail(
+        [
+          `${phaseTitles[event.phase]} epoch ${event.epoch}/${view.phase?.epochs ?? '?'}`,
+          `loss ${significant(event.trainLoss)}`,
+          `accuracy ${percent(event.trainAccuracy)}`,
+          `held out ${percent(event.validation.accuracy)}`,
+          `${grouped(event.imagesPerSecond)} images/s`,
+          ...whole(view),
+        ].join(', '),
+      );
+    case 'admm-iteration':
+      return detail(
+        `${phaseTitles.admm} iteration ${event.iteration}/${view.spec?.admm.iterations ?? '?'}: ${residualParts(event.layers).join(', ')}`,
+      );
+    case 'admm-stopped-early':
+      return milestone(
+        `${phaseTitles.admm} stops early after iteration ${event.iteration}: residuals are small and the support is stable`,
+      );
+    case 'hard-pruned': {
+      const weights = event.layers.reduce((sum, layer) => sum + layer.weights, 0);
+      const kept = event.layers.reduce((sum, layer) => sum + layer.kept, 0);
+      return milestone(
+        `${inPhase(view, time)}pruned to ${grouped(kept)} of ${grouped(weights)} weights, ${ratio(weights, kept)} fewer`,
+      );
+    }
+    case 'evaluated': {
+      const spent = event.stage === 'hardPruned' ? '' : inPhase(view, time);
+      return milestone(
+        `${spent}${stages[event.stage]} network: ${percent(event.test.accuracy)} on the test set, ${percent(event.validation.accuracy)} held out`,
+      );
+    }
+    case 'dead-units':
+      return milestone(
+        `layer ${event.layer}: ${event.units} of ${counted(event.of, 'unit')} are dead, no weight leads in or none out`,
+      );
+    case 'checkpoint':
+    case 'run-finished':
+    case 'run-failed':
+      return null;
+  }
+}
+
+/** Largest primal residual as a share of ||W||, largest dual residual, largest change of support, each with its layer. */
+export function residualParts(layers: readonly LayerResiduals[]): string[] {
+  const largest = (name: string, of: (layer: LayerResiduals) => number, show: (value: number) => string): string[] => {
+    const [first, ...rest] = layers;
+    if (first === undefined) return [];
+    const worst = rest.reduce((max, layer) => (of(layer) > of(max) ? layer : max), first);
+    return [`${name} ${show(of(worst))} (${worst.layer})`];
+  };
+  return [
+    ...largest('primal', ({ primal, weightNorm }) => (primal === 0 ? 0 : primal / weightNorm), percent),
+    ...largest('dual', ({ dual }) => dual, significant),
+    ...largest('support change', ({ supportChange }) => supportChange, percent),
+  ];
+}
+
+/** Three significant digits: `0.0231`, `2.3`, `1.2e-7`. */
+export const significant = (value: number): string => String(Number(value.toPrecision(3)));
+
+const milestone = (text: string): Line => ({ kind: 'milestone', text });
+const detail = (text: string): Line => ({ kind: 'detail', text });
+
+function inPhase({ phase }: RunView, time: number): string {
+  if (phase === null) return '';
+  const epochs = Math.round(phase.step / phase.stepsPerEpoch);
+  return `${phaseTitles[phase.name]}: ${counted(epochs, 'epoch')} in ${duration((time - phase.startedAt) / 1000)}, `;
+}
+
+function whole(view: RunView): string[] {
+  const left = view.secondsLeft();
+  return [`${Math.floor(view.share * 100)} % done`, ...(left === null ? [] : [`${duration(left)} left`])];
+}

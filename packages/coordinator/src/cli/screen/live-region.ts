@@ -1,0 +1,59 @@
+import { stripVTControlCharacters } from 'node:util';
+
+/** The terminal as far as the screen needs it: `process.stdout` is one. */
+export interface Terminal {
+  write(text: string): unknown;
+  /** Width and height in characters; undefined where it is no terminal. */
+  columns?: number;
+  rows?: number;
+  on?(event: 'resize', listener: () => void): unknown;
+  off?(event: 'resize', listener: () => void): unknown;
+}
+
+/**
+ * The last lines of a terminal, drawn over in place, with finished lines scrolling away above them. Each change is one
+ * write, so nothing flickers. The cursor stays visible, on the line below: there is nothing to restore however the
+ * process ends.
+ */
+export class LiveRegion {
+  #drawn: readonly string[] = [];
+
+  constructor(private readonly terminal: Terminal) {}
+
+  /** One less than the terminal has: some wrap as soon as the last column is written. */
+  get width(): number {
+    return Math.max(1, (this.terminal.columns ?? 80) - 1);
+  }
+
+  /**
+   * @param above lines that scroll away for good; the terminal wraps long ones
+   * @param live at most as many of these are shown as the terminal is high; none may be wider than `width`
+   */
+  draw(above: readonly string[], live: readonly string[]): void {
+    const room = Math.max(1, (this.terminal.rows ?? 24) - 1);
+    const shown = live.slice(0, room);
+    if (above.length === 0 && same(shown, this.#drawn)) return;
+    this.terminal.write(this.#erase() + [...above, ...shown].map((line) => `${line}\n`).join(''));
+    this.#drawn = shown;
+  }
+
+  /** Draws anew although nothing changed, as after a resize. */
+  redraw(live: readonly string[]): void {
+    this.terminal.write(this.#erase());
+    this.#drawn = [];
+    this.draw([], live);
+  }
+
+  /** A terminal that became narrower has wrapped what was drawn: count the rows at today's width. */
+  #erase(): string {
+    const columns = this.terminal.columns ?? 80;
+    const rows = this.#drawn.reduce(
+      (sum, line) => sum + Math.max(1, Math.ceil(stripVTControlCharacters(line).length / columns)),
+      0,
+    );
+    return rows === 0 ? '' : `\u001b[${rows}A\r\u001b[J`;
+  }
+}
+
+const same = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((line, at) => line === other[at]);

@@ -1,0 +1,52 @@
+import { Failure } from '@prunegrid/trainer/failure';
+import type { KeyPath, Places } from './places.js';
+import { readYaml, type PlainMap } from './yaml.js';
+
+/**
+ * Applies one `--set key=value` to a spec that has not been validated yet. The key's parts are joined by dots; the value
+ * is YAML: a number, true, text with or without quotes, `[..]`, `{..}`. It replaces whatever the key held; `null` takes
+ * the key out, so that its default holds.
+ * @example applyOverride(spec, 'admm.rho={schedule: geometric, from: 1e-3, to: 1e-1}', places)
+ * @throws Failure `input`, which names the flag
+ */
+export function applyOverride(spec: PlainMap, override: string, places: Places): void {
+  const flag = `--set ${override}`;
+  const equals = override.indexOf('=');
+  const path = override.slice(0, Math.max(equals, 0)).trim().split('.');
+  const text = override.slice(equals + 1);
+  if (equals < 0 || path.includes('') || text.trim() === '') {
+    throw new Failure('input', `${flag}: expected key=value, such as --set seed=7 or --set admm.rho=1e-3`);
+  }
+  if (path.includes('__proto__')) throw new Failure('input', `${flag}: the key "__proto__" is not allowed`);
+
+  places.forget(path);
+  places.add(path, { key: flag, value: flag });
+  const value = readYaml(text, () => flag, places, path);
+  const parent = parentOf(spec, path, flag, places);
+  const last = path.at(-1)!;
+  if (value === null) delete parent[last];
+  else parent[last] = value;
+}
+
+/** The map that holds the path's last key; maps that are missing on the way are made. */
+function parentOf(spec: PlainMap, path: KeyPath, flag: string, places: Places): PlainMap {
+  let map = spec;
+  path.slice(0, -1).forEach((part, depth) => {
+    const key = String(part);
+    const above = path.slice(0, depth + 1);
+    if (!Object.hasOwn(map, key)) {
+      map[key] = {};
+      places.add(above, { key: flag, value: flag });
+    }
+    const next = map[key]!;
+    if (typeof next !== 'object' || next === null || Array.isArray(next)) {
+      const [whole, found] = [above.join('.'), JSON.stringify(next)];
+      throw new Failure(
+        'input',
+        `${flag}: ${whole} is ${found} and has no keys below it; set the whole of it: --set '${whole}={...}'`,
+      );
+    }
+    map = next;
+  });
+  return map;
+}

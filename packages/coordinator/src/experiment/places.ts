@@ -1,0 +1,37 @@
+/** Keys from the root of a spec down to one value: `['admm', 'rho', 'from']`. */
+export type KeyPath = readonly PropertyKey[];
+
+interface Place {
+  key?: string;
+  value: string;
+}
+
+/** Where each key and value of a spec was written: `lenet5.yaml:3:7` or `--set admm.rho=0.1`. */
+export class Places {
+  readonly #found = new Map<string, Place>();
+
+  /** The value's place may be told again, more exactly; a key's place is kept. */
+  add(path: KeyPath, place: Place): void {
+    this.#found.set(id(path), { ...this.#found.get(id(path)), ...place });
+  }
+
+  /** Forgets a value and all below it, as an override replaces them. */
+  forget(path: KeyPath): void {
+    const own = id(path);
+    for (const key of this.#found.keys()) if (key === own || key.startsWith(`${own}\0`)) this.#found.delete(key);
+  }
+
+  /** Place of the key itself, or of its nearest parent that was written. */
+  ofKey(path: KeyPath): string {
+    const place = this.#found.get(id(path));
+    if (place !== undefined) return place.key ?? place.value;
+    return path.length === 0 ? '' : this.ofKey(path.slice(0, -1));
+  }
+
+  /** Place of the value; for a key that is missing, of the nearest parent's key. */
+  ofValue(path: KeyPath): string {
+    return this.#found.get(id(path))?.value ?? this.ofKey(path);
+  }
+}
+
+const id = (path: KeyPath): string => path.map((key) => `\0${String(key)}`).join('');

@@ -1,0 +1,129 @@
+import { closest, distance } from 'fastest-levenshtein';
+import type { z } from 'zod';
+import { Failure } from '@prunegrid/trainer/failure';
+import type { KeyPath, Places } from './places.js';
+
+/** Something wrong with a spec: `on` says whether the key itself is wrong or what it holds. */
+export interface Problem {
+  path: KeyPath;
+  on: 'key' | 'value';
+  /** What was found, and what is allowed. */
+  text: string;
+}
+
+/** One Failure for all problems, one line each: place, key, what was found, what is allowed. */
+export function failureOf(problems: readonly Problem[], places: Places): Failure {
+  const lines = problems.map(({ path, on, text }) => {
+    const place = on === 'key' ? places.ofKey(path) : places.ofValue(path);
+    const key = path.join('.');
+    return place.startsWith(`--set ${key}=`) || key === '' ? `${place}: ${text}` : `${place}: ${key}: ${text}`;
+  });
+  return new Failure('input', lines.join('\n'));
+}
+
+/** `did you mean "conv1"? Allowed: conv1, conv2` for a misspelt one, `allowed: ...` for anything else. */
+export function suggest(found: string, allowed: readonly string[]): string {
+  const near = nearest(found, allowed);
+  return near === undefined
+    ? `allowed: ${allowed.join(', ')}`
+    : `did you mean "${near}"? Allowed: ${allowed.join(', ')}`;
+}
+
+function nearest(found: string, allowed: readonly string[]): string | undefined {
+  if (allowed.length === 0) return undefined;
+  const near = closest(found, allowed);
+  const exceptForCase = near.toLowerCase() === found.toLowerCase();
+  // Two swapped letters are two edits; a name made up of nothing but edits is another name.
+  const close = distance(found, near) <= Math.min(Math.max(2, near.length / 3), near.length - 1);
+  return exceptForCase || close ? near : undefined;
+}
+
+/** A spec's zod issues in plain words. Parse with `{ reportInput: true, error: requirement }`. */
+export function problemsOf(issues: readonly z.core.$ZodIssue[]): Problem[] {
+  const misspelt = new Set<string>();
+  for (const issue of issues.flatMap(chosenBranch)) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    for (const key of issue.keys) misspelt.add([...issue.path, nearest(key, issue.message.split(', '))].join('.'));
+  }
+  return issues
+    .flatMap(chosenBranch)
+    .flatMap(problemsOfIssue)
+    .filter(({ path, text }) => !(text.startsWith('missing') && misspelt.has(path.join('.'))));
+}
+
+/**
+ * Says what is allowed, in plain words; of an unknown key, only which keys the map may have. Messages that the schema
+ * itself gives come first.
+ */
+export const requirement: z.core.$ZodErrorMap = (issue) => {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return Object.keys((issue.inst?._zod.def as { shape?: object } | undefined)?.shape ?? {}).join(', ');
+    case 'invalid_type': {
+      const { discriminator } = (issue.inst?._zod.def ?? {}) as { discriminator?: string };
+      return `must be ${typeNames[issue.expected] ?? issue.expected}${discriminator === undefined ? '' : ` that begins with "${discriminator}"`}`;
+    }
+    case 'too_small':
+      return `must be ${issue.inclusive ? 'at least' : 'above'} ${issue.minimum}`;
+    case 'too_big':
+      return `must be ${issue.inclusive ? 'at most' : 'below'} ${issue.maximum}`;
+    case 'invalid_union':
+      return 'must be a number or a map of keys';
+    default:
+      return undefined;
+  }
+};
+
+const typeNames: Partial<Record<string, string>> = {
+  number: 'a finite number',
+  int: 'a whole number',
+  string: 'text',
+  object: 'a map of keys',
+  record: 'a map of keys',
+};
+
+/** Of a union of one scalar and one map, the branch that the input looks like; of any other issue, itself. */
+function chosenBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
+  const refusesTheType = (inner: z.core.$ZodIssue): boolean =>
+    inner.code === 'invalid_type' && inner.path.length === 0 && !('received' in inner);
+  const branch = issue.errors.find((errors) => !errors.some(refusesTheType));
+  return branch?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
+}
+
+function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
+  const { path, input } = issue;
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      on: 'key',
+      text: `unknown key; ${suggest(key, issue.message.split(', '))}`,
+    }));
+  }
+  if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
+    const options = ((issue as { options?: unknown[] }).options ?? []).map(String);
+    const found = (input as Record<string, unknown>)[issue.discriminator];
+    if (found === undefined) return [{ path, on: 'key', text: `missing; one of ${options.join(', ')}` }];
+    return [{ path, on: 'value', text: `found ${show(found)}; ${suggest(String(found), options)}` }];
+  }
+  if (issue.code === 'invalid_value') {
+    const options = issue.values.map(String);
+    if (input === undefined) return [{ path, on: 'key', text: `missing; one of ${options.join(', ')}` }];
+    return [{ path, on: 'value', text: `found ${show(input)}; ${suggest(String(input), options)}` }];
+  }
+  if (issue.code === 'custom') return [{ path, on: 'value', text: issue.message }];
+  if (input === undefined && !('received' in issue)) return [{ path, on: 'key', text: `missing; ${issue.message}` }];
+  return [{ path, on: 'value', text: `found ${show(received(issue))}; ${issue.message}` }];
+}
+
+/** zod leaves an infinite input out of `input` and puts its name into `received`. */
+const received = (issue: z.core.$ZodIssue): unknown => ('received' in issue ? Number(issue.received) : issue.input);
+
+function show(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map';
+  if (typeof value === 'number') return String(value);
+  const text = JSON.stringify(value);
+  return text.length <= 60 ? text : `${text.slice(0, 57)}..."`;
+}

@@ -1,0 +1,130 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { Failure } from '@prunegrid/trainer/failure';
+import { encodeRecord } from './encoding.js';
+import { journalFile, journalRecords, journalStart } from './reading.js';
+import type { JournalRecord, RunEvent } from './records.js';
+
+/** Unix milliseconds. */
+export type Clock = () => number;
+
+/**
+ * The durable, append-only record of a run, `journal.jsonl` in its folder: the source of truth from which the screen,
+ * `metrics.jsonl` and MLflow are fed.
+ *
+ *     const journal = await Journal.create(folder);
+ *     const unsubscribe = journal.subscribe((record) => screen.show(record));
+ *     await journal.append({ type: 'phase-started', phase: 'dense', epochs: 6, stepsPerEpoch: 430 });
+ *     await journal.close();
+ */
+export class Journal {
+  private readonly listeners = new Set<(record: JournalRecord) => void>();
+  /** Settles when every append so far has; one append at a time touches the file. */
+  private queue: Promise<unknown> = Promise.resolve();
+  /** Bytes beyond `length` may be left over from a write that failed half-way. */
+  private torn = false;
+
+  private constructor(
+    readonly folder: string,
+    private readonly handle: FileHandle,
+    private readonly clock: Clock,
+    private seq: number,
+    private length: number,
+  ) {}
+
+  /** A new journal in an existing folder. Throws a `Failure` where the folder holds one already or cannot be written. */
+  static async create(folder: string, clock: Clock = Date.now): Promise<Journal> {
+    const file = journalFile(folder);
+    try {
+      const handle = await open(file, 'wx');
+      await syncFolder(folder);
+      return new Journal(folder, handle, clock, journalStart.seq, journalStart.offset);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
+        throw new Failure('input', `${file} exists already; choose another run folder`);
+      }
+      throw writeFailure(file, error);
+    }
+  }
+
+  /**
+   * Goes on with the journal of an earlier process: a torn last line is cut off, the count continues. Throws a
+   * `Failure` where there is no journal or it is damaged.
+   */
+  static async reopen(folder: string, clock: Clock = Date.now): Promise<Journal> {
+    let end = journalStart;
+    for await (const { next } of journalRecords(folder)) end = next;
+    const file = journalFile(folder);
+    try {
+      const handle = await open(file, 'r+');
+      await handle.truncate(end.offset);
+      return new Journal(folder, handle, clock, end.seq, end.offset);
+    } catch (error) {
+      throw writeFailure(file, error);
+    }
+  }
+
+  /**
+   * Writes the event down and resolves to its record once that is on the disk (written and synced) and every
+   * subscriber has seen it. Appends are carried out in the order of the calls. Rejects with a `Failure` where the disk
+   * is full or gone: then the event is not in the journal, and a later append may still succeed.
+   */
+  append(event: RunEvent): Promise<JournalRecord> {
+    const time = this.clock();
+    const appended = this.queue.then(() => this.write(event, time));
+    this.queue = appended.catch(() => undefined);
+    return appended;
+  }
+
+  /** `listener` is called with each record that becomes durable from now on, in order; it must not throw. */
+  subscribe(listener: (record: JournalRecord) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  /** Waits for the appends under way and closes the file. */
+  async close(): Promise<void> {
+    await this.queue;
+    await this.handle.close();
+  }
+
+  private async write(event: RunEvent, time: number): Promise<JournalRecord> {
+    const record: JournalRecord = { seq: this.seq, time, ...event };
+    const line = Buffer.from(encodeRecord(record));
+    try {
+      if (this.torn) await this.handle.truncate(this.length);
+      this.torn = true;
+      await writeAll(this.handle, line, this.length);
+      await this.handle.datasync();
+      this.torn = false;
+    } catch (error) {
+      throw writeFailure(journalFile(this.folder), error);
+    }
+    this.seq += 1;
+    this.length += line.length;
+    for (const listener of this.listeners) listener(record);
+    return record;
+  }
+}
+
+/** A single write may be short, most of all on a disk that is about to be full. */
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += (await handle.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
+  }
+}
+
+/** Makes the new file's name durable too. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function writeFailure(file: string, cause: unknown): Failure {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const reason = code === 'ENOSPC' ? 'the disk is full; make room' : `${message}; check the folder and its disk`;
+  return new Failure('environment', `${file} cannot be written: ${reason}`, { cause });
+}

@@ -1,0 +1,96 @@
+import type { PhaseName } from '../experiment/spec.js';
+import type { JournalRecord } from './records.js';
+
+/** The numbers in one record. `values` are keyed by names that `metrics.jsonl` and MLflow share. */
+export interface MetricPoint {
+  phase: PhaseName;
+  /** Within the phase. */
+  epoch?: number;
+  /** Of ADMM, from 1. */
+  iteration?: number;
+  /** The x axis that all records have: epochs of the whole run so far. */
+  totalEpochs: number;
+  values: Record<string, number>;
+}
+
+/** The phase at whose end each stage is evaluated. */
+const stagePhase = { dense: 'dense', hardPruned: 'admm', final: 'retrain' } as const;
+
+/** `hard_pruned` rather than `hardPruned`, in line with the other names. */
+const stageName = { dense: 'dense', hardPruned: 'hard_pruned', final: 'final' } as const;
+
+/** The metrics that a record bears; null where it bears none. */
+export function metricsOf(record: JournalRecord): MetricPoint | null {
+  switch (record.type) {
+    case 'epoch-finished':
+      return {
+        phase: record.phase,
+        epoch: record.epoch,
+        totalEpochs: record.totalEpochs,
+        values: {
+          'train/loss': record.trainLoss,
+          'train/accuracy': record.trainAccuracy,
+          'validation/loss': record.validation.loss,
+          'validation/accuracy': record.validation.accuracy,
+          learning_rate: record.learningRate,
+          images_per_second: record.imagesPerSecond,
+        },
+      };
+    case 'admm-iteration':
+      return {
+        phase: 'admm',
+        iteration: record.iteration,
+        totalEpochs: record.totalEpochs,
+        values: Object.fromEntries(
+          record.layers.flatMap(({ layer, rho, primal, dual, weightNorm, supportChange }) => [
+            [`admm/${layer}/primal_residual`, primal],
+            [`admm/${layer}/dual_residual`, dual],
+            [`admm/${layer}/weight_norm`, weightNorm],
+            [`admm/${layer}/rho`, rho],
+            [`admm/${layer}/support_change`, supportChange],
+          ]),
+        ),
+      };
+    case 'evaluated': {
+      const stage = `result/${stageName[record.stage]}`;
+      return {
+        phase: stagePhase[record.stage],
+        totalEpochs: record.totalEpochs,
+        values: {
+          [`${stage}/validation_loss`]: record.validation.loss,
+          [`${stage}/validation_accuracy`]: record.validation.accuracy,
+          [`${stage}/test_loss`]: record.test.loss,
+          [`${stage}/test_accuracy`]: record.test.accuracy,
+        },
+      };
+    }
+    case 'run-finished': {
+      const { layers, total, seconds, epochs } = record.result;
+      return {
+        phase: 'retrain',
+        totalEpochs: epochs,
+        values: {
+          'result/weights': total.weights,
+          'result/kept': total.kept,
+          'result/ratio': total.ratio,
+          'result/seconds': seconds,
+          ...Object.fromEntries(layers.map(({ name, kept }) => [`result/kept/${name}`, kept])),
+        },
+      };
+    }
+    default:
+      return null;
+  }
+}
+
+/**
+ * One flat line of `metrics.jsonl`, newline included: `time` in Unix milliseconds, where in the run it is, then name
+ * and value. Non-finite values are the strings "NaN", "Infinity" and "-Infinity", which
+ * `pandas.read_json(file, lines=True)` turns into floats again.
+ */
+export function metricLine(time: number, { values, ...place }: MetricPoint): string {
+  const line = { time, ...place, ...values };
+  return `${JSON.stringify(line, (_key, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
+  )}\n`;
+}

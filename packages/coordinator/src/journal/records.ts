@@ -1,0 +1,95 @@
+import type { PhaseName, Spec } from '../experiment/spec.js';
+
+/** Share of correct answers and mean cross-entropy (nats an image) on one part of the data set. */
+export interface Evaluation {
+  accuracy: number;
+  loss: number;
+}
+
+/** State of one pruned layer after an ADMM iteration; norms are Euclidean over the layer's weights. */
+export interface LayerResiduals {
+  layer: string;
+  rho: number;
+  /** ||W - Z||. */
+  primal: number;
+  /** rho * ||Z^(k+1) - Z^k||. */
+  dual: number;
+  /** ||W||, to judge the primal residual by. */
+  weightNorm: number;
+  /** Share of the kept positions that the last iteration did not keep. */
+  supportChange: number;
+}
+
+export interface LayerCount {
+  name: string;
+  weights: number;
+  kept: number;
+}
+
+export interface RunManifest {
+  /** Identifies the run everywhere, MLflow included. A UUID. */
+  runId: string;
+  spec: Spec;
+  specFile: string;
+  seed: number;
+  commandLine: string[];
+  startedAt: string;
+  user: string;
+  git: { commit: string; dirty: boolean } | null;
+  versions: Record<string, string>;
+  engine: string;
+  device: string;
+  host: { name: string; cpu: string; cores: number; memoryBytes: number; platform: string };
+  trainers: number;
+  dataset: { name: string; sha256: string };
+}
+
+export interface RunResult {
+  dense: { testAccuracy: number; validationAccuracy: number };
+  hardPruned: { testAccuracy: number; validationAccuracy: number };
+  final: { testAccuracy: number; validationAccuracy: number };
+  layers: LayerCount[];
+  total: { weights: number; kept: number; ratio: number };
+  /** Wall-clock seconds from the first training step to the last evaluation. */
+  seconds: number;
+  /** Passes over the training images, all phases together. */
+  epochs: number;
+}
+
+/** What happened, in the order in which it happened. `epoch` counts from 1 within the phase. */
+export type RunEvent =
+  | { type: 'run-started'; manifest: RunManifest }
+  | { type: 'trainer-joined'; trainer: number; host: string; pid: number; engine: string; device: string }
+  | { type: 'phase-started'; phase: PhaseName; epochs: number; stepsPerEpoch: number }
+  | {
+      type: 'epoch-finished';
+      phase: PhaseName;
+      epoch: number;
+      /** Epochs of the whole run so far: the x axis of every curve. */
+      totalEpochs: number;
+      trainLoss: number;
+      trainAccuracy: number;
+      validation: Evaluation;
+      learningRate: number;
+      imagesPerSecond: number;
+      /** SHA-256 of W, equal on every trainer. */
+      weightsHash: string;
+    }
+  | { type: 'admm-iteration'; iteration: number; totalEpochs: number; layers: LayerResiduals[] }
+  | { type: 'admm-stopped-early'; iteration: number }
+  | { type: 'hard-pruned'; layers: LayerCount[] }
+  /** Reported, never chosen by: the test set's part is for reporting only. */
+  | {
+      type: 'evaluated';
+      stage: 'dense' | 'hardPruned' | 'final';
+      totalEpochs: number;
+      validation: Evaluation;
+      test: Evaluation;
+    }
+  | { type: 'dead-units'; layer: string; units: number; of: number }
+  | { type: 'checkpoint'; file: string; phase: PhaseName; totalEpochs: number }
+  | { type: 'run-finished'; result: RunResult; artifacts: string[] }
+  | { type: 'run-failed'; kind: string; message: string };
+
+/** One line of `journal.jsonl`: `seq` counts from 0 without gaps, `time` is Unix milliseconds, fixed when it happened. */
+export type JournalRecord = { seq: number; time: number } & RunEvent;

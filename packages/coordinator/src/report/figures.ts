@@ -1,0 +1,24 @@
+/** `6,050`. */
+export const grouped = (value: number): string => Math.round(value).toLocaleString('en-US');
+
+/** A share as a percentage with two decimals, as accuracies are given: `99.36 %`; `-` where there is none. */
+export const percent = (share: number): string => (Number.isFinite(share) ? `${(share * 100).toFixed(2)} %` : '-');
+
+/** A share as a percentage with two significant digits, as the paper gives what is kept: `20 %`, `1.4 %`, `0.9 %`. */
+export const roughPercent = (share: number): string =>
+  Number.isFinite(share) ? `${Number((share * 100).toPrecision(2))} %` : '-';
+
+/** How many times fewer weights: `71.2x`; `-` where nothing is left. */
+export const ratio = (weights: number, kept: number): string => (kept > 0 ? `${(weights / kept).toFixed(1)}x` : '-');
+
+/** `4 s`, `2:05` (minutes) or `1:02:05` (hours). */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+/** `1 epoch`, `6 epochs`. */
+export const counted = (count: number, what: string): string => `${grouped(count)} ${what}${count === 1 ? '' : 's'}`;

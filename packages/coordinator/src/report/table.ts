@@ -1,0 +1,90 @@
+import type { LayerCount, RunResult } from '../journal/records.js';
+import { columns } from './columns.js';
+import { counted, duration, grouped, percent, ratio, roughPercent } from './figures.js';
+import { paperNetwork, type PaperNetwork } from './paper.js';
+
+/**
+ * The paper's table with ours beside it, layer by layer, then accuracies, epochs and where the files lie. Plain text of
+ * 75 columns at most, without a newline at the end. What the paper does not give is `-`.
+ * @param folder the run's, as the user should read it
+ */
+export function renderComparison(result: RunResult, folder: string): string {
+  const paper = paperNetwork(result.layers);
+  return [
+    ...(paper === undefined ? [] : [`${paper.title}: the paper (Zhang et al., ECCV 2018) and this run`, '']),
+    ...columns(weightRows(result, paper)),
+    '',
+    ...columns(accuracyRows(result, paper)),
+    '',
+    `${counted(result.epochs, 'epoch')} in ${duration(result.seconds)}${paper === undefined ? '' : `; the authors took about ${paper.epochs} epochs`}`,
+    `Files: ${folder}`,
+    ...columns(files.map(([file, what]) => [`  ${file}`, what])).map((line) => line.trimEnd()),
+  ].join('\n');
+}
+
+const files = [
+  ['model.safetensors', 'the pruned weights, dense shapes, zeros in place'],
+  ['result.json', 'the figures above'],
+  ['manifest.json', 'what was run, on what, with which versions'],
+  ['journal.jsonl, metrics.jsonl', 'all that happened, and its numbers'],
+  ['checkpoints/', 'weights at the end of each phase'],
+] as const;
+
+function weightRows({ layers, total }: RunResult, paper: PaperNetwork | undefined): (string[] | null)[] {
+  const row = (
+    name: string,
+    ours: Omit<LayerCount, 'name'>,
+    theirs: Omit<LayerCount, 'name'> | undefined,
+  ): string[] => [
+    name,
+    grouped(ours.weights),
+    theirs === undefined ? '-' : grouped(theirs.kept),
+    theirs === undefined ? '-' : roughPercent(theirs.kept / theirs.weights),
+    grouped(ours.kept),
+    roughPercent(ours.kept / ours.weights),
+  ];
+  const theirTotal = paper && {
+    weights: sum(paper.layers, ({ weights }) => weights),
+    kept: sum(paper.layers, ({ kept }) => kept),
+  };
+  return [
+    ['layer', 'weights', 'paper kept', 'paper %', 'ours kept', 'ours %'],
+    null,
+    ...layers.map((layer) =>
+      row(
+        layer.name,
+        layer,
+        paper?.layers.find(({ name }) => name === layer.name),
+      ),
+    ),
+    null,
+    row('total', total, theirTotal),
+    [
+      'times fewer',
+      '',
+      '',
+      theirTotal === undefined ? '-' : ratio(theirTotal.weights, theirTotal.kept),
+      '',
+      ratio(total.weights, total.kept),
+    ],
+  ];
+}
+
+function accuracyRows({ dense, hardPruned, final }: RunResult, paper: PaperNetwork | undefined): (string[] | null)[] {
+  const row = (stage: string, theirs: number | undefined, ours: RunResult['final']): string[] => [
+    stage,
+    theirs === undefined ? '-' : `${Number((theirs * 100).toFixed(1))} %`,
+    percent(ours.testAccuracy),
+    percent(ours.validationAccuracy),
+  ];
+  return [
+    ['accuracy', 'paper, test', 'ours, test', 'ours, held out'],
+    null,
+    row('dense', paper?.denseAccuracy, dense),
+    row('straight after pruning', undefined, hardPruned),
+    row('final, after retraining', paper?.finalAccuracy, final),
+  ];
+}
+
+const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number =>
+  items.reduce((total, item) => total + of(item), 0);

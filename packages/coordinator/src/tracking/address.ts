@@ -1,0 +1,43 @@
+import { Failure } from '@prunegrid/trainer/failure';
+
+export type Environment = Record<string, string | undefined>;
+
+/** Where an MLflow server answers, and the value of the Authorization header that it is asked with. */
+export interface TrackingAddress {
+  /** http or https, without a login, a query or a slash at the end: fit to be shown and stored. */
+  url: string;
+  authorization: string | null;
+}
+
+/**
+ * Reads an MLflow address as a user gives it. The login comes from the address itself (`http://user:password@host`),
+ * else MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, else MLFLOW_TRACKING_TOKEN.
+ * Throws a `Failure` for anything but http and https.
+ */
+export function trackingAddress(text: string, environment: Environment = process.env): TrackingAddress {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    const hint = /^[\w.-]+:\d+(\/|$)/.test(text)
+      ? `write http://${text}`
+      : 'give that of an MLflow server, such as http://localhost:5000';
+    throw new Failure('input', `MLflow address "${withoutLogin(text)}" is neither http nor https; ${hint}`);
+  }
+  const authorization = login(url, environment);
+  return { url: `${url.origin}${url.pathname.replace(/\/+$/, '')}`, authorization };
+}
+
+function login(url: URL, environment: Environment): string | null {
+  const {
+    MLFLOW_TRACKING_USERNAME: user,
+    MLFLOW_TRACKING_PASSWORD: password,
+    MLFLOW_TRACKING_TOKEN: token,
+  } = environment;
+  if (url.username !== '') return basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
+  if (user && password) return basic(user, password);
+  return token ? `Bearer ${token}` : null;
+}
+
+const basic = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+
+const withoutLogin = (text: string): string => text.replace(/\/\/[^/@]*@/, '//');

@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterEach, describe, expect, it } from 'vitest';
+import { trackingAddress } from './address.js';
+import { pauseMs, retryAfterMs, type Backoff } from './backoff.js';
+import { MlflowClient } from './client.js';
+
+/** What a server says instead of what MLflow says: those answers come from the real server in the cross-process tests. */
+interface Answer {
+  status: number;
+  body?: string;
+  headers?: Record<string, string>;
+}
+const html = { 'content-type': 'text/html' };
+const json = { 'content-type': 'application/json' };
+const created: Answer = { status: 200, body: '{"experiment_id":"7"}', headers: json };
+
+let server: Server | undefined;
+afterEach(() => server?.close());
+
+/** Gives the answers in turn, the last one over and over. */
+async function serving(...answers: Answer[]): Promise<{ url: string; bodies: string[]; requests: IncomingMessage[] }> {
+  const bodies: string[] = [];
+  const requests: IncomingMessage[] = [];
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    requests.push(request);
+    bodies.push(await text(request));
+    const { status, body = '', headers = {} } = answers[Math.min(bodies.length, answers.length) - 1]!;
+    response.writeHead(status, headers).end(body);
+  };
+  server = createServer((request, response) => void respond(request, response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies, requests };
+}
+
+/** Notes the pauses instead of taking them. */
+function noted(attempts = 5): { backoff: Backoff; pauses: number[] } {
+  const pauses: number[] = [];
+  const sleep = (milliseconds: number) => Promise.resolve(void pauses.push(milliseconds));
+  return { backoff: { attempts, firstDelayMs: 100, maxDelayMs: 5_000, random: () => 0.5, sleep }, pauses };
+}
+
+describe('a request that fails for now', () => {
+  it.each([408, 429, 500, 502, 503, 504])('is repeated after HTTP %i', async (status) => {
+    const { url, bodies } = await serving({ status }, { status }, created);
+    const { backoff, pauses } = noted();
+    expect(await new MlflowClient(trackingAddress(url), backoff).createExperiment('a')).toBe('7');
+    expect(bodies).toEqual(Array(3).fill('{"name":"a"}'));
+    expect(pauses).toEqual([75, 150]);
+  });
+
+  it('waits as long as the server asks for', async () => {
+    const { url } = await serving({ status: 429, headers: { 'retry-after': '2' } }, created);
+    const { backoff, pauses } = noted();
+    await new MlflowClient(trackingAddress(url), backoff).createExperiment('a');
+    expect(pauses).toEqual([2000]);
+  });
+
+  it('is given up after so many tries, in one line', async () => {
+    const { url, bodies } = await serving({ status: 503 });
+    const client = new MlflowClient(trackingAddress(url), noted(3).backoff);
+    await expect(client.createExperiment('a')).rejects.toThrow(`MLflow at ${url} answers HTTP 503`);
+    expect(bodies).toHaveLength(3);
+  });
+
+  it('is repeated when nobody listens, and when nobody answers', async () => {
+    const { url } = await serving(created);
+    server?.close();
+    const { backoff, pauses } = noted(2);
+    await expect(new MlflowClient(trackingAddress(url), backoff).run('r')).rejects.toThrow(/cannot be reached/);
+    expect(pauses).toHaveLength(1);
+
+    server = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const silent = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await expect(new MlflowClient(trackingAddress(silent), backoff, 50).run('r')).rejects.toThrow(/timeout of 50ms/);
+    server.closeAllConnections();
+  });
+
+  it('sends a file from its beginning again', async () => {
+    const { url, bodies } = await serving({ status: 502 }, { status: 200 });
+    const client = new MlflowClient(trackingAddress(url), noted().backoff);
+    await client.putArtifact('1/a b/model', 3, () => Readable.from([Buffer.from('abc')]));
+    expect(bodies).toEqual(['abc', 'abc']);
+  });
+});
+
+describe('a request that no repetition helps', () => {
+  it.each<[string, Answer, RegExp]>([
+    [
+      'a web page',
+      { status: 200, body: '<html>', headers: html },
+      /does not answer as an MLflow server.*200, text\/html/,
+    ],
+    ['a 404 page', { status: 404, body: '<html>', headers: html }, /does not answer as an MLflow server.*404.*address/],
+    [
+      'an unknown host',
+      { status: 403, body: 'Invalid Host header' },
+      /mlflow server with --allowed-hosts 127\.0\.0\.1:/,
+    ],
+    ['no login', { status: 401 }, /wants a login.*MLFLOW_TRACKING_USERNAME.*MLFLOW_TRACKING_TOKEN/],
+    [
+      'a reason',
+      { status: 400, body: '{"error_code":"INVALID_PARAMETER_VALUE","message":"too\\nlong"}', headers: json },
+      /refuses: too long \(INVALID_PARAMETER_VALUE\)/,
+    ],
+  ])('meets %s with one line, once', async (_what, answer, message) => {
+    const { url, bodies } = await serving(answer);
+    const failure = await new MlflowClient(trackingAddress(url, {}), noted().backoff)
+      .createExperiment('a')
+      .catch(String);
+    expect(failure).toMatch(message);
+    expect(failure).not.toContain('\n');
+    expect(bodies).toHaveLength(1);
+  });
+
+  it('tells a wrong login from none', async () => {
+    const { url, requests } = await serving({ status: 401 });
+    const client = new MlflowClient(trackingAddress(url, { MLFLOW_TRACKING_TOKEN: 'tok' }), noted().backoff);
+    await expect(client.createExperiment('a')).rejects.toThrow(/refuses this login/);
+    expect(requests[0]?.headers.authorization).toBe('Bearer tok');
+  });
+});
+
+it('sends numbers that JSON lacks as strings', async () => {
+  const { url, bodies } = await serving({ status: 200, body: '{}', headers: json });
+  const metrics = [NaN, Infinity, -Infinity, 0.5].map((value, step) => ({ key: 'loss', value, timestamp: 1, step }));
+  await new MlflowClient(trackingAddress(url)).logBatch('r', { params: [], tags: [], metrics });
+  const sent = JSON.parse(bodies[0]!) as { metrics: { value: unknown }[] };
+  expect(sent.metrics.map(({ value }) => value)).toEqual(['NaN', 'Infinity', '-Infinity', 0.5]);
+});
+
+describe('pauses', () => {
+  it('double up to a bound, by chance between its half and its whole', () => {
+    const { backoff } = noted();
+    expect([1, 2, 3, 20].map((attempt) => pauseMs(backoff, attempt, null))).toEqual([75, 150, 300, 3750]);
+    expect(pauseMs({ ...backoff, random: () => 0 }, 1, null)).toBe(50);
+    expect(pauseMs(backoff, 1, 3_600_000)).toBe(5_000);
+  });
+
+  it('read Retry-After as seconds or as a date', () => {
+    const now = Date.parse('Wed, 21 Oct 2015 07:28:00 GMT');
+    expect(retryAfterMs('120', now)).toBe(120_000);
+    expect(retryAfterMs('Wed, 21 Oct 2015 07:28:30 GMT', now)).toBe(30_000);
+    expect(retryAfterMs('Wed, 21 Oct 2015 07:27:00 GMT', now)).toBe(0);
+    for (const nonsense of [undefined, '', 'soon']) expect(retryAfterMs(nonsense, now)).toBeNull();
+  });
+});

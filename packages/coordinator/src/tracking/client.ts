@@ -1,0 +1,181 @@
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import axios, { isAxiosError, type AxiosInstance, type AxiosResponse } from 'axios';
+import type { TrackingAddress } from './address.js';
+import { pauseMs, retryAfterMs, type Backoff } from './backoff.js';
+import { MlflowRejection, MlflowUnavailable } from './failures.js';
+import type { Batch, Entry } from './limits.js';
+import { refusal } from './refusal.js';
+
+export interface Experiment {
+  experiment_id: string;
+  name: string;
+  lifecycle_stage: 'active' | 'deleted';
+}
+
+export type RunStatus = 'RUNNING' | 'FINISHED' | 'FAILED' | 'KILLED';
+
+export interface RunInfo {
+  run_id: string;
+  experiment_id: string;
+  status: RunStatus;
+  artifact_uri: string;
+  lifecycle_stage: 'active' | 'deleted';
+}
+
+/** For a command that a person waits for: five tries within some seconds. */
+export const patientBackoff: Backoff = {
+  attempts: 5,
+  firstDelayMs: 500,
+  maxDelayMs: 10_000,
+  random: Math.random,
+  sleep: (milliseconds) => sleep(milliseconds),
+};
+
+const transientStatus = new Set([408, 429, 500, 502, 503, 504]);
+
+/**
+ * The few calls of MLflow's REST API (2.0, servers of 2.x and 3.x) that a mirror needs.
+ *
+ * Every call throws `MlflowUnavailable` where the server is still away after the last try, `MlflowRejection` where it
+ * refuses with a reason, and another `Failure` where the address, the login or the server's set-up is at fault.
+ */
+export class MlflowClient {
+  readonly url: string;
+  private readonly http: AxiosInstance;
+
+  constructor(
+    address: TrackingAddress,
+    private readonly backoff: Backoff = patientBackoff,
+    /** Milliseconds of silence after which a request counts as lost. */
+    timeoutMs = 30_000,
+    /** Ends every request under way and to come. */
+    signal?: AbortSignal,
+  ) {
+    this.url = address.url;
+    this.http = axios.create({
+      baseURL: address.url,
+      timeout: timeoutMs,
+      headers: address.authorization === null ? {} : { Authorization: address.authorization },
+      maxContentLength: 50_000_000,
+      maxBodyLength: Infinity,
+      // Answers other than 2xx are told apart in `accept`.
+      validateStatus: () => true,
+      ...(signal && { signal }),
+    });
+  }
+
+  /** The experiment of that name, deleted ones included; null where there is none. */
+  async experimentByName(name: string): Promise<Experiment | null> {
+    try {
+      const query = { experiment_name: name };
+      return (await this.api<{ experiment: Experiment }>('get', 'experiments/get-by-name', query)).experiment;
+    } catch (error) {
+      if (error instanceof MlflowRejection && error.code === 'RESOURCE_DOES_NOT_EXIST') return null;
+      throw error;
+    }
+  }
+
+  /** Returns the new experiment's id. Not idempotent: rejects with RESOURCE_ALREADY_EXISTS where another was quicker. */
+  async createExperiment(name: string): Promise<string> {
+    return (await this.api<{ experiment_id: string }>('post', 'experiments/create', { name })).experiment_id;
+  }
+
+  /** Runs of an experiment that carry a tag with that value, deleted ones included, in no particular order. */
+  async runsByTag(experimentId: string, { key, value }: Entry): Promise<RunInfo[]> {
+    const { runs = [] } = await this.api<{ runs?: { info: RunInfo }[] }>('post', 'runs/search', {
+      experiment_ids: [experimentId],
+      filter: `tags.\`${key}\` = '${value}'`,
+      run_view_type: 'ALL',
+      max_results: 100,
+    });
+    return runs.map(({ info }) => info);
+  }
+
+  /** The run, a deleted one included; null where the server never had it or has forgotten it. */
+  async run(runId: string): Promise<RunInfo | null> {
+    try {
+      return (await this.api<{ run: { info: RunInfo } }>('get', 'runs/get', { run_id: runId })).run.info;
+    } catch (error) {
+      if (error instanceof MlflowRejection && error.code === 'RESOURCE_DOES_NOT_EXIST') return null;
+      throw error;
+    }
+  }
+
+  /** Not idempotent: search by tag before. `startTime` in Unix milliseconds. */
+  async createRun(experimentId: string, startTime: number, tags: Entry[]): Promise<RunInfo> {
+    const body = { experiment_id: experimentId, start_time: startTime, tags };
+    return (await this.api<{ run: { info: RunInfo } }>('post', 'runs/create', body)).run.info;
+  }
+
+  /** `endTime` in Unix milliseconds. */
+  async endRun(runId: string, status: RunStatus, endTime: number): Promise<void> {
+    await this.api('post', 'runs/update', { run_id: runId, status, end_time: endTime });
+  }
+
+  /** A batch within `batchLimits`; sending one again changes nothing. The server stores all of it or nothing. */
+  async logBatch(runId: string, { params, tags, metrics }: Batch): Promise<void> {
+    // JSON has no NaN; MLflow reads these numbers as strings.
+    const sendable = metrics.map(({ value, ...rest }) => ({
+      ...rest,
+      value: Number.isFinite(value) ? value : String(value),
+    }));
+    await this.api('post', 'runs/log-batch', { run_id: runId, params, tags, metrics: sendable });
+  }
+
+  /**
+   * Streams a file of `bytes` length to where the server keeps the artifacts, `path` as in
+   * `mlflow-artifacts:/<path>`. `content` is called anew for each try.
+   */
+  async putArtifact(path: string, bytes: number, content: () => Readable): Promise<void> {
+    const encoded = path.split('/').map(encodeURIComponent).join('/');
+    await this.call(() =>
+      this.http.put(`/api/2.0/mlflow-artifacts/artifacts/${encoded}`, content(), {
+        headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes },
+        // A redirect would have to keep the whole body in memory.
+        maxRedirects: 0,
+      }),
+    );
+  }
+
+  private async api<T extends object>(method: 'get' | 'post', call: string, content: object): Promise<T> {
+    const url = `/api/2.0/mlflow/${call}`;
+    const response = await this.call(() =>
+      method === 'get' ? this.http.get(url, { params: content }) : this.http.post(url, content),
+    );
+    // Whatever else listens there may well answer 200, but hardly with JSON.
+    if (typeof response.data !== 'object' || response.data === null) throw refusal(this.url, response);
+    return response.data as T;
+  }
+
+  private async call(send: () => Promise<AxiosResponse<unknown>>): Promise<AxiosResponse<unknown>> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return this.accept(await this.reach(send));
+      } catch (error) {
+        if (!(error instanceof MlflowUnavailable) || attempt >= this.backoff.attempts) throw error;
+        await this.backoff.sleep(pauseMs(this.backoff, attempt, error.retryAfterMs));
+      }
+    }
+  }
+
+  private async reach(send: () => Promise<AxiosResponse<unknown>>): Promise<AxiosResponse<unknown>> {
+    try {
+      return await send();
+    } catch (error) {
+      if (!isAxiosError(error)) throw error;
+      const reason = error.message || error.code;
+      throw new MlflowUnavailable(`MLflow at ${this.url} cannot be reached: ${reason}`, null, { cause: error });
+    }
+  }
+
+  private accept(response: AxiosResponse<unknown>): AxiosResponse<unknown> {
+    const { status, headers } = response;
+    if (transientStatus.has(status)) {
+      const wait = retryAfterMs(headers['retry-after'], Date.now());
+      throw new MlflowUnavailable(`MLflow at ${this.url} answers HTTP ${status}`, wait);
+    }
+    if (status < 200 || status >= 300) throw refusal(this.url, response);
+    return response;
+  }
+}

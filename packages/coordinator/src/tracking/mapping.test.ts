@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { sampleManifest, sampleRecords } from '../../../../test/mlflow/sample-run.js';
+import type { RunEvent } from '../journal/records.js';
+import { mlflowUpdate } from './mapping.js';
+
+const map = (event: RunEvent) => mlflowUpdate({ seq: 3, time: 1234, ...event });
+
+describe('mlflowUpdate', () => {
+  it('flattens the spec into params, one a key', () => {
+    const { params } = map({ type: 'run-started', manifest: sampleManifest('id') });
+    const values = Object.fromEntries(params.map(({ key, value }) => [key, value]));
+    expect(values).toMatchObject({
+      'dataset.name': 'mnist',
+      'dataset.sha256': 'ab'.repeat(32),
+      'keep.fc1': '3600',
+      'retrain.learningRate.schedule': 'constant',
+      trainers: '2',
+    });
+    expect(Object.keys(values)).toHaveLength(params.length);
+    expect(Object.values(values)).not.toContain('[object Object]');
+  });
+
+  it('leaves out what is not known', () => {
+    const { tags } = map({ type: 'run-started', manifest: { ...sampleManifest('id'), git: null } });
+    expect(tags.filter(({ key }) => key.includes('git'))).toEqual([]);
+  });
+
+  it('counts ADMM by iteration and the rest by epochs of the whole run, at the time of the record', () => {
+    const layer = { layer: 'fc1', rho: 1, primal: 2, dual: 3, weightNorm: 4, supportChange: 5 };
+    const { metrics } = map({ type: 'admm-iteration', iteration: 4, totalEpochs: 10, layers: [layer] });
+    expect(metrics).toContainEqual({ key: 'admm/fc1/dual_residual', value: 3, timestamp: 1234, step: 4 });
+    const part = { accuracy: 0.5, loss: 1 };
+    const evaluated = map({ type: 'evaluated', stage: 'final', totalEpochs: 46, validation: part, test: part });
+    expect(evaluated.metrics).toContainEqual({
+      key: 'result/final/test_accuracy',
+      value: 0.5,
+      timestamp: 1234,
+      step: 46,
+    });
+  });
+
+  it('never gives a metric two values at one step', () => {
+    const points = sampleRecords('id').flatMap((record) => mlflowUpdate(record).metrics);
+    expect(new Set(points.map(({ key, step }) => `${key}@${step}`)).size).toBe(points.length);
+  });
+
+  it.each([
+    ['interrupted', 'KILLED'],
+    ['training', 'FAILED'],
+  ] as const)('ends a run that was %s as %s', (kind, status) => {
+    const update = map({ type: 'run-failed', kind, message: 'why' });
+    expect(update.end).toEqual({ status, endTime: 1234, artifacts: ['manifest.json'] });
+    expect(update.tags).toEqual([{ key: 'prunegrid.failure', value: `${kind}: why` }]);
+  });
+});

@@ -1,0 +1,106 @@
+import { metricsOf } from '../journal/metrics.js';
+import type { JournalRecord, RunManifest } from '../journal/records.js';
+import type { RunStatus } from './client.js';
+import { cutTo, paramLength, safeKey, tagLength, type Batch, type Entry } from './limits.js';
+
+/** The tag by which a run is found again on a server that has it already. */
+export const runIdTag = 'prunegrid.run_id';
+
+/** What one journal record means in MLflow. */
+export interface MlflowUpdate extends Batch {
+  /** Present where the record ends the run: what is uploaded (names in the run folder) before its status is set. */
+  end?: { status: RunStatus; endTime: number; artifacts: string[] };
+}
+
+/**
+ * Params are the spec with dotted keys and what the run was given besides. Metrics have the names of `metrics.jsonl`;
+ * those of an epoch come once for the whole run (`validation/accuracy`) and once under the phase
+ * (`dense/validation_accuracy`). A metric's step is the epoch of the whole run, so that all curves share one axis, but
+ * for `admm/<layer>/...`, whose step is the ADMM iteration, as in the paper's plots and comparable between runs that
+ * differ in epochs. Timestamps are the record's: mapping a record again gives the same points.
+ */
+export function mlflowUpdate(record: JournalRecord): MlflowUpdate {
+  return {
+    params: record.type === 'run-started' ? params(record.manifest) : [],
+    tags: tags(record),
+    metrics: metrics(record),
+    ...ending(record),
+  };
+}
+
+function params({ spec, trainers, engine, device, dataset }: RunManifest): Entry[] {
+  const given = { ...flatten(spec), trainers, engine, device, 'dataset.sha256': dataset.sha256 };
+  return Object.entries(given).map(([key, value]) => ({ key: safeKey(key), value: cutTo(paramLength, String(value)) }));
+}
+
+/** `{ admm: { rho: 1 } }` as `{ 'admm.rho': 1 }`. */
+function flatten(value: object, prefix = ''): Record<string, unknown> {
+  const entries = Object.entries(value).filter(([, part]) => part !== undefined);
+  return Object.assign(
+    {},
+    ...entries.map(([key, part]: [string, unknown]) =>
+      typeof part === 'object' && part !== null ? flatten(part, `${prefix}${key}.`) : { [prefix + key]: part },
+    ),
+  ) as Record<string, unknown>;
+}
+
+function tags(record: JournalRecord): Entry[] {
+  return Object.entries(tagValues(record)).map(([key, value]) => ({
+    key: safeKey(key),
+    value: cutTo(tagLength, String(value)),
+  }));
+}
+
+function tagValues(record: JournalRecord): Record<string, string | number | boolean> {
+  switch (record.type) {
+    case 'run-started': {
+      const { runId, spec, seed, user, commandLine, specFile, git, versions, host } = record.manifest;
+      return {
+        [runIdTag]: runId,
+        'mlflow.runName': `${spec.name}-${runId.slice(0, 8)}`,
+        'mlflow.user': user,
+        'mlflow.source.name': commandLine.join(' '),
+        'mlflow.source.type': 'LOCAL',
+        'prunegrid.seed': seed,
+        'prunegrid.spec_file': specFile,
+        'prunegrid.host': host.name,
+        ...(git && { 'mlflow.source.git.commit': git.commit, 'prunegrid.git_dirty': git.dirty }),
+        ...Object.fromEntries(
+          Object.entries(versions).map(([name, version]) => [`prunegrid.version.${name}`, version]),
+        ),
+      };
+    }
+    case 'admm-stopped-early':
+      return { 'prunegrid.admm_stopped_early': `after iteration ${record.iteration}` };
+    case 'dead-units':
+      return { [`prunegrid.dead_units.${record.layer}`]: `${record.units} of ${record.of}` };
+    case 'run-failed':
+      return { 'prunegrid.failure': `${record.kind}: ${record.message}` };
+    default:
+      return {};
+  }
+}
+
+function metrics(record: JournalRecord): Batch['metrics'] {
+  const point = metricsOf(record);
+  if (point === null) return [];
+  const { phase, iteration, totalEpochs, values } = point;
+  const named = Object.entries(values);
+  if (record.type === 'epoch-finished') {
+    const curves = named.filter(([name]) => name.includes('/'));
+    named.push(...curves.map(([name, value]): [string, number] => [`${phase}/${name.replace('/', '_')}`, value]));
+  }
+  const step = iteration ?? totalEpochs;
+  return named.map(([name, value]) => ({ key: safeKey(name), value, timestamp: record.time, step }));
+}
+
+function ending(record: JournalRecord): Pick<MlflowUpdate, 'end'> {
+  if (record.type === 'run-finished') {
+    return { end: { status: 'FINISHED', endTime: record.time, artifacts: record.artifacts } };
+  }
+  if (record.type === 'run-failed') {
+    const status = record.kind === 'interrupted' ? 'KILLED' : 'FAILED';
+    return { end: { status, endTime: record.time, artifacts: ['manifest.json'] } };
+  }
+  return {};
+}

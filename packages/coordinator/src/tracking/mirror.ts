@@ -1,0 +1,165 @@
+import type { Journal } from '../journal/journal.js';
+import { trackingAddress, type Environment } from './address.js';
+import { pauseMs } from './backoff.js';
+import { MlflowClient, patientBackoff } from './client.js';
+import { MlflowUnavailable } from './failures.js';
+import { holdSendingLock } from './sending-lock.js';
+import { Transfer, type TransferOptions } from './transfer.js';
+
+export interface MirrorOptions {
+  /** The server's address, as the user gave it. */
+  url: string;
+  /** The experiment's name. */
+  experiment: string;
+  /** The run folder, which holds the journal and the cursor. */
+  folder: string;
+  journal: Journal;
+  /** Shows one line to the user. */
+  warn: (line: string) => void;
+  environment?: Environment;
+  /** How long records gather before they are sent together, in milliseconds. */
+  gatherMs?: number;
+}
+
+export type DrainOutcome = { state: 'sent' } | { state: 'behind'; reason: string };
+
+export interface Mirror {
+  /**
+   * Waits until MLflow has everything that is in the journal, `timeoutMs` at most, and stops. Where something is left
+   * it warns how to send it later. Never rejects.
+   */
+  drain(timeoutMs: number): Promise<DrainOutcome>;
+  /** Ends the mirror at once, requests under way included. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Sends a run to MLflow while it goes on, in the background of this process. Training never waits: the mirror reads
+ * the journal's file at its own pace, holds a bounded number of records, and keeps trying while the server is away,
+ * which costs the user one line.
+ *
+ * Throws a `Failure` at once for an address that is not http or https; everything else is a warning.
+ */
+export function startMirror(options: MirrorOptions): Mirror {
+  return new BackgroundMirror(options);
+}
+
+/** While the server is away tries come ever more rarely, up to one in half a minute. */
+const outage = { firstDelayMs: 1_000, maxDelayMs: 30_000, random: Math.random };
+/** At the end somebody waits. */
+const outageAtEnd = { ...outage, maxDelayMs: 1_000 };
+
+class BackgroundMirror implements Mirror {
+  private readonly aborter = new AbortController();
+  private readonly transferOptions: TransferOptions;
+  private readonly unsubscribe: () => void;
+  private readonly finished: Promise<void>;
+  private transfer: Transfer | null = null;
+  private lock: { release(): Promise<void> } | null = null;
+  /** The journal may hold more than has been sent. */
+  private behind = true;
+  private draining = false;
+  private failures = 0;
+  private reason: string | null = null;
+  private warned = false;
+  /** Ends the present pause. */
+  private wake: () => void = () => undefined;
+
+  constructor(private readonly options: MirrorOptions) {
+    const { url, experiment, folder, journal, warn, environment } = options;
+    // The mirror's own loop tries again, and drops out of it when stopped, so a request is made once.
+    const once = { ...patientBackoff, attempts: 1 };
+    const client = new MlflowClient(trackingAddress(url, environment), once, 30_000, this.aborter.signal);
+    this.transferOptions = { client, folder, experiment, warn };
+    this.unsubscribe = journal.subscribe(() => {
+      const idle = !this.behind;
+      this.behind = true;
+      if (idle) this.wake();
+    });
+    this.finished = this.loop();
+  }
+
+  async drain(timeoutMs: number): Promise<DrainOutcome> {
+    this.draining = true;
+    this.wake();
+    let timer: NodeJS.Timeout | undefined;
+    const sent = await Promise.race([
+      this.finished.then(() => !this.stopped),
+      new Promise<false>((resolve) => {
+        timer = setTimeout(resolve, timeoutMs, false);
+      }),
+    ]);
+    clearTimeout(timer);
+    await this.stop();
+    if (sent) return { state: 'sent' };
+    const reason = this.reason ?? `MLflow at ${this.transferOptions.client.url} has not taken everything in time`;
+    this.options.warn(`${reason}; \`prunegrid sync ${this.options.folder}\` sends the rest of the run later`);
+    return { state: 'behind', reason };
+  }
+
+  async stop(): Promise<void> {
+    this.unsubscribe();
+    this.aborter.abort();
+    this.wake();
+    await this.finished;
+  }
+
+  private get stopped(): boolean {
+    return this.aborter.signal.aborted;
+  }
+
+  private async loop(): Promise<void> {
+    const { gatherMs = 2_000 } = this.options;
+    while (!this.stopped && !(this.draining && !this.behind)) {
+      if (!this.behind) await this.pause(null);
+      if (!this.draining && !this.stopped) await this.pause(gatherMs);
+      if (!this.stopped) await this.attempt();
+    }
+    await this.lock?.release().catch(() => undefined);
+  }
+
+  private async attempt(): Promise<void> {
+    // A record that comes while the last ones are on their way sets it again.
+    this.behind = false;
+    try {
+      await this.send();
+      this.failures = 0;
+      this.reason = null;
+    } catch (error) {
+      this.behind = true;
+      if (this.stopped) return;
+      this.say(error);
+      const away = error instanceof MlflowUnavailable ? error : null;
+      // A server that was not merely away may have lost the run: look for it again.
+      if (away === null) this.transfer = null;
+      this.failures += 1;
+      const backoff = this.draining ? outageAtEnd : outage;
+      await this.pause(pauseMs(backoff, this.failures, away?.retryAfterMs ?? null));
+    }
+  }
+
+  private async send(): Promise<void> {
+    this.lock ??= await holdSendingLock(this.options.folder);
+    this.transfer ??= await Transfer.open(this.transferOptions);
+    let sent: unknown[] | undefined;
+    do sent = await this.transfer?.sendNext();
+    while (sent?.length);
+  }
+
+  /** A server that comes and goes is worth one line in all, not one each time. */
+  private say(error: unknown): void {
+    this.reason = error instanceof Error ? error.message : String(error);
+    if (!this.warned) this.options.warn(`${this.reason}; training goes on and the mirror keeps trying`);
+    this.warned = true;
+  }
+
+  /** Until `wake` is called, or for so many milliseconds; an idle mirror keeps no process alive. */
+  private async pause(milliseconds: number | null): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.wake = resolve;
+      if (milliseconds !== null) timer = setTimeout(resolve, milliseconds).unref();
+    });
+    clearTimeout(timer);
+  }
+}

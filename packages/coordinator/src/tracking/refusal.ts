@@ -1,0 +1,37 @@
+import { Failure } from '@prunegrid/trainer/failure';
+import type { AxiosResponse } from 'axios';
+import { MlflowRejection } from './failures.js';
+
+/** What an answer that no repetition will change means to the user. */
+export function refusal(url: string, { status, data, headers, config }: AxiosResponse<unknown>): Failure {
+  const text = typeof data === 'string' ? data : '';
+  const reason = errorOf(data);
+  if (status === 403 && /host/i.test(text)) {
+    return new Failure(
+      'environment',
+      `MLflow at ${url} refuses this host name (HTTP 403: ${oneLine(text)}); start mlflow server with --allowed-hosts ${new URL(url).host}`,
+    );
+  }
+  if (status === 401 || status === 403) {
+    const given = config.headers?.get('Authorization') ? 'refuses this login' : 'wants a login';
+    return new Failure(
+      'environment',
+      `MLflow at ${url} ${given} (HTTP ${status}); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN`,
+    );
+  }
+  if (reason !== null) {
+    return new MlflowRejection(`MLflow at ${url} refuses: ${oneLine(reason.message)} (${reason.code})`, reason.code);
+  }
+  const type = String(headers['content-type'] ?? 'no content type').split(';')[0];
+  return new Failure(
+    'environment',
+    `${url} does not answer as an MLflow server does (HTTP ${status}, ${type}); check the address and its port`,
+  );
+}
+
+function errorOf(data: unknown): { code: string; message: string } | null {
+  if (typeof data !== 'object' || data === null || !('error_code' in data)) return null;
+  return { code: String(data.error_code), message: 'message' in data ? String(data.message) : 'no reason given' };
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, 300);

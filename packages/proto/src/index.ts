@@ -1,0 +1,14 @@
+export { TensorAssembler } from './assembler.js';
+export {
+  CHUNK_BYTES,
+  type ChunkHeader,
+  decodeFromCoordinator,
+  decodeFromTrainer,
+  encodeFromCoordinator,
+  encodeFromTrainer,
+  encodeTensor,
+  FrameError,
+} from './frame.js';
+export * from './generated/prunegrid/v1/coordination.js';
+export { TreeSum } from './summation.js';
+export { coordinationService, keepalive, PROTOCOL_VERSION } from './service.js';

@@ -1,0 +1,29 @@
+/**
+ * Adds vectors up in a fixed binary tree, so that the sum's bits depend on the leaves alone, not on who adds or in which order they
+ * arrive. Nodes are numbered as in a heap: 1 is the root, node i has the children 2i and 2i + 1, and of n leaves (a power of two)
+ * leaf j is node n + j. Trainers add what lies below one of their own nodes, the coordinator adds the rest.
+ */
+export class TreeSum {
+  private readonly partial = new Map<number, Float32Array>();
+
+  /** Takes `vector` over (it may be added to) as the sum of all leaves below `node`. */
+  add(node: number, vector: Float32Array): void {
+    let sum = vector;
+    for (let sibling = this.partial.get(node ^ 1); node > 1 && sibling; sibling = this.partial.get(node ^ 1)) {
+      this.partial.delete(node ^ 1);
+      for (let i = 0; i < sum.length; i++) sum[i] += sibling[i];
+      node >>>= 1;
+    }
+    this.partial.set(node, sum);
+  }
+
+  /** The largest subtrees summed so far, as [node, sum]. */
+  nodes(): IterableIterator<[number, Float32Array]> {
+    return this.partial.entries();
+  }
+
+  /** The sum of all leaves, once every leaf is in. */
+  get total(): Float32Array | undefined {
+    return this.partial.get(1);
+  }
+}

@@ -1,0 +1,89 @@
+import { purposes, RandomStream } from '../randomness/philox.js';
+import type { Dataset, LabelledImages } from './dataset.js';
+
+/** The order of an epoch's training images: a permutation (Fisher-Yates), a function of seed, phase and epoch. */
+export function epochOrder(seed: number, phase: number, epoch: number, count: number): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  const random = new RandomStream(seed, purposes.order, phase, epoch);
+  for (let i = count - 1; i > 0; i--) {
+    const j = random.nextBelow(i + 1);
+    const swapped = order[i];
+    order[i] = order[j];
+    order[j] = swapped;
+  }
+  return order;
+}
+
+/** Images [count, height, width, channels] scaled to [0, 1] and labels [count], ready for an engine. */
+export interface Batch {
+  images: Float32Array;
+  labels: Int32Array;
+}
+
+/** The random translation of a micro-batch's images: of at most `pixels` in each direction, zeros coming in. */
+export interface Shift {
+  pixels: number;
+  seed: number;
+  phase: number;
+  step: number;
+  /** Position within the global batch of the micro-batch's first image. */
+  firstSample: number;
+}
+
+/** Gathers the training images `indices`, each translated by random whole pixels where `shift.pixels` > 0. */
+export function trainingBatch(dataset: Dataset, indices: Uint32Array, shift: Shift): Batch {
+  const [height, width, channels] = dataset.shape;
+  const { images, labels } = dataset.training;
+  const pixels = height * width * channels;
+  const batch = { images: new Float32Array(indices.length * pixels), labels: new Int32Array(indices.length) };
+  const range = 2 * shift.pixels + 1;
+  indices.forEach((image, i) => {
+    batch.labels[i] = labels[image];
+    let down = 0;
+    let right = 0;
+    if (shift.pixels > 0) {
+      const random = new RandomStream(shift.seed, purposes.shift, shift.phase, shift.step, shift.firstSample + i);
+      down = random.nextBelow(range) - shift.pixels;
+      right = random.nextBelow(range) - shift.pixels;
+    }
+    const from = image * pixels;
+    const to = i * pixels;
+    for (let row = Math.max(0, down); row < Math.min(height, height + down); row++) {
+      const first = Math.max(0, right);
+      const last = Math.min(width, width + right);
+      let source = from + ((row - down) * width + first - right) * channels;
+      const end = to + (row * width + last) * channels;
+      for (let target = to + (row * width + first) * channels; target < end; target++) {
+        batch.images[target] = images[source++] / 255;
+      }
+    }
+  });
+  return batch;
+}
+
+/** Images first, first + 1, ... as they are. */
+export function evaluationBatch(all: LabelledImages, first: number, count: number): Batch {
+  const pixels = all.images.length / all.count;
+  return {
+    images: Float32Array.from(all.images.subarray(first * pixels, (first + count) * pixels), (byte) => byte / 255),
+    labels: Int32Array.from(all.labels.subarray(first, first + count)),
+  };
+}
+
+/** Factors [samples, units] of inverted dropout: 0 with the given probability, else 1 / (1 - probability). */
+export function dropoutFactors(
+  probability: number,
+  units: number,
+  samples: number,
+  at: Omit<Shift, 'pixels'>,
+): Float32Array {
+  const factors = new Float32Array(samples * units);
+  const kept = 1 / (1 - probability);
+  for (let i = 0; i < samples; i++) {
+    const random = new RandomStream(at.seed, purposes.dropout, at.phase, at.step, at.firstSample + i);
+    for (let unit = 0; unit < units; unit++) {
+      if (random.nextFraction() >= probability) factors[i * units + unit] = kept;
+    }
+  }
+  return factors;
+}

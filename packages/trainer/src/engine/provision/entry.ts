@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+
+/** Files of a complete entry, relative to its folder. The binding finds the libraries by its run path, ../lib. */
+export const entryFiles = {
+  tensorflow: 'lib/libtensorflow_cc.so.2',
+  framework: 'lib/libtensorflow_framework.so.2',
+  binding: 'binding/tfjs_binding.node',
+} as const;
+
+/** `manifest.json` of an entry: where it comes from and what it holds. Written last. */
+export interface Manifest {
+  readonly key: string;
+  readonly wheel: { readonly file: string; readonly sha256: string };
+  readonly compiler: string;
+  readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
+}
+
+export type EntryState =
+  | { readonly state: 'complete' }
+  | { readonly state: 'absent' }
+  | { readonly state: 'damaged'; readonly reason: string };
+
+/**
+ * Looks at a cache entry without reading its 0.8 GiB: all files of its manifest are there with the sizes stated.
+ * (A folder gets its name only when it is complete; a crash of the machine or a careless clean-up leaves short files.)
+ */
+export async function inspect(folder: string): Promise<EntryState> {
+  let manifest: Manifest;
+  try {
+    manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
+  } catch {
+    const found = await sizeOf(folder);
+    return found === undefined ? { state: 'absent' } : { state: 'damaged', reason: 'manifest.json cannot be read' };
+  }
+  for (const path of Object.values(entryFiles)) {
+    const stated = manifest.files?.find((file) => file.path === path)?.bytes;
+    const found = await sizeOf(join(folder, path));
+    if (found === undefined) return { state: 'damaged', reason: `${path} is missing` };
+    if (found !== stated) return { state: 'damaged', reason: `${path} has ${found} bytes instead of ${stated}` };
+  }
+  return { state: 'complete' };
+}
+
+/** Writes the manifest that makes `folder` a complete entry. */
+export async function seal(folder: string, origin: Omit<Manifest, 'files'>): Promise<void> {
+  const files: Manifest['files'][number][] = [];
+  for (const path of Object.values(entryFiles)) {
+    const file = join(folder, path);
+    files.push({ path, bytes: (await stat(file)).size, sha256: await sha256(file) });
+  }
+  const manifest: Manifest = { ...origin, files };
+  await writeFile(join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/**
+ * Gives a sealed folder its final name. Whoever comes second, say from another machine on the same home folder,
+ * keeps the first one's entry; a damaged entry makes way.
+ */
+export async function publish(sealed: string, folder: string): Promise<void> {
+  try {
+    await rename(sealed, folder);
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if ((await inspect(folder)).state === 'complete') return;
+    const aside = `${sealed}.aside`;
+    await rename(folder, aside);
+    await rename(sealed, folder);
+    await rm(aside, { recursive: true, force: true });
+  }
+}
+
+export async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest('hex');
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,68 @@
+import type { Adam, Sgd } from '@prunegrid/proto';
+
+export type OptimizerChoice = { $case: 'adam'; value: Adam } | { $case: 'sgd'; value: Sgd };
+
+/** A run of parameters of one kind: L2 regularisation acts on weights, not on biases. */
+export interface ParameterRange {
+  from: number;
+  to: number;
+  decayed: boolean;
+}
+
+/**
+ * Updates a vector of parameters in place. The arithmetic is the processor's own in double precision, rounded to float32 when
+ * stored, so every replica that sees the same gradients has the same bits, whatever engine it computes with.
+ */
+export interface Optimizer {
+  /** The running moments, each as long as the parameters. */
+  readonly moments: readonly Float32Array[];
+  /** `gradient` may be longer than `parameters`; what lies beyond is not read. */
+  step(parameters: Float32Array, gradient: Float32Array, learningRate: number): void;
+}
+
+/** `ranges` cover the parameters, in order. */
+export function createOptimizer(choice: OptimizerChoice, ranges: ParameterRange[]): Optimizer {
+  return choice.$case === 'adam' ? adam(choice.value, ranges) : sgd(choice.value, ranges);
+}
+
+/** Kingma & Ba 2015, algorithm 1; the L2 term is part of the gradient. */
+function adam({ beta1, beta2, epsilon, weightDecay }: Adam, ranges: ParameterRange[]): Optimizer {
+  const size = ranges.at(-1)?.to ?? 0;
+  const first = new Float32Array(size);
+  const second = new Float32Array(size);
+  let steps = 0;
+  return {
+    moments: [first, second],
+    step(parameters, gradient, learningRate) {
+      steps++;
+      const rate = learningRate / (1 - beta1 ** steps);
+      const correction = 1 / Math.sqrt(1 - beta2 ** steps);
+      for (const { from, to, decayed } of ranges) {
+        const decay = decayed ? weightDecay : 0;
+        for (let i = from; i < to; i++) {
+          const g = gradient[i] + decay * parameters[i];
+          const m = (first[i] = beta1 * first[i] + (1 - beta1) * g);
+          const v = (second[i] = beta2 * second[i] + (1 - beta2) * g * g);
+          parameters[i] -= (rate * m) / (Math.sqrt(v) * correction + epsilon);
+        }
+      }
+    },
+  };
+}
+
+/** Heavy-ball momentum as in Caffe and PyTorch: v = momentum * v + g; W = W - learningRate * v. */
+function sgd({ momentum, weightDecay }: Sgd, ranges: ParameterRange[]): Optimizer {
+  const velocity = new Float32Array(ranges.at(-1)?.to ?? 0);
+  return {
+    moments: [velocity],
+    step(parameters, gradient, learningRate) {
+      for (const { from, to, decayed } of ranges) {
+        const decay = decayed ? weightDecay : 0;
+        for (let i = from; i < to; i++) {
+          const v = (velocity[i] = momentum * velocity[i] + gradient[i] + decay * parameters[i]);
+          parameters[i] -= learningRate * v;
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,30 @@
+/** How the elements of a stored tensor become float32. Files and supported machines are both little-endian. */
+export interface ElementType {
+  /** Bytes of one element. */
+  bytes: number;
+  /** `raw` owns its buffer, starts at its first byte, and may be reused as the result's memory. */
+  toFloat32(raw: Uint8Array<ArrayBuffer>): Float32Array;
+}
+
+/** The element types that can be read, by their name in the header. Others hold integers or fractions of a byte. */
+export const elementTypes: ReadonlyMap<unknown, ElementType> = new Map([
+  ['F32', { bytes: 4, toFloat32: (raw) => new Float32Array(raw.buffer) }],
+  ['F64', { bytes: 8, toFloat32: (raw) => Float32Array.from(new Float64Array(raw.buffer)) }],
+  ['F16', { bytes: 2, toFloat32: (raw) => Float32Array.from(new Uint16Array(raw.buffer), halfToNumber) }],
+  ['BF16', { bytes: 2, toFloat32: brainFloatToFloat32 }],
+] satisfies [string, ElementType][]);
+
+/** IEEE 754 binary16: one sign bit, five of exponent (bias 15), ten of fraction. */
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction ? NaN : sign * Infinity;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** bfloat16 is the upper half of a float32. */
+function brainFloatToFloat32(raw: Uint8Array<ArrayBuffer>): Float32Array {
+  return new Float32Array(Uint32Array.from(new Uint16Array(raw.buffer), (bits) => bits << 16).buffer);
+}

@@ -1,0 +1,27 @@
+import type { Evaluate, Evaluated } from '@prunegrid/proto';
+import { Split } from '@prunegrid/proto';
+
+import type { Dataset } from '../datasets/index.js';
+import { evaluationBatch } from '../datasets/index.js';
+import type { Engine } from '../engine/index.js';
+import type { Model } from '../models/index.js';
+
+/** Measures the blocks of images that `request` names. */
+export function evaluate(
+  engine: Engine,
+  model: Model,
+  dataset: Dataset,
+  weights: Float32Array,
+  { split, blockSize, firstBlock, blocks }: Evaluate,
+): Evaluated {
+  const all = split === Split.TEST ? dataset.test : dataset.validation;
+  const result: Evaluated = { losses: [], correct: 0 };
+  for (let block = firstBlock; block < firstBlock + blocks; block++) {
+    const first = block * blockSize;
+    const batch = evaluationBatch(all, first, Math.min(blockSize, all.count - first));
+    const { loss, correct } = engine.score(model, weights, batch);
+    result.losses.push(loss);
+    result.correct += correct;
+  }
+  return result;
+}

@@ -1,0 +1,2 @@
+export { Replica, TAIL } from './replica.js';
+export { serve, type TrainerOptions } from './serve.js';

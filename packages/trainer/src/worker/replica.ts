@@ -1,0 +1,176 @@
+import type { BeginPhase, LayerPenalty } from '@prunegrid/proto';
+import { createHash } from 'node:crypto';
+
+import type { Batch, Dataset } from '../datasets/index.js';
+import { dropoutFactors, epochOrder, trainingBatch } from '../datasets/index.js';
+import type { Engine } from '../engine/engine.js';
+import { Failure } from '../failure.js';
+import type { Model } from '../models/index.js';
+import type { Optimizer, ParameterRange } from '../optimizer/index.js';
+import { addPenaltyGradient, createOptimizer } from '../optimizer/index.js';
+
+/** Elements behind the gradient in what a step exchanges: the loss and the count of correct answers. */
+export const TAIL = 2;
+
+interface Penalty {
+  rho: number;
+  /** The layer's part of Z - U. */
+  target: Float32Array;
+  from: number;
+  to: number;
+}
+
+interface PreparedBatch extends Batch {
+  dropout?: Float32Array;
+}
+
+/**
+ * One trainer's copy of W and of the optimizer within a phase. Whatever it computes is a function of the phase, the step and the
+ * micro-batch, so all replicas agree bit for bit.
+ */
+export class Replica {
+  /** Positions in W that the phase trains; undefined where it trains all of them. */
+  private readonly survivors: Uint32Array | undefined;
+  /** The trained parameters: W itself, or the survivors gathered from it. */
+  private readonly trained: Float32Array;
+  private readonly optimizer: Optimizer;
+  private penalties: Penalty[] = [];
+  private order: { epoch: number; indices: Uint32Array } | undefined;
+  private readonly prepared = new Map<string, PreparedBatch>();
+  private readonly stepsPerEpoch: number;
+
+  /**
+   * @param weights [model.size], owned by the replica from now on
+   * @param survivors where the phase is masked: ascending positions in `weights`; all others must be zero or stay as they are
+   */
+  constructor(
+    private readonly engine: Engine,
+    private readonly model: Model,
+    private readonly dataset: Dataset,
+    private readonly phase: BeginPhase,
+    readonly weights: Float32Array,
+    survivors?: Uint32Array,
+  ) {
+    if (!phase.optimizer) throw new Failure('input', 'the coordinator named no optimizer: are both sides of one version?');
+    this.survivors = survivors;
+    this.trained = survivors ? Float32Array.from(survivors, (position) => weights[position]) : weights;
+    this.optimizer = createOptimizer(phase.optimizer, trainedRanges(model, survivors));
+    this.stepsPerEpoch = Math.floor(dataset.training.count / phase.globalBatch);
+  }
+
+  /** Length of the vectors that a step exchanges. */
+  get exchangedLength(): number {
+    return this.trained.length + TAIL;
+  }
+
+  /** Leaves of the summation tree: the micro-batches of a global batch. */
+  get leaves(): number {
+    return this.phase.microBatches;
+  }
+
+  /** The optimizer's moments of every parameter, [model.size] each: zero where nothing is trained. */
+  moments(): Float32Array[] {
+    return this.optimizer.moments.map((moment) => {
+      if (!this.survivors) return moment;
+      const all = new Float32Array(this.model.size);
+      this.survivors.forEach((position, i) => (all[position] = moment[i]));
+      return all;
+    });
+  }
+
+  /** `target` holds Z - U of the layers in `layers`, one after another. */
+  setPenalty(layers: LayerPenalty[], target: Float32Array): void {
+    let offset = 0;
+    this.penalties = layers.map(({ layer, rho }) => {
+      const { offset: from, size } = weightOf(this.model, layer);
+      const part = target.subarray(offset, offset + size);
+      offset += size;
+      return { rho, target: part, from, to: from + size };
+    });
+  }
+
+  /** This micro-batch's share of the step's gradient, loss and correct answers: [exchangedLength]. */
+  gradient(step: number, microBatch: number): Float32Array {
+    this.prepare(step, microBatch);
+    const key = `${step}/${microBatch}`;
+    const batch = this.prepared.get(key) as PreparedBatch;
+    this.prepared.delete(key);
+    // 1 / microBatches is a power of two: scaling by it is exact.
+    const full = this.engine.gradient(this.model, this.weights, batch, 1 / this.phase.microBatches, batch.dropout);
+    if (!this.survivors) return full;
+    const gathered = new Float32Array(this.exchangedLength);
+    this.survivors.forEach((position, i) => (gathered[i] = full[position]));
+    gathered.set(full.subarray(this.model.size), this.trained.length);
+    return gathered;
+  }
+
+  /** Gathers a micro-batch's images ahead of time. */
+  prepare(step: number, microBatch: number): void {
+    const key = `${step}/${microBatch}`;
+    if (this.prepared.has(key)) return;
+    const { seed, phase, globalBatch, microBatches, shift, dropout } = this.phase;
+    const epoch = Math.floor(step / this.stepsPerEpoch);
+    if (this.order?.epoch !== epoch) {
+      this.order = { epoch, indices: epochOrder(seed, phase, epoch, this.dataset.training.count) };
+    }
+    const size = globalBatch / microBatches;
+    const firstSample = microBatch * size;
+    const start = (step % this.stepsPerEpoch) * globalBatch + firstSample;
+    const at = { seed, phase, step, firstSample };
+    const batch: PreparedBatch = trainingBatch(this.dataset, this.order.indices.subarray(start, start + size), {
+      ...at,
+      pixels: shift,
+    });
+    if (dropout > 0) batch.dropout = dropoutFactors(dropout, this.model.dropoutUnits, size, at);
+    this.prepared.set(key, batch);
+  }
+
+  /**
+   * Moves W by one optimizer step along the summed gradient, to which the penalty's is added in place. Throws Failure where the
+   * loss is not finite, before anything is moved.
+   */
+  apply(step: number, sum: Float32Array, learningRate: number): void {
+    if (!Number.isFinite(sum[this.trained.length])) throw this.nonFinite(step);
+    for (const { rho, target, from, to } of this.penalties) {
+      addPenaltyGradient(sum.subarray(from, to), this.weights.subarray(from, to), target, rho);
+    }
+    this.optimizer.step(this.trained, sum, learningRate);
+    this.survivors?.forEach((position, i) => (this.weights[position] = this.trained[i]));
+  }
+
+  /** SHA-256 of W's bytes, in hex. Throws Failure where W is not finite. */
+  weightsHash(step: number): string {
+    if (this.weights.some((value) => !Number.isFinite(value))) throw this.nonFinite(step);
+    const { buffer, byteOffset, byteLength } = this.weights;
+    return createHash('sha256').update(new Uint8Array(buffer, byteOffset, byteLength)).digest('hex');
+  }
+
+  private nonFinite(step: number): Failure {
+    const values = ({ offset, size }: { offset: number; size: number }) => this.weights.subarray(offset, offset + size);
+    const broken = this.model.parameters.find((parameter) => values(parameter).some((value) => !Number.isFinite(value)));
+    const largest = this.model.parameters
+      .map((parameter) => ({ parameter, value: values(parameter).reduce((max, value) => Math.max(max, Math.abs(value)), 0) }))
+      .reduce((a, b) => (b.value > a.value ? b : a));
+    const where = broken
+      ? `${broken.name} is no longer finite`
+      : `the loss is not finite, the largest value is ${largest.value.toExponential(2)} in ${largest.parameter.name}`;
+    return new Failure('training', `step ${step} of the phase: ${where}: lower the learning rate or rho`);
+  }
+}
+
+function weightOf(model: Model, layer: string) {
+  const parameter = model.parameters.find((candidate) => candidate.layer === layer && candidate.kind === 'weight');
+  if (!parameter) throw new Failure('input', `layer ${layer} is not in ${model.name}: are both sides of one version?`);
+  return parameter;
+}
+
+/** The model's tensors as ranges of the trained vector. */
+function trainedRanges(model: Model, survivors: Uint32Array | undefined): ParameterRange[] {
+  let at = 0;
+  return model.parameters.map(({ kind, offset, size }) => {
+    const from = at;
+    if (!survivors) at = offset + size;
+    else while (at < survivors.length && survivors[at] < offset + size) at++;
+    return { from, to: at, decayed: kind === 'weight' };
+  });
+}

@@ -1,0 +1,166 @@
+import { Client, credentials } from '@grpc/grpc-js';
+import type { BeginPhase, Train } from '@prunegrid/proto';
+import { coordinationService, encodeFromTrainer, keepalive, PROTOCOL_VERSION, TensorKind, Trouble_Kind, TreeSum } from '@prunegrid/proto';
+import { hostname } from 'node:os';
+
+import type { Dataset } from '../datasets/index.js';
+import { loadDataset } from '../datasets/index.js';
+import type { Engine } from '../engine/index.js';
+import { loadTensorFlow } from '../engine/index.js';
+import { Failure } from '../failure.js';
+import type { Model } from '../models/index.js';
+import { models } from '../models/index.js';
+import { Channel } from './channel.js';
+import { evaluate } from './evaluation.js';
+import { Replica } from './replica.js';
+
+/** Time allowed for the coordinator to answer the first connection. */
+const DIAL_SECONDS = 30;
+
+export interface TrainerOptions {
+  /** HOST:PORT of the coordinator, or unix:PATH. */
+  coordinator: string;
+  /** prunegrid's version: must be the coordinator's. */
+  version: string;
+  /** One line for whoever watches this trainer. */
+  report: (line: string) => void;
+}
+
+/**
+ * Dials the coordinator and obeys it until it says that the trainer may leave. Throws Failure where the coordinator cannot be
+ * reached, refuses this trainer or hangs up.
+ */
+export async function serve({ coordinator, version, report }: TrainerOptions): Promise<void> {
+  const client = new Client(coordinator, credentials.createInsecure(), { ...keepalive, 'grpc.enable_retries': 0 });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.waitForReady(Date.now() + DIAL_SECONDS * 1000, (error) => {
+        if (!error) resolve();
+        else reject(new Failure('trainers', `${coordinator}: no coordinator answers there: check --coordinator and that it runs`));
+      });
+    });
+    const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    const channel = new Channel(stream, coordinator);
+    try {
+      await converse(channel, version, report);
+    } catch (error) {
+      const { kind, message } = error instanceof Failure ? error : { kind: undefined, message: String(error) };
+      const trouble = kind === 'training' ? Trouble_Kind.NON_FINITE : kind === 'environment' || kind === 'input' ? Trouble_Kind.ENVIRONMENT : Trouble_Kind.PROTOCOL;
+      await channel.send(encodeFromTrainer({ $case: 'trouble', value: { kind: trouble, message } }));
+      throw error;
+    } finally {
+      stream.end();
+    }
+  } finally {
+    client.close();
+  }
+}
+
+async function converse(channel: Channel, version: string, report: (line: string) => void): Promise<void> {
+  await channel.send(
+    encodeFromTrainer({
+      $case: 'hello',
+      value: {
+        protocolVersion: PROTOCOL_VERSION,
+        prunegridVersion: version,
+        host: hostname(),
+        pid: process.pid,
+        nodeVersion: process.version,
+      },
+    }),
+  );
+  const terms = await channel.receive();
+  if (terms.$case === 'refusal') throw new Failure('trainers', `the coordinator refuses this trainer: ${terms.value.reason}`);
+  if (terms.$case !== 'terms' || !terms.value.dataset) throw unexpected(terms.$case);
+  const model = models.get(terms.value.model);
+  if (!model) throw new Failure('input', `no model ${terms.value.model} here: install the coordinator's version of prunegrid`);
+  const { name, validation, limit } = terms.value.dataset;
+  const dataset = await loadDataset({ name, validation, limit: limit || undefined });
+  const engine = loadTensorFlow(terms.value.threads);
+  await channel.send(
+    encodeFromTrainer({
+      $case: 'ready',
+      value: {
+        engine: engine.name,
+        engineVersion: engine.version,
+        device: engine.device,
+        memoryBytes: engine.memoryBytes,
+        datasetHash: dataset.hash,
+        trainingImages: dataset.training.count,
+        validationImages: dataset.validation.count,
+        testImages: dataset.test.count,
+        parameters: model.size,
+      },
+    }),
+  );
+  const answer = await channel.receive();
+  if (answer.$case === 'refusal') throw new Failure('trainers', `the coordinator refuses this trainer: ${answer.value.reason}`);
+  if (answer.$case !== 'admission') throw unexpected(answer.$case);
+  report(`admitted as trainer ${answer.value.trainer}: ${engine.name} ${engine.version} on ${engine.device}`);
+  await obey(channel, answer.value.generation, engine, model, dataset);
+  report('the coordinator is done with this trainer');
+}
+
+/** Carries the coordinator's commands out, one at a time, until it sends Finish. */
+async function obey(channel: Channel, generation: number, engine: Engine, model: Model, dataset: Dataset): Promise<void> {
+  let replica: Replica | undefined;
+  for (;;) {
+    const command = await channel.receive();
+    if (command.$case === 'finish') return;
+    if (command.$case === 'beginPhase') {
+      replica = await beginPhase(channel, command.value, engine, model, dataset);
+      continue;
+    }
+    if (!replica) throw unexpected(command.$case);
+    switch (command.$case) {
+      case 'setPenalty': {
+        const { layers } = command.value;
+        const size = layers.reduce((sum, { layer }) => sum + (model.layers.find(({ name }) => name === layer)?.weights ?? 0), 0);
+        replica.setPenalty(layers, await channel.receiveTensor(TensorKind.TARGET, 0, new Float32Array(size)));
+        break;
+      }
+      case 'train':
+        await train(channel, generation, replica, command.value);
+        break;
+      case 'evaluate':
+        await channel.send(
+          encodeFromTrainer({ $case: 'evaluated', value: evaluate(engine, model, dataset, replica.weights, command.value) }),
+        );
+        break;
+      case 'fetchWeights':
+        await channel.sendTensor({ kind: TensorKind.WEIGHTS, generation, step: 0, node: 0 }, replica.weights);
+        break;
+      default:
+        throw unexpected(command.$case);
+    }
+  }
+}
+
+async function beginPhase(channel: Channel, phase: BeginPhase, engine: Engine, model: Model, dataset: Dataset) {
+  const weights = await channel.receiveTensor(TensorKind.WEIGHTS, 0, new Float32Array(model.size));
+  if (!phase.masked) return new Replica(engine, model, dataset, phase, weights);
+  const survivors = await channel.receiveTensor(TensorKind.SURVIVORS, 0, new Uint32Array(phase.survivors));
+  return new Replica(engine, model, dataset, phase, weights, survivors);
+}
+
+async function train(channel: Channel, generation: number, replica: Replica, plan: Train): Promise<void> {
+  const own = Array.from({ length: plan.microBatches }, (_, i) => plan.firstMicroBatch + i);
+  const sum = new Float32Array(replica.exchangedLength);
+  const last = plan.firstStep + plan.learningRates.length - 1;
+  for (let step = plan.firstStep; step <= last; step++) {
+    const tree = new TreeSum();
+    for (const microBatch of own) tree.add(replica.leaves + microBatch, replica.gradient(step, microBatch));
+    for (const [node, vector] of tree.nodes()) {
+      await channel.sendTensor({ kind: TensorKind.GRADIENT, generation, step, node }, vector);
+    }
+    // While the others finish and the sum travels.
+    if (step < last) for (const microBatch of own) replica.prepare(step + 1, microBatch);
+    await channel.receiveTensor(TensorKind.SUM, step, sum);
+    replica.apply(step, sum, plan.learningRates[step - plan.firstStep]);
+  }
+  await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: replica.weightsHash(last) } }));
+}
+
+const unexpected = (what: string) =>
+  new Failure('trainers', `the coordinator sent ${what} out of turn: are both sides of one version?`);

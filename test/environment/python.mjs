@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, rm, symlink } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/**
+ * The tests' own Python: `python` is its interpreter, `bin(name)` the path of a program installed in it (`bin('mlflow')`).
+ * @typedef {{ python: string, bin: (name: string) => string }} TestPython
+ */
+
+const requirements = fileURLToPath(new URL('../requirements.txt', import.meta.url));
+const run = promisify(execFile);
+
+/**
+ * Gives the virtual environment with the packages of test/requirements.txt, made on first use (about half a minute) in the
+ * user's cache folder and shared by every checkout with the same requirements.
+ *
+ * Programs in a virtual environment carry its absolute path, so it cannot be built aside and renamed. It is built where it
+ * will stay, in a folder of this process, and a link with the shared name is made once it is whole: of two processes at it
+ * together the first wins, and one that is killed leaves no link.
+ *
+ * @param {(line: string) => void} [log] told when there is something to wait for
+ * @returns {Promise<TestPython>}
+ * @throws {Error} one line that names what is missing: Python 3.11 or newer, its venv module, pip, or the package index
+ */
+export async function ensurePython(log = () => {}) {
+  const cache = cacheFolder();
+  const hash = createHash('sha256')
+    .update(await pythonVersion())
+    .update(await readFile(requirements))
+    .digest('hex');
+  const link = join(cache, `test-venv-${hash.slice(0, 12)}`);
+  if (!existsSync(join(link, 'bin', 'python'))) {
+    log('Installing the Python packages of the tests, once (about half a minute)');
+    await mkdir(cache, { recursive: true });
+    await removeAbandoned(link);
+    await build(link);
+  }
+  /** @param {string} name */
+  const bin = (name) => join(link, 'bin', name);
+  return { python: bin('python'), bin };
+}
+
+/** Vitest's globalSetup of the cross-process project. */
+export default async function setup() {
+  await ensurePython(console.log);
+}
+
+function cacheFolder() {
+  const { PRUNEGRID_CACHE, XDG_CACHE_HOME } = process.env;
+  return PRUNEGRID_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'prunegrid');
+}
+
+/** `3.11`; part of the key, because an environment serves only the minor version it was made by. */
+async function pythonVersion() {
+  const script = 'import sys; print("%d.%d" % sys.version_info[:2])';
+  const { stdout } = await run('python3', ['-c', script]).catch(() => ({ stdout: '' }));
+  const version = stdout.trim();
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major !== 3 || minor < 11) {
+    throw new Error(`the tests need Python 3.11 or newer as python3; found ${version || 'none'}`);
+  }
+  return version;
+}
+
+/** @param {string} link */
+async function build(link) {
+  const folder = `${link}.${process.pid}`;
+  try {
+    // Without its own pip: Debian splits ensurepip off, and the outer pip installs into another interpreter just as well.
+    await step('making a virtual environment', ['-m', 'venv', '--clear', '--without-pip', folder]);
+    const python = join(folder, 'bin', 'python');
+    const install = ['install', '--quiet', '--no-deps', '--disable-pip-version-check', '-r', requirements];
+    await step('installing test/requirements.txt', ['-m', 'pip', '--python', python, ...install]);
+    await symlink(basename(folder), link);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    const anotherWasFirst = /** @type {NodeJS.ErrnoException} */ (error).code === 'EEXIST';
+    if (!anotherWasFirst) throw error;
+  }
+}
+
+/**
+ * @param {string} what
+ * @param {string[]} args
+ */
+async function step(what, args) {
+  try {
+    await run('python3', args, { maxBuffer: 1 << 26 });
+  } catch (error) {
+    const said = String(/** @type {{ stderr?: string }} */ (error).stderr || error).split('\n');
+    const reason = said.findLast((line) => /error|No module named/i.test(line)) ?? said.at(-1);
+    throw new Error(`${what} failed (${reason?.trim()}); the tests need python3 with venv and pip 22.3 or newer`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Removes a link that leads nowhere and environments of this key whose builder was killed.
+ * @param {string} link
+ */
+async function removeAbandoned(link) {
+  await rm(link, { force: true });
+  for (const name of await readdir(dirname(link))) {
+    const [key, builder] = name.split('.');
+    if (key === basename(link) && builder && !isAlive(Number(builder))) {
+      await rm(join(dirname(link), name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
