@@ -224,7 +224,7 @@ describe('prunegrid sync', () => {
       { length: 1000 },
       (_, i) => ({ ...epoch, seq: i + 1, totalEpochs: i + 1 }) as JournalRecord,
     );
-    await writeJournal([started!, ...epochs]);
+    await writeJournal([started, ...epochs]);
     await syncRun(folder, { url: server.url, experiment });
     const points = Object.values((await onlyRun()).metrics);
     expect(points.map(({ length }) => length)).toEqual(Array(10).fill(1000));
@@ -283,7 +283,7 @@ async function mirrored(body: (append: Append) => Promise<void>): Promise<{ run:
 async function onlyRun(): Promise<StoredRun> {
   const runs = await storedRuns(server.url, experiment, runId);
   expect(runs).toHaveLength(1);
-  return runs[0]!;
+  return runs[0];
 }
 
 /** What MLflow holds of the sample run when it is sent in one go, to a run of its own. */
@@ -293,7 +293,7 @@ async function undisturbed(): Promise<ReturnType<typeof historyOf>> {
   const otherId = randomUUID();
   await writeFile(join(path, 'journal.jsonl'), sampleRecords(otherId).map(encodeRecord).join(''));
   await syncRun(path, { url: server.url, experiment });
-  return historyOf((await storedRuns(server.url, experiment, otherId))[0]!);
+  return historyOf((await storedRuns(server.url, experiment, otherId))[0]);
 }
 
 const historyOf = ({ metrics, params, status, startTime, endTime }: StoredRun) =>

@@ -60,7 +60,7 @@ async function stored(url: string, { info, data }: RunAnswer): Promise<StoredRun
 
 async function history(url: string, runId: string, key: string): Promise<Point[]> {
   const query = new URLSearchParams({ run_id: runId, metric_key: key });
-  const answer = await ask<{ metrics?: Point[] }>(`${url}/api/2.0/mlflow/metrics/get-history?${query}`);
+  const answer = await ask<{ metrics?: Point[] }>(`${url}/api/2.0/mlflow/metrics/get-history?${query.toString()}`);
   return (answer.metrics ?? [])
     .map(({ timestamp, step, value }) => ({ timestamp: Number(timestamp), step: Number(step ?? 0), value }))
     .sort((a, b) => a.step - b.step || a.timestamp - b.timestamp);

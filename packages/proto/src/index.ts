@@ -1,4 +1,5 @@
 export { TensorAssembler } from './assembler.js';
+export { Channel } from './channel.js';
 export {
   CHUNK_BYTES,
   type ChunkHeader,
@@ -10,5 +11,5 @@ export {
   FrameError,
 } from './frame.js';
 export * from './generated/prunegrid/v1/coordination.js';
-export { TreeSum } from './summation.js';
+export { coveringNodes, TreeSum } from './summation.js';
 export { coordinationService, keepalive, PROTOCOL_VERSION } from './service.js';

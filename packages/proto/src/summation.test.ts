@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { TreeSum } from './summation.js';
+import { coveringNodes, TreeSum } from './summation.js';
 
 const leaves = 8;
 /** Magnitudes far apart, so that another order of summation gives other bits. */
@@ -43,5 +43,17 @@ describe('TreeSum', () => {
 
   it('has no total while a leaf is missing', () => {
     expect(sumOf([[0, 1, 2, 3, 4, 5, 6]])).toBeUndefined();
+  });
+});
+
+describe('coveringNodes', () => {
+  it('names the nodes that a TreeSum of these leaves ends with', () => {
+    for (let first = 0; first < leaves; first++) {
+      for (let count = 0; first + count <= leaves; count++) {
+        const tree = new TreeSum();
+        for (let leaf = first; leaf < first + count; leaf++) tree.add(leaves + leaf, vectors[leaf].slice());
+        expect(coveringNodes(first, count, leaves)).toEqual(tree.nodes().map(([node]) => node));
+      }
+    }
   });
 });

@@ -17,13 +17,24 @@ export class TreeSum {
     this.partial.set(node, sum);
   }
 
-  /** The largest subtrees summed so far, as [node, sum]. */
-  nodes(): IterableIterator<[number, Float32Array]> {
-    return this.partial.entries();
+  /** The largest subtrees summed so far, as [node, sum], by ascending node. */
+  nodes(): [number, Float32Array][] {
+    return [...this.partial].sort(([a], [b]) => a - b);
   }
 
   /** The sum of all leaves, once every leaf is in. */
   get total(): Float32Array | undefined {
     return this.partial.get(1);
   }
+}
+
+/** The nodes that a TreeSum over `leaves` leaves holds once the leaves first, ..., first + count - 1 are in, ascending. */
+export function coveringNodes(first: number, count: number, leaves: number): number[] {
+  const nodes = new Set<number>();
+  for (let leaf = 0; leaf < count; leaf++) {
+    let node = leaves + first + leaf;
+    while (nodes.delete(node ^ 1)) node >>>= 1;
+    nodes.add(node);
+  }
+  return [...nodes].sort((a, b) => a - b);
 }

@@ -307,6 +307,7 @@ describe('--set', () => {
       'admm.rho.from=1',
       "--set admm.rho.from=1: admm.rho is 0.001 and has no keys below it; set the whole of it: --set 'admm.rho={...}'",
     ],
+    ['admm.rho={schedule: linear, from: 1, to:2}', 'admm.rho.to:2: unknown key; put a space after the ":"'],
     ['keep.conv1=501', '--set keep.conv1=501: found 501; conv1 has 500 weights'],
     ['keep.fc3=1', '--set keep.fc3=1: lenet5 has no such layer; did you mean "fc1"?'],
     ['dense=null', '--set dense=null: missing; must be a map of keys'],

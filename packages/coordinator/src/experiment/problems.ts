@@ -94,22 +94,22 @@ function chosenBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
 function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
   const { path, input } = issue;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: [...path, key],
-      on: 'key',
-      text: `unknown key; ${suggest(key, issue.message.split(', '))}`,
-    }));
+    return issue.keys.map((key) => {
+      // As in {from:1}, which YAML reads as one key.
+      const remedy = key.includes(':') ? 'put a space after the ":"' : suggest(key, issue.message.split(', '));
+      return { path: [...path, key], on: 'key', text: `unknown key; ${remedy}` };
+    });
   }
   if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
     const options = ((issue as { options?: unknown[] }).options ?? []).map(String);
     const found = (input as Record<string, unknown>)[issue.discriminator];
     if (found === undefined) return [{ path, on: 'key', text: `missing; one of ${options.join(', ')}` }];
-    return [{ path, on: 'value', text: `found ${show(found)}; ${suggest(String(found), options)}` }];
+    return [{ path, on: 'value', text: `found ${show(found)}; ${suggest(asText(found), options)}` }];
   }
   if (issue.code === 'invalid_value') {
     const options = issue.values.map(String);
     if (input === undefined) return [{ path, on: 'key', text: `missing; one of ${options.join(', ')}` }];
-    return [{ path, on: 'value', text: `found ${show(input)}; ${suggest(String(input), options)}` }];
+    return [{ path, on: 'value', text: `found ${show(input)}; ${suggest(asText(input), options)}` }];
   }
   if (issue.code === 'custom') return [{ path, on: 'value', text: issue.message }];
   if (input === undefined && !('received' in issue)) return [{ path, on: 'key', text: `missing; ${issue.message}` }];
@@ -118,6 +118,8 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
 
 /** zod leaves an infinite input out of `input` and puts its name into `received`. */
 const received = (issue: z.core.$ZodIssue): unknown => ('received' in issue ? Number(issue.received) : issue.input);
+
+const asText = (value: unknown): string => (typeof value === 'string' ? value : show(value));
 
 function show(value: unknown): string {
   if (value === null) return 'nothing';

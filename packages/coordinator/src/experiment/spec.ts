@@ -78,7 +78,8 @@ export const specSchema = z.strictObject({
     .refine(({ global, microBatches }) => global % microBatches === 0, {
       path: ['microBatches'],
       error: 'must divide batch.global',
-    }),
+    })
+    .prefault({}),
   /** Threads of one trainer's engine. Another number gives other bits. */
   threadsPerTrainer: count.default(1),
   /** Weights kept in each pruned layer, as counts; a layer left out stays dense. */

@@ -1,6 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import { Failure } from '@prunegrid/trainer/failure';
-import { Places, type KeyPath } from './places.js';
+import { type Places, type KeyPath } from './places.js';
 
 /** Far above any experiment, far below what a bomb needs: nodes after aliases are expanded, and levels of nesting. */
 const maxNodes = 2_000;
@@ -86,7 +86,7 @@ function parse(text: string, lines: LineCounter, place: (offset: number) => stri
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'core', strict: true });
   // Later errors mostly follow from the first.
   const [error] = [...document.errors, ...document.warnings];
-  if (error === undefined) return document as Document;
+  if (error === undefined) return document;
   const where = place(error.pos[0]);
   switch (error.code) {
     case 'DUPLICATE_KEY':

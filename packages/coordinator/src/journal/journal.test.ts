@@ -114,7 +114,7 @@ describe('a damaged journal', () => {
     ['that is not JSON', (lines: string[]) => lines.with(1, 'x'), /journal\.jsonl:2 is damaged/],
     ['that is no record', (lines: string[]) => lines.with(1, '{}'), /journal\.jsonl:2 is damaged/],
     ['that is missing', (lines: string[]) => lines.toSpliced(1, 1), /journal\.jsonl:2 has seq 2 where 1 is due/],
-    ['that is doubled', (lines: string[]) => lines.toSpliced(1, 0, lines[0]!), /journal\.jsonl:2 has seq 0 where 1/],
+    ['that is doubled', (lines: string[]) => lines.toSpliced(1, 0, lines[0]), /journal\.jsonl:2 has seq 0 where 1/],
   ])('is refused for a line %s', async (_what, damage, message) => {
     await written();
     const lines = (await readFile(journalFile(folder), 'utf8')).split('\n');

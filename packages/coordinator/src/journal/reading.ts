@@ -60,7 +60,7 @@ async function* completeLines(file: string, offset: number): AsyncGenerator<Buff
       for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
         pieces.push(chunk.subarray(start, end + 1));
         start = end + 1;
-        yield pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+        yield pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
         pieces = [];
       }
       if (start < chunk.length) pieces.push(chunk.subarray(start));

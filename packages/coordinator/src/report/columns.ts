@@ -10,7 +10,7 @@ export function columns(rows: readonly (readonly string[] | null)[]): string[] {
     row === null
       ? '-'.repeat(whole)
       : row
-          .map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
+          .map((cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at])))
           .join('  ')
           .trimEnd(),
   );

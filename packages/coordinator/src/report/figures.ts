@@ -8,6 +8,9 @@ export const percent = (share: number): string => (Number.isFinite(share) ? `${(
 export const roughPercent = (share: number): string =>
   Number.isFinite(share) ? `${Number((share * 100).toPrecision(2))} %` : '-';
 
+/** How far something has come: `100 %` only once it is all done. The tiny term makes up for rounding, as in 0.29 * 100. */
+export const wholePercent = (share: number): string => `${Math.floor(share * 100 + 1e-9)} %`;
+
 /** How many times fewer weights: `71.2x`; `-` where nothing is left. */
 export const ratio = (weights: number, kept: number): string => (kept > 0 ? `${(weights / kept).toFixed(1)}x` : '-');
 

@@ -18,7 +18,37 @@ export function renderComparison(result: RunResult, folder: string): string {
     '',
     `${counted(result.epochs, 'epoch')} in ${duration(result.seconds)}${paper === undefined ? '' : `; the authors took about ${paper.epochs} epochs`}`,
     `Files: ${folder}`,
-    ...columns(files.map(([file, what]) => [`  ${file}`, what])).map((line) => line.trimEnd()),
+    ...files.map(([file, what]) => `  ${file.padEnd(28)}  ${what}`),
+  ].join('\n');
+}
+
+/** What a model file holds and how good it is: 75 columns at most, without a newline at the end. */
+export function renderCounts(counted: {
+  file: string;
+  testAccuracy: number;
+  validationAccuracy: number;
+  layers: LayerCount[];
+  total: RunResult['total'];
+}): string {
+  const row = (name: string, { weights, kept }: Omit<LayerCount, 'name'>): string[] => [
+    name,
+    grouped(weights),
+    grouped(kept),
+    roughPercent(kept / weights),
+  ];
+  return [
+    counted.file,
+    '',
+    ...columns([
+      ['layer', 'weights', 'non-zero', '%'],
+      null,
+      ...counted.layers.map((layer) => row(layer.name, layer)),
+      null,
+      row('total', counted.total),
+      ['times fewer', '', ratio(counted.total.weights, counted.total.kept), ''],
+    ]),
+    '',
+    `accuracy: test ${percent(counted.testAccuracy)}, held out ${percent(counted.validationAccuracy)}`,
   ].join('\n');
 }
 

@@ -28,7 +28,7 @@ async function serving(...answers: Answer[]): Promise<{ url: string; bodies: str
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     requests.push(request);
     bodies.push(await text(request));
-    const { status, body = '', headers = {} } = answers[Math.min(bodies.length, answers.length) - 1]!;
+    const { status, body = '', headers = {} } = answers[Math.min(bodies.length, answers.length) - 1];
     response.writeHead(status, headers).end(body);
   };
   server = createServer((request, response) => void respond(request, response)).listen(0, '127.0.0.1');
@@ -129,7 +129,7 @@ it('sends numbers that JSON lacks as strings', async () => {
   const { url, bodies } = await serving({ status: 200, body: '{}', headers: json });
   const metrics = [NaN, Infinity, -Infinity, 0.5].map((value, step) => ({ key: 'loss', value, timestamp: 1, step }));
   await new MlflowClient(trackingAddress(url)).logBatch('r', { params: [], tags: [], metrics });
-  const sent = JSON.parse(bodies[0]!) as { metrics: { value: unknown }[] };
+  const sent = JSON.parse(bodies[0]) as { metrics: { value: unknown }[] };
   expect(sent.metrics.map(({ value }) => value)).toEqual(['NaN', 'Infinity', '-Infinity', 0.5]);
 });
 

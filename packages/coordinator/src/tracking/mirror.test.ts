@@ -31,7 +31,7 @@ const start = (url: string): Mirror =>
   startMirror({ url, experiment: 'e', folder, journal, warn: (line) => lines.push(line), gatherMs: 1 });
 
 async function listen(respond: Parameters<typeof createServer>[1]): Promise<string> {
-  server = createServer(respond!).listen(0, '127.0.0.1');
+  server = createServer(respond).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }

@@ -6,7 +6,7 @@ import { encode, type NamedTensor } from './encode.js';
 
 /**
  * Writes a safetensors file atomically and durably: under its name lies the old file or the whole new one, also after a
- * power cut, and once the promise is fulfilled the new one.
+ * power cut, and once the promise is fulfilled the new one. The tensors must not change until it is settled.
  *
  * @throws {RangeError} what `encode` refuses; nothing is written then.
  * @throws {Failure} environment: the disk is full, the folder is missing or not writable. Nothing is left behind.

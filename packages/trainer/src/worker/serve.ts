@@ -10,7 +10,7 @@ import { loadTensorFlow } from '../engine/index.js';
 import { Failure } from '../failure.js';
 import type { Model } from '../models/index.js';
 import { models } from '../models/index.js';
-import { Channel } from './channel.js';
+import { openChannel, type TrainerChannel } from './channel.js';
 import { evaluate } from './evaluation.js';
 import { Replica } from './replica.js';
 
@@ -41,7 +41,7 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
     });
     const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
     const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-    const channel = new Channel(stream, coordinator);
+    const channel = openChannel(stream, coordinator);
     try {
       await converse(channel, version, report);
     } catch (error) {
@@ -57,7 +57,7 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
   }
 }
 
-async function converse(channel: Channel, version: string, report: (line: string) => void): Promise<void> {
+async function converse(channel: TrainerChannel, version: string, report: (line: string) => void): Promise<void> {
   await channel.send(
     encodeFromTrainer({
       $case: 'hello',
@@ -103,13 +103,13 @@ async function converse(channel: Channel, version: string, report: (line: string
 }
 
 /** Carries the coordinator's commands out, one at a time, until it sends Finish. */
-async function obey(channel: Channel, generation: number, engine: Engine, model: Model, dataset: Dataset): Promise<void> {
+async function obey(channel: TrainerChannel, generation: number, engine: Engine, model: Model, dataset: Dataset): Promise<void> {
   let replica: Replica | undefined;
   for (;;) {
     const command = await channel.receive();
     if (command.$case === 'finish') return;
     if (command.$case === 'beginPhase') {
-      replica = await beginPhase(channel, command.value, engine, model, dataset);
+      replica = await beginPhase(channel, generation, command.value, engine, model, dataset);
       continue;
     }
     if (!replica) throw unexpected(command.$case);
@@ -117,7 +117,7 @@ async function obey(channel: Channel, generation: number, engine: Engine, model:
       case 'setPenalty': {
         const { layers } = command.value;
         const size = layers.reduce((sum, { layer }) => sum + (model.layers.find(({ name }) => name === layer)?.weights ?? 0), 0);
-        replica.setPenalty(layers, await channel.receiveTensor(TensorKind.TARGET, 0, new Float32Array(size)));
+        replica.setPenalty(layers, await channel.receiveTensor(untimed(TensorKind.TARGET, generation), new Float32Array(size)));
         break;
       }
       case 'train':
@@ -129,7 +129,7 @@ async function obey(channel: Channel, generation: number, engine: Engine, model:
         );
         break;
       case 'fetchWeights':
-        await channel.sendTensor({ kind: TensorKind.WEIGHTS, generation, step: 0, node: 0 }, replica.weights);
+        await channel.sendTensor(untimed(TensorKind.WEIGHTS, generation), replica.weights);
         break;
       default:
         throw unexpected(command.$case);
@@ -137,14 +137,21 @@ async function obey(channel: Channel, generation: number, engine: Engine, model:
   }
 }
 
-async function beginPhase(channel: Channel, phase: BeginPhase, engine: Engine, model: Model, dataset: Dataset) {
-  const weights = await channel.receiveTensor(TensorKind.WEIGHTS, 0, new Float32Array(model.size));
+async function beginPhase(
+  channel: TrainerChannel,
+  generation: number,
+  phase: BeginPhase,
+  engine: Engine,
+  model: Model,
+  dataset: Dataset,
+) {
+  const weights = await channel.receiveTensor(untimed(TensorKind.WEIGHTS, generation), new Float32Array(model.size));
   if (!phase.masked) return new Replica(engine, model, dataset, phase, weights);
-  const survivors = await channel.receiveTensor(TensorKind.SURVIVORS, 0, new Uint32Array(phase.survivors));
+  const survivors = await channel.receiveTensor(untimed(TensorKind.SURVIVORS, generation), new Uint32Array(phase.survivors));
   return new Replica(engine, model, dataset, phase, weights, survivors);
 }
 
-async function train(channel: Channel, generation: number, replica: Replica, plan: Train): Promise<void> {
+async function train(channel: TrainerChannel, generation: number, replica: Replica, plan: Train): Promise<void> {
   const own = Array.from({ length: plan.microBatches }, (_, i) => plan.firstMicroBatch + i);
   const sum = new Float32Array(replica.exchangedLength);
   const last = plan.firstStep + plan.learningRates.length - 1;
@@ -156,11 +163,14 @@ async function train(channel: Channel, generation: number, replica: Replica, pla
     }
     // While the others finish and the sum travels.
     if (step < last) for (const microBatch of own) replica.prepare(step + 1, microBatch);
-    await channel.receiveTensor(TensorKind.SUM, step, sum);
+    await channel.receiveTensor({ kind: TensorKind.SUM, generation, step, node: 0 }, sum);
     replica.apply(step, sum, plan.learningRates[step - plan.firstStep]);
   }
   await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: replica.weightsHash(last) } }));
 }
+
+/** The header of a tensor that belongs to no step. */
+const untimed = (kind: TensorKind, generation: number) => ({ kind, generation, step: 0, node: 0 });
 
 const unexpected = (what: string) =>
   new Failure('trainers', `the coordinator sent ${what} out of turn: are both sides of one version?`);

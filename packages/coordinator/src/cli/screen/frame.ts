@@ -1,5 +1,5 @@
 import type { Colors } from 'picocolors/types.js';
-import { duration, grouped, percent } from '../../report/figures.js';
+import { duration, grouped, percent, wholePercent } from '../../report/figures.js';
 import { phaseTitles, residualParts, significant } from './lines.js';
 import type { PhaseView, RunView } from './run-view.js';
 
@@ -28,7 +28,7 @@ export function frame(view: RunView, width: number, colors: Colors): string[] {
   const titles = Math.max(...bars.map(({ title }) => title.length));
   const afters = Math.max(...bars.map(({ after }) => after.length));
   const lines = bars.map(({ title, share: done, after, paint }) => {
-    const parts = [title.padEnd(titles), `${String(Math.floor(done * 100)).padStart(3)} %`, after];
+    const parts = [title.padEnd(titles), wholePercent(done).padStart('100 %'.length), after];
     const room = Math.min(longestBar, width - titles - '  '.length - '  100 %'.length - '  '.length - afters);
     if (room < shortestBar) return fit(parts, width);
     const [head, ...tail] = parts;

@@ -12,12 +12,12 @@ export type { Progress } from './run-view.js';
 export type ScreenMode = 'tty' | 'plain' | 'json';
 
 export interface Screen {
-  event(event: RunEvent): void;
-  progress(progress: Progress): void;
+  event: (event: RunEvent) => void;
+  progress: (progress: Progress) => void;
   /** One line for the user that is no part of the run, such as that MLflow does not answer. */
-  warn(line: string): void;
+  warn: (line: string) => void;
   /** Leaves finished lines only. Later calls do nothing. */
-  close(): void;
+  close: () => void;
 }
 
 export interface ScreenOptions {
@@ -128,5 +128,4 @@ function jsonScreen({ stdout }: ScreenOptions): Screen {
 }
 
 /** Names come from other machines: what would move the cursor or break the line becomes a space. */
-// eslint-disable-next-line no-control-regex -- control characters are what it is for
-const oneLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+const oneLine = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');

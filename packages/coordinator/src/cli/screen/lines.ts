@@ -1,6 +1,6 @@
 import type { PhaseName } from '../../experiment/spec.js';
 import type { LayerResiduals, RunEvent } from '../../journal/records.js';
-import { counted, duration, grouped, percent, ratio } from '../../report/figures.js';
+import { counted, duration, grouped, percent, ratio, roughPercent, wholePercent } from '../../report/figures.js';
 import { plannedEpochs, type RunView } from './run-view.js';
 
 export const phaseTitles: Record<PhaseName, string> = { dense: 'dense', admm: 'ADMM', retrain: 'retrain' };
@@ -8,7 +8,7 @@ export const phaseTitles: Record<PhaseName, string> = { dense: 'dense', admm: 'A
 /** Lines that stay: `milestone` on every screen, `detail` only where no bars show it. */
 export type Line = { kind: 'milestone' | 'detail'; text: string };
 
-const stages = { dense: 'dense', hardPruned: 'hard-pruned', final: 'final' } as const;
+const stages = { dense: 'dense', hardPruned: 'hard-pruned, before retraining', final: 'final' } as const;
 
 /** What an event is worth saying in a line of its own, after the view has taken it in. */
 export function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
@@ -51,14 +51,13 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
       const weights = event.layers.reduce((sum, layer) => sum + layer.weights, 0);
       const kept = event.layers.reduce((sum, layer) => sum + layer.kept, 0);
       return milestone(
-        `${inPhase(view, time)}pruned to ${grouped(kept)} of ${grouped(weights)} weights, ${ratio(weights, kept)} fewer`,
+        `${afterPhase(view, time) ?? 'hard-pruned'}: pruned to ${grouped(kept)} of ${grouped(weights)} weights, ${ratio(weights, kept)} fewer`,
       );
     }
     case 'evaluated': {
-      const spent = event.stage === 'hardPruned' ? '' : inPhase(view, time);
-      return milestone(
-        `${spent}${stages[event.stage]} network: ${percent(event.test.accuracy)} on the test set, ${percent(event.validation.accuracy)} held out`,
-      );
+      const what = event.stage === 'hardPruned' ? null : afterPhase(view, time);
+      const accuracies = `${percent(event.test.accuracy)} on the test set, ${percent(event.validation.accuracy)} held out`;
+      return milestone(`${what ?? stages[event.stage]}: ${accuracies}`);
     }
     case 'dead-units':
       return milestone(
@@ -80,9 +79,9 @@ export function residualParts(layers: readonly LayerResiduals[]): string[] {
     return [`${name} ${show(of(worst))} (${worst.layer})`];
   };
   return [
-    ...largest('primal', ({ primal, weightNorm }) => (primal === 0 ? 0 : primal / weightNorm), percent),
+    ...largest('primal', ({ primal, weightNorm }) => (primal === 0 ? 0 : primal / weightNorm), roughPercent),
     ...largest('dual', ({ dual }) => dual, significant),
-    ...largest('support change', ({ supportChange }) => supportChange, percent),
+    ...largest('support change', ({ supportChange }) => supportChange, roughPercent),
   ];
 }
 
@@ -92,13 +91,14 @@ export const significant = (value: number): string => String(Number(value.toPrec
 const milestone = (text: string): Line => ({ kind: 'milestone', text });
 const detail = (text: string): Line => ({ kind: 'detail', text });
 
-function inPhase({ phase }: RunView, time: number): string {
-  if (phase === null) return '';
+/** `dense, 6 epochs in 2:10`. */
+function afterPhase({ phase }: RunView, time: number): string | null {
+  if (phase === null) return null;
   const epochs = Math.round(phase.step / phase.stepsPerEpoch);
-  return `${phaseTitles[phase.name]}: ${counted(epochs, 'epoch')} in ${duration((time - phase.startedAt) / 1000)}, `;
+  return `${phaseTitles[phase.name]}, ${counted(epochs, 'epoch')} in ${duration((time - phase.startedAt) / 1000)}`;
 }
 
 function whole(view: RunView): string[] {
   const left = view.secondsLeft();
-  return [`${Math.floor(view.share * 100)} % done`, ...(left === null ? [] : [`${duration(left)} left`])];
+  return [`${wholePercent(view.share)} done`, ...(left === null ? [] : [`${duration(left)} left`])];
 }

@@ -60,7 +60,7 @@ export class RunView {
         this.live = { loss: event.trainLoss, accuracy: event.trainAccuracy, imagesPerSecond: event.imagesPerSecond };
         if (this.phase === null) break;
         this.#advance(this.phase, event.epoch * this.phase.stepsPerEpoch, time);
-        this.phase.marks = [...this.phase.marks, { step: this.phase.step, time }].slice(-measuredEpochs - 1);
+        this.phase.marks = [...this.phase.marks, { step: this.phase.step, time }].slice(-measuredEpochs);
         this.share = event.totalEpochs / (event.totalEpochs + this.#epochsLeft(this.phase));
         break;
       case 'admm-iteration':
@@ -70,6 +70,7 @@ export class RunView {
         this.phase = null;
         this.share = 1;
         break;
+      default: // Says nothing of how far the run has come.
     }
   }
 

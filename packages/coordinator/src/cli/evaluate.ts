@@ -1,0 +1,48 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { evaluationBatch, loadDataset } from '@prunegrid/trainer/datasets';
+import { loadTensorFlow } from '@prunegrid/trainer/engine';
+import { Failure } from '@prunegrid/trainer/failure';
+import { fromFile, models } from '@prunegrid/trainer/models';
+import { readSafetensors } from '@prunegrid/trainer/safetensors';
+
+import { renderCounts } from '../report/table.js';
+import { countLayers, totalOf } from '../training/layers.js';
+import { requireEngine } from './engine.js';
+
+const BLOCK = 500;
+
+/** `prunegrid evaluate`: non-zeros and accuracy of any file that holds the network, ours or another program's. */
+export async function evaluate(place: string, options: { model?: string; json: boolean }): Promise<void> {
+  const isFolder = (await stat(place).catch(() => undefined))?.isDirectory() ?? false;
+  const file = isFolder ? join(place, 'model.safetensors') : place;
+  const { tensors, metadata } = await readSafetensors(file);
+  const name = options.model ?? metadata['model'];
+  if (name === undefined) throw new Failure('input', `${file}: does not say which network it holds: add --model ${[...models.keys()].join(' or ')}`);
+  const model = models.get(name);
+  if (!model) throw new Failure('input', `--model: no model ${name}; there is ${[...models.keys()].join(', ')}`);
+  const parameters = fromFile(model, tensors, file);
+  const layers = countLayers(model, parameters);
+
+  await requireEngine((line) => console.error(line));
+  const dataset = await loadDataset({ name: 'mnist', validation: 5000 });
+  const engine = loadTensorFlow(1);
+  const accuracy = (part: typeof dataset.test) => {
+    let correct = 0;
+    for (let first = 0; first < part.count; first += BLOCK) {
+      const batch = evaluationBatch(part, first, Math.min(BLOCK, part.count - first));
+      correct += engine.score(model, parameters, batch).correct;
+    }
+    return correct / part.count;
+  };
+  const result = {
+    file,
+    model: name,
+    testAccuracy: accuracy(dataset.test),
+    validationAccuracy: accuracy(dataset.validation),
+    layers,
+    total: totalOf(layers),
+  };
+  console.log(options.json ? JSON.stringify(result) : renderCounts(result));
+}

@@ -1,0 +1,76 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Failure } from '@prunegrid/trainer/failure';
+
+import { version } from './version.js';
+
+/** Parses the command line, runs the command and sets the exit code: an expected failure is one line, no stack trace. */
+async function main(): Promise<void> {
+  const program = new Command('prunegrid')
+    .description('Prunes neural networks by ADMM, data-parallel over trainers.')
+    .version(version)
+    .showSuggestionAfterError()
+    .showHelpAfterError('(--help lists the options)')
+    .exitOverride();
+
+  program
+    .command('run')
+    .description('run an experiment to the end: dense training, ADMM, hard pruning, masked retraining')
+    .argument('<file>', 'the experiment, a YAML file')
+    .option('--set <key=value>', 'override a key of the experiment; may be repeated', collect, [])
+    .option('--trainers <n>', 'trainer processes to start on this machine', wholeNumber(0), 2)
+    .option('--external <n>', 'trainers to wait for that are started elsewhere, besides those', wholeNumber(0), 0)
+    .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', '127.0.0.1:0')
+    .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), 120)
+    .option('--out <dir>', 'the run folder, new or empty (default: runs/NAME-TIME)')
+    .option('--mlflow <url>', 'MLflow server to log to (default: MLFLOW_TRACKING_URI, where set)')
+    .option('--seed <n>', 'the same as --set seed=N', wholeNumber(0))
+    .option('--json', 'print one JSON object a line, one for each event', false)
+    .action(async (file: string, options) => (await import('./run.js')).run(file, options));
+
+  program
+    .command('trainer')
+    .description('serve a coordinator, here or on another machine, until it is done')
+    .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
+    .action(async (options) => (await import('./trainer.js')).trainer(options));
+
+  program
+    .command('evaluate')
+    .description("count a model's non-zero weights and measure its accuracy anew")
+    .argument('<run-or-file>', 'a run folder or a safetensors file')
+    .option('--model <name>', "the network (default: the one that the file's metadata name)")
+    .option('--json', 'print a JSON object', false)
+    .action(async (place: string, options) => (await import('./evaluate.js')).evaluate(place, options));
+
+  program
+    .command('sync')
+    .description('send to MLflow what it lacks of a run')
+    .argument('<run>', 'the run folder')
+    .option('--mlflow <url>', 'the server (default: where the run was sent before, else MLFLOW_TRACKING_URI)')
+    .action(async (folder: string, options) => (await import('./sync.js')).sync(folder, options));
+
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else if (error instanceof Failure) {
+      console.error(error.message.replaceAll(/^/gm, 'prunegrid: '));
+      process.exitCode = error.exitCode;
+    } else throw error;
+  }
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+function wholeNumber(least: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > 0xffffffff) {
+      throw new InvalidArgumentError(`It must be a whole number from ${least} up.`);
+    }
+    return value;
+  };
+}
+
+await main();

@@ -1,0 +1,143 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { Hello, Ready, Terms } from '@prunegrid/proto';
+import { coordinationService, encodeFromCoordinator, keepalive, PROTOCOL_VERSION } from '@prunegrid/proto';
+import { Failure } from '@prunegrid/trainer/failure';
+
+import { TrainerGroup } from './group.js';
+import { type Member, openChannel, outOfTurn, type TrainerChannel } from './member.js';
+
+export interface GatewayOptions {
+  /** HOST:PORT to listen on; port 0 takes a free one. */
+  listen: string;
+  version: string;
+  terms: Terms;
+  /** Parameters of the model: a trainer whose model has another number is refused. */
+  parameters: number;
+  warn: (line: string) => void;
+}
+
+/** The coordinator's door: trainers dial it, say who they are, and are admitted or refused with the reason. */
+export class Gateway {
+  private readonly server = new Server({ ...keepalive, 'grpc.max_concurrent_streams': 1024 });
+  private readonly members: Member[] = [];
+  private changed: () => void = () => undefined;
+  private full = false;
+
+  private constructor(private readonly options: GatewayOptions) {}
+
+  /** Throws Failure where the address cannot be listened on. */
+  static async open(options: GatewayOptions): Promise<Gateway & { address: string }> {
+    const gateway = new Gateway(options);
+    gateway.server.addService(coordinationService, {
+      attend: (stream: ServerDuplexStream<Buffer, Buffer>) => void gateway.attend(stream),
+    });
+    const { listen } = options;
+    const port = await new Promise<number>((resolve, reject) => {
+      gateway.server.bindAsync(listen, ServerCredentials.createInsecure(), (error, bound) => {
+        if (!error) resolve(bound);
+        else reject(new Failure('environment', `--listen ${listen}: cannot be listened on (${reason(error)}): choose another port, or 0 for a free one`));
+      });
+    });
+    return Object.assign(gateway, { address: listen.replace(/:\d+$/, `:${port}`) });
+  }
+
+  /**
+   * Waits for `count` trainers. Throws Failure when `seconds` pass without them, or when `early` settles first (with
+   * its error, where it has one).
+   */
+  async admit(count: number, seconds: number, early: Promise<never>): Promise<TrainerGroup> {
+    let timer: NodeJS.Timeout | undefined;
+    const complete = new Promise<void>((resolve, reject) => {
+      this.changed = () => {
+        if (this.members.length === count) resolve();
+      };
+      timer = setTimeout(() => {
+        const here = this.members.length;
+        reject(new Failure('trainers', `${here} of ${count} trainers came within ${seconds} s: start them with prunegrid trainer --coordinator HOST:PORT, or allow more with --wait`));
+      }, seconds * 1000);
+      this.limit = count;
+      this.changed();
+    });
+    try {
+      await Promise.race([complete, early]);
+    } finally {
+      clearTimeout(timer);
+      this.full = true;
+    }
+    return new TrainerGroup([...this.members], GENERATION);
+  }
+
+  close(): void {
+    this.server.forceShutdown();
+  }
+
+  private limit = 0;
+
+  private async attend(stream: ServerDuplexStream<Buffer, Buffer>): Promise<void> {
+    let name = `a trainer at ${stream.getPeer()}`;
+    const channel = openChannel(stream, () => name);
+    // Ends the call for a trainer that went away; what it means is said by whoever waits for it.
+    stream.on('cancelled', () => stream.destroy());
+    try {
+      const hello = await this.greet(channel, name);
+      name = `trainer at ${hello.host} (process ${hello.pid})`;
+      const ready = await this.examine(channel, name);
+      const number = this.members.length + 1;
+      name = `trainer ${number} at ${hello.host} (process ${hello.pid})`;
+      this.members.push({ number, channel, hello, ready });
+      await channel.send(encodeFromCoordinator({ $case: 'admission', value: { trainer: number, generation: GENERATION } }));
+      this.changed();
+    } catch (error) {
+      const text = (error as Error).message;
+      if (error instanceof Refused) {
+        await channel.send(encodeFromCoordinator({ $case: 'refusal', value: { reason: text } }));
+        stream.end();
+      } else {
+        stream.destroy();
+      }
+      this.options.warn(`${name}: ${error instanceof Refused ? 'refused: ' : ''}${text}`);
+    }
+  }
+
+  private async greet(channel: TrainerChannel, name: string): Promise<Hello> {
+    const message = await channel.receive();
+    if (message.$case !== 'hello') throw outOfTurn(name, message);
+    const { protocolVersion, prunegridVersion } = message.value;
+    if (protocolVersion !== PROTOCOL_VERSION || prunegridVersion !== this.options.version) {
+      throw new Refused(
+        `it runs prunegrid ${prunegridVersion} (protocol ${protocolVersion}), the coordinator ${this.options.version} (protocol ${PROTOCOL_VERSION}): install the same version on both`,
+      );
+    }
+    await channel.send(encodeFromCoordinator({ $case: 'terms', value: this.options.terms }));
+    return message.value;
+  }
+
+  private async examine(channel: TrainerChannel, name: string): Promise<Ready> {
+    const message = await channel.receive();
+    if (message.$case !== 'ready') throw outOfTurn(name, message);
+    const ready = message.value;
+    const first = this.members[0]?.ready;
+    if (ready.parameters !== this.options.parameters) {
+      throw new Refused(`its ${this.options.terms.model} has ${ready.parameters} parameters, the coordinator's ${this.options.parameters}: install the same version on both`);
+    }
+    if (first && ready.datasetHash !== first.datasetHash) {
+      throw new Refused(`its data set (SHA-256 ${ready.datasetHash.slice(0, 12)}...) is not the first trainer's (${first.datasetHash.slice(0, 12)}...): give both the same files`);
+    }
+    if (first && (ready.engine !== first.engine || ready.engineVersion !== first.engineVersion)) {
+      throw new Refused(`it computes with ${ready.engine} ${ready.engineVersion}, the first trainer with ${first.engine} ${first.engineVersion}: install the same version on both`);
+    }
+    if (this.full || (this.limit > 0 && this.members.length >= this.limit)) {
+      throw new Refused('the run has all the trainers that it asked for: start the coordinator with more');
+    }
+    return ready;
+  }
+}
+
+/** Counts the groups that a coordinator has formed; so far there is one a run. */
+const GENERATION = 1;
+
+/** Told to the trainer, which then leaves; the run goes on waiting for others. */
+class Refused extends Error {}
+
+const reason = (error: Error) => (/EADDRINUSE/.test(error.message) ? 'the port is in use' : error.message.split('\n')[0]);

@@ -1,0 +1,177 @@
+import type { BeginPhase, LayerPenalty, Split } from '@prunegrid/proto';
+import { coveringNodes, encodeFromCoordinator, encodeTensor, TensorKind, TreeSum } from '@prunegrid/proto';
+import { Failure } from '@prunegrid/trainer/failure';
+
+import type { Evaluation } from '../journal/records.js';
+import { type Member, outOfTurn } from './member.js';
+
+/** Elements behind the gradient in what a step exchanges: mean loss, correct answers. */
+const TAIL = 2;
+/** Images that a trainer measures at a time. Fixed, so that the sums do not depend on the number of trainers. */
+const EVALUATION_BLOCK = 500;
+
+type Command = Parameters<typeof encodeFromCoordinator>[0];
+
+/** What an optimizer step came to, over the global batch. */
+export interface StepOutcome {
+  /** Within the phase, from 0. */
+  step: number;
+  /** Mean cross-entropy in nats. */
+  loss: number;
+  correct: number;
+}
+
+/** The trainers of a run, told what to do as one. All methods throw Failure when a trainer leaves or cannot go on. */
+export class TrainerGroup {
+  private phase: BeginPhase | undefined;
+  /** Parameters that the phase trains. */
+  private trained = 0;
+  private parameters = 0;
+
+  constructor(
+    readonly members: readonly Member[],
+    private readonly generation: number,
+  ) {}
+
+  /**
+   * Gives every trainer the weights (all parameters) and fresh optimizer moments. With `survivors`, ascending positions,
+   * nothing else is trained and exchanged.
+   */
+  async beginPhase(phase: Omit<BeginPhase, 'masked' | 'survivors'>, weights: Float32Array, survivors?: Uint32Array): Promise<void> {
+    this.phase = { ...phase, masked: survivors !== undefined, survivors: survivors?.length ?? 0 };
+    this.parameters = weights.length;
+    this.trained = survivors?.length ?? weights.length;
+    await this.tell({ $case: 'beginPhase', value: this.phase });
+    await this.tellTensor(TensorKind.WEIGHTS, weights);
+    if (survivors) await this.tellTensor(TensorKind.SURVIVORS, survivors);
+  }
+
+  /** `target` is Z - U of the layers named, one after another. */
+  async setPenalty(layers: LayerPenalty[], target: Float32Array): Promise<void> {
+    await this.tell({ $case: 'setPenalty', value: { layers } });
+    await this.tellTensor(TensorKind.TARGET, target);
+  }
+
+  /**
+   * Runs the steps firstStep, firstStep + 1, ..., one for each learning rate, and returns the SHA-256 of W, which is checked to be
+   * the same on every trainer.
+   */
+  async train(firstStep: number, learningRates: number[], onStep: (outcome: StepOutcome) => void): Promise<string> {
+    const leaves = this.phase?.microBatches ?? 0;
+    const shares = deal(leaves, this.members.length);
+    await Promise.all(
+      this.members.map(({ channel }, i) =>
+        channel.send(
+          encodeFromCoordinator({
+            $case: 'train',
+            value: { firstStep, learningRates, firstMicroBatch: shares[i].first, microBatches: shares[i].count },
+          }),
+        ),
+      ),
+    );
+    // One buffer a node that is exchanged, for all steps.
+    const parts = this.members.flatMap((member, i) =>
+      coveringNodes(shares[i].first, shares[i].count, leaves).map((node) => ({
+        member,
+        node,
+        vector: new Float32Array(this.trained + TAIL),
+      })),
+    );
+    for (let step = firstStep; step < firstStep + learningRates.length; step++) {
+      const tree = new TreeSum();
+      await Promise.all(
+        this.members.map(async (member) => {
+          for (const { node, vector } of parts.filter((part) => part.member === member)) {
+            const header = { kind: TensorKind.GRADIENT, generation: this.generation, step, node };
+            tree.add(node, await member.channel.receiveTensor(header, vector));
+          }
+        }),
+      );
+      const sum = tree.total as Float32Array;
+      await this.tellTensor(TensorKind.SUM, sum, step);
+      onStep({ step, loss: sum[this.trained], correct: sum[this.trained + 1] });
+    }
+    const hashes = await this.ask('trained', ({ weightsHash }) => weightsHash);
+    const odd = hashes.findIndex((hash) => hash !== hashes[0]);
+    if (odd > 0) {
+      throw new Failure(
+        'trainers',
+        `${this.name(odd)} has other weights than trainer 1 after step ${firstStep + learningRates.length - 1}: use trainers of one kind of processor`,
+      );
+    }
+    return hashes[0];
+  }
+
+  /** Measures the current weights on `images` images of a part of the data set. */
+  async evaluate(split: Split, images: number): Promise<Evaluation> {
+    const shares = deal(Math.ceil(images / EVALUATION_BLOCK), this.members.length);
+    await Promise.all(
+      this.members.map(({ channel }, i) =>
+        channel.send(
+          encodeFromCoordinator({
+            $case: 'evaluate',
+            value: { split, blockSize: EVALUATION_BLOCK, firstBlock: shares[i].first, blocks: shares[i].count },
+          }),
+        ),
+      ),
+    );
+    const measured = await this.ask('evaluated', (value) => value);
+    const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+    return {
+      accuracy: sum(measured.map(({ correct }) => correct)) / images,
+      loss: sum(measured.flatMap(({ losses }) => losses)) / images,
+    };
+  }
+
+  /** W, all parameters, from the first trainer: the others hold the same. */
+  async fetchWeights(): Promise<Float32Array> {
+    const { channel } = this.members[0];
+    await channel.send(encodeFromCoordinator({ $case: 'fetchWeights', value: {} }));
+    const header = { kind: TensorKind.WEIGHTS, generation: this.generation, step: 0, node: 0 };
+    return channel.receiveTensor(header, new Float32Array(this.parameters));
+  }
+
+  /** Lets the trainers go. */
+  async finish(): Promise<void> {
+    await this.tell({ $case: 'finish', value: {} });
+  }
+
+  private async tell(command: Command): Promise<void> {
+    const frame = encodeFromCoordinator(command);
+    await Promise.all(this.members.map(({ channel }) => channel.send(frame)));
+  }
+
+  /** Each chunk is encoded once for all. */
+  private async tellTensor(kind: TensorKind, tensor: Float32Array | Uint32Array, step = 0): Promise<void> {
+    for (const frame of encodeTensor({ kind, generation: this.generation, step, node: 0 }, tensor)) {
+      await Promise.all(this.members.map(({ channel }) => channel.send(frame)));
+    }
+  }
+
+  /** Everybody's answer of the kind that is due. */
+  private ask<Case extends 'trained' | 'evaluated', T>(
+    $case: Case,
+    read: (value: Extract<Awaited<ReturnType<Member['channel']['receive']>>, { $case: Case }>['value']) => T,
+  ): Promise<T[]> {
+    return Promise.all(
+      this.members.map(async ({ channel }, i) => {
+        const message = await channel.receive();
+        if (message.$case !== $case) throw outOfTurn(this.name(i), message);
+        return read(message.value as never);
+      }),
+    );
+  }
+
+  private name(index: number): string {
+    const { number, hello } = this.members[index];
+    return `trainer ${number} at ${hello.host} (process ${hello.pid})`;
+  }
+}
+
+/** Deals `count` things to `hands` in contiguous shares whose sizes differ by one at most. */
+export function deal(count: number, hands: number): { first: number; count: number }[] {
+  return Array.from({ length: hands }, (_, hand) => {
+    const first = Math.floor((hand * count) / hands);
+    return { first, count: Math.floor(((hand + 1) * count) / hands) - first };
+  });
+}

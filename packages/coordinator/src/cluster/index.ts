@@ -1,0 +1,3 @@
+export { Gateway } from './gateway.js';
+export { type StepOutcome, TrainerGroup } from './group.js';
+export type { Member } from './member.js';

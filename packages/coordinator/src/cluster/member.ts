@@ -1,0 +1,46 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { FromTrainer, Hello, Ready } from '@prunegrid/proto';
+import { Channel, decodeFromTrainer, FrameError, Trouble_Kind } from '@prunegrid/proto';
+import { Failure, type FailureKind } from '@prunegrid/trainer/failure';
+
+type Message = NonNullable<FromTrainer['body']>;
+export type TrainerMessage = Exclude<Message, { $case: 'trouble' }>;
+export type TrainerChannel = Channel<TrainerMessage>;
+
+/** A trainer that the coordinator has admitted. */
+export interface Member {
+  /** From 1, in the order of admission. */
+  readonly number: number;
+  readonly channel: TrainerChannel;
+  readonly hello: Hello;
+  readonly ready: Ready;
+}
+
+const kinds: Record<Trouble_Kind, FailureKind> = {
+  [Trouble_Kind.KIND_UNSPECIFIED]: 'trainers',
+  [Trouble_Kind.NON_FINITE]: 'training',
+  [Trouble_Kind.ENVIRONMENT]: 'environment',
+  [Trouble_Kind.PROTOCOL]: 'trainers',
+};
+
+/** The coordinator's end of a trainer's stream. `name` says for messages which trainer it is. */
+export function openChannel(stream: ServerDuplexStream<Buffer, Buffer>, name: () => string): TrainerChannel {
+  const decode = (frame: Buffer): TrainerMessage => {
+    const message = decodeFromTrainer(frame);
+    if (message.$case !== 'trouble') return message;
+    const { kind, message: text } = message.value;
+    // What went wrong with the training is the same on every trainer: who tells first does not matter.
+    throw new Failure(kinds[kind] ?? 'trainers', kind === Trouble_Kind.NON_FINITE ? text : `${name()}: ${text}`);
+  };
+  return new Channel<TrainerMessage>(stream as never, decode, (error) => {
+    if (error instanceof FrameError) return new Failure('trainers', `${name()}: ${error.message}`, { cause: error });
+    if (error instanceof Failure) return error;
+    return new Failure('trainers', `${name()} left in the middle of its work: see its own output, then run again`, {
+      cause: error,
+    });
+  });
+}
+
+/** Says that a message is not the one that the conversation is at. */
+export const outOfTurn = (name: string, message: TrainerMessage) =>
+  new Failure('trainers', `${name}: sent ${message.$case} out of turn: are both sides of one version?`);

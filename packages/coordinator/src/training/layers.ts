@@ -1,0 +1,67 @@
+import type { ModelDescription } from '@prunegrid/trainer/models';
+
+import type { WeightShape } from '../admm/index.js';
+import { findDeadUnits } from '../admm/index.js';
+import type { LayerCount } from '../journal/records.js';
+
+/** A layer that the experiment prunes, and where its weights lie in the flat parameter vector. */
+export interface PrunedLayer {
+  name: string;
+  keep: number;
+  offset: number;
+  size: number;
+}
+
+/** The layers that `keep` names, in the model's order. */
+export function prunedLayers(model: ModelDescription, keep: Readonly<Record<string, number>>): PrunedLayer[] {
+  return model.parameters
+    .filter(({ kind, layer }) => kind === 'weight' && layer in keep)
+    .map(({ layer, offset, size }) => ({ name: layer, keep: keep[layer], offset, size }));
+}
+
+/** The layer's weights, a view on the flat vector. */
+export const weightsOf = ({ offset, size }: { offset: number; size: number }, parameters: Float32Array): Float32Array =>
+  parameters.subarray(offset, offset + size);
+
+/** Non-zero weights of every layer; biases are not counted. */
+export function countLayers(model: ModelDescription, parameters: Float32Array): LayerCount[] {
+  return model.parameters
+    .filter(({ kind }) => kind === 'weight')
+    .map((parameter) => ({
+      name: parameter.layer,
+      weights: parameter.size,
+      kept: weightsOf(parameter, parameters).reduce((count, weight) => (weight === 0 ? count : count + 1), 0),
+    }));
+}
+
+export function totalOf(layers: readonly LayerCount[]): { weights: number; kept: number; ratio: number } {
+  const weights = layers.reduce((sum, layer) => sum + layer.weights, 0);
+  const kept = layers.reduce((sum, layer) => sum + layer.kept, 0);
+  return { weights, kept, ratio: weights / kept };
+}
+
+/**
+ * Positions in the flat vector that masked retraining trains, ascending: the supports of the pruned layers (positions within
+ * each layer), all weights of the others, and all biases.
+ */
+export function survivorsOf(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>): Uint32Array {
+  const positions: number[] = [];
+  for (const { kind, layer, offset, size } of model.parameters) {
+    const support = kind === 'weight' ? supports.get(layer) : undefined;
+    if (support) for (const position of support) positions.push(offset + position);
+    else for (let i = 0; i < size; i++) positions.push(offset + i);
+  }
+  return Uint32Array.from(positions);
+}
+
+/** Units of each layer that pruning has cut off, where there are any. */
+export function deadUnits(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>) {
+  const chain = model.parameters
+    .filter(({ kind }) => kind === 'weight')
+    .map(({ layer, shape }) => ({
+      name: layer,
+      shape: shape as unknown as WeightShape,
+      support: supports.get(layer) ?? ('dense' as const),
+    }));
+  return findDeadUnits(chain).map(({ layer, dead, of }) => ({ layer, units: dead.length, of }));
+}

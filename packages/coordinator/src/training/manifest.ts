@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { cpus, hostname, totalmem, userInfo } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import type { Member } from '../cluster/index.js';
+import type { Spec } from '../experiment/spec.js';
+import type { RunManifest } from '../journal/records.js';
+
+const require = createRequire(import.meta.url);
+
+/** Everything that somebody needs to know, later, of what was run and on what. */
+export async function describeRun(options: {
+  runId: string;
+  spec: Spec;
+  specFile: string;
+  version: string;
+  members: readonly Member[];
+}): Promise<RunManifest> {
+  const { runId, spec, specFile, version, members } = options;
+  const { hello, ready } = members[0];
+  return {
+    runId,
+    spec,
+    specFile,
+    seed: spec.seed,
+    commandLine: ['prunegrid', ...process.argv.slice(2)],
+    startedAt: new Date().toISOString(),
+    user: userName(),
+    git: await gitState(),
+    versions: {
+      prunegrid: version,
+      node: process.version,
+      trainerNode: hello.nodeVersion,
+      [ready.engine]: ready.engineVersion,
+      'grpc-js': (require('@grpc/grpc-js/package.json') as { version: string }).version,
+    },
+    engine: ready.engine,
+    device: ready.device,
+    host: {
+      name: hostname(),
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      platform: `${process.platform}-${process.arch}`,
+    },
+    trainers: members.length,
+    dataset: { name: spec.dataset.name, sha256: ready.datasetHash },
+  };
+}
+
+/** Where the user has no entry in the password file, as in containers, there is the number. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}
+
+/** The commit that prunegrid itself runs from; null where it was installed as a package. */
+async function gitState(): Promise<RunManifest['git']> {
+  const cwd = dirname(fileURLToPath(import.meta.url));
+  const git = async (...args: string[]) => (await promisify(execFile)('git', args, { cwd })).stdout.trim();
+  try {
+    return { commit: await git('rev-parse', 'HEAD'), dirty: (await git('status', '--porcelain')) !== '' };
+  } catch {
+    return null;
+  }
+}

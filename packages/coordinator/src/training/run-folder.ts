@@ -1,0 +1,72 @@
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { Failure } from '@prunegrid/trainer/failure';
+import type { ModelDescription } from '@prunegrid/trainer/models';
+import { toFile } from '@prunegrid/trainer/models';
+import { writeSafetensors } from '@prunegrid/trainer/safetensors';
+
+/** Creates the folder of a new run. Throws Failure where it holds anything or cannot be written. */
+export async function createRunFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(join(folder, 'checkpoints'), { recursive: true });
+    const held = (await readdir(folder)).filter((name) => name !== 'checkpoints');
+    if (held.length > 0) throw new Failure('input', `${folder}: holds another run already (${held[0]}): choose another --out`);
+  } catch (error) {
+    throw error instanceof Failure ? error : cannotWrite(folder, error);
+  }
+}
+
+/** Writes a JSON file whole or not at all. */
+export async function writeJson(file: string, value: unknown): Promise<void> {
+  const temporary = `${file}.tmp`;
+  try {
+    const handle = await open(temporary, 'w');
+    try {
+      await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw cannotWrite(file, error);
+  }
+}
+
+/** Further tensors of a checkpoint, by layer: ADMM's Z and U, in the model's own layout. */
+export type LayerTensors = Readonly<Record<string, ReadonlyMap<string, Float32Array>>>;
+
+/**
+ * Writes the parameters, in PyTorch's names and shapes, whole or not at all. A tensor of `extra`, such as Z of conv1, becomes
+ * `Z.conv1.weight` and covers the layer's weights.
+ */
+export async function writeModel(
+  file: string,
+  model: ModelDescription,
+  parameters: Float32Array,
+  metadata: Record<string, string>,
+  extra: LayerTensors = {},
+): Promise<void> {
+  const tensors = toFile(model, parameters);
+  for (const [name, byLayer] of Object.entries(extra)) {
+    const whole = new Float32Array(model.size);
+    for (const parameter of model.parameters) {
+      const values = parameter.kind === 'weight' ? byLayer.get(parameter.layer) : undefined;
+      if (values) whole.set(values, parameter.offset);
+    }
+    for (const tensor of toFile(model, whole)) {
+      if (tensor.name.endsWith('.weight') && byLayer.has(tensor.name.replace(/\.weight$/, ''))) {
+        tensors.push({ ...tensor, name: `${name}.${tensor.name}` });
+      }
+    }
+  }
+  await writeSafetensors(file, tensors, { format: 'pt', model: model.name, ...metadata });
+}
+
+function cannotWrite(place: string, error: unknown): Failure {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const remedy = code === 'ENOSPC' ? 'the disk is full: make room' : `${message}: choose another --out`;
+  return new Failure('environment', `${place}: cannot be written: ${remedy}`, { cause: error });
+}

@@ -1,0 +1,289 @@
+import { Split } from '@prunegrid/proto';
+import { Failure } from '@prunegrid/trainer/failure';
+import type { ModelDescription } from '@prunegrid/trainer/models';
+import { initialParameters } from '@prunegrid/trainer/models';
+import { join } from 'node:path';
+
+import { converged, hardPrune, initialise, iterate, type LayerState, rhoAt, target } from '../admm/index.js';
+import type { TrainerGroup } from '../cluster/index.js';
+import type { OptimizerSpec, PhaseName, Spec } from '../experiment/spec.js';
+import type { Journal } from '../journal/journal.js';
+import type { Evaluation, RunResult } from '../journal/records.js';
+import { countLayers, deadUnits, prunedLayers, survivorsOf, totalOf, weightsOf } from './layers.js';
+import { learningRateAt } from './learning-rate.js';
+import { type LayerTensors, writeJson, writeModel } from './run-folder.js';
+
+/** How far the training has come; told after every step, never journalled. */
+export interface StepProgress {
+  phase: PhaseName;
+  /** Steps done in the phase, and in the run; ADMM that stops early makes the run shorter than `totalSteps`. */
+  step: number;
+  steps: number;
+  totalStep: number;
+  totalSteps: number;
+  /** Of the latest global batch. */
+  loss: number;
+  accuracy: number;
+}
+
+export interface RunContext {
+  spec: Spec;
+  runId: string;
+  model: ModelDescription;
+  group: TrainerGroup;
+  journal: Journal;
+  folder: string;
+  onProgress: (progress: StepProgress) => void;
+  /** Milliseconds that only grow. */
+  now: () => number;
+}
+
+/** Separates the phases' random numbers from each other. */
+const phaseNumbers: Record<PhaseName, number> = { dense: 1, admm: 2, retrain: 3 };
+
+/**
+ * Trains, prunes and retrains one network (Zhang et al. 2018): dense training, ADMM, hard pruning, masked retraining. Every decision is in the
+ * journal; the run folder gets checkpoints, `model.safetensors` and `result.json`.
+ */
+export async function prune(context: RunContext): Promise<RunResult> {
+  return new Pruning(context).run();
+}
+
+class Pruning {
+  private readonly images: { training: number; validation: number; test: number };
+  private readonly stepsPerEpoch: number;
+  private readonly totalSteps: number;
+  private totalStep = 0;
+  private totalEpochs = 0;
+  /** Of the phase under way. */
+  private epoch = 0;
+
+  constructor(private readonly context: RunContext) {
+    const { group, spec } = context;
+    const { trainingImages, validationImages, testImages } = group.members[0].ready;
+    this.images = { training: trainingImages, validation: validationImages, test: testImages };
+    this.stepsPerEpoch = Math.floor(trainingImages / spec.batch.global);
+    if (this.stepsPerEpoch === 0) {
+      throw new Failure('input', `batch.global: ${spec.batch.global} is more than the ${trainingImages} training images: lower it or raise dataset.limit`);
+    }
+    const epochs = spec.dense.epochs + spec.admm.iterations * spec.admm.epochsPerIteration + spec.retrain.epochs;
+    this.totalSteps = epochs * this.stepsPerEpoch;
+  }
+
+  async run(): Promise<RunResult> {
+    const { spec, model, journal, folder, now } = this.context;
+    const started = now();
+
+    const initial = initialParameters(model, spec.seed);
+    const dense = await this.trainDense(initial);
+    const denseScore = await this.report('dense');
+
+    const afterAdmm = await this.runAdmm(dense);
+    const { weights, supports } = this.hardPrune(afterAdmm);
+    await this.begin('retrain', weights, survivorsOf(model, supports));
+    await journal.append({ type: 'hard-pruned', layers: countLayers(model, weights) });
+    for (const units of deadUnits(model, supports)) await journal.append({ type: 'dead-units', ...units });
+    await this.checkpoint('hard-pruned', 'admm', weights);
+    const prunedScore = await this.report('hardPruned');
+
+    const final = await this.retrain(weights, survivorsOf(model, supports));
+    const finalScore = await this.report('final');
+
+    const layers = countLayers(model, final);
+    const result: RunResult = {
+      dense: denseScore,
+      hardPruned: prunedScore,
+      final: finalScore,
+      layers,
+      total: totalOf(layers),
+      seconds: (now() - started) / 1000,
+      epochs: this.totalEpochs,
+    };
+    await writeModel(join(folder, 'model.safetensors'), model, final, this.metadata());
+    await writeJson(join(folder, 'result.json'), result);
+    await journal.append({
+      type: 'run-finished',
+      result,
+      artifacts: ['result.json', 'model.safetensors', 'manifest.json'],
+    });
+    return result;
+  }
+
+  private async trainDense(initial: Float32Array): Promise<Float32Array> {
+    const { spec, group } = this.context;
+    await this.begin('dense', initial);
+    for (let epoch = 0; epoch < spec.dense.epochs; epoch++) await this.trainEpoch('dense');
+    const weights = await group.fetchWeights();
+    await this.checkpoint('dense', 'dense', weights);
+    return weights;
+  }
+
+  private async runAdmm(dense: Float32Array): Promise<Float32Array> {
+    const { spec, model, group, journal } = this.context;
+    const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
+    const layers = prunedLayers(model, spec.keep);
+    const states = layers.map((layer) => initialise(weightsOf(layer, dense), layer.keep, rhoAt(rho, 0, iterations)));
+    let weights = dense;
+    await this.begin('admm', dense);
+    for (let k = 0; k < iterations; k++) {
+      await group.setPenalty(
+        layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
+        concatenate(states.map(target)),
+      );
+      for (let epoch = 0; epoch < epochsPerIteration; epoch++) await this.trainEpoch('admm');
+      weights = await group.fetchWeights();
+      const nextRho = rhoAt(rho, Math.min(k + 1, iterations - 1), iterations);
+      const residuals = layers.map((layer, i) => {
+        const next = iterate(states[i], weightsOf(layer, weights), nextRho);
+        states[i] = next.state;
+        return { layer: layer.name, ...next.residuals };
+      });
+      await journal.append({ type: 'admm-iteration', iteration: k + 1, totalEpochs: this.totalEpochs, layers: residuals });
+      await this.checkpoint('admm', 'admm', weights, admmTensors(layers, states));
+      if (stopEarly && k + 1 < iterations && converged(residuals, stopEarly)) {
+        await journal.append({ type: 'admm-stopped-early', iteration: k + 1 });
+        this.totalStep += (iterations - k - 1) * epochsPerIteration * this.stepsPerEpoch;
+        break;
+      }
+    }
+    return weights;
+  }
+
+  /** Projects W: the `keep` largest weights of each pruned layer stay, the others become zero. */
+  private hardPrune(dense: Float32Array): { weights: Float32Array; supports: Map<string, Uint32Array> } {
+    const { spec, model } = this.context;
+    const weights = dense.slice();
+    const supports = new Map<string, Uint32Array>();
+    for (const layer of prunedLayers(model, spec.keep)) {
+      const pruned = hardPrune(weightsOf(layer, dense), layer.keep);
+      weights.set(pruned.weights, layer.offset);
+      supports.set(layer.name, pruned.support);
+    }
+    return { weights, supports };
+  }
+
+  /** Trains the survivors and returns the weights of the epoch with the best validation accuracy, the later one of two. */
+  private async retrain(pruned: Float32Array, survivors: Uint32Array): Promise<Float32Array> {
+    const { spec, group } = this.context;
+    let best = { accuracy: -1, weights: pruned, epoch: 0 };
+    for (let epoch = 1; epoch <= spec.retrain.epochs; epoch++) {
+      const { accuracy } = await this.trainEpoch('retrain');
+      if (accuracy < best.accuracy) continue;
+      best = { accuracy, weights: await group.fetchWeights(), epoch };
+      await this.checkpoint('retrain', 'retrain', best.weights);
+    }
+    // Evaluation measures what the trainers hold.
+    if (best.epoch < spec.retrain.epochs) await this.give('retrain', best.weights, survivors);
+    return best.weights;
+  }
+
+  private async begin(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void> {
+    const { spec, journal } = this.context;
+    const epochs = phase === 'admm' ? spec.admm.iterations * spec.admm.epochsPerIteration : spec[phase].epochs;
+    this.epoch = 0;
+    await this.give(phase, weights, survivors);
+    await journal.append({ type: 'phase-started', phase, epochs, stepsPerEpoch: this.stepsPerEpoch });
+  }
+
+  private async give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void> {
+    const { spec, group } = this.context;
+    const { optimizer, dropout } = spec[phase];
+    const plan = {
+      seed: spec.seed,
+      phase: phaseNumbers[phase],
+      optimizer: optimizerMessage(optimizer),
+      globalBatch: spec.batch.global,
+      microBatches: spec.batch.microBatches,
+      shift: spec.dataset.shift,
+      dropout,
+    };
+    await group.beginPhase(plan, weights, survivors);
+  }
+
+  /** One pass over the training images, measured on the validation part. */
+  private async trainEpoch(phase: PhaseName): Promise<Evaluation> {
+    const { spec, group, journal, now, onProgress } = this.context;
+    const { admm } = spec;
+    const epochs = phase === 'admm' ? admm.iterations * admm.epochsPerIteration : spec[phase].epochs;
+    const steps = epochs * this.stepsPerEpoch;
+    const firstStep = this.epoch * this.stepsPerEpoch;
+    const rates = Array.from({ length: this.stepsPerEpoch }, (_, i) =>
+      learningRateAt(spec[phase].learningRate, firstStep + i, steps, this.stepsPerEpoch),
+    );
+    const started = now();
+    let loss = 0;
+    let correct = 0;
+    const weightsHash = await group.train(firstStep, rates, (outcome) => {
+      loss += outcome.loss;
+      correct += outcome.correct;
+      this.totalStep++;
+      onProgress({
+        phase,
+        step: outcome.step + 1,
+        steps,
+        totalStep: this.totalStep,
+        totalSteps: this.totalSteps,
+        loss: outcome.loss,
+        accuracy: outcome.correct / spec.batch.global,
+      });
+    });
+    const seconds = (now() - started) / 1000;
+    this.epoch++;
+    this.totalEpochs++;
+    const validation = await group.evaluate(Split.VALIDATION, this.images.validation);
+    const images = this.stepsPerEpoch * spec.batch.global;
+    await journal.append({
+      type: 'epoch-finished',
+      phase,
+      epoch: this.epoch,
+      totalEpochs: this.totalEpochs,
+      trainLoss: loss / this.stepsPerEpoch,
+      trainAccuracy: correct / images,
+      validation,
+      learningRate: rates[rates.length - 1],
+      imagesPerSecond: images / seconds,
+      weightsHash,
+    });
+    return validation;
+  }
+
+  /** Measures what the trainers hold on the validation part and, for the report only, on the test set. */
+  private async report(stage: 'dense' | 'hardPruned' | 'final') {
+    const { group, journal } = this.context;
+    const validation = await group.evaluate(Split.VALIDATION, this.images.validation);
+    const test = await group.evaluate(Split.TEST, this.images.test);
+    await journal.append({ type: 'evaluated', stage, totalEpochs: this.totalEpochs, validation, test });
+    return { testAccuracy: test.accuracy, validationAccuracy: validation.accuracy };
+  }
+
+  private async checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): Promise<void> {
+    const { folder, model, journal } = this.context;
+    const file = join('checkpoints', `${name}.safetensors`);
+    await writeModel(join(folder, file), model, weights, { ...this.metadata(), phase, epochs: String(this.totalEpochs) }, extra);
+    await journal.append({ type: 'checkpoint', file, phase, totalEpochs: this.totalEpochs });
+  }
+
+  private metadata(): Record<string, string> {
+    return { 'prunegrid.run_id': this.context.runId };
+  }
+}
+
+function optimizerMessage(optimizer: OptimizerSpec) {
+  const { name, ...value } = optimizer;
+  return { $case: name, value } as Parameters<TrainerGroup['beginPhase']>[0]['optimizer'];
+}
+
+function admmTensors(layers: readonly { name: string }[], states: readonly LayerState[]): LayerTensors {
+  const byLayer = (pick: (state: LayerState) => Float32Array) => new Map(layers.map(({ name }, i) => [name, pick(states[i])]));
+  return { Z: byLayer(({ Z }) => Z), U: byLayer(({ U }) => U) };
+}
+
+function concatenate(arrays: Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((length, array) => length + array.length, 0));
+  let offset = 0;
+  for (const array of arrays) {
+    all.set(array, offset);
+    offset += array.length;
+  }
+  return all;
+}

@@ -1,0 +1,74 @@
+import type { Duplex } from 'node:stream';
+
+import { TensorAssembler } from './assembler.js';
+import type { ChunkHeader } from './frame.js';
+import { encodeTensor, FrameError } from './frame.js';
+import type { TensorChunk } from './generated/prunegrid/v1/coordination.js';
+
+/** One end of the stream between the coordinator and a trainer: messages one at a time, tensors as a whole. */
+export class Channel<Message extends { $case: string; value: unknown }> {
+  private readonly incoming: AsyncIterator<Buffer>;
+
+  /**
+   * @param decode reads one frame; it may throw
+   * @param explain turns whatever broke the conversation into the error that `receive` throws; `undefined` where the other side
+   *   hung up
+   */
+  constructor(
+    private readonly stream: Duplex,
+    private readonly decode: (frame: Buffer) => Message,
+    private readonly explain: (error: unknown) => Error,
+  ) {
+    this.incoming = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  }
+
+  async receive(): Promise<Message> {
+    let next: IteratorResult<Buffer>;
+    try {
+      next = await this.incoming.next();
+      if (!next.done) return this.decode(next.value);
+    } catch (error) {
+      throw this.explain(error);
+    }
+    throw this.explain(undefined);
+  }
+
+  /** Fills `into` with the tensor that must come next, and returns it. */
+  async receiveTensor<T extends Float32Array | Uint32Array>(header: ChunkHeader, into: T): Promise<T> {
+    const assembler = new TensorAssembler(into);
+    for (;;) {
+      const message = await this.receive();
+      try {
+        if (message.$case !== 'chunk') throw new FrameError(`${message.$case} arrived in the middle of a tensor`);
+        const chunk = message.value as TensorChunk;
+        if (HEADER_FIELDS.some((field) => chunk[field] !== header[field])) {
+          throw new FrameError(`a tensor of ${describe(chunk)} arrived where one of ${describe(header)} is due`);
+        }
+        if (assembler.add(chunk)) return into;
+      } catch (error) {
+        throw this.explain(error);
+      }
+    }
+  }
+
+  /** Resolves when gRPC takes more, or when the stream is over: then the next `receive` says why. */
+  async send(frame: Buffer): Promise<void> {
+    if (this.stream.destroyed || this.stream.write(frame)) return;
+    await new Promise<void>((resolve) => {
+      const settle = () => {
+        for (const event of ['drain', 'close', 'error', 'cancelled']) this.stream.off(event, settle);
+        resolve();
+      };
+      for (const event of ['drain', 'close', 'error', 'cancelled']) this.stream.on(event, settle);
+    });
+  }
+
+  /** The tensor may be changed once this has resolved. */
+  async sendTensor(header: ChunkHeader, tensor: Float32Array | Uint32Array): Promise<void> {
+    for (const frame of encodeTensor(header, tensor)) await this.send(frame);
+  }
+}
+
+const HEADER_FIELDS = ['kind', 'generation', 'step', 'node'] as const;
+
+const describe = (header: ChunkHeader) => HEADER_FIELDS.map((field) => `${field} ${header[field]}`).join(', ');
