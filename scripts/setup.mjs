@@ -157,7 +157,7 @@ async function buildPackages(screen, signal) {
   } finally {
     clearTimeout(notice);
   }
-  if (Date.now() - started > 2000) screen.done('packages compiled');
+  if (Date.now() - started > 2000) screen.done('the packages are built');
 }
 
 /**

@@ -8,13 +8,12 @@ export class TreeSum {
 
   /** Takes `vector` over (it may be added to) as the sum of all leaves below `node`. */
   add(node: number, vector: Float32Array): void {
-    let sum = vector;
     for (let sibling = this.partial.get(node ^ 1); node > 1 && sibling; sibling = this.partial.get(node ^ 1)) {
       this.partial.delete(node ^ 1);
-      for (let i = 0; i < sum.length; i++) sum[i] += sibling[i];
+      for (let i = 0; i < vector.length; i++) vector[i] += sibling[i];
       node >>>= 1;
     }
-    this.partial.set(node, sum);
+    this.partial.set(node, vector);
   }
 
   /** The largest subtrees summed so far, as [node, sum], by ascending node. */

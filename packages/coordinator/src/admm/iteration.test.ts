@@ -65,7 +65,11 @@ describe('iterate', () => {
     fc.assert(
       fc.property(eighths, rho, rho, (values, rhoOld, rhoNew) => {
         const W = Float32Array.from(values);
-        const state = initialise(W, 1, rhoOld);
+        const state = initialise(
+          W.map((w) => w + 1),
+          1,
+          rhoOld,
+        );
         const same = iterate(state, W);
         const changed = iterate(state, W, rhoNew);
         expect(changed.state.rho).toBe(rhoNew);

@@ -13,8 +13,13 @@ import { requireEngine } from './engine.js';
 
 const BLOCK = 500;
 
+export interface EvaluateOptions {
+  model?: string;
+  json: boolean;
+}
+
 /** `prunegrid evaluate`: non-zeros and accuracy of any file that holds the network, ours or another program's. */
-export async function evaluate(place: string, options: { model?: string; json: boolean }): Promise<void> {
+export async function evaluate(place: string, options: EvaluateOptions): Promise<void> {
   const isFolder = (await stat(place).catch(() => undefined))?.isDirectory() ?? false;
   const file = isFolder ? join(place, 'model.safetensors') : place;
   const { tensors, metadata } = await readSafetensors(file);

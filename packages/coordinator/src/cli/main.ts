@@ -1,6 +1,10 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { Failure } from '@prunegrid/trainer/failure';
 
+import type { EvaluateOptions } from './evaluate.js';
+import type { RunOptions } from './run.js';
+import type { SyncOptions } from './sync.js';
+import type { TrainerOptions } from './trainer.js';
 import { version } from './version.js';
 
 /** Parses the command line, runs the command and sets the exit code: an expected failure is one line, no stack trace. */
@@ -25,13 +29,13 @@ async function main(): Promise<void> {
     .option('--mlflow <url>', 'MLflow server to log to (default: MLFLOW_TRACKING_URI, where set)')
     .option('--seed <n>', 'the same as --set seed=N', wholeNumber(0))
     .option('--json', 'print one JSON object a line, one for each event', false)
-    .action(async (file: string, options) => (await import('./run.js')).run(file, options));
+    .action(async (file: string, options: RunOptions) => (await import('./run.js')).run(file, options));
 
   program
     .command('trainer')
     .description('serve a coordinator, here or on another machine, until it is done')
     .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
-    .action(async (options) => (await import('./trainer.js')).trainer(options));
+    .action(async (options: TrainerOptions) => (await import('./trainer.js')).trainer(options));
 
   program
     .command('evaluate')
@@ -39,14 +43,14 @@ async function main(): Promise<void> {
     .argument('<run-or-file>', 'a run folder or a safetensors file')
     .option('--model <name>', "the network (default: the one that the file's metadata name)")
     .option('--json', 'print a JSON object', false)
-    .action(async (place: string, options) => (await import('./evaluate.js')).evaluate(place, options));
+    .action(async (place: string, options: EvaluateOptions) => (await import('./evaluate.js')).evaluate(place, options));
 
   program
     .command('sync')
     .description('send to MLflow what it lacks of a run')
     .argument('<run>', 'the run folder')
     .option('--mlflow <url>', 'the server (default: where the run was sent before, else MLFLOW_TRACKING_URI)')
-    .action(async (folder: string, options) => (await import('./sync.js')).sync(folder, options));
+    .action(async (folder: string, options: SyncOptions) => (await import('./sync.js')).sync(folder, options));
 
   try {
     await program.parseAsync();

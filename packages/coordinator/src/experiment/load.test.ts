@@ -219,7 +219,12 @@ describe('an experiment file', () => {
     );
     expect(complaint(levels.join('\n'))).toMatch(/^e\.yaml:\d+:\d+: grows beyond 2000 values and 16 levels/);
     expect(complaint('a: &a { b: *a }')).toMatch(/grows beyond/);
-    expect(complaint('['.repeat(60_000))).toMatch(/^e\.yaml:1:\d+: (nested too deeply|not valid YAML)/);
+    for (const piece of ['[', '{', '- ', '? ', 'a: ', '{a: ']) {
+      const deep = piece.repeat(Math.floor(60_000 / piece.length));
+      expect(complaint(deep)).toMatch(/^e\.yaml:1:\d+: nested more than 16 levels deep/);
+      expect(complaint(valid, `admm.rho=${deep}`)).toMatch(/^--set admm.rho=.{1,80}\.\.\.: nested more than 16 levels/);
+    }
+    expect(complaint(`a:\n  b: ${'['.repeat(20)}`)).toMatch(/^e\.yaml:2:\d+: nested/);
   });
 
   it('never brings anything but a Failure about, whatever it holds', () => {

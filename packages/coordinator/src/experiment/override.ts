@@ -10,7 +10,7 @@ import { readYaml, type PlainMap } from './yaml.js';
  * @throws Failure `input`, which names the flag
  */
 export function applyOverride(spec: PlainMap, override: string, places: Places): void {
-  const flag = `--set ${override}`;
+  const flag = `--set ${override.length <= 100 ? override : `${override.slice(0, 80)}...`}`;
   const equals = override.indexOf('=');
   const path = override.slice(0, Math.max(equals, 0)).trim().split('.');
   const text = override.slice(equals + 1);

@@ -1,4 +1,15 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  parseDocument,
+  Parser,
+  type Document,
+  type Node,
+} from 'yaml';
 import { Failure } from '@prunegrid/trainer/failure';
 import { type Places, type KeyPath } from './places.js';
 
@@ -25,6 +36,7 @@ export function readYaml(
   places: Places,
   root: KeyPath = [],
 ): Plain {
+  refuseDeepNesting(text, at);
   const lines = new LineCounter();
   const place = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
@@ -82,6 +94,24 @@ export function readYaml(
   return plain(document.contents, root, 0);
 }
 
+/**
+ * yaml composes nested values by recursion, and a stack that overflows inside V8's regular expressions ends the whole
+ * process instead of throwing. Its parser keeps a stack of its own, so it can look first.
+ */
+function refuseDeepNesting(text: string, at: (line: number, column: number) => string): void {
+  const lines = new LineCounter();
+  lines.addNewLine(0);
+  const parser = new Parser(lines.addNewLine);
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _document of parser.next(lexeme)); // Documents are of no use here, but must be drawn for it to go on.
+    // The document itself and a scalar at the bottom are on the stack as well.
+    if (parser.stack.length > maxDepth + 2) {
+      const { line, col } = lines.linePos(parser.offset);
+      throw new Failure('input', `${at(line, col)}: nested more than ${maxDepth} levels deep; write it flatter`);
+    }
+  }
+}
+
 function parse(text: string, lines: LineCounter, place: (offset: number) => string): Document {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'core', strict: true });
   // Later errors mostly follow from the first.
@@ -95,8 +125,6 @@ function parse(text: string, lines: LineCounter, place: (offset: number) => stri
       throw new Failure('input', `${where}: a second YAML document starts here; keep one experiment a file`);
     case 'TAB_AS_INDENT':
       throw new Failure('input', `${where}: a tab indents this line; use spaces`);
-    case 'RESOURCE_EXHAUSTION':
-      throw new Failure('input', `${where}: nested too deeply to read; write the experiment out flat`);
     default:
       throw new Failure('input', `${where}: not valid YAML: ${error.message.split('\n')[0]}`);
   }

@@ -66,7 +66,7 @@ class Pruning {
     if (this.stepsPerEpoch === 0) {
       throw new Failure('input', `batch.global: ${spec.batch.global} is more than the ${trainingImages} training images: lower it or raise dataset.limit`);
     }
-    const epochs = spec.dense.epochs + spec.admm.iterations * spec.admm.epochsPerIteration + spec.retrain.epochs;
+    const epochs = this.epochsOf('dense') + this.epochsOf('admm') + this.epochsOf('retrain');
     this.totalSteps = epochs * this.stepsPerEpoch;
   }
 
@@ -80,13 +80,14 @@ class Pruning {
 
     const afterAdmm = await this.runAdmm(dense);
     const { weights, supports } = this.hardPrune(afterAdmm);
-    await this.begin('retrain', weights, survivorsOf(model, supports));
+    const survivors = survivorsOf(model, supports);
+    await this.give('retrain', weights, survivors);
     await journal.append({ type: 'hard-pruned', layers: countLayers(model, weights) });
     for (const units of deadUnits(model, supports)) await journal.append({ type: 'dead-units', ...units });
     await this.checkpoint('hard-pruned', 'admm', weights);
     const prunedScore = await this.report('hardPruned');
 
-    const final = await this.retrain(weights, survivorsOf(model, supports));
+    const final = await this.retrain(weights, survivors);
     const finalScore = await this.report('final');
 
     const layers = countLayers(model, final);
@@ -111,7 +112,8 @@ class Pruning {
 
   private async trainDense(initial: Float32Array): Promise<Float32Array> {
     const { spec, group } = this.context;
-    await this.begin('dense', initial);
+    await this.give('dense', initial);
+    await this.announce('dense');
     for (let epoch = 0; epoch < spec.dense.epochs; epoch++) await this.trainEpoch('dense');
     const weights = await group.fetchWeights();
     await this.checkpoint('dense', 'dense', weights);
@@ -124,7 +126,8 @@ class Pruning {
     const layers = prunedLayers(model, spec.keep);
     const states = layers.map((layer) => initialise(weightsOf(layer, dense), layer.keep, rhoAt(rho, 0, iterations)));
     let weights = dense;
-    await this.begin('admm', dense);
+    await this.give('admm', dense);
+    await this.announce('admm');
     for (let k = 0; k < iterations; k++) {
       await group.setPenalty(
         layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
@@ -165,6 +168,7 @@ class Pruning {
   /** Trains the survivors and returns the weights of the epoch with the best validation accuracy, the later one of two. */
   private async retrain(pruned: Float32Array, survivors: Uint32Array): Promise<Float32Array> {
     const { spec, group } = this.context;
+    await this.announce('retrain');
     let best = { accuracy: -1, weights: pruned, epoch: 0 };
     for (let epoch = 1; epoch <= spec.retrain.epochs; epoch++) {
       const { accuracy } = await this.trainEpoch('retrain');
@@ -177,14 +181,22 @@ class Pruning {
     return best.weights;
   }
 
-  private async begin(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void> {
-    const { spec, journal } = this.context;
-    const epochs = phase === 'admm' ? spec.admm.iterations * spec.admm.epochsPerIteration : spec[phase].epochs;
+  private async announce(phase: PhaseName): Promise<void> {
     this.epoch = 0;
-    await this.give(phase, weights, survivors);
-    await journal.append({ type: 'phase-started', phase, epochs, stepsPerEpoch: this.stepsPerEpoch });
+    await this.context.journal.append({
+      type: 'phase-started',
+      phase,
+      epochs: this.epochsOf(phase),
+      stepsPerEpoch: this.stepsPerEpoch,
+    });
   }
 
+  private epochsOf(phase: PhaseName): number {
+    const { spec } = this.context;
+    return phase === 'admm' ? spec.admm.iterations * spec.admm.epochsPerIteration : spec[phase].epochs;
+  }
+
+  /** Hands the trainers the weights, with fresh optimizer moments, and the plan of the phase. */
   private async give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void> {
     const { spec, group } = this.context;
     const { optimizer, dropout } = spec[phase];
@@ -203,9 +215,7 @@ class Pruning {
   /** One pass over the training images, measured on the validation part. */
   private async trainEpoch(phase: PhaseName): Promise<Evaluation> {
     const { spec, group, journal, now, onProgress } = this.context;
-    const { admm } = spec;
-    const epochs = phase === 'admm' ? admm.iterations * admm.epochsPerIteration : spec[phase].epochs;
-    const steps = epochs * this.stepsPerEpoch;
+    const steps = this.epochsOf(phase) * this.stepsPerEpoch;
     const firstStep = this.epoch * this.stepsPerEpoch;
     const rates = Array.from({ length: this.stepsPerEpoch }, (_, i) =>
       learningRateAt(spec[phase].learningRate, firstStep + i, steps, this.stepsPerEpoch),

@@ -1,3 +1,5 @@
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+
 import type { Model } from './model.js';
 import { layOut } from './model.js';
 
@@ -16,10 +18,10 @@ export const lenet5: Model = {
 
   forward(tf, [conv1, conv1Bias, conv2, conv2Bias, fc1, fc1Bias, fc2, fc2Bias], images, dropout) {
     // Pooling before ReLU gives the same values and gradients as after it, on a quarter of the elements.
-    const first = tf.relu(tf.maxPool(tf.add(tf.conv2d(images, conv1 as never, 1, 'valid'), conv1Bias) as never, 2, 2, 'valid'));
-    const second = tf.relu(tf.maxPool(tf.add(tf.conv2d(first as never, conv2 as never, 1, 'valid'), conv2Bias) as never, 2, 2, 'valid'));
-    const hidden = tf.relu(tf.add(tf.matMul(tf.reshape(second, [-1, 800]), fc1), fc1Bias));
-    const kept = dropout ? tf.mul(hidden, dropout) : hidden;
-    return tf.add(tf.matMul(kept, fc2), fc2Bias);
+    const convolve = (input: Tensor4D, kernel: Tensor, bias: Tensor): Tensor4D =>
+      tf.relu(tf.maxPool(tf.add<Tensor4D>(tf.conv2d(input, kernel as Tensor4D, 1, 'valid'), bias), 2, 2, 'valid'));
+    const maps = convolve(convolve(images, conv1, conv1Bias), conv2, conv2Bias);
+    const hidden = tf.relu(tf.add(tf.matMul(tf.reshape(maps, [-1, 800]), fc1), fc1Bias));
+    return tf.add(tf.matMul(dropout ? tf.mul(hidden, dropout) : hidden, fc2), fc2Bias);
   },
 };

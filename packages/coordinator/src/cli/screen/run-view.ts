@@ -77,12 +77,13 @@ export class RunView {
   progress(progress: Progress, time: number): void {
     const { phase } = this;
     if (phase === null || progress.phase !== phase.name) return;
-    const { loss, accuracy, imagesPerSecond, totalStep, totalSteps } = progress;
+    const { loss, accuracy, imagesPerSecond } = progress;
     this.live = { loss, accuracy, imagesPerSecond };
-    this.share = totalSteps > 0 ? Math.min(1, totalStep / totalSteps) : 0;
     // The engine's first steps compile and warm up; they would spoil the estimate for minutes.
     if (phase.step === 0 && progress.step < phase.stepsPerEpoch) phase.marks = [{ step: progress.step, time }];
     this.#advance(phase, progress.step, time);
+    // Not of `totalSteps`: an early stop of ADMM makes the run shorter than that.
+    this.share = progress.totalStep / (progress.totalStep + this.#epochsLeft(phase) * phase.stepsPerEpoch);
   }
 
   /** Seconds to the end of the run, evaluations included, or null as long as no step has been timed. */

@@ -266,6 +266,8 @@ describe('time left', () => {
     screen.event({ type: 'admm-stopped-early', iteration: 1 });
     screen.event(phaseStarted('retrain', 4));
     expect(left(terminal)).toBe('40 s');
+    screen.progress(progress('retrain', 100, 400, 400));
+    expect(terminal.shown.find((line) => line.startsWith('whole run'))).toContain(' 62 %');
     screen.event(epoch('retrain', 4, 8));
     expect(terminal.shown.at(-2)).toContain('100 %');
   });

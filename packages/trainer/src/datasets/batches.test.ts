@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+
+import { dropoutFactors, epochOrder, evaluationBatch, trainingBatch } from './batches.js';
+import type { Dataset } from './dataset.js';
+
+/** Two images of 3x3 with one channel, every pixel another value. */
+const part = { images: Uint8Array.from({ length: 18 }, (_, i) => 10 * (i + 1)), labels: Uint8Array.of(3, 8), count: 2 };
+const dataset: Dataset = { name: 'tiny', shape: [3, 3, 1], training: part, validation: part, test: part, hash: '' };
+const at = { seed: 1, phase: 1, step: 0, firstSample: 0 };
+
+describe('epochOrder', () => {
+  it('is a permutation that depends on seed, phase and epoch', () => {
+    const order = epochOrder(1, 1, 0, 1000);
+    expect([...order].sort((a, b) => a - b)).toEqual([...new Array(1000).keys()]);
+    const others = [epochOrder(2, 1, 0, 1000), epochOrder(1, 2, 0, 1000), epochOrder(1, 1, 1, 1000)];
+    expect(new Set([order, ...others].map((indices) => indices.join())).size).toBe(4);
+    expect(epochOrder(1, 1, 0, 1000)).toEqual(order);
+  });
+});
+
+describe('trainingBatch', () => {
+  it('scales pixels to [0, 1] and picks the labels', () => {
+    const { images, labels } = trainingBatch(dataset, Uint32Array.of(1, 0), { ...at, pixels: 0 });
+    expect([...labels]).toEqual([8, 3]);
+    expect(images).toEqual(Float32Array.from([...part.images.subarray(9), ...part.images.subarray(0, 9)], (b) => b / 255));
+  });
+
+  it('translates by whole pixels, every translation in turn, zeros coming in', () => {
+    const seen = new Set<string>();
+    for (let step = 0; step < 400; step++) {
+      const { images } = trainingBatch(dataset, Uint32Array.of(0), { ...at, step, pixels: 1 });
+      const moved = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => ({ down, right })));
+      const match = moved.find(({ down, right }) =>
+        images.every((value, i) => {
+          const row = Math.floor(i / 3) - down;
+          const column = (i % 3) - right;
+          const inside = row >= 0 && row < 3 && column >= 0 && column < 3;
+          return value === (inside ? Math.fround(part.images[row * 3 + column] / 255) : 0);
+        }),
+      );
+      expect(match).toBeDefined();
+      seen.add(JSON.stringify(match));
+    }
+    expect(seen.size).toBe(9);
+  });
+
+  it('does not depend on how the batch is cut', () => {
+    const whole = trainingBatch(dataset, Uint32Array.of(0, 1), { ...at, pixels: 2 });
+    const second = trainingBatch(dataset, Uint32Array.of(1), { ...at, pixels: 2, firstSample: 1 });
+    expect(second.images).toEqual(whole.images.subarray(9));
+  });
+});
+
+describe('evaluationBatch', () => {
+  it('takes images as they are', () => {
+    const { images, labels } = evaluationBatch(part, 1, 1);
+    expect([...labels]).toEqual([8]);
+    expect(images).toEqual(Float32Array.from(part.images.subarray(9), (b) => b / 255));
+  });
+});
+
+describe('dropoutFactors', () => {
+  it('drops the given share and keeps the mean', () => {
+    const factors = dropoutFactors(0.25, 500, 40, at);
+    const dropped = factors.filter((factor) => factor === 0).length;
+    expect(Math.abs(dropped - 5000)).toBeLessThan(300);
+    expect(new Set(factors)).toEqual(new Set([0, Math.fround(1 / 0.75)]));
+  });
+});

@@ -1,0 +1,108 @@
+import type { BeginPhase } from '@prunegrid/proto';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import type { Dataset } from '../datasets/index.js';
+import { loadDataset } from '../datasets/index.js';
+import { loadTensorFlow } from '../engine/index.js';
+import { initialParameters, models } from '../models/index.js';
+import type { Model } from '../models/index.js';
+import { Replica } from './replica.js';
+
+const engine = loadTensorFlow(1);
+const model = models.get('lenet5') as Model;
+const phase: BeginPhase = {
+  seed: 1,
+  phase: 1,
+  optimizer: { $case: 'adam', value: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 } },
+  globalBatch: 16,
+  microBatches: 2,
+  shift: 1,
+  dropout: 0.3,
+  masked: false,
+  survivors: 0,
+};
+let dataset: Dataset;
+beforeAll(async () => {
+  dataset = await loadDataset({ name: 'mnist', validation: 5000, limit: 64 });
+});
+
+const step = (replica: Replica, number: number, rate = 1e-3) => {
+  const sum = replica.gradient(number, 0);
+  replica.gradient(number, 1).forEach((value, i) => (sum[i] += value));
+  replica.apply(number, sum, rate);
+  return sum;
+};
+
+describe('Replica', () => {
+  it('keeps pruned weights and their moments at exactly zero under Adam with weight decay', () => {
+    const dense = new Replica(engine, model, dataset, phase, initialParameters(model, 1));
+    for (let i = 0; i < 2; i++) step(dense, i);
+    const survivors = Uint32Array.from({ length: model.size / 7 }, (_, i) => 7 * i);
+    const pruned = new Float32Array(model.size);
+    for (const position of survivors) pruned[position] = dense.weights[position];
+    const before = pruned.slice();
+    const replica = new Replica(engine, model, dataset, { ...phase, masked: true }, pruned, survivors);
+    expect(replica.exchangedLength).toBe(survivors.length + 2);
+    for (let i = 0; i < 3; i++) {
+      step(replica, i);
+      for (const vector of [replica.weights, ...replica.moments()]) {
+        expect(vector.length).toBe(model.size);
+        expect(vector.findIndex((value, position) => position % 7 !== 0 && !Object.is(value, 0))).toBe(-1);
+      }
+    }
+    const moved = survivors.filter((position) => replica.weights[position] !== before[position]);
+    expect(moved.length / survivors.length).toBeGreaterThan(0.9);
+  });
+
+  it('moves the survivors as a dense step would move them', () => {
+    const weights = initialParameters(model, 1);
+    const all = Uint32Array.from(weights.keys());
+    const masked = new Replica(engine, model, dataset, { ...phase, masked: true }, weights.slice(), all);
+    const dense = new Replica(engine, model, dataset, phase, weights);
+    for (let i = 0; i < 2; i++) for (const replica of [masked, dense]) step(replica, i);
+    expect(masked.weightsHash(1)).toBe(dense.weightsHash(1));
+  });
+
+  it('computes the gradient of the loss it reports, the penalty apart', () => {
+    const replica = new Replica(engine, model, dataset, { ...phase, microBatches: 1 }, initialParameters(model, 1));
+    const gradient = replica.gradient(0, 0);
+    const loss = () => replica.gradient(0, 0)[model.size];
+    for (const { offset } of model.parameters) {
+      // The steepest of the first weights: others are below what float32 losses resolve.
+      const head = [...gradient.subarray(offset, offset + 10)];
+      const at = offset + head.reduce((best, value, i) => (Math.abs(value) > Math.abs(head[best]) ? i : best), 0);
+      const h = 1e-2;
+      const original = replica.weights[at];
+      replica.weights[at] = original + h;
+      const above = loss();
+      replica.weights[at] = original - h;
+      const below = loss();
+      replica.weights[at] = original;
+      const slope = (above - below) / (2 * h);
+      expect(Math.abs(slope - gradient[at])).toBeLessThan(0.1 * Math.abs(gradient[at]) + 1e-4);
+    }
+  });
+
+  it('adds rho * (W - Z + U) once, to the summed gradient', () => {
+    const weights = initialParameters(model, 1);
+    const replica = new Replica(engine, model, dataset, phase, weights);
+    const target = Float32Array.from({ length: 500 }, (_, i) => i / 1000);
+    replica.setPenalty([{ layer: 'conv1', rho: 0.5 }], target);
+    const before = weights.slice(0, 500);
+    const plain = new Replica(engine, model, dataset, phase, weights.slice());
+    const penalised = step(replica, 0);
+    const unpenalised = step(plain, 0);
+    before.forEach((weight, i) => expect(penalised[i]).toBeCloseTo(unpenalised[i] + 0.5 * (weight - target[i]), 6));
+    expect(penalised.findIndex((value, i) => i >= 500 && value !== unpenalised[i])).toBe(-1);
+  });
+
+  it('says which layer and step when training blows up, and moves nothing', () => {
+    const replica = new Replica(engine, model, dataset, phase, initialParameters(model, 1));
+    replica.weights[model.parameters[4].offset + 3] = NaN;
+    expect(() => step(replica, 7)).toThrow(/^step 7 of the phase: fc1.weight is no longer finite/);
+    const overflowing = new Replica(engine, model, dataset, phase, initialParameters(model, 1));
+    const { offset, size } = model.parameters[6];
+    overflowing.weights.fill(3e38, offset, offset + size);
+    expect(() => step(overflowing, 3)).toThrow(/^step 3 of the phase: the loss is not finite, .* 3.00e\+38 in fc2.weight/);
+  });
+});
