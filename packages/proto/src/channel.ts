@@ -1,9 +1,15 @@
-import type { Duplex } from 'node:stream';
-
 import { TensorAssembler } from './assembler.js';
 import type { ChunkHeader } from './frame.js';
 import { encodeTensor, FrameError } from './frame.js';
 import type { TensorChunk } from './generated/prunegrid/v1/coordination.js';
+
+/** What a gRPC stream of frames is on either side. */
+export interface FrameStream extends AsyncIterable<Buffer> {
+  readonly destroyed: boolean;
+  write(frame: Buffer): boolean;
+  on(event: 'drain' | 'close' | 'error' | 'cancelled', listener: () => void): unknown;
+  off(event: 'drain' | 'close' | 'error' | 'cancelled', listener: () => void): unknown;
+}
 
 /** One end of the stream between the coordinator and a trainer: messages one at a time, tensors as a whole. */
 export class Channel<Message extends { $case: string; value: unknown }> {
@@ -15,11 +21,11 @@ export class Channel<Message extends { $case: string; value: unknown }> {
    *   hung up
    */
   constructor(
-    private readonly stream: Duplex,
+    private readonly stream: FrameStream,
     private readonly decode: (frame: Buffer) => Message,
     private readonly explain: (error: unknown) => Error,
   ) {
-    this.incoming = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    this.incoming = stream[Symbol.asyncIterator]();
   }
 
   async receive(): Promise<Message> {
@@ -56,10 +62,10 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     if (this.stream.destroyed || this.stream.write(frame)) return;
     await new Promise<void>((resolve) => {
       const settle = () => {
-        for (const event of ['drain', 'close', 'error', 'cancelled']) this.stream.off(event, settle);
+        for (const event of ENDS_OF_WAIT) this.stream.off(event, settle);
         resolve();
       };
-      for (const event of ['drain', 'close', 'error', 'cancelled']) this.stream.on(event, settle);
+      for (const event of ENDS_OF_WAIT) this.stream.on(event, settle);
     });
   }
 
@@ -69,6 +75,7 @@ export class Channel<Message extends { $case: string; value: unknown }> {
   }
 }
 
+const ENDS_OF_WAIT = ['drain', 'close', 'error', 'cancelled'] as const;
 const HEADER_FIELDS = ['kind', 'generation', 'step', 'node'] as const;
 
 const describe = (header: ChunkHeader) => HEADER_FIELDS.map((field) => `${field} ${header[field]}`).join(', ');

@@ -32,7 +32,7 @@ export function openChannel(stream: ServerDuplexStream<Buffer, Buffer>, name: ()
     // What went wrong with the training is the same on every trainer: who tells first does not matter.
     throw new Failure(kinds[kind] ?? 'trainers', kind === Trouble_Kind.NON_FINITE ? text : `${name()}: ${text}`);
   };
-  return new Channel<TrainerMessage>(stream as never, decode, (error) => {
+  return new Channel<TrainerMessage>(stream, decode, (error) => {
     if (error instanceof FrameError) return new Failure('trainers', `${name()}: ${error.message}`, { cause: error });
     if (error instanceof Failure) return error;
     return new Failure('trainers', `${name()} left in the middle of its work: see its own output, then run again`, {

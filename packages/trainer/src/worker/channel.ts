@@ -8,7 +8,7 @@ export type TrainerChannel = Channel<NonNullable<FromCoordinator['body']>>;
 
 /** The trainer's end of its stream; what breaks it becomes a Failure that names the coordinator's address. */
 export function openChannel(stream: ClientDuplexStream<Buffer, Buffer>, address: string): TrainerChannel {
-  return new Channel(stream as never, decodeFromCoordinator, (error) => explain(error, address));
+  return new Channel(stream, decodeFromCoordinator, (error) => explain(error, address));
 }
 
 function explain(error: unknown, address: string): Error {

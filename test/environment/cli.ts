@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const program = join(root, 'packages/coordinator/bin/prunegrid.js');
+
+export interface Ended {
+  /** Exit code, or the signal's name. */
+  code: number | NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A `prunegrid` process that has been started. */
+export interface Running {
+  process: ChildProcess;
+  ended: Promise<Ended>;
+  /** Resolves with the first match in what it prints; rejects when it ends without one. */
+  prints(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+/** Starts `prunegrid` with these arguments, from the repository's root and without MLflow. */
+export function start(...args: string[]): Running {
+  const { MLFLOW_TRACKING_URI: _, ...env } = process.env;
+  const child = spawn(process.execPath, [program, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  const watchers = new Set<() => void>();
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      for (const look of watchers) look();
+    });
+  }
+  const ended = new Promise<Ended>((resolve) =>
+    child.on('close', (code, signal) => resolve({ code: code ?? signal, ...output })),
+  );
+  return {
+    process: child,
+    ended,
+    prints: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const match = pattern.exec(output.stdout + output.stderr);
+          if (match) resolve(match);
+        };
+        watchers.add(look);
+        look();
+        void ended.then(({ code }) => reject(new Error(`ended with ${code} without ${pattern}: ${output.stderr}`)));
+      }),
+  };
+}
+
+export const prunegrid = (...args: string[]): Promise<Ended> => start(...args).ended;
+
+/** A folder that `remove` deletes. */
+export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'prunegrid-test-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+export const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
+
+/** The records of a run's journal. */
+export const journalOf = (folder: string): Record<string, unknown>[] =>
+  readFileSync(join(folder, 'journal.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+/** Whether a process with this id is alive. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { journalOf, prunegrid, sha256, temporaryFolder } from './environment/cli.js';
+
+/** Every source of randomness and every kind of step. */
+const settings = [
+  'dataset.limit=512',
+  'dataset.validation=500',
+  'dataset.shift=2',
+  'batch.global=64',
+  'dense.dropout=0.3',
+  'dense.optimizer.weightDecay=1e-4',
+  'dense.optimizer.name=adam',
+  'admm.optimizer={name: sgd, momentum: 0.9}',
+  'admm.learningRate={schedule: constant, value: 0.01}',
+  'retrain.optimizer={name: adam, weightDecay: 1e-3}',
+].flatMap((setting) => ['--set', setting]);
+
+describe('the number of trainers', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  beforeAll(async () => (folder = await temporaryFolder()));
+  afterAll(() => folder.remove());
+
+  const run = async (trainers: number, ...more: string[]) => {
+    const out = join(folder.path, [trainers, ...more].join('-').replaceAll(/[^\w.-]/g, ''));
+    const args = ['run', 'experiments/lenet5-smoke.yaml', ...settings, '--trainers', String(trainers), '--out', out];
+    const { code, stderr } = await prunegrid(...args, ...more);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    return {
+      hashes: journalOf(out)
+        .filter(({ type }) => type === 'epoch-finished')
+        .map(({ phase, weightsHash, validation, trainLoss }) => ({ phase, weightsHash, validation, trainLoss })),
+      model: sha256(join(out, 'checkpoints/retrain.safetensors')),
+      out,
+    };
+  };
+
+  it('changes no bit of W through dense, ADMM and masked steps', async () => {
+    const one = await run(1);
+    expect(one.hashes.map(({ phase }) => phase)).toEqual(['dense', 'admm', 'admm', 'admm', 'retrain', 'retrain']);
+    expect(new Set(one.hashes.map(({ weightsHash }) => weightsHash)).size).toBe(6);
+    for (const trainers of [2, 3, 4]) expect((await run(trainers)).hashes).toEqual(one.hashes);
+    // The comparison is not empty: another seed has other bits.
+    expect((await run(2, '--seed', '2')).hashes).not.toEqual(one.hashes);
+  });
+});

@@ -1,0 +1,204 @@
+import { Client, credentials } from '@grpc/grpc-js';
+import {
+  Channel,
+  coordinationService,
+  decodeFromCoordinator,
+  encodeFromTrainer,
+  type FromCoordinator,
+  PROTOCOL_VERSION,
+} from '@prunegrid/proto';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { isAlive, journalOf, prunegrid, start, temporaryFolder } from './environment/cli.js';
+
+const smoke = 'experiments/lenet5-smoke.yaml';
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let runs = 0;
+const out = () => join(folder.path, `run${++runs}`);
+beforeAll(async () => (folder = await temporaryFolder()));
+afterAll(() => folder.remove());
+
+/** One line that matches, and no stack trace. */
+const oneLine = (stderr: string, pattern: RegExp) => {
+  expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  expect(stderr).toMatch(pattern);
+};
+
+describe('bad input ends with 2 and one line', () => {
+  it.each([
+    ['an unknown key', ['--set', 'admm.iteration=3'], /--set admm\.iteration.*did you mean iterations\?/],
+    ['a wrong type', ['--set', 'dense.epochs=many'], /dense\.epochs.*many/],
+    ['a keep above the size', ['--set', 'keep.conv1=501'], /keep\.conv1.*found 501; conv1 has 500 weights/],
+    ['a layer that the model lacks', ['--set', 'keep.conv3=5'], /keep\.conv3.*lenet5 has no such layer/],
+    ['a batch above the data', ['--set', 'dataset.limit=100'], /batch\.global: 128 is more than the 100 training images/],
+    ['no trainer at all', ['--trainers', '0'], /--trainers 0: a run needs a trainer/],
+  ])('%s', async (_, args, message) => {
+    const { code, stderr } = await prunegrid('run', smoke, '--out', out(), ...args);
+    expect(code).toBe(2);
+    oneLine(stderr, message);
+  });
+
+  it('an unknown command or option', async () => {
+    expect((await prunegrid('rum', smoke)).code).toBe(2);
+    const { code, stderr } = await prunegrid('run', smoke, '--trainer', '2');
+    expect(code).toBe(2);
+    expect(stderr).toContain("unknown option '--trainer'");
+  });
+
+  it('a missing file', async () => {
+    const { code, stderr } = await prunegrid('run', 'experiments/lenet5-smok.yaml');
+    expect(code).toBe(2);
+    oneLine(stderr, /lenet5-smok\.yaml: no such file; did you mean .*lenet5-smoke\.yaml/);
+  });
+
+  it('a model file that is none', async () => {
+    const file = join(folder.path, 'model.safetensors');
+    writeFileSync(file, 'not a model');
+    const { code, stderr } = await prunegrid('evaluate', file, '--model', 'lenet5');
+    expect(code).toBe(2);
+    oneLine(stderr, /model\.safetensors/);
+  });
+});
+
+describe('a loss that is not finite', () => {
+  it('ends with 3, names layer and step and keeps the last good checkpoint', async () => {
+    const to = out();
+    const args = ['--set', 'retrain.learningRate={schedule: constant, value: 1e30}', '--set', 'retrain.optimizer={name: sgd}'];
+    const { code, stderr } = await prunegrid('run', smoke, '--out', to, ...args);
+    expect(code).toBe(3);
+    oneLine(stderr, /step \d+ of the phase: .*(conv|fc)[12]\.(weight|bias).*lower the learning rate/);
+    expect(journalOf(to).at(-1)).toMatchObject({ type: 'run-failed', kind: 'training' });
+    expect(readdirSync(join(to, 'checkpoints')).sort()).toEqual([
+      'admm.safetensors',
+      'dense.safetensors',
+      'hard-pruned.safetensors',
+    ]);
+    const kept = await prunegrid('evaluate', join(to, 'checkpoints/hard-pruned.safetensors'), '--json');
+    expect(JSON.parse(kept.stdout)).toMatchObject({ total: { kept: 6050 } });
+  });
+});
+
+describe('trainers', () => {
+  const external = (...args: string[]) =>
+    start('run', smoke, '--out', out(), '--trainers', '0', '--external', '1', ...args);
+  const listening = async (run: ReturnType<typeof start>) =>
+    ((await run.prints(/--coordinator (127\.0\.0\.1:\d+)/)) as unknown as [string, string])[1];
+
+  it('that do not come in time end the run with 4', async () => {
+    const { code, stderr } = await external('--wait', '1').ended;
+    expect(code).toBe(4);
+    expect(stderr).toContain('0 of 1 trainers came within 1 s: start them with prunegrid trainer --coordinator');
+  });
+
+  it('may be started elsewhere, at the address that the coordinator prints', async () => {
+    const run = external('--set', 'dataset.limit=256');
+    const trainer = start('trainer', '--coordinator', await listening(run));
+    expect((await run.ended).code).toBe(0);
+    expect(await trainer.ended).toMatchObject({ code: 0, stderr: expect.stringContaining('admitted as trainer 1') as string });
+  });
+
+  it('of another version are refused with the reason, and the run goes on waiting', async () => {
+    const run = external('--set', 'dataset.limit=256');
+    const address = await listening(run);
+    const answer = await hello(address, { protocolVersion: PROTOCOL_VERSION, prunegridVersion: '9.9.9' });
+    expect(answer).toMatchObject({
+      $case: 'refusal',
+      value: { reason: expect.stringMatching(/runs prunegrid 9\.9\.9 .*install the same version on both/) as string },
+    });
+    const trainer = start('trainer', '--coordinator', address);
+    expect((await run.ended).code).toBe(0);
+    expect((await trainer.ended).code).toBe(0);
+  });
+
+  it('that send garbage are shown the door, and the run goes on waiting', async () => {
+    const run = external('--set', 'dataset.limit=256');
+    const address = await listening(run);
+    const socket = connect(Number(address.split(':')[1]), '127.0.0.1');
+    socket.on('error', () => undefined).end('GET / HTTP/1.1\r\n\r\n');
+    await expect(raw(address, Buffer.from([0xff, 0xff, 0xff]))).rejects.toThrow();
+    const trainer = start('trainer', '--coordinator', address);
+    expect((await run.ended).code).toBe(0);
+    expect((await trainer.ended).code).toBe(0);
+  });
+
+  it('that die end the run with 4, and the journal says so', async () => {
+    const to = out();
+    const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
+    await run.prints(/dense epoch 1\/50/);
+    const pids = journalOf(to).filter(({ type }) => type === 'trainer-joined').map(({ pid }) => pid as number);
+    process.kill(pids[1], 'SIGKILL');
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(4);
+    oneLine(stderr, /trainer 2 |trainer .*was ended by SIGKILL/);
+    expect(journalOf(to).at(-1)).toMatchObject({ type: 'run-failed', kind: 'trainers' });
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  it('leave when the coordinator is killed', async () => {
+    const to = out();
+    const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
+    await run.prints(/dense epoch 1\/50/);
+    const pids = journalOf(to).filter(({ type }) => type === 'trainer-joined').map(({ pid }) => pid as number);
+    run.process.kill('SIGKILL');
+    await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([]);
+  });
+
+  it('and the coordinator stop on SIGINT, with 130', async () => {
+    const to = out();
+    const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
+    await run.prints(/dense epoch 1\/50/);
+    run.process.kill('SIGINT');
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(130);
+    oneLine(stderr, /SIGINT: stopped/);
+    const records = journalOf(to);
+    expect(records.at(-1)).toMatchObject({ type: 'run-failed', kind: 'interrupted' });
+    const pids = records.filter(({ type }) => type === 'trainer-joined').map(({ pid }) => pid as number);
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  it('say so when no coordinator is there, or something else is', async () => {
+    const server = createServer((_, response) => response.end('hello'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const web = await prunegrid('trainer', '--coordinator', `127.0.0.1:${port}`);
+    server.close();
+    expect(web.code).toBe(4);
+    oneLine(web.stderr, new RegExp(`127\\.0\\.0\\.1:${port}: .*check --coordinator`));
+  });
+
+  it('cannot be listened for on a port in use', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const { code, stderr } = await prunegrid('run', smoke, '--out', out(), '--listen', `127.0.0.1:${port}`);
+    server.close();
+    expect(code).toBe(5);
+    oneLine(stderr, new RegExp(`--listen 127\\.0\\.0\\.1:${port}: .*port is in use`));
+  });
+
+  const hello = (address: string, versions: { protocolVersion: number; prunegridVersion: string }) =>
+    raw(
+      address,
+      encodeFromTrainer({ $case: 'hello', value: { ...versions, host: 'elsewhere', pid: 1, nodeVersion: 'v0' } }),
+    );
+
+  /** What the coordinator answers to one frame. */
+  async function raw(address: string, frame: Buffer): Promise<NonNullable<FromCoordinator['body']>> {
+    const client = new Client(address, credentials.createInsecure());
+    const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    const channel = new Channel(stream, decodeFromCoordinator, (error) => error as Error);
+    try {
+      await channel.send(frame);
+      return await channel.receive();
+    } finally {
+      stream.cancel();
+      client.close();
+    }
+  }
+});
