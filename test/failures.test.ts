@@ -30,11 +30,15 @@ const oneLine = (stderr: string, pattern: RegExp) => {
 
 describe('bad input ends with 2 and one line', () => {
   it.each([
-    ['an unknown key', ['--set', 'admm.iteration=3'], /--set admm\.iteration.*did you mean iterations\?/],
+    ['an unknown key', ['--set', 'admm.iteration=3'], /--set admm\.iteration.*did you mean "iterations"\?/],
     ['a wrong type', ['--set', 'dense.epochs=many'], /dense\.epochs.*many/],
     ['a keep above the size', ['--set', 'keep.conv1=501'], /keep\.conv1.*found 501; conv1 has 500 weights/],
     ['a layer that the model lacks', ['--set', 'keep.conv3=5'], /keep\.conv3.*lenet5 has no such layer/],
-    ['a batch above the data', ['--set', 'dataset.limit=100'], /batch\.global: 128 is more than the 100 training images/],
+    [
+      'a batch above the data',
+      ['--set', 'dataset.limit=100'],
+      /batch\.global: 128 is more than the 100 training images/,
+    ],
     ['no trainer at all', ['--trainers', '0'], /--trainers 0: a run needs a trainer/],
   ])('%s', async (_, args, message) => {
     const { code, stderr } = await prunegrid('run', smoke, '--out', out(), ...args);
@@ -67,7 +71,12 @@ describe('bad input ends with 2 and one line', () => {
 describe('a loss that is not finite', () => {
   it('ends with 3, names layer and step and keeps the last good checkpoint', async () => {
     const to = out();
-    const args = ['--set', 'retrain.learningRate={schedule: constant, value: 1e30}', '--set', 'retrain.optimizer={name: sgd}'];
+    const args = [
+      '--set',
+      'retrain.learningRate={schedule: constant, value: 1e30}',
+      '--set',
+      'retrain.optimizer={name: sgd}',
+    ];
     const { code, stderr } = await prunegrid('run', smoke, '--out', to, ...args);
     expect(code).toBe(3);
     oneLine(stderr, /step \d+ of the phase: .*(conv|fc)[12]\.(weight|bias).*lower the learning rate/);
@@ -98,7 +107,10 @@ describe('trainers', () => {
     const run = external('--set', 'dataset.limit=256');
     const trainer = start('trainer', '--coordinator', await listening(run));
     expect((await run.ended).code).toBe(0);
-    expect(await trainer.ended).toMatchObject({ code: 0, stderr: expect.stringContaining('admitted as trainer 1') as string });
+    expect(await trainer.ended).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('admitted as trainer 1') as string,
+    });
   });
 
   it('of another version are refused with the reason, and the run goes on waiting', async () => {
@@ -129,7 +141,9 @@ describe('trainers', () => {
     const to = out();
     const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
     await run.prints(/dense epoch 1\/50/);
-    const pids = journalOf(to).filter(({ type }) => type === 'trainer-joined').map(({ pid }) => pid as number);
+    const pids = journalOf(to)
+      .filter(({ type }) => type === 'trainer-joined')
+      .map(({ pid }) => pid as number);
     process.kill(pids[1], 'SIGKILL');
     const { code, stderr } = await run.ended;
     expect(code).toBe(4);
@@ -142,7 +156,9 @@ describe('trainers', () => {
     const to = out();
     const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
     await run.prints(/dense epoch 1\/50/);
-    const pids = journalOf(to).filter(({ type }) => type === 'trainer-joined').map(({ pid }) => pid as number);
+    const pids = journalOf(to)
+      .filter(({ type }) => type === 'trainer-joined')
+      .map(({ pid }) => pid as number);
     run.process.kill('SIGKILL');
     await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([]);
   });

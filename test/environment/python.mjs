@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, symlink } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cacheFolder } from './cache.mjs';
 
 /**
  * The tests' own Python: `python` is its interpreter, `bin(name)` the path of a program installed in it (`bin('mlflow')`).
@@ -48,11 +48,6 @@ export async function ensurePython(log = () => {}) {
 /** Vitest's globalSetup of the cross-process project. */
 export default async function setup() {
   await ensurePython(console.log);
-}
-
-function cacheFolder() {
-  const { PRUNEGRID_CACHE, XDG_CACHE_HOME } = process.env;
-  return PRUNEGRID_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'prunegrid');
 }
 
 /** `3.11`; part of the key, because an environment serves only the minor version it was made by. */

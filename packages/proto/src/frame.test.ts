@@ -71,7 +71,9 @@ describe('decoding', () => {
         changed[at % changed.length] = byte;
         return changed;
       }),
-      fc.tuple(fc.constantFrom(valid, hello), fc.nat(150)).map(([frame, end]) => Uint8Array.from(frame.subarray(0, end))),
+      fc
+        .tuple(fc.constantFrom(valid, hello), fc.nat(150))
+        .map(([frame, end]) => Uint8Array.from(frame.subarray(0, end))),
     );
     fc.assert(
       fc.property(bytes, (input) => {

@@ -24,7 +24,11 @@ export async function evaluate(place: string, options: EvaluateOptions): Promise
   const file = isFolder ? join(place, 'model.safetensors') : place;
   const { tensors, metadata } = await readSafetensors(file);
   const name = options.model ?? metadata['model'];
-  if (name === undefined) throw new Failure('input', `${file}: does not say which network it holds: add --model ${[...models.keys()].join(' or ')}`);
+  if (name === undefined)
+    throw new Failure(
+      'input',
+      `${file}: does not say which network it holds: add --model ${[...models.keys()].join(' or ')}`,
+    );
   const model = models.get(name);
   if (!model) throw new Failure('input', `--model: no model ${name}; there is ${[...models.keys()].join(', ')}`);
   const parameters = fromFile(model, tensors, file);

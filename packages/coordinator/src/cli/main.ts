@@ -43,7 +43,9 @@ async function main(): Promise<void> {
     .argument('<run-or-file>', 'a run folder or a safetensors file')
     .option('--model <name>', "the network (default: the one that the file's metadata name)")
     .option('--json', 'print a JSON object', false)
-    .action(async (place: string, options: EvaluateOptions) => (await import('./evaluate.js')).evaluate(place, options));
+    .action(async (place: string, options: EvaluateOptions) =>
+      (await import('./evaluate.js')).evaluate(place, options),
+    );
 
   program
     .command('sync')
@@ -52,6 +54,8 @@ async function main(): Promise<void> {
     .option('--mlflow <url>', 'the server (default: where the run was sent before, else MLFLOW_TRACKING_URI)')
     .action(async (folder: string, options: SyncOptions) => (await import('./sync.js')).sync(folder, options));
 
+  // gRPC's own complaints come on top of ours; whoever looks for them can still turn them on.
+  process.env['GRPC_VERBOSITY'] ??= 'NONE';
   try {
     await program.parseAsync();
   } catch (error) {

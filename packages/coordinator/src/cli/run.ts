@@ -42,7 +42,10 @@ const PROGRESS_MS = 100;
 /** `prunegrid run`. Throws Failure; the journal then ends with it. */
 export async function run(file: string, options: RunOptions): Promise<void> {
   if (options.trainers + options.external === 0) {
-    throw new Failure('input', '--trainers 0: a run needs a trainer: add --external N for those that are started elsewhere');
+    throw new Failure(
+      'input',
+      '--trainers 0: a run needs a trainer: add --external N for those that are started elsewhere',
+    );
   }
   const overrides = options.seed === undefined ? options.set : [...options.set, `seed=${options.seed}`];
   const { spec } = await loadSpec(file, overrides, { models: [...models.values()], datasets: datasetNames });
@@ -86,7 +89,8 @@ async function withTrainers<T>(
     parameters: (models.get(spec.model) as { size: number }).size,
     warn: (line) => screen.warn(line),
   });
-  if (options.external > 0) screen.warn(`waiting for ${options.external} trainers: prunegrid trainer --coordinator ${gateway.address}`);
+  if (options.external > 0)
+    screen.warn(`waiting for ${options.external} trainers: prunegrid trainer --coordinator ${gateway.address}`);
   const local = launchLocally(options.trainers, gateway.address);
   const interruption = untilInterrupted();
   const ended = Promise.race([local.ended, interruption.happened]);
@@ -125,7 +129,14 @@ async function journalled(
     }
     await journal.append({ type: 'run-started', manifest });
     for (const { number, hello, ready } of group.members) {
-      await journal.append({ type: 'trainer-joined', trainer: number, host: hello.host, pid: hello.pid, engine: ready.engine, device: ready.device });
+      await journal.append({
+        type: 'trainer-joined',
+        trainer: number,
+        host: hello.host,
+        pid: hello.pid,
+        engine: ready.engine,
+        device: ready.device,
+      });
     }
     try {
       const pruning = prune({

@@ -1,5 +1,5 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { Hello, Ready, Terms } from '@prunegrid/proto';
 import { coordinationService, encodeFromCoordinator, keepalive, PROTOCOL_VERSION } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/trainer/failure';
@@ -36,7 +36,13 @@ export class Gateway {
     const port = await new Promise<number>((resolve, reject) => {
       gateway.server.bindAsync(listen, ServerCredentials.createInsecure(), (error, bound) => {
         if (!error) resolve(bound);
-        else reject(new Failure('environment', `--listen ${listen}: cannot be listened on (${reason(error)}): choose another port, or 0 for a free one`));
+        else
+          reject(
+            new Failure(
+              'environment',
+              `--listen ${listen}: cannot be listened on (${reason(error)}): choose another port, or 0 for a free one`,
+            ),
+          );
       });
     });
     return Object.assign(gateway, { address: listen.replace(/:\d+$/, `:${port}`) });
@@ -54,7 +60,12 @@ export class Gateway {
       };
       timer = setTimeout(() => {
         const here = this.members.length;
-        reject(new Failure('trainers', `${here} of ${count} trainers came within ${seconds} s: start them with prunegrid trainer --coordinator HOST:PORT, or allow more with --wait`));
+        reject(
+          new Failure(
+            'trainers',
+            `${here} of ${count} trainers came within ${seconds} s: start them with prunegrid trainer --coordinator HOST:PORT, or allow more with --wait`,
+          ),
+        );
       }, seconds * 1000);
       this.limit = count;
       this.changed();
@@ -86,7 +97,9 @@ export class Gateway {
       const number = this.members.length + 1;
       name = `trainer ${number} at ${hello.host} (process ${hello.pid})`;
       this.members.push({ number, channel, hello, ready });
-      await channel.send(encodeFromCoordinator({ $case: 'admission', value: { trainer: number, generation: GENERATION } }));
+      await channel.send(
+        encodeFromCoordinator({ $case: 'admission', value: { trainer: number, generation: GENERATION } }),
+      );
       this.changed();
     } catch (error) {
       const text = (error as Error).message;
@@ -94,7 +107,7 @@ export class Gateway {
         await channel.send(encodeFromCoordinator({ $case: 'refusal', value: { reason: text } }));
         stream.end();
       } else {
-        stream.destroy();
+        stream.emit('error', { code: status.INVALID_ARGUMENT, details: text });
       }
       this.options.warn(`${name}: ${error instanceof Refused ? 'refused: ' : ''}${text}`);
     }
@@ -119,13 +132,19 @@ export class Gateway {
     const ready = message.value;
     const first = this.members[0]?.ready;
     if (ready.parameters !== this.options.parameters) {
-      throw new Refused(`its ${this.options.terms.model} has ${ready.parameters} parameters, the coordinator's ${this.options.parameters}: install the same version on both`);
+      throw new Refused(
+        `its ${this.options.terms.model} has ${ready.parameters} parameters, the coordinator's ${this.options.parameters}: install the same version on both`,
+      );
     }
     if (first && ready.datasetHash !== first.datasetHash) {
-      throw new Refused(`its data set (SHA-256 ${ready.datasetHash.slice(0, 12)}...) is not the first trainer's (${first.datasetHash.slice(0, 12)}...): give both the same files`);
+      throw new Refused(
+        `its data set (SHA-256 ${ready.datasetHash.slice(0, 12)}...) is not the first trainer's (${first.datasetHash.slice(0, 12)}...): give both the same files`,
+      );
     }
     if (first && (ready.engine !== first.engine || ready.engineVersion !== first.engineVersion)) {
-      throw new Refused(`it computes with ${ready.engine} ${ready.engineVersion}, the first trainer with ${first.engine} ${first.engineVersion}: install the same version on both`);
+      throw new Refused(
+        `it computes with ${ready.engine} ${ready.engineVersion}, the first trainer with ${first.engine} ${first.engineVersion}: install the same version on both`,
+      );
     }
     if (this.full || (this.limit > 0 && this.members.length >= this.limit)) {
       throw new Refused('the run has all the trainers that it asked for: start the coordinator with more');
@@ -140,4 +159,5 @@ const GENERATION = 1;
 /** Told to the trainer, which then leaves; the run goes on waiting for others. */
 class Refused extends Error {}
 
-const reason = (error: Error) => (/EADDRINUSE/.test(error.message) ? 'the port is in use' : error.message.split('\n')[0]);
+const reason = (error: Error) =>
+  /EADDRINUSE/.test(error.message) ? 'the port is in use' : error.message.split('\n')[0];

@@ -37,7 +37,11 @@ export class TrainerGroup {
    * Gives every trainer the weights (all parameters) and fresh optimizer moments. With `survivors`, ascending positions,
    * nothing else is trained and exchanged.
    */
-  async beginPhase(phase: Omit<BeginPhase, 'masked' | 'survivors'>, weights: Float32Array, survivors?: Uint32Array): Promise<void> {
+  async beginPhase(
+    phase: Omit<BeginPhase, 'masked' | 'survivors'>,
+    weights: Float32Array,
+    survivors?: Uint32Array,
+  ): Promise<void> {
     this.phase = { ...phase, masked: survivors !== undefined, survivors: survivors?.length ?? 0 };
     this.parameters = weights.length;
     this.trained = survivors?.length ?? weights.length;

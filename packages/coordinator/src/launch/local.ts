@@ -34,9 +34,15 @@ export function launchLocally(count: number, coordinator: string): LocalTrainers
       });
       child.on('close', (code, signal) => {
         if (stopping) return;
-        const said = output.trim().split('\n').at(-1)?.replace(/^prunegrid: /, '');
+        const said = output
+          .trim()
+          .split('\n')
+          .at(-1)
+          ?.replace(/^prunegrid: /, '');
         const how = signal ? `was ended by ${signal}` : `ended with exit code ${code ?? '?'}`;
-        reject(new Failure('trainers', `local trainer ${i + 1} (process ${child.pid}) ${how}${said ? `: ${said}` : ''}`));
+        reject(
+          new Failure('trainers', `local trainer ${i + 1} (process ${child.pid}) ${how}${said ? `: ${said}` : ''}`),
+        );
       });
     });
   });

@@ -24,10 +24,7 @@ describe('learningRateAt', () => {
 
   // torch.optim.lr_scheduler.OneCycleLR(max_lr=3e-3, total_steps=20, final_div_factor=1e4): final = initial / 1e4.
   it("is PyTorch's one-cycle", () => {
-    const rates = curve(
-      { schedule: 'one-cycle', max: 3e-3, warmup: 0.3, divide: 25, finalDivide: 250_000 },
-      20,
-    );
+    const rates = curve({ schedule: 'one-cycle', max: 3e-3, warmup: 0.3, divide: 25, finalDivide: 250_000 }, 20);
     const expected = [
       0.00012, 0.00039501052846, 0.00111501052846, 0.00200498947154, 0.00272498947154, 0.003, 0.00296239202,
       0.00285145392,

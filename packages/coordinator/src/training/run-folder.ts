@@ -11,7 +11,8 @@ export async function createRunFolder(folder: string): Promise<void> {
   try {
     await mkdir(join(folder, 'checkpoints'), { recursive: true });
     const held = (await readdir(folder)).filter((name) => name !== 'checkpoints');
-    if (held.length > 0) throw new Failure('input', `${folder}: holds another run already (${held[0]}): choose another --out`);
+    if (held.length > 0)
+      throw new Failure('input', `${folder}: holds another run already (${held[0]}): choose another --out`);
   } catch (error) {
     throw error instanceof Failure ? error : cannotWrite(folder, error);
   }

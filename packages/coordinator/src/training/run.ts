@@ -64,7 +64,10 @@ class Pruning {
     this.images = { training: trainingImages, validation: validationImages, test: testImages };
     this.stepsPerEpoch = Math.floor(trainingImages / spec.batch.global);
     if (this.stepsPerEpoch === 0) {
-      throw new Failure('input', `batch.global: ${spec.batch.global} is more than the ${trainingImages} training images: lower it or raise dataset.limit`);
+      throw new Failure(
+        'input',
+        `batch.global: ${spec.batch.global} is more than the ${trainingImages} training images: lower it or raise dataset.limit`,
+      );
     }
     const epochs = this.epochsOf('dense') + this.epochsOf('admm') + this.epochsOf('retrain');
     this.totalSteps = epochs * this.stepsPerEpoch;
@@ -141,7 +144,12 @@ class Pruning {
         states[i] = next.state;
         return { layer: layer.name, ...next.residuals };
       });
-      await journal.append({ type: 'admm-iteration', iteration: k + 1, totalEpochs: this.totalEpochs, layers: residuals });
+      await journal.append({
+        type: 'admm-iteration',
+        iteration: k + 1,
+        totalEpochs: this.totalEpochs,
+        layers: residuals,
+      });
       await this.checkpoint('admm', 'admm', weights, admmTensors(layers, states));
       if (stopEarly && k + 1 < iterations && converged(residuals, stopEarly)) {
         await journal.append({ type: 'admm-stopped-early', iteration: k + 1 });
@@ -269,7 +277,13 @@ class Pruning {
   private async checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): Promise<void> {
     const { folder, model, journal } = this.context;
     const file = join('checkpoints', `${name}.safetensors`);
-    await writeModel(join(folder, file), model, weights, { ...this.metadata(), phase, epochs: String(this.totalEpochs) }, extra);
+    await writeModel(
+      join(folder, file),
+      model,
+      weights,
+      { ...this.metadata(), phase, epochs: String(this.totalEpochs) },
+      extra,
+    );
     await journal.append({ type: 'checkpoint', file, phase, totalEpochs: this.totalEpochs });
   }
 
@@ -284,7 +298,8 @@ function optimizerMessage(optimizer: OptimizerSpec) {
 }
 
 function admmTensors(layers: readonly { name: string }[], states: readonly LayerState[]): LayerTensors {
-  const byLayer = (pick: (state: LayerState) => Float32Array) => new Map(layers.map(({ name }, i) => [name, pick(states[i])]));
+  const byLayer = (pick: (state: LayerState) => Float32Array) =>
+    new Map(layers.map(({ name }, i) => [name, pick(states[i])]));
   return { Z: byLayer(({ Z }) => Z), U: byLayer(({ U }) => U) };
 }
 

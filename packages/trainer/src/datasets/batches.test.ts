@@ -22,7 +22,9 @@ describe('trainingBatch', () => {
   it('scales pixels to [0, 1] and picks the labels', () => {
     const { images, labels } = trainingBatch(dataset, Uint32Array.of(1, 0), { ...at, pixels: 0 });
     expect([...labels]).toEqual([8, 3]);
-    expect(images).toEqual(Float32Array.from([...part.images.subarray(9), ...part.images.subarray(0, 9)], (b) => b / 255));
+    expect(images).toEqual(
+      Float32Array.from([...part.images.subarray(9), ...part.images.subarray(0, 9)], (b) => b / 255),
+    );
   });
 
   it('translates by whole pixels, every translation in turn, zeros coming in', () => {

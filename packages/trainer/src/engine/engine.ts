@@ -1,7 +1,6 @@
 import type { Batch } from '../datasets/index.js';
 import type { Model } from '../models/index.js';
 
-
 export interface BatchScore {
   /** Summed cross-entropy in nats. */
   loss: number;

@@ -21,7 +21,8 @@ export function loadTensorFlow(threads: number): Engine {
   process.env['TF_NUM_INTEROP_THREADS'] = '1';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // TensorFlow.js 4.22 calls this function, which Node 23 removed.
-  (util as { isNullOrUndefined?: unknown }).isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+  (util as { isNullOrUndefined?: unknown }).isNullOrUndefined ??= (value: unknown) =>
+    value === null || value === undefined;
   let tf: TensorFlow;
   try {
     // A require, since the package is CommonJS and its import would be asynchronous.

@@ -36,13 +36,19 @@ describe('model files', () => {
 
   it('put every weight where PyTorch looks for it', () => {
     const ours = (name: string, position: number) =>
-      parameters[(lenet5.parameters.find((parameter) => parameter.name === name) as { offset: number }).offset + position];
+      parameters[
+        (lenet5.parameters.find((parameter) => parameter.name === name) as { offset: number }).offset + position
+      ];
     const file = tensors();
     const theirs = (name: string, position: number) => (file.get(name) as { data: Float32Array }).data[position];
     // conv2: out 7, in 3, row 1, column 4.
-    expect(theirs('conv2.weight', ((7 * 20 + 3) * 5 + 1) * 5 + 4)).toBe(ours('conv2.weight', ((1 * 5 + 4) * 20 + 3) * 50 + 7));
+    expect(theirs('conv2.weight', ((7 * 20 + 3) * 5 + 1) * 5 + 4)).toBe(
+      ours('conv2.weight', ((1 * 5 + 4) * 20 + 3) * 50 + 7),
+    );
     // fc1: out 11; its input is channel 9, row 2, column 3 of 50 maps of 4x4.
-    expect(theirs('fc1.weight', 11 * 800 + (9 * 4 + 2) * 4 + 3)).toBe(ours('fc1.weight', ((2 * 4 + 3) * 50 + 9) * 500 + 11));
+    expect(theirs('fc1.weight', 11 * 800 + (9 * 4 + 2) * 4 + 3)).toBe(
+      ours('fc1.weight', ((2 * 4 + 3) * 50 + 9) * 500 + 11),
+    );
     // fc2: out 6, in 123.
     expect(theirs('fc2.weight', 6 * 500 + 123)).toBe(ours('fc2.weight', 123 * 10 + 6));
   });

@@ -32,7 +32,10 @@ export function fromFile(
     const { shape, positions } = fileOrder(model, index);
     const tensor = tensors.get(parameter.name);
     if (!tensor) {
-      throw new Failure('input', `${file}: has no tensor ${parameter.name}, so it is no ${model.name}: name its model with --model`);
+      throw new Failure(
+        'input',
+        `${file}: has no tensor ${parameter.name}, so it is no ${model.name}: name its model with --model`,
+      );
     }
     if (tensor.shape.join() !== shape.join()) {
       throw new Failure(

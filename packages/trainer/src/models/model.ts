@@ -49,7 +49,9 @@ export interface Model extends ModelDescription {
 }
 
 /** Lays the layers' tensors out one after another: weight, then bias, in the order given. */
-export function layOut(layers: { name: string; shape: number[] }[]): Pick<ModelDescription, 'parameters' | 'layers' | 'size'> {
+export function layOut(
+  layers: { name: string; shape: number[] }[],
+): Pick<ModelDescription, 'parameters' | 'layers' | 'size'> {
   const parameters: Parameter[] = [];
   let offset = 0;
   for (const { name: layer, shape } of layers) {

@@ -29,7 +29,13 @@ describe('RandomStream', () => {
       return Array.from({ length: 9 }, () => stream.nextUint32()).join();
     };
     expect(draw(1, 2, 3, 4, 5)).toBe(draw(1, 2, 3, 4, 5));
-    const all = [draw(1, 2, 3, 4, 5), draw(0, 2, 3, 4, 5), draw(1, 0, 3, 4, 5), draw(1, 2, 0, 4, 5), draw(1, 2, 3, 0, 5)];
+    const all = [
+      draw(1, 2, 3, 4, 5),
+      draw(0, 2, 3, 4, 5),
+      draw(1, 0, 3, 4, 5),
+      draw(1, 2, 0, 4, 5),
+      draw(1, 2, 3, 0, 5),
+    ];
     expect(new Set([...all, draw(1, 2, 3, 4, 0)]).size).toBe(6);
   });
 

@@ -21,15 +21,7 @@ function multiplyHigh(a: number, b: number): number {
 }
 
 /** Writes four unsigned 32-bit words for the counter (c0, c1, c2, c3) under the key (k0, k1) to `out`. */
-export function philox(
-  out: Uint32Array,
-  c0: number,
-  c1: number,
-  c2: number,
-  c3: number,
-  k0: number,
-  k1: number,
-): void {
+export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(M0, c0);
     const low0 = Math.imul(M0, c0) >>> 0;

@@ -12,12 +12,14 @@ export function openChannel(stream: ClientDuplexStream<Buffer, Buffer>, address:
 }
 
 function explain(error: unknown, address: string): Error {
-  if (error === undefined) return new Failure('trainers', `${address}: the coordinator hung up: its own output says why`);
+  if (error === undefined)
+    return new Failure('trainers', `${address}: the coordinator hung up: its own output says why`);
   if (error instanceof FrameError) return new Failure('trainers', `${address}: ${error.message}`, { cause: error });
   const { code, details } = error as Partial<ServiceError>;
   if (code === status.UNIMPLEMENTED || code === status.INTERNAL) {
     return new Failure('trainers', `${address}: is no prunegrid coordinator (${details}): check --coordinator`);
   }
-  if (code !== undefined) return new Failure('trainers', `${address}: the connection to the coordinator broke (${details})`);
+  if (code !== undefined)
+    return new Failure('trainers', `${address}: the connection to the coordinator broke (${details})`);
   return error as Error;
 }

@@ -103,6 +103,8 @@ describe('Replica', () => {
     const overflowing = new Replica(engine, model, dataset, phase, initialParameters(model, 1));
     const { offset, size } = model.parameters[6];
     overflowing.weights.fill(3e38, offset, offset + size);
-    expect(() => step(overflowing, 3)).toThrow(/^step 3 of the phase: the loss is not finite, .* 3.00e\+38 in fc2.weight/);
+    expect(() => step(overflowing, 3)).toThrow(
+      /^step 3 of the phase: the loss is not finite, .* 3.00e\+38 in fc2.weight/,
+    );
   });
 });

@@ -51,7 +51,8 @@ export class Replica {
     readonly weights: Float32Array,
     survivors?: Uint32Array,
   ) {
-    if (!phase.optimizer) throw new Failure('input', 'the coordinator named no optimizer: are both sides of one version?');
+    if (!phase.optimizer)
+      throw new Failure('input', 'the coordinator named no optimizer: are both sides of one version?');
     this.survivors = survivors;
     this.trained = survivors ? Float32Array.from(survivors, (position) => weights[position]) : weights;
     this.optimizer = createOptimizer(phase.optimizer, trainedRanges(model, survivors));
@@ -142,14 +143,21 @@ export class Replica {
   weightsHash(step: number): string {
     if (this.weights.some((value) => !Number.isFinite(value))) throw this.nonFinite(step);
     const { buffer, byteOffset, byteLength } = this.weights;
-    return createHash('sha256').update(new Uint8Array(buffer, byteOffset, byteLength)).digest('hex');
+    return createHash('sha256')
+      .update(new Uint8Array(buffer, byteOffset, byteLength))
+      .digest('hex');
   }
 
   private nonFinite(step: number): Failure {
     const values = ({ offset, size }: { offset: number; size: number }) => this.weights.subarray(offset, offset + size);
-    const broken = this.model.parameters.find((parameter) => values(parameter).some((value) => !Number.isFinite(value)));
+    const broken = this.model.parameters.find((parameter) =>
+      values(parameter).some((value) => !Number.isFinite(value)),
+    );
     const largest = this.model.parameters
-      .map((parameter) => ({ parameter, value: values(parameter).reduce((max, value) => Math.max(max, Math.abs(value)), 0) }))
+      .map((parameter) => ({
+        parameter,
+        value: values(parameter).reduce((max, value) => Math.max(max, Math.abs(value)), 0),
+      }))
       .reduce((a, b) => (b.value > a.value ? b : a));
     const where = broken
       ? `${broken.name} is no longer finite`

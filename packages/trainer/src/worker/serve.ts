@@ -1,6 +1,14 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import type { BeginPhase, Train } from '@prunegrid/proto';
-import { coordinationService, encodeFromTrainer, keepalive, PROTOCOL_VERSION, TensorKind, Trouble_Kind, TreeSum } from '@prunegrid/proto';
+import {
+  coordinationService,
+  encodeFromTrainer,
+  keepalive,
+  PROTOCOL_VERSION,
+  TensorKind,
+  Trouble_Kind,
+  TreeSum,
+} from '@prunegrid/proto';
 import { hostname } from 'node:os';
 
 import type { Dataset } from '../datasets/index.js';
@@ -36,7 +44,13 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
     await new Promise<void>((resolve, reject) => {
       client.waitForReady(Date.now() + DIAL_SECONDS * 1000, (error) => {
         if (!error) resolve();
-        else reject(new Failure('trainers', `${coordinator}: no coordinator answers there: check --coordinator and that it runs`));
+        else
+          reject(
+            new Failure(
+              'trainers',
+              `${coordinator}: no coordinator answers there: check --coordinator and that it runs`,
+            ),
+          );
       });
     });
     const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
@@ -46,7 +60,12 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
       await converse(channel, version, report);
     } catch (error) {
       const { kind, message } = error instanceof Failure ? error : { kind: undefined, message: String(error) };
-      const trouble = kind === 'training' ? Trouble_Kind.NON_FINITE : kind === 'environment' || kind === 'input' ? Trouble_Kind.ENVIRONMENT : Trouble_Kind.PROTOCOL;
+      const trouble =
+        kind === 'training'
+          ? Trouble_Kind.NON_FINITE
+          : kind === 'environment' || kind === 'input'
+            ? Trouble_Kind.ENVIRONMENT
+            : Trouble_Kind.PROTOCOL;
       await channel.send(encodeFromTrainer({ $case: 'trouble', value: { kind: trouble, message } }));
       throw error;
     } finally {
@@ -71,10 +90,12 @@ async function converse(channel: TrainerChannel, version: string, report: (line:
     }),
   );
   const terms = await channel.receive();
-  if (terms.$case === 'refusal') throw new Failure('trainers', `the coordinator refuses this trainer: ${terms.value.reason}`);
+  if (terms.$case === 'refusal')
+    throw new Failure('trainers', `the coordinator refuses this trainer: ${terms.value.reason}`);
   if (terms.$case !== 'terms' || !terms.value.dataset) throw unexpected(terms.$case);
   const model = models.get(terms.value.model);
-  if (!model) throw new Failure('input', `no model ${terms.value.model} here: install the coordinator's version of prunegrid`);
+  if (!model)
+    throw new Failure('input', `no model ${terms.value.model} here: install the coordinator's version of prunegrid`);
   const { name, validation, limit } = terms.value.dataset;
   const dataset = await loadDataset({ name, validation, limit: limit || undefined });
   const engine = loadTensorFlow(terms.value.threads);
@@ -95,7 +116,8 @@ async function converse(channel: TrainerChannel, version: string, report: (line:
     }),
   );
   const answer = await channel.receive();
-  if (answer.$case === 'refusal') throw new Failure('trainers', `the coordinator refuses this trainer: ${answer.value.reason}`);
+  if (answer.$case === 'refusal')
+    throw new Failure('trainers', `the coordinator refuses this trainer: ${answer.value.reason}`);
   if (answer.$case !== 'admission') throw unexpected(answer.$case);
   report(`admitted as trainer ${answer.value.trainer}: ${engine.name} ${engine.version} on ${engine.device}`);
   await obey(channel, answer.value.generation, engine, model, dataset);
@@ -103,7 +125,13 @@ async function converse(channel: TrainerChannel, version: string, report: (line:
 }
 
 /** Carries the coordinator's commands out, one at a time, until it sends Finish. */
-async function obey(channel: TrainerChannel, generation: number, engine: Engine, model: Model, dataset: Dataset): Promise<void> {
+async function obey(
+  channel: TrainerChannel,
+  generation: number,
+  engine: Engine,
+  model: Model,
+  dataset: Dataset,
+): Promise<void> {
   let replica: Replica | undefined;
   for (;;) {
     const command = await channel.receive();
@@ -116,8 +144,14 @@ async function obey(channel: TrainerChannel, generation: number, engine: Engine,
     switch (command.$case) {
       case 'setPenalty': {
         const { layers } = command.value;
-        const size = layers.reduce((sum, { layer }) => sum + (model.layers.find(({ name }) => name === layer)?.weights ?? 0), 0);
-        replica.setPenalty(layers, await channel.receiveTensor(untimed(TensorKind.TARGET, generation), new Float32Array(size)));
+        const size = layers.reduce(
+          (sum, { layer }) => sum + (model.layers.find(({ name }) => name === layer)?.weights ?? 0),
+          0,
+        );
+        replica.setPenalty(
+          layers,
+          await channel.receiveTensor(untimed(TensorKind.TARGET, generation), new Float32Array(size)),
+        );
         break;
       }
       case 'train':
@@ -125,7 +159,10 @@ async function obey(channel: TrainerChannel, generation: number, engine: Engine,
         break;
       case 'evaluate':
         await channel.send(
-          encodeFromTrainer({ $case: 'evaluated', value: evaluate(engine, model, dataset, replica.weights, command.value) }),
+          encodeFromTrainer({
+            $case: 'evaluated',
+            value: evaluate(engine, model, dataset, replica.weights, command.value),
+          }),
         );
         break;
       case 'fetchWeights':
@@ -147,7 +184,10 @@ async function beginPhase(
 ) {
   const weights = await channel.receiveTensor(untimed(TensorKind.WEIGHTS, generation), new Float32Array(model.size));
   if (!phase.masked) return new Replica(engine, model, dataset, phase, weights);
-  const survivors = await channel.receiveTensor(untimed(TensorKind.SURVIVORS, generation), new Uint32Array(phase.survivors));
+  const survivors = await channel.receiveTensor(
+    untimed(TensorKind.SURVIVORS, generation),
+    new Uint32Array(phase.survivors),
+  );
   return new Replica(engine, model, dataset, phase, weights, survivors);
 }
 

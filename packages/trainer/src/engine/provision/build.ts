@@ -44,7 +44,8 @@ export async function build(recipe: Recipe, folder: string, report: Report, surr
   const tools = await findTools(surroundings);
   const temporary = join(folder, 'tmp');
   await mkdir(temporary, { recursive: true });
-  const inside: Surroundings = { ...surroundings, env: { ...surroundings.env, TMPDIR: temporary } };
+  // Their errors are read and quoted, so they speak English.
+  const inside: Surroundings = { ...surroundings, env: { ...surroundings.env, TMPDIR: temporary, LC_ALL: 'C' } };
   const { release } = recipe;
 
   const wheel = await download(release, tools, temporary, report, inside);
@@ -93,8 +94,10 @@ async function download(
 
 /** When the index cannot be reached pip ends with "No matching distribution"; the reason is in its warnings. */
 function pipsReason(output: string): string {
-  const broken = /connection broken by '(.*)':? \S*$/m.exec(output)?.[1];
-  return `${broken ?? lastLine(output)}`.replace(/\.?$/, '.');
+  const broken = /connection broken by '(.*)'/.exec(output)?.[1];
+  // As in "NewConnectionError('<... object at 0x7f>: Failed to establish a new connection')".
+  const reason = broken?.replace(/^\w+\(['"]<[^>]*>: (.*)['"]\)$/, '$1') ?? lastLine(output);
+  return `${reason.replace(/\.$/, '')}.`;
 }
 
 /** @throws {Failure} `environment` when the file is not the one that was tried and pinned. */
@@ -112,17 +115,15 @@ const headers = ['tensorflow/c/', 'tensorflow/core/platform/ctstring', 'tsl/plat
 
 const unpacker = `
 import os, shutil, sys, zipfile
-wheel, libraries, include, *headers = sys.argv[1:]
+wheel, folder, include, cc, framework, *headers = sys.argv[1:]
 headers = tuple('tensorflow/include/' + header for header in headers)
 with zipfile.ZipFile(wheel) as archive:
     for name in archive.namelist():
         if name.startswith(headers):
             archive.extract(name, include)
-    for name in (${Object.values(entryFiles)
-      .filter((path) => path.startsWith('lib/'))
-      .map((path) => `'${path.slice('lib/'.length)}'`)
-      .join(', ')}):
-        with archive.open('tensorflow/' + name) as source, open(os.path.join(libraries, name), 'wb') as target:
+    for library in (cc, framework):
+        source = archive.open('tensorflow/' + os.path.basename(library))
+        with source, open(os.path.join(folder, library), 'wb') as target:
             shutil.copyfileobj(source, target, 1 << 20)
 `;
 
@@ -136,12 +137,13 @@ async function unpack(
 ): Promise<void> {
   const libraries = join(folder, 'lib');
   await mkdir(libraries);
+  const args = [wheel, folder, join(folder, 'tmp'), entryFiles.tensorflow, entryFiles.framework, ...headers];
   const outcome = await watching(
     libraries,
     release.unpackedBytes,
     { step: 'unpack', text: `unpacking libtensorflow (${Math.round(release.unpackedBytes / 1e6)} MB)` },
     report,
-    () => run(python, ['-c', unpacker, wheel, libraries, join(folder, 'tmp'), ...headers], surroundings),
+    () => run(python, ['-c', unpacker, ...args], surroundings),
   );
   if (outcome.state === 'ended' && outcome.status === 0) return;
   const output = outcome.state === 'ended' ? outcome.output : '';
