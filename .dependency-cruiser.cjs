@@ -25,7 +25,8 @@ module.exports = {
     },
     {
       name: 'tests-by-exports',
-      comment: 'Cross-process tests use packages as their users do; those of the mirror hold its own modules against MLflow.',
+      comment:
+        'Cross-process tests use packages as their users do; those of the mirror hold its own modules against MLflow.',
       severity: 'error',
       from: { path: '^(test|scripts)/', pathNot: '^test/mlflow' },
       to: { path: '^packages/[^/]+/src/' },
