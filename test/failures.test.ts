@@ -7,7 +7,7 @@ import {
   type FromCoordinator,
   PROTOCOL_VERSION,
 } from '@prunegrid/proto';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { isAlive, journalOf, prunegrid, start, temporaryFolder } from './environment/cli.js';
 
+const { version } = JSON.parse(readFileSync('packages/coordinator/package.json', 'utf8')) as { version: string };
 const smoke = 'experiments/lenet5-smoke.yaml';
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let runs = 0;
@@ -116,11 +117,49 @@ describe('trainers', () => {
   it('of another version are refused with the reason, and the run goes on waiting', async () => {
     const run = external('--set', 'dataset.limit=256');
     const address = await listening(run);
-    const answer = await hello(address, { protocolVersion: PROTOCOL_VERSION, prunegridVersion: '9.9.9' });
+    const answer = await raw(address, helloOf({ ...own, prunegridVersion: '9.9.9' }));
     expect(answer).toMatchObject({
       $case: 'refusal',
       value: { reason: expect.stringMatching(/runs prunegrid 9\.9\.9 .*install the same version on both/) as string },
     });
+    const trainer = start('trainer', '--coordinator', address);
+    expect((await run.ended).code).toBe(0);
+    expect((await trainer.ended).code).toBe(0);
+  });
+
+  it('with another data set are refused with the reason', async () => {
+    const run = start('run', smoke, '--out', out(), '--trainers', '1', '--external', '1', '--set', 'dataset.limit=256');
+    const address = await listening(run);
+    await run.prints(/waiting for 1 trainers/);
+    const refusal = async (): Promise<string> => {
+      const { channel, close } = dial(address);
+      await channel.send(helloOf(own));
+      await channel.receive();
+      await channel.send(
+        encodeFromTrainer({
+          $case: 'ready',
+          value: {
+            engine: 'libtensorflow',
+            engineVersion: 'any',
+            device: 'CPU',
+            memoryBytes: 1,
+            datasetHash: 'f'.repeat(64),
+            trainingImages: 1,
+            validationImages: 1,
+            testImages: 1,
+            parameters: 431_080,
+          },
+        }),
+      );
+      const answer = await channel.receive();
+      close();
+      return answer.$case === 'refusal' ? answer.value.reason : answer.$case;
+    };
+    // The local trainer must have been admitted first: until then nobody's data set is known.
+    await run.prints(/1 of 2 trainers/);
+    expect(await refusal()).toMatch(
+      /its data set \(SHA-256 ffffffffffff\.\.\.\) is not the first trainer's .*same files/,
+    );
     const trainer = start('trainer', '--coordinator', address);
     expect((await run.ended).code).toBe(0);
     expect((await trainer.ended).code).toBe(0);
@@ -147,7 +186,7 @@ describe('trainers', () => {
     process.kill(pids[1], 'SIGKILL');
     const { code, stderr } = await run.ended;
     expect(code).toBe(4);
-    oneLine(stderr, /trainer 2 |trainer .*was ended by SIGKILL/);
+    oneLine(stderr, new RegExp(`the local trainer of process ${pids[1]} was ended by SIGKILL$`, 'm'));
     expect(journalOf(to).at(-1)).toMatchObject({ type: 'run-failed', kind: 'trainers' });
     expect(pids.filter(isAlive)).toEqual([]);
   });
@@ -197,24 +236,29 @@ describe('trainers', () => {
     oneLine(stderr, new RegExp(`--listen 127\\.0\\.0\\.1:${port}: .*port is in use`));
   });
 
-  const hello = (address: string, versions: { protocolVersion: number; prunegridVersion: string }) =>
-    raw(
-      address,
-      encodeFromTrainer({ $case: 'hello', value: { ...versions, host: 'elsewhere', pid: 1, nodeVersion: 'v0' } }),
-    );
+  const own = { protocolVersion: PROTOCOL_VERSION, prunegridVersion: version };
+  const helloOf = (versions: typeof own) =>
+    encodeFromTrainer({ $case: 'hello', value: { ...versions, host: 'elsewhere', pid: 1, nodeVersion: 'v0' } });
 
-  /** What the coordinator answers to one frame. */
-  async function raw(address: string, frame: Buffer): Promise<NonNullable<FromCoordinator['body']>> {
+  function dial(address: string) {
     const client = new Client(address, credentials.createInsecure());
     const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
     const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-    const channel = new Channel(stream, decodeFromCoordinator, (error) => error as Error);
+    const close = () => {
+      stream.cancel();
+      client.close();
+    };
+    return { channel: new Channel(stream, decodeFromCoordinator, (error) => error as Error), close };
+  }
+
+  /** What the coordinator answers to one frame. */
+  async function raw(address: string, frame: Buffer): Promise<NonNullable<FromCoordinator['body']>> {
+    const { channel, close } = dial(address);
     try {
       await channel.send(frame);
       return await channel.receive();
     } finally {
-      stream.cancel();
-      client.close();
+      close();
     }
   }
 });

@@ -123,6 +123,18 @@ describe('prunegrid run experiments/lenet5-smoke.yaml', () => {
     expect(dense.stdout).toMatch(/fc1 +400,000 +400,000 +100 %/);
   });
 
+  it('ends ADMM early where the spec says so, and counts the epochs that were run', async () => {
+    const to = join(folder.path, 'early');
+    const rule = 'admm.stopEarly={primalResidual: 10, supportChange: 0.99}';
+    const args = ['--set', 'dataset.limit=256', '--set', rule, '--trainers', '1', '--out', to];
+    expect((await prunegrid('run', 'experiments/lenet5-smoke.yaml', ...args)).code).toBe(0);
+    expect(journalOf(to)).toContainEqual(expect.objectContaining({ type: 'admm-stopped-early', iteration: 1 }));
+    expect(JSON.parse(readFileSync(join(to, 'result.json'), 'utf8'))).toMatchObject({
+      epochs: 4,
+      total: { kept: 6050 },
+    });
+  });
+
   it('refuses to write into a folder that holds a run', async () => {
     const again = await prunegrid('run', 'experiments/lenet5-smoke.yaml', '--out', out);
     expect(again.code).toBe(2);

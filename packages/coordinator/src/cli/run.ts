@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join, relative, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import { datasetNames } from '@prunegrid/trainer/datasets';
 import { Failure } from '@prunegrid/trainer/failure';
@@ -36,6 +37,8 @@ export interface RunOptions {
 
 /** How long the end of a run waits for MLflow to take the rest, in milliseconds. */
 const DRAIN_MS = 30_000;
+/** How long the reason for a trainer's end may take to arrive, in milliseconds. */
+const REASON_MS = 1000;
 /** The screen is told of progress at most this often, in milliseconds. */
 const PROGRESS_MS = 100;
 
@@ -88,6 +91,9 @@ async function withTrainers<T>(
     terms: { model: spec.model, dataset: { name, validation, limit }, threads: spec.threadsPerTrainer },
     parameters: (models.get(spec.model) as { size: number }).size,
     warn: (line) => screen.warn(line),
+    waiting: (here, of) => {
+      if (options.external > 0) screen.warn(`${here} of ${of} trainers are here`);
+    },
   });
   if (options.external > 0)
     screen.warn(`waiting for ${options.external} trainers: prunegrid trainer --coordinator ${gateway.address}`);
@@ -150,7 +156,8 @@ async function journalled(
         now: () => performance.now(),
       });
       return await Promise.race([pruning, ended]);
-    } catch (error) {
+    } catch (caught) {
+      const error = await withReason(caught, ended);
       const { kind, message } = error instanceof Failure ? error : { kind: 'internal', message: String(error) };
       await journal.append({ type: 'run-failed', kind, message });
       throw error;
@@ -160,6 +167,12 @@ async function journalled(
     await metrics.close();
     await journal.close();
   }
+}
+
+/** A broken stream comes first, how its trainer ended a moment later: that is the better thing to say. */
+async function withReason(error: unknown, ended: Promise<never>): Promise<unknown> {
+  if (!(error instanceof Failure) || error.kind !== 'trainers') return error;
+  return Promise.race([ended, setTimeout(REASON_MS, error)]).catch((reason: unknown) => reason);
 }
 
 /** Adds the speed to the training's progress and passes on what the screen can use. */

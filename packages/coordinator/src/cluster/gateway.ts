@@ -15,14 +15,20 @@ export interface GatewayOptions {
   /** Parameters of the model: a trainer whose model has another number is refused. */
   parameters: number;
   warn: (line: string) => void;
+  /** Told of each trainer that is admitted while more are waited for. */
+  waiting: (here: number, of: number) => void;
 }
 
 /** The coordinator's door: trainers dial it, say who they are, and are admitted or refused with the reason. */
 export class Gateway {
   private readonly server = new Server({ ...keepalive, 'grpc.max_concurrent_streams': 1024 });
-  private readonly members: Member[] = [];
-  private changed: () => void = () => undefined;
+  private members: readonly Member[] = [];
+  /** Trainers admitted so far, those that left again included. */
+  private admitted = 0;
+  /** How many are wanted. */
+  private limit = Infinity;
   private full = false;
+  private changed: () => void = () => undefined;
 
   private constructor(private readonly options: GatewayOptions) {}
 
@@ -57,6 +63,7 @@ export class Gateway {
     const complete = new Promise<void>((resolve, reject) => {
       this.changed = () => {
         if (this.members.length === count) resolve();
+        else if (this.members.length > 0) this.options.waiting(this.members.length, count);
       };
       timer = setTimeout(() => {
         const here = this.members.length;
@@ -76,27 +83,28 @@ export class Gateway {
       clearTimeout(timer);
       this.full = true;
     }
-    return new TrainerGroup([...this.members], GENERATION);
+    return new TrainerGroup(this.members, GENERATION);
   }
 
   close(): void {
     this.server.forceShutdown();
   }
 
-  private limit = 0;
-
   private async attend(stream: ServerDuplexStream<Buffer, Buffer>): Promise<void> {
     let name = `a trainer at ${stream.getPeer()}`;
     const channel = openChannel(stream, () => name);
-    // Ends the call for a trainer that went away; what it means is said by whoever waits for it.
-    stream.on('cancelled', () => stream.destroy());
+    stream.on('cancelled', () => {
+      // Once the group is formed, whoever waits for this trainer says that it left.
+      if (!this.full) this.members = this.members.filter((member) => member.channel !== channel);
+      stream.destroy();
+    });
     try {
       const hello = await this.greet(channel, name);
       name = `trainer at ${hello.host} (process ${hello.pid})`;
       const ready = await this.examine(channel, name);
-      const number = this.members.length + 1;
+      const number = ++this.admitted;
       name = `trainer ${number} at ${hello.host} (process ${hello.pid})`;
-      this.members.push({ number, channel, hello, ready });
+      this.members = [...this.members, { number, channel, hello, ready }];
       await channel.send(
         encodeFromCoordinator({ $case: 'admission', value: { trainer: number, generation: GENERATION } }),
       );
@@ -146,7 +154,7 @@ export class Gateway {
         `it computes with ${ready.engine} ${ready.engineVersion}, the first trainer with ${first.engine} ${first.engineVersion}: install the same version on both`,
       );
     }
-    if (this.full || (this.limit > 0 && this.members.length >= this.limit)) {
+    if (this.full || this.members.length >= this.limit) {
       throw new Refused('the run has all the trainers that it asked for: start the coordinator with more');
     }
     return ready;

@@ -26,25 +26,20 @@ export function launchLocally(count: number, coordinator: string): LocalTrainers
   );
   let stopping = false;
   const ended = new Promise<never>((_, reject) => {
-    children.forEach((child, i) => {
+    for (const child of children) {
       let output = '';
       child.stderr.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-4000)));
       child.on('error', (error) => {
-        reject(new Failure('environment', `local trainer ${i + 1} cannot be started (${error.message})`));
+        reject(new Failure('environment', `a local trainer cannot be started (${error.message})`));
       });
       child.on('close', (code, signal) => {
         if (stopping) return;
-        const said = output
-          .trim()
-          .split('\n')
-          .at(-1)
-          ?.replace(/^prunegrid: /, '');
+        // Its own account of a failure; other lines are for whoever watches a trainer.
+        const said = /^prunegrid: (.*)$/m.exec(output)?.[1];
         const how = signal ? `was ended by ${signal}` : `ended with exit code ${code ?? '?'}`;
-        reject(
-          new Failure('trainers', `local trainer ${i + 1} (process ${child.pid}) ${how}${said ? `: ${said}` : ''}`),
-        );
+        reject(new Failure('trainers', `the local trainer of process ${child.pid} ${how}${said ? `: ${said}` : ''}`));
       });
-    });
+    }
   });
   // Whoever waits for `ended` sees its error; it must not end the process before.
   ended.catch(() => undefined);
