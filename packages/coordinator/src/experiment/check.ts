@@ -40,7 +40,7 @@ export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: 
 /** Unknown layers in `keep`, and counts above a layer's weights. */
 export function checkAgainstModel(spec: Spec, model: ModelOutline): Problem[] {
   const names = model.layers.map(({ name }) => name);
-  return Object.entries(spec.keep).flatMap(([name, kept]): Problem[] => {
+  return Object.entries(spec.keep ?? {}).flatMap(([name, kept]): Problem[] => {
     const layer = model.layers.find((candidate) => candidate.name === name);
     if (layer === undefined) {
       return [{ path: ['keep', name], on: 'key', text: `${model.name} has no such layer; ${suggest(name, names)}` }];

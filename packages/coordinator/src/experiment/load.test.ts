@@ -166,6 +166,24 @@ describe('an experiment file', () => {
       'e.yaml:8:10: keep.conv1: found 501; conv1 has 500 weights, keep at most that',
     ],
     [
+      'neither counts nor a budget',
+      'keep:\n  conv1: 100',
+      '',
+      'e.yaml:1:1: keep: missing; give the weights kept in each layer, or a budget for the whole network',
+    ],
+    [
+      'both counts and a budget',
+      'batch:',
+      'budget: { rule: erk, ratio: 71 }\nbatch:',
+      'e.yaml:4:9: budget: beside keep, which says the same in another way: take one of the two out',
+    ],
+    [
+      'an unknown budget rule',
+      'keep:\n  conv1: 100',
+      'budget: { rule: er, ratio: 71 }',
+      'e.yaml:7:17: budget.rule: found "er"; did you mean "erk"?',
+    ],
+    [
       'a duplicate key',
       'batch:',
       'model: lenet5\nbatch:',

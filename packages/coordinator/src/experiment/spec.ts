@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { budgetRules } from '../budget/index.js';
+
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
 const count = z.number().int().positive();
@@ -50,7 +52,7 @@ const sgdPhase = {
   dropout: fraction.default(0),
 };
 
-export const specSchema = z.strictObject({
+const keys = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-" only, 64 at most'),
   seed: z.number().int().min(0).max(0xffffffff).default(1),
   model: z.string(),
@@ -83,7 +85,9 @@ export const specSchema = z.strictObject({
   /** Threads of one trainer's engine. Another number gives other bits. */
   threadsPerTrainer: count.default(1),
   /** Weights kept in each pruned layer, as counts; a layer left out stays dense. */
-  keep: z.record(z.string(), z.number().int().min(0)),
+  keep: z.record(z.string(), z.number().int().min(0)).optional(),
+  /** Instead of `keep`: weights over weights kept, in the whole network, and how the layers share them. */
+  budget: z.strictObject({ rule: z.enum(budgetRules), ratio: z.number().gt(1) }).optional(),
   dense: z.strictObject({ epochs: count, ...sgdPhase }),
   admm: z.strictObject({
     iterations: count,
@@ -95,6 +99,16 @@ export const specSchema = z.strictObject({
   }),
   retrain: z.strictObject({ epochs: count, ...sgdPhase }),
 });
+
+export const specSchema = keys
+  .refine(({ keep, budget }) => keep !== undefined || budget !== undefined, {
+    path: ['keep'],
+    error: 'missing; give the weights kept in each layer, or a budget for the whole network',
+  })
+  .refine(({ keep, budget }) => keep === undefined || budget === undefined, {
+    path: ['budget'],
+    error: 'beside keep, which says the same in another way: take one of the two out, such as by --set keep=null',
+  });
 
 /** A resolved experiment: every key present, every default filled in. */
 export type Spec = z.infer<typeof specSchema>;

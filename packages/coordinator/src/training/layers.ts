@@ -1,7 +1,9 @@
-import type { ModelDescription } from '@prunegrid/trainer/models';
+import type { ModelDescription, Parameter } from '@prunegrid/trainer/models';
 
 import type { WeightShape } from '../admm/index.js';
 import { findDeadUnits } from '../admm/index.js';
+import { type Budget, keepsFor } from '../budget/index.js';
+import type { Spec } from '../experiment/spec.js';
 import type { LayerCount } from '../journal/records.js';
 
 /** A layer that the experiment prunes, and where its weights lie in the flat parameter vector. */
@@ -12,10 +14,22 @@ export interface PrunedLayer {
   size: number;
 }
 
-/** The layers that `keep` names, in the model's order. */
-export function prunedLayers(model: ModelDescription, keep: Readonly<Record<string, number>>): PrunedLayer[] {
-  return model.parameters
-    .filter(({ kind, layer }) => kind === 'weight' && layer in keep)
+/** The layers that the experiment prunes, in the model's order; some budgets depend on the dense weights. */
+export function prunedLayers(
+  model: ModelDescription,
+  { keep: counts, budget }: Pick<Spec, 'keep' | 'budget'>,
+  dense: Float32Array,
+): PrunedLayer[] {
+  const weights = model.parameters.filter(({ kind }) => kind === 'weight');
+  const keep =
+    counts ??
+    keepsFor(
+      budget as Budget,
+      weights.map(({ layer: name, shape }) => ({ name, shape })),
+      (layer) => weightsOf(weights.find((parameter) => parameter.layer === layer) as Parameter, dense),
+    );
+  return weights
+    .filter(({ layer }) => layer in keep)
     .map(({ layer, offset, size }) => ({ name: layer, keep: keep[layer], offset, size }));
 }
 

@@ -9,7 +9,7 @@ import type { TrainerGroup } from '../cluster/index.js';
 import type { OptimizerSpec, PhaseName, Spec } from '../experiment/spec.js';
 import type { Journal } from '../journal/journal.js';
 import type { Evaluation, RunResult } from '../journal/records.js';
-import { countLayers, deadUnits, prunedLayers, survivorsOf, totalOf, weightsOf } from './layers.js';
+import { countLayers, deadUnits, type PrunedLayer, prunedLayers, survivorsOf, totalOf, weightsOf } from './layers.js';
 import { learningRateAt } from './learning-rate.js';
 import { type LayerTensors, writeJson, writeModel } from './run-folder.js';
 
@@ -81,8 +81,9 @@ class Pruning {
     const dense = await this.trainDense(initial);
     const denseScore = await this.report('dense');
 
-    const afterAdmm = await this.runAdmm(dense);
-    const { weights, supports } = this.hardPrune(afterAdmm);
+    const layersToPrune = prunedLayers(model, spec, dense);
+    const afterAdmm = await this.runAdmm(dense, layersToPrune);
+    const { weights, supports } = hardPruneAll(afterAdmm, layersToPrune);
     const survivors = survivorsOf(model, supports);
     await this.give('retrain', weights, survivors);
     await journal.append({ type: 'hard-pruned', layers: countLayers(model, weights) });
@@ -123,10 +124,9 @@ class Pruning {
     return weights;
   }
 
-  private async runAdmm(dense: Float32Array): Promise<Float32Array> {
-    const { spec, model, group, journal } = this.context;
+  private async runAdmm(dense: Float32Array, layers: readonly PrunedLayer[]): Promise<Float32Array> {
+    const { spec, group, journal } = this.context;
     const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
-    const layers = prunedLayers(model, spec.keep);
     const states = layers.map((layer) => initialise(weightsOf(layer, dense), layer.keep, rhoAt(rho, 0, iterations)));
     let weights = dense;
     await this.give('admm', dense);
@@ -158,19 +158,6 @@ class Pruning {
       }
     }
     return weights;
-  }
-
-  /** Projects W: the `keep` largest weights of each pruned layer stay, the others become zero. */
-  private hardPrune(dense: Float32Array): { weights: Float32Array; supports: Map<string, Uint32Array> } {
-    const { spec, model } = this.context;
-    const weights = dense.slice();
-    const supports = new Map<string, Uint32Array>();
-    for (const layer of prunedLayers(model, spec.keep)) {
-      const pruned = hardPrune(weightsOf(layer, dense), layer.keep);
-      weights.set(pruned.weights, layer.offset);
-      supports.set(layer.name, pruned.support);
-    }
-    return { weights, supports };
   }
 
   /** Trains the survivors and returns the weights of the epoch with the best validation accuracy, the later one of two. */
@@ -290,6 +277,21 @@ class Pruning {
   private metadata(): Record<string, string> {
     return { 'prunegrid.run_id': this.context.runId };
   }
+}
+
+/** Projects W: the `keep` largest weights of each pruned layer stay, the others become zero. */
+function hardPruneAll(
+  dense: Float32Array,
+  layers: readonly PrunedLayer[],
+): { weights: Float32Array; supports: Map<string, Uint32Array> } {
+  const weights = dense.slice();
+  const supports = new Map<string, Uint32Array>();
+  for (const layer of layers) {
+    const pruned = hardPrune(weightsOf(layer, dense), layer.keep);
+    weights.set(pruned.weights, layer.offset);
+    supports.set(layer.name, pruned.support);
+  }
+  return { weights, supports };
 }
 
 function optimizerMessage(optimizer: OptimizerSpec) {

@@ -1,0 +1,9 @@
+export {
+  type Budget,
+  type BudgetLayer,
+  type BudgetRule,
+  budgetRules,
+  dependsOnWeights,
+  keepsFor,
+  keptInAll,
+} from './budget.js';
