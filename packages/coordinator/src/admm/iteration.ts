@@ -1,10 +1,20 @@
-import type { LayerResiduals } from '../journal/records.js';
 import { distance, norm } from './norms.js';
 import { project } from './projection.js';
 import { type LayerState, requirePositive } from './state.js';
 
-/** How far a layer is from W = Z after an iteration, with the rho of that iteration. */
-export type Residuals = Omit<LayerResiduals, 'layer'>;
+/** How far a layer is from W = Z after an iteration; norms are Euclidean over the layer's weights. */
+export interface Residuals {
+  /** Of this iteration. */
+  rho: number;
+  /** ||W - Z||. */
+  primal: number;
+  /** rho * ||Z^(k+1) - Z^k||. */
+  dual: number;
+  /** ||W||, to judge the primal residual by. */
+  weightNorm: number;
+  /** Share of the kept positions that the last iteration did not keep. */
+  supportChange: number;
+}
 
 /**
  * The rest of ADMM iteration k for one layer, after its W-subproblem (Zhang et al. 2018):

@@ -47,6 +47,17 @@ async function main(): Promise<void> {
       (await import('./evaluate.js')).evaluate(place, options),
     );
 
+  const sweep = program.command('sweep').description('many experiments that differ in a few keys');
+
+  sweep
+    .command('plan')
+    .description('print every trial of a sweep and what they share; starts nothing')
+    .argument('<file>', 'the sweep, a YAML file')
+    .option('--json', 'print a JSON object', false)
+    .action(async (file: string, options: { json: boolean }) =>
+      (await import('./sweep-plan.js')).sweepPlan(file, options),
+    );
+
   program
     .command('sync')
     .description('send to MLflow what it lacks of a run')

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '@prunegrid/trainer/failure';
 import type { Catalogue } from './check.js';
-import { specHash } from './hash.js';
+import { denseKey, resultKey } from './keys.js';
 import { loadSpec, parseSpec } from './load.js';
 
 const catalogue: Catalogue = {
@@ -328,7 +328,7 @@ describe('--set', () => {
     ],
     [
       'admm.rho.from=1',
-      "--set admm.rho.from=1: admm.rho is 0.001 and has no keys below it; set the whole of it: --set 'admm.rho={...}'",
+      '--set admm.rho.from=1: admm.rho is 0.001 and has no keys below it; set the whole of it: admm.rho={...}',
     ],
     ['admm.rho={schedule: linear, from: 1, to:2}', 'admm.rho.to:2: unknown key; put a space after the ":"'],
     ['keep.conv1=501', '--set keep.conv1=501: found 501; conv1 has 500 weights'],
@@ -390,12 +390,23 @@ describe('loadSpec', () => {
   );
 });
 
-describe('specHash', () => {
-  it('is the same however keys are ordered, and another for another value', () => {
-    const flipped = valid.replace('name: tiny\nmodel: lenet5\n', 'model: lenet5\nname: tiny\n');
-    expect(specHash(read(flipped))).toBe(specHash(read(valid)));
-    expect(specHash(read(valid))).toMatch(/^[0-9a-f]{64}$/);
-    expect(specHash(read(valid, 'seed=2'))).not.toBe(specHash(read(valid)));
-    expect(specHash(read(valid, 'seed=1'))).toBe(specHash(read(valid)));
+describe('the keys of results', () => {
+  const key = (text: string, ...overrides: string[]) => resultKey(read(text, ...overrides));
+  const stage = (...overrides: string[]) => denseKey(read(valid, ...overrides));
+
+  it('are the same however an experiment is written and called, and others for another result', () => {
+    const flipped = valid.replace('name: tiny\nmodel: lenet5\n', 'model: lenet5\nname: other\n');
+    expect(key(flipped)).toBe(key(valid));
+    expect(key(valid)).toMatch(/^[0-9a-f]{64}$/);
+    expect(key(valid, 'seed=1')).toBe(key(valid));
+    for (const other of ['seed=2', 'admm.rho=2e-3', 'retrain.dropout=0.1'])
+      expect(key(valid, other)).not.toBe(key(valid));
+  });
+
+  it('of dense training depend on what it depends on, and on nothing that comes later', () => {
+    for (const later of ['admm.rho=2e-3', 'keep.conv1=99', 'retrain.epochs=1']) expect(stage(later)).toBe(stage());
+    for (const own of ['seed=2', 'dense.epochs=1', 'dataset.shift=1', 'batch.global=64', 'threadsPerTrainer=2']) {
+      expect(stage(own)).not.toBe(stage());
+    }
   });
 });

@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/trainer/failure';
 import type { KeyPath, Places } from './places.js';
-import { readYaml, type PlainMap } from './yaml.js';
+import { type Plain, readYaml, type PlainMap } from './yaml.js';
 
 /**
  * Applies one `--set key=value` to a spec that has not been validated yet. The key's parts are joined by dots; the value
@@ -21,29 +21,39 @@ export function applyOverride(spec: PlainMap, override: string, places: Places):
 
   places.forget(path);
   places.add(path, { key: flag, value: flag });
-  const value = readYaml(text, () => flag, places, path);
-  const parent = parentOf(spec, path, flag, places);
+  setKey(
+    spec,
+    path,
+    readYaml(text, () => flag, places, path),
+    flag,
+    places,
+  );
+}
+
+/** Replaces what the key held by `value`, which was written at `place`; `null` takes the key out. Throws as `applyOverride`. */
+export function setKey(spec: PlainMap, path: readonly string[], value: Plain, place: string, places: Places): void {
+  const parent = parentOf(spec, path, place, places);
   const last = path.at(-1)!;
   if (value === null) delete parent[last];
   else parent[last] = value;
 }
 
 /** The map that holds the path's last key; maps that are missing on the way are made. */
-function parentOf(spec: PlainMap, path: KeyPath, flag: string, places: Places): PlainMap {
+function parentOf(spec: PlainMap, path: KeyPath, place: string, places: Places): PlainMap {
   let map = spec;
   path.slice(0, -1).forEach((part, depth) => {
     const key = String(part);
     const above = path.slice(0, depth + 1);
     if (!Object.hasOwn(map, key)) {
       map[key] = {};
-      places.add(above, { key: flag, value: flag });
+      places.add(above, { key: place, value: place });
     }
     const next = map[key]!;
     if (typeof next !== 'object' || next === null || Array.isArray(next)) {
       const [whole, found] = [above.join('.'), JSON.stringify(next)];
       throw new Failure(
         'input',
-        `${flag}: ${whole} is ${found} and has no keys below it; set the whole of it: --set '${whole}={...}'`,
+        `${place}: ${whole} is ${found} and has no keys below it; set the whole of it: ${whole}={...}`,
       );
     }
     map = next;

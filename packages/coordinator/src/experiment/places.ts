@@ -10,6 +10,13 @@ interface Place {
 export class Places {
   readonly #found = new Map<string, Place>();
 
+  /** A copy of its own, for another variant of the same file. */
+  copy(): Places {
+    const copy = new Places();
+    for (const [key, place] of this.#found) copy.#found.set(key, place);
+    return copy;
+  }
+
   /** The value's place may be told again, more exactly; a key's place is kept. */
   add(path: KeyPath, place: Place): void {
     this.#found.set(id(path), { ...this.#found.get(id(path)), ...place });

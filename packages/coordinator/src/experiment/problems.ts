@@ -78,6 +78,7 @@ const typeNames: Partial<Record<string, string>> = {
   number: 'a finite number',
   int: 'a whole number',
   string: 'text',
+  array: 'a list',
   object: 'a map of keys',
   record: 'a map of keys',
 };

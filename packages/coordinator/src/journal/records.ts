@@ -1,3 +1,4 @@
+import type { Residuals } from '../admm/index.js';
 import type { PhaseName, Spec } from '../experiment/spec.js';
 
 /** Share of correct answers and mean cross-entropy (nats an image) on one part of the data set. */
@@ -6,19 +7,8 @@ export interface Evaluation {
   loss: number;
 }
 
-/** State of one pruned layer after an ADMM iteration; norms are Euclidean over the layer's weights. */
-export interface LayerResiduals {
-  layer: string;
-  rho: number;
-  /** ||W - Z||. */
-  primal: number;
-  /** rho * ||Z^(k+1) - Z^k||. */
-  dual: number;
-  /** ||W||, to judge the primal residual by. */
-  weightNorm: number;
-  /** Share of the kept positions that the last iteration did not keep. */
-  supportChange: number;
-}
+/** State of one pruned layer after an ADMM iteration. */
+export type LayerResiduals = { layer: string } & Residuals;
 
 export interface LayerCount {
   name: string;

@@ -41,7 +41,7 @@ export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3:
 }
 
 /** What random numbers are drawn for: keeps the streams of one seed apart. */
-export const purposes = { initialWeights: 1, order: 2, shift: 3, dropout: 4 } as const;
+export const purposes = { initialWeights: 1, order: 2, shift: 3, dropout: 4, sweep: 5 } as const;
 
 /** The numbers of one purpose at one place (phase, epoch or step, sample); the same arguments give the same numbers. */
 export class RandomStream {

@@ -1,0 +1,61 @@
+import type { Plain } from '../experiment/yaml.js';
+import type { SweepPlan } from '../sweep/plan.js';
+import { columns } from './columns.js';
+import { counted, grouped, ratio } from './figures.js';
+
+/** Characters of a key that the table shows; `--json` has them all. */
+const KEY_LENGTH = 12;
+
+/**
+ * Every trial of a sweep, a line each, and what they share. Plain text without a newline at the end.
+ * @param weights of the trial's network, biases apart
+ */
+export function renderPlan(plan: SweepPlan, weights: (model: string) => number): string {
+  const { trials } = plan;
+  const axes = [...new Set(trials.flatMap(({ settings }) => Object.keys(settings)))];
+  const cells = new Set(trials.map(({ cell }) => cell)).size;
+  const shared = new Set(trials.map(({ denseKey }) => denseKey)).size;
+  return [
+    `${plan.name}: ${counted(cells, 'cell')}, ${counted(trials.length, 'trial')}, from ${plan.base}`,
+    ...(plan.duplicates > 0
+      ? [`${counted(plan.duplicates, 'combination')} came twice and ${plan.duplicates === 1 ? 'is' : 'are'} run once`]
+      : []),
+    '',
+    ...columns([
+      ['trial', 'cell', ...axes, 'seed', 'kept', 'times fewer', 'epochs', 'key'],
+      null,
+      ...trials.map(({ number, cell, settings, spec, kept, key }) => [
+        String(number),
+        String(cell),
+        ...axes.map((axis) => (axis in settings ? brief(settings[axis]) : '-')),
+        String(spec.seed),
+        grouped(kept.total),
+        ratio(weights(spec.model), kept.total),
+        String(spec.dense.epochs + epochsAfterDense(plan.trials[number - 1])),
+        key.slice(0, KEY_LENGTH),
+      ]),
+    ]),
+    '',
+    `Dense training is done ${shared === 1 ? 'once' : `${grouped(shared)} times`} for ${counted(trials.length, 'trial')}: ${epochsOf(plan)}`,
+  ].join('\n');
+}
+
+function epochsOf({ trials }: SweepPlan): string {
+  const dense = new Map(trials.map(({ denseKey, spec }) => [denseKey, spec.dense.epochs]));
+  const rest = trials.reduce((sum, trial) => sum + epochsAfterDense(trial), 0);
+  const shared = rest + [...dense.values()].reduce((sum, epochs) => sum + epochs, 0);
+  const apart = rest + trials.reduce((sum, { spec }) => sum + spec.dense.epochs, 0);
+  return `${counted(shared, 'epoch')} in all, ${grouped(apart)} without sharing`;
+}
+
+const epochsAfterDense = ({ spec: { admm, retrain } }: SweepPlan['trials'][number]): number =>
+  admm.iterations * admm.epochsPerIteration + retrain.epochs;
+
+/** As YAML would have it on one line. */
+function brief(value: Plain): string {
+  if (Array.isArray(value)) return `[${value.map(brief).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `{${Object.entries(value)
+    .map(([key, inner]) => `${key}: ${brief(inner)}`)
+    .join(', ')}}`;
+}

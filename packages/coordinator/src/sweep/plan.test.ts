@@ -1,0 +1,200 @@
+import { Failure } from '@prunegrid/trainer/failure';
+import { models } from '@prunegrid/trainer/models';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { planSweep, type SweepPlan } from './plan.js';
+
+const base = `name: tiny
+model: lenet5
+dataset: { name: mnist }
+seed: 5
+keep:
+  conv1: 100
+dense:
+  epochs: 6
+  learningRate: { schedule: constant, value: 1e-3 }
+admm:
+  iterations: 16
+  rho: 1e-3
+  learningRate: { schedule: constant, value: 1e-3 }
+retrain:
+  epochs: 24
+  learningRate: { schedule: constant, value: 1e-3 }
+`;
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'prunegrid-sweep-'));
+  await writeFile(join(folder, 'base.yaml'), base);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function plan(body: string): Promise<SweepPlan> {
+  const file = join(folder, 'sweep.yaml');
+  await writeFile(file, `name: s\nbase: base.yaml\n${body}`);
+  return planSweep(file, { models: [...models.values()], datasets: ['mnist'] });
+}
+
+/** The message, without the folder's name. */
+async function complaint(body: string): Promise<string> {
+  const error = await plan(body).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(Failure);
+  expect((error as Failure).kind).toBe('input');
+  return (error as Failure).message.replaceAll(`${folder}/`, '');
+}
+
+const settings = ({ trials }: SweepPlan) => trials.map((trial) => trial.settings);
+
+describe('a sweep', () => {
+  it('crosses the lists of a grid, the last varying fastest, and hands each value to the experiment', async () => {
+    const made = await plan('grid:\n  admm.rho: [1e-3, 1e-2]\n  keep.fc1: [10, 20, 30]\n');
+    expect(made.trials.map(({ spec }) => [spec.admm.rho, spec.keep?.['fc1']])).toEqual([
+      [1e-3, 10],
+      [1e-3, 20],
+      [1e-3, 30],
+      [1e-2, 10],
+      [1e-2, 20],
+      [1e-2, 30],
+    ]);
+    expect(made.trials.map(({ number, cell }) => [number, cell])).toEqual([1, 2, 3, 4, 5, 6].map((n) => [n, n]));
+    expect(made.trials[5].settings).toEqual({ 'admm.rho': 1e-2, 'keep.fc1': 30 });
+  });
+
+  it('takes zipped lists together and crosses them with the others', async () => {
+    const made = await plan(
+      'zip:\n  keep.fc1: [10, 20]\n  keep.fc2: [1, 2]\nlist:\n  - admm.rho: 1\n  - { admm.rho: 2, seed: 9 }\n',
+    );
+    expect(settings(made)).toEqual([
+      { 'keep.fc1': 10, 'keep.fc2': 1, 'admm.rho': 1 },
+      { 'keep.fc1': 10, 'keep.fc2': 1, 'admm.rho': 2, seed: 9 },
+      { 'keep.fc1': 20, 'keep.fc2': 2, 'admm.rho': 1 },
+      { 'keep.fc1': 20, 'keep.fc2': 2, 'admm.rho': 2, seed: 9 },
+    ]);
+    expect(made.trials.map(({ spec }) => spec.seed)).toEqual([5, 9, 5, 9]);
+  });
+
+  it('draws the same at random from the same seed, within the range, evenly in the logarithm where asked', async () => {
+    const random = (seed: number) =>
+      `random:\n  draws: 400\n  seed: ${seed}\n  over:\n    admm.rho: { from: 1e-4, to: 1, scale: log }\n    dense.dropout: { from: 0.2, to: 0.4 }\n    batch.global: [64, 128]\n`;
+    const one = settings(await plan(random(1)));
+    expect(settings(await plan(random(1)))).toEqual(one);
+    expect(settings(await plan(random(2)))).not.toEqual(one);
+    const drawn = (key: string) => one.map((setting) => setting[key] as number);
+    const share = (values: number[], below: number) => values.filter((value) => value < below).length / values.length;
+    for (const rho of drawn('admm.rho')) expect(rho >= 1e-4 && rho <= 1).toBe(true);
+    expect(Math.abs(share(drawn('admm.rho'), 1e-2) - 0.5)).toBeLessThan(0.1);
+    for (const dropout of drawn('dense.dropout')) expect(dropout >= 0.2 && dropout <= 0.4).toBe(true);
+    expect(Math.abs(share(drawn('dense.dropout'), 0.3) - 0.5)).toBeLessThan(0.1);
+    expect(Math.abs(share(drawn('batch.global'), 100) - 0.5)).toBeLessThan(0.1);
+  });
+
+  it('repeats each cell with further seeds, and only trials of one seed share dense training', async () => {
+    const { trials } = await plan('grid:\n  admm.rho: [1e-3, 1e-2]\nseeds: 3\n');
+    expect(trials.map(({ cell, spec }) => [cell, spec.seed])).toEqual([
+      [1, 5],
+      [1, 6],
+      [1, 7],
+      [2, 5],
+      [2, 6],
+      [2, 7],
+    ]);
+    expect(new Set(trials.map(({ key }) => key)).size).toBe(6);
+    expect(trials.map(({ denseKey }) => trials.findIndex((first) => first.denseKey === denseKey))).toEqual([
+      0, 1, 2, 0, 1, 2,
+    ]);
+  });
+
+  it('does not run the same experiment twice', async () => {
+    const { trials, duplicates } = await plan('grid:\n  admm.rho: [1e-3, 0.001, 1e-2]\n');
+    expect(trials.map(({ spec }) => spec.admm.rho)).toEqual([1e-3, 1e-2]);
+    expect(duplicates).toBe(1);
+  });
+
+  it('knows what is kept, by layer where no dense weights are needed for it', async () => {
+    const budgets = await plan('set: { keep: null, budget.ratio: 71.2 }\ngrid:\n  budget.rule: [uniform, lamp]\n');
+    expect(budgets.trials.map(({ kept }) => kept)).toEqual([
+      { total: 6046, layers: { conv1: 7, conv2: 351, fc1: 5618, fc2: 70 } },
+      { total: 6046 },
+    ]);
+    const [counts] = (await plan('')).trials;
+    expect(counts.kept).toEqual({ total: 430_100, layers: { conv1: 100, conv2: 25_000, fc1: 400_000, fc2: 5_000 } });
+  });
+});
+
+describe('a sweep that is wrong', () => {
+  it.each([
+    [
+      'an unknown key of its own',
+      'gird: { admm.rho: [1] }\n',
+      'sweep.yaml:3:1: gird: unknown key; did you mean "grid"?',
+    ],
+    ['an axis that is no list', 'grid: { admm.rho: 1 }\n', 'sweep.yaml:3:19: grid.admm.rho: found 1; must be a list'],
+    [
+      'an axis without values',
+      'grid: { admm.rho: [] }\n',
+      'sweep.yaml:3:19: grid.admm.rho: found a list; must be a list with at least one value',
+    ],
+    [
+      'zipped lists of two lengths',
+      'zip: { admm.rho: [1, 2], keep.fc1: [1] }\n',
+      'sweep.yaml:3:26: zip.keep.fc1: 1 values, but admm.rho has 2',
+    ],
+    [
+      'a key that varies twice',
+      'grid: { admm.rho: [1] }\nlist:\n  - admm.rho.from: 1\n',
+      'sweep.yaml:5:5: admm.rho.from varies already, admm.rho at sweep.yaml:3:9',
+    ],
+    [
+      'a seed beside seeds',
+      'grid: { seed: [1, 2] }\nseeds: 2\n',
+      'sweep.yaml:3:9: seed varies, and seeds is 2: take one of the two out',
+    ],
+    ['too many trials', 'seeds: 10001\n', 'sweep.yaml:1:1: 10001 trials, more than 10000'],
+    [
+      'a range the wrong way round',
+      'random: { draws: 1, over: { admm.rho: { from: 2, to: 1 } } }\n',
+      'sweep.yaml:3:54: random.over.admm.rho.to: must be above from',
+    ],
+    [
+      'a range from 0 in the logarithm',
+      'random: { draws: 1, over: { admm.rho: { from: 0, to: 1, scale: log } } }\n',
+      'sweep.yaml:3:47: random.over.admm.rho.from: must be above 0',
+    ],
+    [
+      'a value that the experiment refuses',
+      'grid: { admm.rho: [1e-3, -1] }\n',
+      'sweep.yaml:3:26: admm.rho: found -1; must be above 0',
+    ],
+    [
+      'a key that the experiment lacks',
+      'grid: { admm.rhoo: [1e-3] }\n',
+      'sweep.yaml:3:21: admm.rhoo: unknown key; did you mean "rho"?',
+    ],
+    [
+      'a layer that the model lacks',
+      'list: [{ keep.fc3: 1 }]\n',
+      'sweep.yaml:3:20: keep.fc3: lenet5 has no such layer; did you mean "fc1"?',
+    ],
+    [
+      'a key below a number',
+      'set: { admm.rho.from: 1 }\n',
+      'sweep.yaml:3:23: admm.rho is 0.001 and has no keys below it',
+    ],
+  ])('with %s is refused, with the place and the remedy', async (_what, body, expected) => {
+    const message = await complaint(body);
+    expect(message.startsWith(expected), message).toBe(true);
+    expect(message.split('\n')).toHaveLength(1);
+  });
+
+  it('names the base where that is wrong', async () => {
+    await writeFile(join(folder, 'base.yaml'), base.replace('iterations: 16', 'iterations: 0'));
+    expect(await complaint('')).toBe('base.yaml:11:15: admm.iterations: found 0; must be above 0');
+    await rm(join(folder, 'base.yaml'));
+    expect(await complaint('')).toContain('base.yaml: no such file');
+    await mkdir(join(folder, 'base.yaml'));
+    expect(await complaint('')).toContain('base.yaml: a folder');
+  });
+});

@@ -1,0 +1,135 @@
+import { Failure } from '@prunegrid/trainer/failure';
+import type { ModelDescription } from '@prunegrid/trainer/models';
+import { dirname, join } from 'node:path';
+
+import { type BudgetLayer, dependsOnWeights, keepsFor, keptInAll } from '../budget/index.js';
+import type { Catalogue } from '../experiment/check.js';
+import { denseKey, resultKey } from '../experiment/keys.js';
+import { readExperiment, resolveSpec } from '../experiment/load.js';
+import { setKey } from '../experiment/override.js';
+import { Places } from '../experiment/places.js';
+import { failureOf, problemsOf, requirement } from '../experiment/problems.js';
+import { readSource } from '../experiment/source.js';
+import type { Spec } from '../experiment/spec.js';
+import type { Plain } from '../experiment/yaml.js';
+import { readYaml } from '../experiment/yaml.js';
+import { type Cell, cellsOf, type Setting } from './cells.js';
+import { type SweepDescription, sweepSchema } from './description.js';
+
+/** One experiment of a sweep. */
+export interface Trial {
+  /** From 1, in the order of the plan. */
+  number: number;
+  /** From 1; trials of a cell differ in their seeds alone. */
+  cell: number;
+  /** The keys that vary, without the seed. */
+  settings: Record<string, Plain>;
+  spec: Spec;
+  /** Hash of what determines the result. */
+  key: string;
+  /** Hash of what determines the dense weights: trials with the same one share dense training. */
+  denseKey: string;
+  /** Weights kept; by layer, where that is known before the dense network is trained. */
+  kept: { total: number; layers?: Record<string, number> };
+}
+
+export interface SweepPlan {
+  name: string;
+  /** The base experiment's file. */
+  base: string;
+  trials: Trial[];
+  /** Combinations that came twice, and are run once. */
+  duplicates: number;
+}
+
+/**
+ * Reads a sweep and its base experiment and works out every trial.
+ * @throws Failure `input`; one line for each problem of the sweep's file, or all those of the first trial that has any, each at the
+ * place that it comes from: the sweep's file or the base's
+ */
+export async function planSweep(
+  file: string,
+  catalogue: Catalogue & { models: readonly ModelDescription[] },
+): Promise<SweepPlan> {
+  const places = new Places();
+  const sweep = readSweep(await readSource(file), file, places);
+  const base = join(dirname(file), sweep.base);
+  const basePlaces = new Places();
+  const root = readExperiment(await readSource(base), base, basePlaces);
+  const fixed = Object.entries(sweep.set).map(([key, value]) => ({ key, value, place: places.ofValue(['set', key]) }));
+
+  const resolve = (settings: readonly Setting[]): Spec => {
+    const variant = structuredClone(root);
+    const variantPlaces = basePlaces.copy();
+    for (const { key, value, place } of settings) {
+      const path = key.split('.');
+      variantPlaces.forget(path);
+      variantPlaces.add(path, { key: place, value: place });
+      setKey(variant, path, value, place, variantPlaces);
+    }
+    return resolveSpec(variant, catalogue, variantPlaces);
+  };
+
+  const trials = new Map<string, Trial>();
+  const cells = cellsOf(sweep, places);
+  for (const [index, cell] of cells.entries()) {
+    const { seed } = resolve([...fixed, ...cell]);
+    for (let i = 0; i < sweep.seeds; i++) {
+      const spec = resolve([...fixed, ...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }]);
+      const key = resultKey(spec);
+      if (trials.has(key)) continue;
+      trials.set(key, {
+        number: trials.size + 1,
+        cell: index + 1,
+        settings: settingsOf(cell),
+        spec: { ...spec, name: sweep.name },
+        key,
+        denseKey: denseKey(spec),
+        kept: keptBy(spec, catalogue.models),
+      });
+    }
+  }
+  return {
+    name: sweep.name,
+    base,
+    trials: [...trials.values()],
+    duplicates: cells.length * sweep.seeds - trials.size,
+  };
+}
+
+function readSweep(text: string, file: string, places: Places): SweepDescription {
+  places.add([], { key: `${file}:1:1`, value: `${file}:1:1` });
+  const root = readYaml(text, (line, column) => `${file}:${line}:${column}`, places);
+  if (typeof root !== 'object' || root === null || Array.isArray(root)) {
+    throw new Failure('input', `${file}: not a sweep: it needs a map of keys such as name, base and grid`);
+  }
+  if ('model' in root && !('base' in root)) {
+    throw new Failure('input', `${file}: one experiment, not a sweep: start it with prunegrid run ${file}`);
+  }
+  const parsed = sweepSchema.safeParse(root, { reportInput: true, error: requirement });
+  if (!parsed.success) throw failureOf(problemsOf(parsed.error.issues), places);
+  return parsed.data;
+}
+
+const settingsOf = (cell: Cell): Record<string, Plain> =>
+  Object.fromEntries(cell.map(({ key, value }) => [key, value]));
+
+function keptBy({ model, keep, budget }: Spec, models: readonly ModelDescription[]): Trial['kept'] {
+  const layers = layersOf(models.find(({ name }) => name === model) as ModelDescription);
+  if (keep) {
+    const counts = layers.map(
+      ({ name, shape }) => keep[name] ?? shape.reduce((product, extent) => product * extent, 1),
+    );
+    return {
+      total: counts.reduce((sum, count) => sum + count, 0),
+      layers: Object.fromEntries(layers.map(({ name }, i) => [name, counts[i]])),
+    };
+  }
+  if (!budget) throw new Error('an experiment has counts or a budget');
+  const total = keptInAll(layers, budget.ratio);
+  if (dependsOnWeights(budget.rule)) return { total };
+  return { total, layers: keepsFor(budget, layers, () => new Float32Array()) };
+}
+
+const layersOf = ({ parameters }: ModelDescription): BudgetLayer[] =>
+  parameters.filter(({ kind }) => kind === 'weight').map(({ layer: name, shape }) => ({ name, shape }));
