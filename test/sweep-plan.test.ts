@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { prunegrid } from './environment/cli.js';
+import { prunegrid, temporaryFolder } from './environment/cli.js';
 
 const sweep = 'experiments/sweep-smoke.yaml';
 const experiment = 'experiments/lenet5-smoke.yaml';
@@ -12,7 +12,7 @@ it('prints every trial of a sweep, its weights and what is shared', async () => 
   expect(lines[0]).toBe(`sweep-smoke: 4 cells, 4 trials, from ${experiment}`);
   expect(lines.filter((line) => /^\d/.test(line))).toHaveLength(4);
   expect(lines[4]).toMatch(/^1 +1 +0\.001 +\{rule: erk, ratio: 20\} +1 +21,525 +20\.0x +6 +[0-9a-f]{12}$/);
-  expect(lines.at(-1)).toBe('Dense training is done once for 4 trials: 21 epochs in all, 24 without sharing');
+  expect(lines.at(-2)).toBe('Dense training is done once for 4 trials: 21 epochs in all, 24 without sharing');
 });
 
 it('prints the same as JSON, whole keys and counts by layer included', async () => {
@@ -23,6 +23,23 @@ it('prints the same as JSON, whole keys and counts by layer included', async () 
   for (const { key, kept } of trials) {
     expect(key).toMatch(/^[0-9a-f]{64}$/);
     expect(Object.keys(kept.layers)).toEqual(['conv1', 'conv2', 'fc1', 'fc2']);
+  }
+});
+
+it('estimates the time once a run like its trials has ended on this machine', async () => {
+  const folder = await temporaryFolder();
+  try {
+    const short = ['dense.epochs=1', 'admm.iterations=1', 'retrain.epochs=1'].flatMap((key) => ['--set', key]);
+    expect(await prunegrid('run', experiment, ...short, '--out', folder.path)).toMatchObject({ code: 0 });
+    const { stdout } = await prunegrid('sweep', 'plan', sweep);
+    expect(stdout).toMatch(/\nAbout [\d:]+( s)? on 2 trainers, from the times of earlier runs on this machine\n$/);
+    const seconds = async (trainers: string): Promise<number> => {
+      const plan = await prunegrid('sweep', 'plan', sweep, '--trainers', trainers, '--json');
+      return (JSON.parse(plan.stdout) as { estimatedSeconds: number }).estimatedSeconds;
+    };
+    expect(await seconds('1')).toBeCloseTo(4 * (await seconds('4')), 6);
+  } finally {
+    await folder.remove();
   }
 });
 

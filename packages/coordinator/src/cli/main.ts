@@ -53,8 +53,9 @@ async function main(): Promise<void> {
     .command('plan')
     .description('print every trial of a sweep and what they share; starts nothing')
     .argument('<file>', 'the sweep, a YAML file')
+    .option('--trainers <n>', 'trainers that the time is estimated for', wholeNumber(1), 2)
     .option('--json', 'print a JSON object', false)
-    .action(async (file: string, options: { json: boolean }) =>
+    .action(async (file: string, options: { trainers: number; json: boolean }) =>
       (await import('./sweep-plan.js')).sweepPlan(file, options),
     );
 

@@ -11,9 +11,10 @@ import { loadSpec } from '../experiment/load.js';
 import type { Spec } from '../experiment/spec.js';
 import { Journal } from '../journal/journal.js';
 import { recordMetrics } from '../journal/metrics-file.js';
-import type { RunResult } from '../journal/records.js';
+import type { JournalRecord, RunResult } from '../journal/records.js';
 import { launchLocally } from '../launch/local.js';
 import { renderComparison } from '../report/table.js';
+import { epochTimesOf, rememberEpochTimes } from '../sweep/epoch-times.js';
 import { type Mirror, startMirror } from '../tracking/mirror.js';
 import { experimentName } from '../tracking/sync.js';
 import { describeRun } from '../training/manifest.js';
@@ -128,7 +129,11 @@ async function journalled(
   const metrics = recordMetrics(journal);
   let mirror: Mirror | undefined;
   try {
-    journal.subscribe((record) => screen.event(record));
+    const records: JournalRecord[] = [];
+    journal.subscribe((record) => {
+      records.push(record);
+      screen.event(record);
+    });
     const url = options.mlflow ?? process.env['MLFLOW_TRACKING_URI'];
     if (url) {
       mirror = startMirror({ url, experiment: experimentName(), folder, journal, warn: (line) => screen.warn(line) });
@@ -155,7 +160,10 @@ async function journalled(
         onProgress: throttled(spec.batch.global, screen),
         now: () => performance.now(),
       });
-      return await Promise.race([pruning, ended]);
+      const result = await Promise.race([pruning, ended]);
+      const times = options.external === 0 ? epochTimesOf(records) : undefined;
+      if (times) await rememberEpochTimes(spec, times);
+      return result;
     } catch (caught) {
       const error = await withReason(caught, ended);
       const { kind, message } = error instanceof Failure ? error : { kind: 'internal', message: String(error) };

@@ -1,7 +1,7 @@
 import type { Plain } from '../experiment/yaml.js';
 import type { SweepPlan } from '../sweep/plan.js';
 import { columns } from './columns.js';
-import { counted, grouped, ratio } from './figures.js';
+import { counted, duration, grouped, ratio } from './figures.js';
 
 /** Characters of a key that the table shows; `--json` has them all. */
 const KEY_LENGTH = 12;
@@ -10,7 +10,11 @@ const KEY_LENGTH = 12;
  * Every trial of a sweep, a line each, and what they share. Plain text without a newline at the end.
  * @param weights of the trial's network, biases apart
  */
-export function renderPlan(plan: SweepPlan, weights: (model: string) => number): string {
+export function renderPlan(
+  plan: SweepPlan,
+  weights: (model: string) => number,
+  { trainers, estimatedSeconds }: { trainers: number; estimatedSeconds: number | undefined },
+): string {
   const { trials } = plan;
   const axes = [...new Set(trials.flatMap(({ settings }) => Object.keys(settings)))];
   const cells = new Set(trials.map(({ cell }) => cell)).size;
@@ -37,6 +41,9 @@ export function renderPlan(plan: SweepPlan, weights: (model: string) => number):
     ]),
     '',
     `Dense training is done ${shared === 1 ? 'once' : `${grouped(shared)} times`} for ${counted(trials.length, 'trial')}: ${epochsOf(plan)}`,
+    estimatedSeconds === undefined
+      ? `No estimate of the time: no run like these has ended on this machine yet; prunegrid run ${plan.base} would measure one`
+      : `About ${duration(estimatedSeconds)} on ${counted(trainers, 'trainer')}, from the times of earlier runs on this machine`,
   ].join('\n');
 }
 
