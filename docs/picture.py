@@ -23,7 +23,7 @@ for stage, text in {"dense": "dense", "hardPruned": "straight after hard pruning
     accuracy = 100 * score["test"]["accuracy"]
     top.plot(score["totalEpochs"], accuracy, "k*")
     top.annotate(f"test, {text}: {accuracy:.2f} %", (score["totalEpochs"], accuracy), textcoords="offset points",
-                 xytext=(-6, -14) if stage == "final" else (6, -14), ha="right" if stage == "final" else "left")
+                 xytext=(6, -14) if stage == "hardPruned" else (0, 8), ha="right" if stage == "final" else "left")
 top.set_ylim(97.5, 99.9)
 top.set_ylabel("held-out accuracy, %")
 top.legend(loc="lower right")
