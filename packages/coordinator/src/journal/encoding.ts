@@ -1,4 +1,4 @@
-import type { JournalRecord } from './records.js';
+import type { Recorded } from './records.js';
 
 /**
  * JSON has no NaN and no infinities, and a loss may well become one. They are written as `{"$number":"NaN"}`,
@@ -7,7 +7,7 @@ import type { JournalRecord } from './records.js';
 const nonFinite: Record<string, number> = { NaN, Infinity, '-Infinity': -Infinity };
 
 /** One line of the journal, newline included. Non-finite numbers survive the way through `decodeRecord`. */
-export function encodeRecord(record: JournalRecord): string {
+export function encodeRecord(record: Recorded<object>): string {
   const text = JSON.stringify(record, (_key, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? { $number: String(value) } : value,
   );
@@ -18,7 +18,7 @@ export function encodeRecord(record: JournalRecord): string {
  * The record in one line of the journal. Throws an `Error` that says what is wrong with the line: not JSON, not a
  * record, or another `seq` than `expectedSeq`.
  */
-export function decodeRecord(line: string, expectedSeq: number): JournalRecord {
+export function decodeRecord(line: string, expectedSeq: number): Recorded<{ type: string }> {
   let value: unknown;
   try {
     value = JSON.parse(line, (_key, part: unknown) => revive(part));
@@ -36,7 +36,7 @@ function revive(part: unknown): unknown {
   return nonFinite[String(part.$number)] ?? part;
 }
 
-function isRecord(value: unknown): value is JournalRecord {
+function isRecord(value: unknown): value is Recorded<{ type: string }> {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -2,13 +2,13 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { Failure } from '@prunegrid/trainer/failure';
 import { encodeRecord } from './encoding.js';
 import { journalFile, journalRecords, journalStart } from './reading.js';
-import type { JournalRecord, RunEvent } from './records.js';
+import type { Recorded, RunEvent } from './records.js';
 
 /** Unix milliseconds. */
 export type Clock = () => number;
 
 /**
- * The durable, append-only record of a run, `journal.jsonl` in its folder: the source of truth from which the screen,
+ * The durable, append-only record of a run or a sweep, `journal.jsonl` in its folder: the source of truth from which the screen,
  * `metrics.jsonl` and MLflow are fed.
  *
  *     const journal = await Journal.create(folder);
@@ -16,8 +16,8 @@ export type Clock = () => number;
  *     await journal.append({ type: 'phase-started', phase: 'dense', epochs: 6, stepsPerEpoch: 430 });
  *     await journal.close();
  */
-export class Journal {
-  private readonly listeners = new Set<(record: JournalRecord) => void>();
+export class Journal<Event extends { type: string } = RunEvent> {
+  private readonly listeners = new Set<(record: Recorded<Event>) => void>();
   /** Settles when every append so far has; one append at a time touches the file. */
   private queue: Promise<unknown> = Promise.resolve();
   /** Bytes beyond `length` may be left over from a write that failed half-way. */
@@ -32,12 +32,15 @@ export class Journal {
   ) {}
 
   /** A new journal in an existing folder. Throws a `Failure` where the folder holds one already or cannot be written. */
-  static async create(folder: string, clock: Clock = Date.now): Promise<Journal> {
+  static async create<Event extends { type: string } = RunEvent>(
+    folder: string,
+    clock: Clock = Date.now,
+  ): Promise<Journal<Event>> {
     const file = journalFile(folder);
     try {
       const handle = await open(file, 'wx');
       await syncFolder(folder);
-      return new Journal(folder, handle, clock, journalStart.seq, journalStart.offset);
+      return new Journal<Event>(folder, handle, clock, journalStart.seq, journalStart.offset);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
         throw new Failure('input', `${file} exists already; choose another run folder`);
@@ -50,14 +53,17 @@ export class Journal {
    * Goes on with the journal of an earlier process: a torn last line is cut off, the count continues. Throws a
    * `Failure` where there is no journal or it is damaged.
    */
-  static async reopen(folder: string, clock: Clock = Date.now): Promise<Journal> {
+  static async reopen<Event extends { type: string } = RunEvent>(
+    folder: string,
+    clock: Clock = Date.now,
+  ): Promise<Journal<Event>> {
     let end = journalStart;
     for await (const { next } of journalRecords(folder)) end = next;
     const file = journalFile(folder);
     try {
       const handle = await open(file, 'r+');
       await handle.truncate(end.offset);
-      return new Journal(folder, handle, clock, end.seq, end.offset);
+      return new Journal<Event>(folder, handle, clock, end.seq, end.offset);
     } catch (error) {
       throw writeFailure(file, error);
     }
@@ -68,7 +74,7 @@ export class Journal {
    * subscriber has seen it. Appends are carried out in the order of the calls. Rejects with a `Failure` where the disk
    * is full or gone: then the event is not in the journal, and a later append may still succeed.
    */
-  append(event: RunEvent): Promise<JournalRecord> {
+  append(event: Event): Promise<Recorded<Event>> {
     const time = this.clock();
     const appended = this.queue.then(() => this.write(event, time));
     this.queue = appended.catch(() => undefined);
@@ -76,7 +82,7 @@ export class Journal {
   }
 
   /** `listener` is called with each record that becomes durable from now on, in order; it must not throw. */
-  subscribe(listener: (record: JournalRecord) => void): () => void {
+  subscribe(listener: (record: Recorded<Event>) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
   }
@@ -87,8 +93,8 @@ export class Journal {
     await this.handle.close();
   }
 
-  private async write(event: RunEvent, time: number): Promise<JournalRecord> {
-    const record: JournalRecord = { seq: this.seq, time, ...event };
+  private async write(event: Event, time: number): Promise<Recorded<Event>> {
+    const record: Recorded<Event> = { seq: this.seq, time, ...event };
     const line = Buffer.from(encodeRecord(record));
     try {
       if (this.torn) await this.handle.truncate(this.length);

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '@prunegrid/trainer/failure';
 import { decodeRecord } from './encoding.js';
-import type { JournalRecord } from './records.js';
+import type { Recorded, RunEvent } from './records.js';
 
 export const journalFile = (folder: string): string => join(folder, 'journal.jsonl');
 
@@ -14,10 +14,10 @@ export interface JournalPosition {
 
 export const journalStart: JournalPosition = { seq: 0, offset: 0 };
 
-/** Every record in the run folder's journal. Throws as `journalRecords` does. */
-export async function readJournal(folder: string): Promise<JournalRecord[]> {
-  const records: JournalRecord[] = [];
-  for await (const { record } of journalRecords(folder)) records.push(record);
+/** Every record in the folder's journal. Throws as `journalRecords` does. */
+export async function readJournal<Event = RunEvent>(folder: string): Promise<Recorded<Event>[]> {
+  const records: Recorded<Event>[] = [];
+  for await (const { record } of journalRecords<Event>(folder)) records.push(record);
   return records;
 }
 
@@ -28,15 +28,15 @@ export async function readJournal(folder: string): Promise<JournalRecord[]> {
  *
  * Throws a `Failure` where there is no journal, and where a line is damaged or a `seq` is missing, naming the line.
  */
-export async function* journalRecords(
+export async function* journalRecords<Event = RunEvent>(
   folder: string,
   from: JournalPosition = journalStart,
-): AsyncGenerator<{ record: JournalRecord; next: JournalPosition }> {
+): AsyncGenerator<{ record: Recorded<Event>; next: JournalPosition }> {
   const file = journalFile(folder);
   let { seq, offset } = from;
   for await (const line of completeLines(file, offset)) {
     offset += line.length;
-    let record: JournalRecord;
+    let record: Recorded<{ type: string }>;
     try {
       record = decodeRecord(line.toString('utf8', 0, line.length - 1), seq);
     } catch (error) {
@@ -47,7 +47,7 @@ export async function* journalRecords(
       );
     }
     seq += 1;
-    yield { record, next: { seq, offset } };
+    yield { record: record as unknown as Recorded<Event>, next: { seq, offset } };
   }
 }
 
@@ -68,7 +68,7 @@ async function* completeLines(file: string, offset: number): AsyncGenerator<Buff
   } catch (error) {
     if (!isErrnoException(error)) throw error;
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
-      throw new Failure('input', `${file} does not exist; name the folder of a run, one that holds a journal.jsonl`);
+      throw new Failure('input', `${file} does not exist; name the folder of a run or sweep, one that holds a journal.jsonl`);
     }
     throw new Failure('environment', `${file} cannot be read: ${error.message}`, { cause: error });
   }

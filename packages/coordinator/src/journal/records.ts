@@ -1,5 +1,6 @@
 import type { Residuals } from '../admm/index.js';
 import type { PhaseName, Spec } from '../experiment/spec.js';
+import type { Plain } from '../experiment/yaml.js';
 
 /** Share of correct answers and mean cross-entropy (nats an image) on one part of the data set. */
 export interface Evaluation {
@@ -32,6 +33,21 @@ export interface RunManifest {
   host: { name: string; cpu: string; cores: number; memoryBytes: number; platform: string };
   trainers: number;
   dataset: { name: string; sha256: string };
+  /** Present where the run is part of a sweep. */
+  sweep?: SweepPart;
+}
+
+/** What a run does for its sweep: train the dense network that trials share, or one attempt at a trial. */
+export interface SweepPart {
+  /** The sweep's own `runId`. */
+  runId: string;
+  name: string;
+  /** From 1; undefined for a dense network that trials share. */
+  trial?: number;
+  /** From 1. */
+  attempt: number;
+  /** The trial's keys that vary in the sweep, without the seed. */
+  settings?: Record<string, Plain>;
 }
 
 export interface RunResult {
@@ -50,6 +66,8 @@ export interface RunResult {
 export type RunEvent =
   | { type: 'run-started'; manifest: RunManifest }
   | { type: 'trainer-joined'; trainer: number; host: string; pid: number; engine: string; device: string }
+  /** Instead of dense training: its weights were there, trained by the run `runId`. */
+  | { type: 'dense-reused'; key: string; runId: string }
   | { type: 'phase-started'; phase: PhaseName; epochs: number; stepsPerEpoch: number }
   | {
       type: 'epoch-finished';
@@ -78,8 +96,15 @@ export type RunEvent =
     }
   | { type: 'dead-units'; layer: string; units: number; of: number }
   | { type: 'checkpoint'; file: string; phase: PhaseName; totalEpochs: number }
+  /** Ends a run that trains a dense network for others. */
+  | { type: 'dense-finished'; key: string; artifacts: string[] }
+  /** Ends a run that its sweep does not let go on, since others do better. */
+  | { type: 'run-stopped'; reason: string }
   | { type: 'run-finished'; result: RunResult; artifacts: string[] }
   | { type: 'run-failed'; kind: string; message: string };
 
-/** One line of `journal.jsonl`: `seq` counts from 0 without gaps, `time` is Unix milliseconds, fixed when it happened. */
-export type JournalRecord = { seq: number; time: number } & RunEvent;
+/** One line of a `journal.jsonl`: `seq` counts from 0 without gaps, `time` is Unix milliseconds, fixed when it happened. */
+export type Recorded<Event> = { seq: number; time: number } & Event;
+
+/** A line of a run's journal. */
+export type JournalRecord = Recorded<RunEvent>;

@@ -63,7 +63,11 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
       return milestone(
         `layer ${event.layer}: ${event.units} of ${counted(event.of, 'unit')} are dead, no weight leads in or none out`,
       );
+    case 'dense-reused':
+      return milestone(`dense: its weights were there already, trained by run ${event.runId}`);
     case 'checkpoint':
+    case 'dense-finished':
+    case 'run-stopped':
     case 'run-finished':
     case 'run-failed':
       return null;

@@ -1,0 +1,56 @@
+import type { Plain } from '../experiment/yaml.js';
+import type { RunManifest, RunResult } from '../journal/records.js';
+
+/** Everything that somebody needs to know, later, of how a sweep was started. */
+export interface SweepManifest extends Pick<RunManifest, 'commandLine' | 'startedAt' | 'user' | 'git' | 'host'> {
+  /** Identifies the sweep everywhere, MLflow included. A UUID. */
+  runId: string;
+  name: string;
+  /** The sweep's file and the base experiment's, as they were named. */
+  file: string;
+  base: string;
+  /** prunegrid's and Node's. */
+  versions: Record<string, string>;
+  cells: number;
+  trials: number;
+  /** Keys that vary, without the seed. */
+  axes: string[];
+}
+
+/** A run folder within the sweep's, such as `trials/7/attempt-1` or `dense/0123456789ab`, with a journal of its own. */
+interface Work {
+  folder: string;
+  /** Of the run. */
+  runId: string;
+  attempt: number;
+  /** Numbers of the trainers that it is computed on. */
+  trainers: number[];
+}
+
+/** What happened in a sweep; what happened within each run is in the run's own journal. */
+export type SweepEvent =
+  | { type: 'sweep-started'; manifest: SweepManifest }
+  | { type: 'sweep-resumed'; commandLine: string[]; trials: number }
+  | { type: 'trainer-joined'; trainer: number; host: string; pid: number; engine: string; device: string }
+  | { type: 'trainer-left'; trainer: number }
+  /** The dense network of that `denseKey` was in the store already, trained by the run `runId`, of this or an earlier sweep. */
+  | { type: 'dense-reused'; key: string; runId: string }
+  | ({ type: 'dense-started'; key: string } & Work)
+  | { type: 'dense-finished'; key: string; attempt: number }
+  | ({ type: 'dense-failed'; key: string; attempt: number } & Mishap)
+  | ({ type: 'trial-started'; trial: number; settings: Record<string, Plain>; seed: number } & Work)
+  | { type: 'trial-finished'; trial: number; attempt: number; result: RunResult }
+  /** By the sweep's early stopping. */
+  | { type: 'trial-stopped'; trial: number; attempt: number; reason: string }
+  | ({ type: 'trial-failed'; trial: number; attempt: number } & Mishap)
+  /** Nothing is left to do; `failed` counts trials that have failed for good. */
+  | { type: 'sweep-finished'; finished: number; stopped: number; failed: number }
+  | { type: 'sweep-interrupted'; reason: string };
+
+interface Mishap {
+  /** A `FailureKind`, or "internal". */
+  kind: string;
+  message: string;
+  /** Whether another attempt follows. */
+  again: boolean;
+}
