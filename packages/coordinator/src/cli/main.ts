@@ -5,7 +5,7 @@ import type { EvaluateOptions } from './evaluate.js';
 import type { RunOptions } from './run.js';
 import type { SyncOptions } from './sync.js';
 import type { TrainerOptions } from './trainer.js';
-import { version } from './version.js';
+import { version } from '../version.js';
 
 /** Parses the command line, runs the command and sets the exit code: an expected failure is one line, no stack trace. */
 async function main(): Promise<void> {

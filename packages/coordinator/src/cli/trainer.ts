@@ -1,7 +1,7 @@
 import { serve } from '@prunegrid/trainer/worker';
 
 import { requireEngine } from './engine.js';
-import { version } from './version.js';
+import { version } from '../version.js';
 
 export interface TrainerOptions {
   coordinator: string;

@@ -4,8 +4,8 @@ import type { Hello, Ready, Terms } from '@prunegrid/proto';
 import { coordinationService, encodeFromCoordinator, keepalive, PROTOCOL_VERSION } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/trainer/failure';
 
-import { TrainerGroup } from './group.js';
 import { type Member, openChannel, outOfTurn, type TrainerChannel } from './member.js';
+import { TrainerPool } from './pool.js';
 
 export interface GatewayOptions {
   /** HOST:PORT to listen on; port 0 takes a free one. */
@@ -14,23 +14,29 @@ export interface GatewayOptions {
   terms: Terms;
   /** Parameters of the model: a trainer whose model has another number is refused. */
   parameters: number;
+  /** Trainers that are wanted: more are refused as long as none of these leaves. */
+  trainers: number;
   warn: (line: string) => void;
-  /** Told of each trainer that is admitted while more are waited for. */
-  waiting: (here: number, of: number) => void;
+  joined?: (member: Member) => void;
+  left?: (member: Member) => void;
+  /** Called when a trainer has come, left or been given back. */
+  changed?: () => void;
 }
 
 /** The coordinator's door: trainers dial it, say who they are, and are admitted or refused with the reason. */
 export class Gateway {
   private readonly server = new Server({ ...keepalive, 'grpc.max_concurrent_streams': 1024 });
-  private members: readonly Member[] = [];
+  readonly pool: TrainerPool;
   /** Trainers admitted so far, those that left again included. */
   private admitted = 0;
-  /** How many are wanted. */
-  private limit = Infinity;
-  private full = false;
-  private changed: () => void = () => undefined;
+  private complete: () => void = () => undefined;
 
-  private constructor(private readonly options: GatewayOptions) {}
+  private constructor(private readonly options: GatewayOptions) {
+    this.pool = new TrainerPool(() => {
+      if (this.pool.members.length === options.trainers) this.complete();
+      options.changed?.();
+    });
+  }
 
   /** Throws Failure where the address cannot be listened on. */
   static async open(options: GatewayOptions): Promise<Gateway & { address: string }> {
@@ -55,35 +61,30 @@ export class Gateway {
   }
 
   /**
-   * Waits for `count` trainers. Throws Failure when `seconds` pass without them, or when `early` settles first (with
-   * its error, where it has one).
+   * Waits until all trainers that are wanted are here. Throws Failure when `seconds` pass without them, or when `early` settles first
+   * (with its error, where it has one).
    */
-  async admit(count: number, seconds: number, early: Promise<never>): Promise<TrainerGroup> {
+  async gather(seconds: number, early: Promise<never>): Promise<void> {
+    const { trainers } = this.options;
     let timer: NodeJS.Timeout | undefined;
     const complete = new Promise<void>((resolve, reject) => {
-      this.changed = () => {
-        if (this.members.length === count) resolve();
-        else if (this.members.length > 0) this.options.waiting(this.members.length, count);
-      };
+      this.complete = resolve;
+      if (this.pool.members.length === trainers) resolve();
       timer = setTimeout(() => {
-        const here = this.members.length;
+        const here = this.pool.members.length;
         reject(
           new Failure(
             'trainers',
-            `${here} of ${count} trainers came within ${seconds} s: start them with prunegrid trainer --coordinator HOST:PORT, or allow more with --wait`,
+            `${here} of ${trainers} trainers came within ${seconds} s: start them with prunegrid trainer --coordinator HOST:PORT, or allow more with --wait`,
           ),
         );
       }, seconds * 1000);
-      this.limit = count;
-      this.changed();
     });
     try {
       await Promise.race([complete, early]);
     } finally {
       clearTimeout(timer);
-      this.full = true;
     }
-    return new TrainerGroup(this.members, GENERATION);
   }
 
   close(): void {
@@ -93,22 +94,23 @@ export class Gateway {
   private async attend(stream: ServerDuplexStream<Buffer, Buffer>): Promise<void> {
     let name = `a trainer at ${stream.getPeer()}`;
     const channel = openChannel(stream, () => name);
-    stream.on('cancelled', () => {
-      // Once the group is formed, whoever waits for this trainer says that it left.
-      if (!this.full) this.members = this.members.filter((member) => member.channel !== channel);
+    let member: Member | undefined;
+    const gone = () => {
+      if (member && this.pool.remove(member)) this.options.left?.(member);
       stream.destroy();
-    });
+    };
+    stream.on('cancelled', gone).on('end', gone);
     try {
       const hello = await this.greet(channel, name);
       name = `trainer at ${hello.host} (process ${hello.pid})`;
       const ready = await this.examine(channel, name);
       const number = ++this.admitted;
       name = `trainer ${number} at ${hello.host} (process ${hello.pid})`;
-      this.members = [...this.members, { number, channel, hello, ready }];
-      await channel.send(
-        encodeFromCoordinator({ $case: 'admission', value: { trainer: number, generation: GENERATION } }),
-      );
-      this.changed();
+      const told = channel.send(encodeFromCoordinator({ $case: 'admission', value: { trainer: number } }));
+      member = { number, name, channel, hello, ready };
+      this.options.joined?.(member);
+      this.pool.add(member);
+      await told;
     } catch (error) {
       const text = (error as Error).message;
       if (error instanceof Refused) {
@@ -138,7 +140,7 @@ export class Gateway {
     const message = await channel.receive();
     if (message.$case !== 'ready') throw outOfTurn(name, message);
     const ready = message.value;
-    const first = this.members[0]?.ready;
+    const first = this.pool.members[0]?.ready;
     if (ready.parameters !== this.options.parameters) {
       throw new Refused(
         `its ${this.options.terms.model} has ${ready.parameters} parameters, the coordinator's ${this.options.parameters}: install the same version on both`,
@@ -154,17 +156,14 @@ export class Gateway {
         `it computes with ${ready.engine} ${ready.engineVersion}, the first trainer with ${first.engine} ${first.engineVersion}: install the same version on both`,
       );
     }
-    if (this.full || this.members.length >= this.limit) {
-      throw new Refused('the run has all the trainers that it asked for: start the coordinator with more');
+    if (this.pool.members.length >= this.options.trainers) {
+      throw new Refused('the coordinator has all the trainers that it asked for: start it with more');
     }
     return ready;
   }
 }
 
-/** Counts the groups that a coordinator has formed; so far there is one a run. */
-const GENERATION = 1;
-
-/** Told to the trainer, which then leaves; the run goes on waiting for others. */
+/** Told to the trainer, which then leaves; the coordinator goes on without it. */
 class Refused extends Error {}
 
 const reason = (error: Error) =>

@@ -3,7 +3,7 @@ import { coveringNodes, encodeFromCoordinator, encodeTensor, TensorKind, TreeSum
 import { Failure } from '@prunegrid/trainer/failure';
 
 import type { Evaluation } from '../journal/records.js';
-import { type Member, outOfTurn } from './member.js';
+import { type Member, outOfTurn, Reported } from './member.js';
 
 /** Elements behind the gradient in what a step exchanges: mean loss, correct answers. */
 const TAIL = 2;
@@ -21,7 +21,10 @@ export interface StepOutcome {
   correct: number;
 }
 
-/** The trainers of a run, told what to do as one. All methods throw Failure when a trainer leaves or cannot go on. */
+/**
+ * Trainers that have been leased for one piece of work, told what to do as one. All methods throw Failure when a trainer leaves or
+ * cannot go on, and then only once no answer of the others is awaited any more.
+ */
 export class TrainerGroup {
   private phase: BeginPhase | undefined;
   /** Parameters that the phase trains. */
@@ -31,7 +34,21 @@ export class TrainerGroup {
   constructor(
     readonly members: readonly Member[],
     private readonly generation: number,
+    /** Ends `train` at the next step with its reason. */
+    private readonly signal?: AbortSignal,
   ) {}
+
+  /** Tells the trainers that what follows is one piece of work. */
+  async begin(): Promise<void> {
+    await this.tell({ $case: 'lease', value: { generation: this.generation } });
+  }
+
+  /** Ends the work, whatever state it is in, and returns the trainers that can take on another one. Never rejects. */
+  async release(): Promise<Member[]> {
+    await this.tell({ $case: 'release', value: {} });
+    const ready = await Promise.all(this.members.map((member) => this.hasLetGo(member)));
+    return this.members.filter((_, i) => ready[i]);
+  }
 
   /**
    * Gives every trainer the weights (all parameters) and fresh optimizer moments. With `survivors`, ascending positions,
@@ -63,7 +80,7 @@ export class TrainerGroup {
   async train(firstStep: number, learningRates: number[], onStep: (outcome: StepOutcome) => void): Promise<string> {
     const leaves = this.phase?.microBatches ?? 0;
     const shares = deal(leaves, this.members.length);
-    await Promise.all(
+    await together(
       this.members.map(({ channel }, i) =>
         channel.send(
           encodeFromCoordinator({
@@ -82,8 +99,9 @@ export class TrainerGroup {
       })),
     );
     for (let step = firstStep; step < firstStep + learningRates.length; step++) {
+      this.signal?.throwIfAborted();
       const tree = new TreeSum();
-      await Promise.all(
+      await together(
         this.members.map(async (member) => {
           for (const { node, vector } of parts.filter((part) => part.member === member)) {
             const header = { kind: TensorKind.GRADIENT, generation: this.generation, step, node };
@@ -100,7 +118,7 @@ export class TrainerGroup {
     if (odd > 0) {
       throw new Failure(
         'trainers',
-        `${this.name(odd)} has other weights than trainer 1 after step ${firstStep + learningRates.length - 1}: use trainers of one kind of processor`,
+        `${this.members[odd].name} has other weights than ${this.members[0].name} after step ${firstStep + learningRates.length - 1}: use trainers of one kind of processor`,
       );
     }
     return hashes[0];
@@ -109,7 +127,7 @@ export class TrainerGroup {
   /** Measures the current weights on `images` images of a part of the data set. */
   async evaluate(split: Split, images: number): Promise<Evaluation> {
     const shares = deal(Math.ceil(images / EVALUATION_BLOCK), this.members.length);
-    await Promise.all(
+    await together(
       this.members.map(({ channel }, i) =>
         channel.send(
           encodeFromCoordinator({
@@ -135,20 +153,15 @@ export class TrainerGroup {
     return channel.receiveTensor(header, new Float32Array(this.parameters));
   }
 
-  /** Lets the trainers go. */
-  async finish(): Promise<void> {
-    await this.tell({ $case: 'finish', value: {} });
-  }
-
   private async tell(command: Command): Promise<void> {
     const frame = encodeFromCoordinator(command);
-    await Promise.all(this.members.map(({ channel }) => channel.send(frame)));
+    await together(this.members.map(({ channel }) => channel.send(frame)));
   }
 
   /** Each chunk is encoded once for all. */
   private async tellTensor(kind: TensorKind, tensor: Float32Array | Uint32Array, step = 0): Promise<void> {
     for (const frame of encodeTensor({ kind, generation: this.generation, step, node: 0 }, tensor)) {
-      await Promise.all(this.members.map(({ channel }) => channel.send(frame)));
+      await together(this.members.map(({ channel }) => channel.send(frame)));
     }
   }
 
@@ -157,19 +170,32 @@ export class TrainerGroup {
     $case: Case,
     read: (value: Extract<Awaited<ReturnType<Member['channel']['receive']>>, { $case: Case }>['value']) => T,
   ): Promise<T[]> {
-    return Promise.all(
-      this.members.map(async ({ channel }, i) => {
+    return together(
+      this.members.map(async ({ channel, name }) => {
         const message = await channel.receive();
-        if (message.$case !== $case) throw outOfTurn(this.name(i), message);
+        if (message.$case !== $case) throw outOfTurn(name, message);
         return read(message.value as never);
       }),
     );
   }
 
-  private name(index: number): string {
-    const { number, hello } = this.members[index];
-    return `trainer ${number} at ${hello.host} (process ${hello.pid})`;
+  /** Skips what a trainer still sends of the work until it says that it has let go; false where it has left. */
+  private async hasLetGo({ channel }: Member): Promise<boolean> {
+    for (;;) {
+      try {
+        const message = await channel.receive();
+        if (message.$case === 'released' && message.value.generation === this.generation) return true;
+      } catch (error) {
+        if (!(error instanceof Reported)) return false;
+      }
+    }
   }
+}
+
+/** As Promise.all, but rejects only once all have settled: a channel must not be left with somebody still reading from it. */
+async function together<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }
 
 /** Deals `count` things to `hands` in contiguous shares whose sizes differ by one at most. */

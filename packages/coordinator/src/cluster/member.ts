@@ -11,6 +11,8 @@ export type TrainerChannel = Channel<TrainerMessage>;
 export interface Member {
   /** From 1, in the order of admission. */
   readonly number: number;
+  /** For messages: which trainer it is. */
+  readonly name: string;
   readonly channel: TrainerChannel;
   readonly hello: Hello;
   readonly ready: Ready;
@@ -23,6 +25,9 @@ const kinds: Record<Trouble_Kind, FailureKind> = {
   [Trouble_Kind.PROTOCOL]: 'trainers',
 };
 
+/** What a trainer itself says of its trouble. Its stream goes on, unless the trainer ends it. */
+export class Reported extends Failure {}
+
 /** The coordinator's end of a trainer's stream. `name` says for messages which trainer it is. */
 export function openChannel(stream: ServerDuplexStream<Buffer, Buffer>, name: () => string): TrainerChannel {
   const decode = (frame: Buffer): TrainerMessage => {
@@ -30,12 +35,12 @@ export function openChannel(stream: ServerDuplexStream<Buffer, Buffer>, name: ()
     if (message.$case !== 'trouble') return message;
     const { kind, message: text } = message.value;
     // What went wrong with the training is the same on every trainer: who tells first does not matter.
-    throw new Failure(kinds[kind] ?? 'trainers', kind === Trouble_Kind.NON_FINITE ? text : `${name()}: ${text}`);
+    throw new Reported(kinds[kind] ?? 'trainers', kind === Trouble_Kind.NON_FINITE ? text : `${name()}: ${text}`);
   };
   return new Channel<TrainerMessage>(stream, decode, (error) => {
     if (error instanceof FrameError) return new Failure('trainers', `${name()}: ${error.message}`, { cause: error });
     if (error instanceof Failure) return error;
-    return new Failure('trainers', `${name()} left in the middle of its work: see its own output, then run again`, {
+    return new Failure('trainers', `${name()} left in the middle of its work: see its own output`, {
       cause: error,
     });
   });

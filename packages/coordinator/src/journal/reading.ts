@@ -68,7 +68,10 @@ async function* completeLines(file: string, offset: number): AsyncGenerator<Buff
   } catch (error) {
     if (!isErrnoException(error)) throw error;
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
-      throw new Failure('input', `${file} does not exist; name the folder of a run or sweep, one that holds a journal.jsonl`);
+      throw new Failure(
+        'input',
+        `${file} does not exist; name the folder of a run or sweep, one that holds a journal.jsonl`,
+      );
     }
     throw new Failure('environment', `${file} cannot be read: ${error.message}`, { cause: error });
   }

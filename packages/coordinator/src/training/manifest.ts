@@ -7,29 +7,46 @@ import { promisify } from 'node:util';
 
 import type { Member } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
-import type { RunManifest } from '../journal/records.js';
+import type { RunManifest, SweepPart } from '../journal/records.js';
+import { version } from '../version.js';
 
 const require = createRequire(import.meta.url);
+
+/** Who runs what on which machine, and with which commit. */
+export async function describeInvocation(): Promise<
+  Pick<RunManifest, 'commandLine' | 'startedAt' | 'user' | 'git' | 'host'>
+> {
+  return {
+    commandLine: ['prunegrid', ...process.argv.slice(2)],
+    startedAt: new Date().toISOString(),
+    user: userName(),
+    git: await gitState(),
+    host: {
+      name: hostname(),
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      platform: `${process.platform}-${process.arch}`,
+    },
+  };
+}
 
 /** Everything that somebody needs to know, later, of what was run and on what. */
 export async function describeRun(options: {
   runId: string;
   spec: Spec;
   specFile: string;
-  version: string;
+  sweep?: SweepPart;
   members: readonly Member[];
 }): Promise<RunManifest> {
-  const { runId, spec, specFile, version, members } = options;
+  const { runId, spec, specFile, members, sweep } = options;
   const { hello, ready } = members[0];
   return {
     runId,
     spec,
     specFile,
     seed: spec.seed,
-    commandLine: ['prunegrid', ...process.argv.slice(2)],
-    startedAt: new Date().toISOString(),
-    user: userName(),
-    git: await gitState(),
+    ...(await describeInvocation()),
     versions: {
       prunegrid: version,
       node: process.version,
@@ -39,15 +56,9 @@ export async function describeRun(options: {
     },
     engine: ready.engine,
     device: ready.device,
-    host: {
-      name: hostname(),
-      cpu: cpus()[0]?.model ?? 'unknown',
-      cores: cpus().length,
-      memoryBytes: totalmem(),
-      platform: `${process.platform}-${process.arch}`,
-    },
     trainers: members.length,
     dataset: { name: spec.dataset.name, sha256: ready.datasetHash },
+    ...(sweep && { sweep }),
   };
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { converged, hardPrune, initialise, iterate, type LayerState, rhoAt, target } from '../admm/index.js';
 import type { TrainerGroup } from '../cluster/index.js';
+import { denseKey } from '../experiment/keys.js';
 import type { OptimizerSpec, PhaseName, Spec } from '../experiment/spec.js';
 import type { Journal } from '../journal/journal.js';
 import type { Evaluation, RunResult } from '../journal/records.js';
@@ -33,10 +34,27 @@ export interface RunContext {
   group: TrainerGroup;
   journal: Journal;
   folder: string;
+  /** Dense weights that are there already, instead of dense training. */
+  dense?: DenseNetwork;
+  /** Asked after each epoch of retraining; the reason that it gives ends the run. */
+  reasonToStop?: (epoch: number, validation: Evaluation) => string | undefined;
   onProgress: (progress: StepProgress) => void;
   /** Milliseconds that only grow. */
   now: () => number;
 }
+
+/** A network before pruning, as `trainDense` leaves it: what runs with one `denseKey` can share. */
+export interface DenseNetwork {
+  key: string;
+  /** Of the run that trained it. */
+  runId: string;
+  weights: Float32Array;
+  validation: Evaluation;
+  test: Evaluation;
+}
+
+/** Thrown where `reasonToStop` gave a reason. */
+export class Stopped extends Error {}
 
 /** Separates the phases' random numbers from each other. */
 const phaseNumbers: Record<PhaseName, number> = { dense: 1, admm: 2, retrain: 3 };
@@ -47,6 +65,11 @@ const phaseNumbers: Record<PhaseName, number> = { dense: 1, admm: 2, retrain: 3 
  */
 export async function prune(context: RunContext): Promise<RunResult> {
   return new Pruning(context).run();
+}
+
+/** Dense training alone, for runs that share it. The run folder gets its checkpoint. */
+export async function trainDense(context: RunContext): Promise<DenseNetwork> {
+  return new Pruning(context).denseOnly();
 }
 
 class Pruning {
@@ -77,9 +100,9 @@ class Pruning {
     const { spec, model, journal, folder, now } = this.context;
     const started = now();
 
-    const initial = initialParameters(model, spec.seed);
-    const dense = await this.trainDense(initial);
-    const denseScore = await this.report('dense');
+    const { weights: dense, ...denseScores } = this.context.dense
+      ? await this.takeDense(this.context.dense)
+      : await this.trainDense();
 
     const layersToPrune = prunedLayers(model, spec, dense);
     const afterAdmm = await this.runAdmm(dense, layersToPrune);
@@ -96,9 +119,9 @@ class Pruning {
 
     const layers = countLayers(model, final);
     const result: RunResult = {
-      dense: denseScore,
-      hardPruned: prunedScore,
-      final: finalScore,
+      dense: accuracies(denseScores),
+      hardPruned: accuracies(prunedScore),
+      final: accuracies(finalScore),
       layers,
       total: totalOf(layers),
       seconds: (now() - started) / 1000,
@@ -114,14 +137,39 @@ class Pruning {
     return result;
   }
 
-  private async trainDense(initial: Float32Array): Promise<Float32Array> {
-    const { spec, group } = this.context;
-    await this.give('dense', initial);
+  async denseOnly(): Promise<DenseNetwork> {
+    const { spec, runId, journal } = this.context;
+    const key = denseKey(spec);
+    const network = { key, runId, ...(await this.trainDense()) };
+    await journal.append({ type: 'dense-finished', key, artifacts: ['manifest.json'] });
+    return network;
+  }
+
+  private async trainDense(): Promise<{ weights: Float32Array } & Scores> {
+    const { spec, model, group } = this.context;
+    await this.give('dense', initialParameters(model, spec.seed));
     await this.announce('dense');
     for (let epoch = 0; epoch < spec.dense.epochs; epoch++) await this.trainEpoch('dense');
     const weights = await group.fetchWeights();
     await this.checkpoint('dense', 'dense', weights);
-    return weights;
+    return { weights, ...(await this.report('dense')) };
+  }
+
+  /** Goes on from a dense network as if it had been trained here. */
+  private async takeDense({
+    key,
+    runId,
+    weights,
+    validation,
+    test,
+  }: DenseNetwork): Promise<{ weights: Float32Array } & Scores> {
+    const { journal } = this.context;
+    this.totalEpochs += this.epochsOf('dense');
+    this.totalStep += this.totalEpochs * this.stepsPerEpoch;
+    await journal.append({ type: 'dense-reused', key, runId });
+    await this.checkpoint('dense', 'dense', weights);
+    await journal.append({ type: 'evaluated', stage: 'dense', totalEpochs: this.totalEpochs, validation, test });
+    return { weights, validation, test };
   }
 
   private async runAdmm(dense: Float32Array, layers: readonly PrunedLayer[]): Promise<Float32Array> {
@@ -162,14 +210,20 @@ class Pruning {
 
   /** Trains the survivors and returns the weights of the epoch with the best validation accuracy, the later one of two. */
   private async retrain(pruned: Float32Array, survivors: Uint32Array): Promise<Float32Array> {
-    const { spec, group } = this.context;
+    const { spec, group, journal, reasonToStop } = this.context;
     await this.announce('retrain');
     let best = { accuracy: -1, weights: pruned, epoch: 0 };
     for (let epoch = 1; epoch <= spec.retrain.epochs; epoch++) {
-      const { accuracy } = await this.trainEpoch('retrain');
-      if (accuracy < best.accuracy) continue;
-      best = { accuracy, weights: await group.fetchWeights(), epoch };
-      await this.checkpoint('retrain', 'retrain', best.weights);
+      const validation = await this.trainEpoch('retrain');
+      if (validation.accuracy >= best.accuracy) {
+        best = { accuracy: validation.accuracy, weights: await group.fetchWeights(), epoch };
+        await this.checkpoint('retrain', 'retrain', best.weights);
+      }
+      const reason = epoch < spec.retrain.epochs ? reasonToStop?.(epoch, validation) : undefined;
+      if (reason !== undefined) {
+        await journal.append({ type: 'run-stopped', reason });
+        throw new Stopped(reason);
+      }
     }
     // Evaluation measures what the trainers hold.
     if (best.epoch < spec.retrain.epochs) await this.give('retrain', best.weights, survivors);
@@ -253,12 +307,12 @@ class Pruning {
   }
 
   /** Measures what the trainers hold on the validation part and, for the report only, on the test set. */
-  private async report(stage: 'dense' | 'hardPruned' | 'final') {
+  private async report(stage: 'dense' | 'hardPruned' | 'final'): Promise<Scores> {
     const { group, journal } = this.context;
     const validation = await group.evaluate(Split.VALIDATION, this.images.validation);
     const test = await group.evaluate(Split.TEST, this.images.test);
     await journal.append({ type: 'evaluated', stage, totalEpochs: this.totalEpochs, validation, test });
-    return { testAccuracy: test.accuracy, validationAccuracy: validation.accuracy };
+    return { validation, test };
   }
 
   private async checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): Promise<void> {
@@ -278,6 +332,16 @@ class Pruning {
     return { 'prunegrid.run_id': this.context.runId };
   }
 }
+
+interface Scores {
+  validation: Evaluation;
+  test: Evaluation;
+}
+
+const accuracies = ({ validation, test }: Scores) => ({
+  testAccuracy: test.accuracy,
+  validationAccuracy: validation.accuracy,
+});
 
 /** Projects W: the `keep` largest weights of each pruned layer stay, the others become zero. */
 function hardPruneAll(

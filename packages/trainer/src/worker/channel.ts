@@ -6,9 +6,17 @@ import { Failure } from '../failure.js';
 
 export type TrainerChannel = Channel<NonNullable<FromCoordinator['body']>>;
 
+/** Thrown by `receive` when the coordinator ends a lease, whatever was due instead; the channel can be used on. */
+export class LeaseEnded extends Error {}
+
 /** The trainer's end of its stream; what breaks it becomes a Failure that names the coordinator's address. */
 export function openChannel(stream: ClientDuplexStream<Buffer, Buffer>, address: string): TrainerChannel {
-  return new Channel(stream, decodeFromCoordinator, (error) => explain(error, address));
+  const decode = (frame: Buffer) => {
+    const message = decodeFromCoordinator(frame);
+    if (message.$case === 'release') throw new LeaseEnded();
+    return message;
+  };
+  return new Channel(stream, decode, (error) => explain(error, address));
 }
 
 function explain(error: unknown, address: string): Error {

@@ -18,7 +18,7 @@ import { loadTensorFlow } from '../engine/index.js';
 import { Failure } from '../failure.js';
 import type { Model } from '../models/index.js';
 import { models } from '../models/index.js';
-import { openChannel, type TrainerChannel } from './channel.js';
+import { LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
 import { evaluate } from './evaluation.js';
 import { Replica } from './replica.js';
 
@@ -59,14 +59,7 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
     try {
       await converse(channel, version, report);
     } catch (error) {
-      const { kind, message } = error instanceof Failure ? error : { kind: undefined, message: String(error) };
-      const trouble =
-        kind === 'training'
-          ? Trouble_Kind.NON_FINITE
-          : kind === 'environment' || kind === 'input'
-            ? Trouble_Kind.ENVIRONMENT
-            : Trouble_Kind.PROTOCOL;
-      await channel.send(encodeFromTrainer({ $case: 'trouble', value: { kind: trouble, message } }));
+      await tellTrouble(channel, error);
       throw error;
     } finally {
       stream.end();
@@ -120,22 +113,51 @@ async function converse(channel: TrainerChannel, version: string, report: (line:
     throw new Failure('trainers', `the coordinator refuses this trainer: ${answer.value.reason}`);
   if (answer.$case !== 'admission') throw unexpected(answer.$case);
   report(`admitted as trainer ${answer.value.trainer}: ${engine.name} ${engine.version} on ${engine.device}`);
-  await obey(channel, answer.value.generation, engine, model, dataset);
+  for (;;) {
+    const command = await channel.receive();
+    if (command.$case === 'finish') break;
+    if (command.$case !== 'lease') throw unexpected(command.$case);
+    await work(channel, command.value.generation, engine, model, dataset);
+  }
   report('the coordinator is done with this trainer');
 }
 
-/** Carries the coordinator's commands out, one at a time, until it sends Finish. */
+/** Serves one lease to its end. Training that fails is told, and ends the lease alone; other failures end this trainer. */
+async function work(...[channel, generation, ...equipment]: Parameters<typeof obey>): Promise<void> {
+  try {
+    await obey(channel, generation, ...equipment).catch(async (error: unknown) => {
+      if (!(error instanceof Failure && error.kind === 'training')) throw error;
+      await tellTrouble(channel, error);
+      for (;;) await channel.receive();
+    });
+  } catch (error) {
+    if (!(error instanceof LeaseEnded)) throw error;
+    await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
+  }
+}
+
+async function tellTrouble(channel: TrainerChannel, error: unknown): Promise<void> {
+  const { kind, message } = error instanceof Failure ? error : { kind: undefined, message: String(error) };
+  const trouble =
+    kind === 'training'
+      ? Trouble_Kind.NON_FINITE
+      : kind === 'environment' || kind === 'input'
+        ? Trouble_Kind.ENVIRONMENT
+        : Trouble_Kind.PROTOCOL;
+  await channel.send(encodeFromTrainer({ $case: 'trouble', value: { kind: trouble, message } }));
+}
+
+/** Carries the coordinator's commands out, one at a time, until LeaseEnded is thrown. */
 async function obey(
   channel: TrainerChannel,
   generation: number,
   engine: Engine,
   model: Model,
   dataset: Dataset,
-): Promise<void> {
+): Promise<never> {
   let replica: Replica | undefined;
   for (;;) {
     const command = await channel.receive();
-    if (command.$case === 'finish') return;
     if (command.$case === 'beginPhase') {
       replica = await beginPhase(channel, generation, command.value, engine, model, dataset);
       continue;

@@ -19,6 +19,7 @@ export const protobufFileName = "prunegrid/v1/coordination.proto";
  *                    <-             Terms            (what to load) or Refusal
  *   Ready            ->
  *                    <-             Admission        or Refusal
+ *                    <-             Lease            (from here on one piece of work, with others or alone)
  *                    <-             BeginPhase, then the tensors WEIGHTS and, when masked, SURVIVORS
  *                    <-             SetPenalty, then the tensor TARGET          (ADMM only, each iteration)
  *                    <-             Train
@@ -29,6 +30,8 @@ export const protobufFileName = "prunegrid/v1/coordination.proto";
  *   Evaluated        ->
  *                    <-             FetchWeights
  *   WEIGHTS          ->
+ *                    <-             Release          (at any time after Lease, in the middle of a step too)
+ *   Released         ->                              (after whatever was on its way; another Lease may follow)
  *                    <-             Finish
  */
 
@@ -78,6 +81,7 @@ export interface FromTrainer {
     | { $case: "trained"; value: Trained }
     | { $case: "evaluated"; value: Evaluated }
     | { $case: "trouble"; value: Trouble }
+    | { $case: "released"; value: Released }
     | undefined;
 }
 
@@ -93,13 +97,15 @@ export interface FromCoordinator {
     | { $case: "evaluate"; value: Evaluate }
     | { $case: "fetchWeights"; value: FetchWeights }
     | { $case: "finish"; value: Finish }
+    | { $case: "lease"; value: Lease }
+    | { $case: "release"; value: Release }
     | undefined;
 }
 
 /** A piece of a tensor of 4-byte little-endian elements. */
 export interface TensorChunk {
   kind: TensorKind;
-  /** Counts the coordinator's group of trainers; a chunk of another generation is refused. */
+  /** Counts the coordinator's leases; a chunk of another one is refused. */
   generation: number;
   /** Optimizer step within the phase; 0 where a tensor belongs to no step. */
   step: number;
@@ -161,6 +167,19 @@ export interface Refusal {
 
 export interface Admission {
   trainer: number;
+}
+
+/** What follows, up to Release, is one piece of work for a group of trainers. */
+export interface Lease {
+  generation: number;
+}
+
+/** The work is done or given up: forget it, and answer Released. */
+export interface Release {
+}
+
+/** Nothing of that lease follows. */
+export interface Released {
   generation: number;
 }
 
@@ -238,7 +257,7 @@ export interface FetchWeights {
 export interface Finish {
 }
 
-/** The trainer cannot go on. */
+/** The trainer cannot go on: with this work, where the loss is not finite, or at all. */
 export interface Trouble {
   kind: Trouble_Kind;
   message: string;
@@ -287,6 +306,9 @@ export const FromTrainer: MessageFns<FromTrainer> = {
         break;
       case "trouble":
         Trouble.encode(message.body.value, writer.uint32(50).fork()).join();
+        break;
+      case "released":
+        Released.encode(message.body.value, writer.uint32(58).fork()).join();
         break;
     }
     return writer;
@@ -353,6 +375,14 @@ export const FromTrainer: MessageFns<FromTrainer> = {
             message.body = { $case: "trouble", value: Trouble.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.body = { $case: "released", value: Released.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -402,6 +432,12 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
         break;
       case "finish":
         Finish.encode(message.body.value, writer.uint32(82).fork()).join();
+        break;
+      case "lease":
+        Lease.encode(message.body.value, writer.uint32(90).fork()).join();
+        break;
+      case "release":
+        Release.encode(message.body.value, writer.uint32(98).fork()).join();
         break;
     }
     return writer;
@@ -498,6 +534,22 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
             }
 
             message.body = { $case: "finish", value: Finish.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.body = { $case: "lease", value: Lease.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.body = { $case: "release", value: Release.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1053,16 +1105,13 @@ export const Refusal: MessageFns<Refusal> = {
 };
 
 function createBaseAdmission(): Admission {
-  return { trainer: 0, generation: 0 };
+  return { trainer: 0 };
 }
 
 export const Admission: MessageFns<Admission> = {
   encode(message: Admission, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.trainer !== 0) {
       writer.uint32(8).uint32(message.trainer);
-    }
-    if (message.generation !== 0) {
-      writer.uint32(16).uint32(message.generation);
     }
     return writer;
   },
@@ -1088,8 +1137,127 @@ export const Admission: MessageFns<Admission> = {
             message.trainer = reader.uint32();
             continue;
           }
-          case 2: {
-            if (tag !== 16) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLease(): Lease {
+  return { generation: 0 };
+}
+
+export const Lease: MessageFns<Lease> = {
+  encode(message: Lease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.generation !== 0) {
+      writer.uint32(8).uint32(message.generation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Lease {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLease();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.generation = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRelease(): Release {
+  return {};
+}
+
+export const Release: MessageFns<Release> = {
+  encode(_: Release, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Release {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRelease();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReleased(): Released {
+  return { generation: 0 };
+}
+
+export const Released: MessageFns<Released> = {
+  encode(message: Released, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.generation !== 0) {
+      writer.uint32(8).uint32(message.generation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Released {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleased();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
               break;
             }
 

@@ -1,0 +1,68 @@
+import { encodeFromCoordinator } from '@prunegrid/proto';
+
+import { setTimeout } from 'node:timers/promises';
+
+import { TrainerGroup } from './group.js';
+import type { Member } from './member.js';
+
+/** How long trainers may take to leave once they may, in milliseconds. */
+const FAREWELL_MS = 3000;
+
+/** The trainers that have been admitted and have not left, each lent to one piece of work at a time. */
+export class TrainerPool {
+  private readonly lent = new Set<Member>();
+  private readonly free = new Set<Member>();
+  private leases = 0;
+
+  /** @param changed called when a trainer has come, left or become free */
+  constructor(private readonly changed: () => void) {}
+
+  get members(): readonly Member[] {
+    return [...this.free, ...this.lent].sort((a, b) => a.number - b.number);
+  }
+
+  get freeCount(): number {
+    return this.free.size;
+  }
+
+  add(member: Member): void {
+    this.free.add(member);
+    this.changed();
+  }
+
+  /** False where the trainer had left already. */
+  remove(member: Member): boolean {
+    const known = this.free.delete(member) || this.lent.delete(member);
+    if (known) this.changed();
+    return known;
+  }
+
+  /**
+   * Lends `count` free trainers to `work`, all at once, and takes those back that have not left by its end.
+   * Rejects with what `work` rejects with, and with a Failure where a trainer leaves.
+   */
+  async lend<T>(count: number, work: (group: TrainerGroup) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const members = [...this.free].sort((a, b) => a.number - b.number).slice(0, count);
+    if (members.length < count) throw new RangeError(`${count} trainers asked for, ${members.length} free`);
+    for (const member of members) {
+      this.free.delete(member);
+      this.lent.add(member);
+    }
+    const group = new TrainerGroup(members, ++this.leases, signal);
+    try {
+      await group.begin();
+      return await work(group);
+    } finally {
+      for (const member of await group.release()) if (this.lent.delete(member)) this.free.add(member);
+      for (const member of members) this.lent.delete(member);
+      this.changed();
+    }
+  }
+
+  /** Tells all trainers that they may leave, and waits until they have, but not for long. */
+  async dismiss(): Promise<void> {
+    const frame = encodeFromCoordinator({ $case: 'finish', value: {} });
+    await Promise.all([...this.free].map(({ channel }) => channel.send(frame)));
+    for (const until = Date.now() + FAREWELL_MS; this.free.size > 0 && Date.now() < until;) await setTimeout(10);
+  }
+}

@@ -1,0 +1,19 @@
+import type { StepProgress } from './run.js';
+
+/** The latest progress is passed on at most this often, in milliseconds. */
+const PROGRESS_MS = 100;
+
+/** Adds the speed to a run's progress and passes it on, not more often than a screen can use. */
+export function throttled(
+  globalBatch: number,
+  pass: (progress: StepProgress & { imagesPerSecond: number }) => void,
+): (progress: StepProgress) => void {
+  let told = { at: performance.now(), totalStep: 0 };
+  return (progress) => {
+    const at = performance.now();
+    if (at - told.at < PROGRESS_MS && progress.step < progress.steps) return;
+    const imagesPerSecond = ((progress.totalStep - told.totalStep) * globalBatch * 1000) / (at - told.at);
+    told = { at, totalStep: progress.totalStep };
+    pass({ ...progress, imagesPerSecond });
+  };
+}
