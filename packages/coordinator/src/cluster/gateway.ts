@@ -99,7 +99,7 @@ export class Gateway {
       if (member && this.pool.remove(member)) this.options.left?.(member);
       stream.destroy();
     };
-    stream.on('cancelled', gone).on('end', gone);
+    stream.on('cancelled', gone);
     try {
       const hello = await this.greet(channel, name);
       name = `trainer at ${hello.host} (process ${hello.pid})`;

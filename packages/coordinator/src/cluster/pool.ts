@@ -62,7 +62,14 @@ export class TrainerPool {
   /** Tells all trainers that they may leave, and waits until they have, but not for long. */
   async dismiss(): Promise<void> {
     const frame = encodeFromCoordinator({ $case: 'finish', value: {} });
-    await Promise.all([...this.free].map(({ channel }) => channel.send(frame)));
-    for (const until = Date.now() + FAREWELL_MS; this.free.size > 0 && Date.now() < until;) await setTimeout(10);
+    const left = Promise.allSettled(
+      [...this.free].map(async ({ channel }) => {
+        await channel.send(frame);
+        await channel.receive();
+      }),
+    );
+    const waited = new AbortController();
+    await Promise.race([left, setTimeout(FAREWELL_MS, undefined, { signal: waited.signal }).catch(() => undefined)]);
+    waited.abort();
   }
 }
