@@ -1,8 +1,10 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { Failure } from '@prunegrid/trainer/failure';
 
 import type { EvaluateOptions } from './evaluate.js';
+import { wholeNumber, withTrainerOptions } from './options.js';
 import type { RunOptions } from './run.js';
+import { addSweepCommands } from './sweep/commands.js';
 import type { SyncOptions } from './sync.js';
 import type { TrainerOptions } from './trainer.js';
 import { version } from '../version.js';
@@ -16,15 +18,10 @@ async function main(): Promise<void> {
     .showHelpAfterError('(--help lists the options)')
     .exitOverride();
 
-  program
-    .command('run')
+  withTrainerOptions(program.command('run'))
     .description('run an experiment to the end: dense training, ADMM, hard pruning, masked retraining')
     .argument('<file>', 'the experiment, a YAML file')
     .option('--set <key=value>', 'override a key of the experiment; may be repeated', collect, [])
-    .option('--trainers <n>', 'trainer processes to start on this machine', wholeNumber(0), 2)
-    .option('--external <n>', 'trainers to wait for that are started elsewhere, besides those', wholeNumber(0), 0)
-    .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', '127.0.0.1:0')
-    .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), 120)
     .option('--out <dir>', 'the run folder, new or empty (default: runs/NAME-TIME)')
     .option('--mlflow <url>', 'MLflow server to log to (default: MLFLOW_TRACKING_URI, where set)')
     .option('--seed <n>', 'the same as --set seed=N', wholeNumber(0))
@@ -47,17 +44,7 @@ async function main(): Promise<void> {
       (await import('./evaluate.js')).evaluate(place, options),
     );
 
-  const sweep = program.command('sweep').description('many experiments that differ in a few keys');
-
-  sweep
-    .command('plan')
-    .description('print every trial of a sweep and what they share; starts nothing')
-    .argument('<file>', 'the sweep, a YAML file')
-    .option('--trainers <n>', 'trainers that the time is estimated for', wholeNumber(1), 2)
-    .option('--json', 'print a JSON object', false)
-    .action(async (file: string, options: { trainers: number; json: boolean }) =>
-      (await import('./sweep-plan.js')).sweepPlan(file, options),
-    );
+  addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'));
 
   program
     .command('sync')
@@ -81,16 +68,6 @@ async function main(): Promise<void> {
 
 function collect(value: string, previous: string[]): string[] {
   return [...previous, value];
-}
-
-function wholeNumber(least: number) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < least || value > 0xffffffff) {
-      throw new InvalidArgumentError(`It must be a whole number from ${least} up.`);
-    }
-    return value;
-  };
 }
 
 await main();

@@ -50,7 +50,9 @@ export function launchLocally(
     }
   };
   const kept = Promise.all(Array.from({ length: count }, keep));
-  const ended = new Promise<never>((_, reject) => kept.catch(reject));
+  const ended = new Promise<never>((_, reject) => {
+    kept.catch(reject);
+  });
   // Whoever waits for `ended` sees its error; it must not end the process before.
   ended.catch(() => undefined);
   return {

@@ -55,11 +55,11 @@ function epochsOf({ trials }: SweepPlan): string {
   return `${counted(shared, 'epoch')} in all, ${grouped(apart)} without sharing`;
 }
 
-const epochsAfterDense = ({ spec: { admm, retrain } }: SweepPlan['trials'][number]): number =>
+export const epochsAfterDense = ({ spec: { admm, retrain } }: SweepPlan['trials'][number]): number =>
   admm.iterations * admm.epochsPerIteration + retrain.epochs;
 
 /** As YAML would have it on one line. */
-function brief(value: Plain): string {
+export function brief(value: Plain): string {
   if (Array.isArray(value)) return `[${value.map(brief).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return String(value);
   return `{${Object.entries(value)

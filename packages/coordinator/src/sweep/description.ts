@@ -23,6 +23,12 @@ const distribution = z.union(
   { error: 'must be a list of values or a map with from and to' },
 );
 
+/** Which trials may end before their last epoch of retraining; see `EarlyStopping`. */
+const earlyStopping = z.discriminatedUnion('rule', [
+  z.strictObject({ rule: z.literal('asha'), firstEpoch: count.default(1), reduction: z.number().gt(1).default(3) }),
+  z.strictObject({ rule: z.literal('median'), firstEpoch: count.default(1), trials: count.default(3) }),
+]);
+
 /**
  * A sweep: a base experiment and the keys that vary. Keys are an experiment's, joined by dots (`admm.rho`). Each of `grid`, `zip`,
  * `list` and `random` gives alternatives; the sweep's cells are all combinations of them.
@@ -49,7 +55,11 @@ export const sweepSchema = z.strictObject({
     .optional(),
   /** Each cell is run with so many seeds: the base's, the next one, and so on. */
   seeds: count.default(1),
+  /** Trainers of each trial, all leased at once; where absent, those that are free are shared out. No result depends on it. */
+  trainersPerTrial: count.optional(),
+  earlyStopping: earlyStopping.optional(),
 });
 
 export type SweepDescription = z.infer<typeof sweepSchema>;
+export type EarlyStoppingRule = z.infer<typeof earlyStopping>;
 export type Distribution = z.infer<typeof distribution>;

@@ -14,7 +14,7 @@ import type { Spec } from '../experiment/spec.js';
 import type { Plain } from '../experiment/yaml.js';
 import { readYaml } from '../experiment/yaml.js';
 import { type Cell, cellsOf, type Setting } from './cells.js';
-import { type SweepDescription, sweepSchema } from './description.js';
+import { type EarlyStoppingRule, type SweepDescription, sweepSchema } from './description.js';
 
 /** One experiment of a sweep. */
 export interface Trial {
@@ -40,6 +40,8 @@ export interface SweepPlan {
   trials: Trial[];
   /** Combinations that came twice, and are run once. */
   duplicates: number;
+  trainersPerTrial?: number;
+  earlyStopping?: EarlyStoppingRule;
 }
 
 /**
@@ -94,6 +96,8 @@ export async function planSweep(
     base,
     trials: [...trials.values()],
     duplicates: cells.length * sweep.seeds - trials.size,
+    ...(sweep.trainersPerTrial !== undefined && { trainersPerTrial: sweep.trainersPerTrial }),
+    ...(sweep.earlyStopping && { earlyStopping: sweep.earlyStopping }),
   };
 }
 

@@ -30,7 +30,8 @@ interface Work {
 /** What happened in a sweep; what happened within each run is in the run's own journal. */
 export type SweepEvent =
   | { type: 'sweep-started'; manifest: SweepManifest }
-  | { type: 'sweep-resumed'; commandLine: string[]; trials: number }
+  /** `again`: trials that had failed and are tried once more; `added`: trials that the plan has gained. */
+  | { type: 'sweep-resumed'; commandLine: string[]; again: number[]; added: number }
   | { type: 'trainer-joined'; trainer: number; host: string; pid: number; engine: string; device: string }
   | { type: 'trainer-left'; trainer: number }
   /** The dense network of that `denseKey` was in the store already, trained by the run `runId`, of this or an earlier sweep. */

@@ -1,96 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { join } from 'node:path';
 import { Failure } from '@prunegrid/trainer/failure';
-
-/** The holder touches the file this often ... */
-const heartbeatMs = 5_000;
-/** ... and counts as gone after this long without: long enough for a stalled file system or a busy machine. */
-const staleMs = 30_000;
-
-interface Holder {
-  token: string;
-  pid: number;
-  host: string;
-}
+import { holdLock } from '../journal/lock.js';
 
 /**
  * The right to send a run to MLflow, which one process at a time holds by `mlflow.lock` in the run folder: two that
- * search for the run at the same moment would both create it. A holder that was killed is noticed, at once on its own
- * host, elsewhere by the file's age. Throws a `Failure` where another process holds it and where there is no folder.
+ * search for the run at the same moment would both create it. Throws as `holdLock` does.
  */
-export async function holdSendingLock(folder: string): Promise<{ release(): Promise<void> }> {
-  const file = join(folder, 'mlflow.lock');
-  const token = randomUUID();
-  if (!(await tryCreate(file, token))) {
-    const other = await liveHolder(file);
-    if (other === null) await rm(file, { force: true });
-    if (other !== null || !(await tryCreate(file, token))) throw taken(folder, other);
-    // Another process may have judged the same file stale and removed ours for it: who is named in the end, holds it.
-    await sleep(100);
-    const winner = await readHolder(file);
-    if (winner?.token !== token) throw taken(folder, winner);
-  }
-  const heartbeat = setInterval(() => {
-    // A folder that has gone away is noticed by whoever writes the cursor.
-    utimes(file, new Date(), new Date()).catch(() => undefined);
-  }, heartbeatMs).unref();
-  return {
-    async release() {
-      clearInterval(heartbeat);
-      if ((await readHolder(file))?.token === token) await rm(file, { force: true });
-    },
-  };
-}
-
-async function tryCreate(file: string, token: string): Promise<boolean> {
-  const holder: Holder = { token, pid: process.pid, host: hostname() };
-  try {
-    await writeFile(file, JSON.stringify(holder), { flag: 'wx' });
-    return true;
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return false;
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new Failure('input', `${dirname(file)} is no folder; name the folder of a run`);
-    }
-    throw new Failure('environment', `${file} cannot be written: ${(cause as Error).message}`, { cause });
-  }
-}
-
-async function liveHolder(file: string): Promise<Holder | null> {
-  const touched = await stat(file).then(
-    ({ mtimeMs }) => mtimeMs,
-    () => -Infinity,
+export const holdSendingLock = (folder: string): Promise<{ release(): Promise<void> }> =>
+  holdLock(
+    join(folder, 'mlflow.lock'),
+    (holder) =>
+      new Failure('environment', `${holder} is sending ${folder} to MLflow; wait until it has ended, then try again`),
   );
-  if (Date.now() - touched > staleMs) return null;
-  const holder = await readHolder(file);
-  // A file that is still empty was created this very moment.
-  if (holder === null) return { token: '', pid: NaN, host: 'unknown' };
-  return holder.host === hostname() && !isAlive(holder.pid) ? null : holder;
-}
-
-async function readHolder(file: string): Promise<Holder | null> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as Holder;
-  } catch {
-    return null;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function taken(folder: string, holder: Holder | null): Failure {
-  const who =
-    holder === null || Number.isNaN(holder.pid) ? 'another process' : `process ${holder.pid} on ${holder.host}`;
-  return new Failure('environment', `${who} is sending ${folder} to MLflow; wait until it has ended, then try again`);
-}

@@ -19,22 +19,21 @@ export interface RecordedRun {
   sweep?: SweepPart;
 }
 
+interface Hooks {
+  /** Sees the journal before anything is in it; what it returns is awaited at the end. */
+  watch?: (journal: Journal) => (() => Promise<void>) | undefined;
+  /** May know better why the work failed. */
+  explain?: (error: unknown) => Promise<unknown>;
+}
+
 /**
  * Makes the run folder with its manifest and journal, carries `work` out with them, and ends the journal by `run-failed` where it
  * fails.
- * @param watch sees the journal before anything is in it; what it returns is awaited at the end
- * @param explain may know better why the work failed
  */
 export async function recorded<T>(
   { folder, runId, spec, specFile, group, sweep }: RecordedRun,
   work: (context: Omit<RunContext, 'onProgress'>) => Promise<T>,
-  {
-    watch,
-    explain = (error) => Promise.resolve(error),
-  }: {
-    watch?: (journal: Journal) => (() => Promise<void>) | undefined;
-    explain?: (error: unknown) => Promise<unknown>;
-  },
+  { watch, explain = (error) => Promise.resolve(error) }: Hooks = {},
 ): Promise<T> {
   const { members } = group;
   await createRunFolder(folder);

@@ -58,7 +58,7 @@ function phaseTitle({ name, epochs, stepsPerEpoch, step }: PhaseView, { spec }: 
   return `${phaseTitles[name]} ${current}/${of}`;
 }
 
-function bar(share: number, length: number, colors: Colors, paint: (text: string) => string): string {
+export function bar(share: number, length: number, colors: Colors, paint: (text: string) => string): string {
   const full = Math.floor(Math.min(1, Math.max(0, share)) * length);
   return paint('█'.repeat(full)) + colors.dim('░'.repeat(length - full));
 }

@@ -128,4 +128,4 @@ function jsonScreen({ stdout }: ScreenOptions): Screen {
 }
 
 /** Names come from other machines: what would move the cursor or break the line becomes a space. */
-const oneLine = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');
+export const oneLine = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');

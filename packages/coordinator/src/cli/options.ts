@@ -1,0 +1,21 @@
+import { type Command, InvalidArgumentError } from 'commander';
+
+/** Parses a flag's whole number. */
+export function wholeNumber(least: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > 0xffffffff) {
+      throw new InvalidArgumentError(`It must be a whole number from ${least} up.`);
+    }
+    return value;
+  };
+}
+
+/** The options of every command that starts a coordinator: `TrainerChoice`. */
+export function withTrainerOptions(command: Command): Command {
+  return command
+    .option('--trainers <n>', 'trainer processes to start on this machine', wholeNumber(0), 2)
+    .option('--external <n>', 'trainers to wait for that are started elsewhere, besides those', wholeNumber(0), 0)
+    .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', '127.0.0.1:0')
+    .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), 120);
+}

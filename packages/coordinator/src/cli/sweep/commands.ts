@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+
+import { wholeNumber, withTrainerOptions } from '../options.js';
+import type { SweepResumeOptions } from './resume.js';
+import type { SweepRunOptions } from './run.js';
+
+/** Adds `plan`, `run`, `resume`, `submit`, `status`, `watch`, `cancel` and `ls`. */
+export function addSweepCommands(sweep: Command): void {
+  sweep
+    .command('plan')
+    .description('print every trial of a sweep and what they share; starts nothing')
+    .argument('<file>', 'the sweep, a YAML file')
+    .option('--trainers <n>', 'trainers that the time is estimated for', wholeNumber(1), 2)
+    .option('--json', 'print a JSON object', false)
+    .action(async (file: string, options: { trainers: number; json: boolean }) =>
+      (await import('./plan.js')).sweepPlan(file, options),
+    );
+  conducting(sweep.command('run'))
+    .description('run all trials of a sweep')
+    .argument('<file>', 'the sweep, a YAML file')
+    .option('--out <dir>', "the sweep's folder, new or empty (default: sweeps/NAME-TIME)")
+    .action(async (file: string, options: SweepRunOptions) => (await import('./run.js')).sweepRun(file, options));
+  conducting(sweep.command('submit'))
+    .description('the same in a process that outlives the terminal')
+    .argument('<file>', 'the sweep, a YAML file')
+    .option('--out <dir>', "the sweep's folder, new or empty (default: sweeps/NAME-TIME)")
+    .action(async (file: string, options: SweepRunOptions, command: Command) =>
+      (await import('./detached.js')).sweepSubmit(file, options, flagsOf(command)),
+    );
+  conducting(sweep.command('resume'))
+    .description('finish what is unfinished of a sweep')
+    .argument('<dir>', "the sweep's folder")
+    .option('--failed', 'only try those trials again that have failed', false)
+    .option('--extend', "add the trials that the sweep's file has gained: seeds, values of an axis", false)
+    .action(async (folder: string, options: SweepResumeOptions) =>
+      (await import('./resume.js')).sweepResume(folder, options),
+    );
+  looking(sweep.command('status'), 'print how a sweep stands').action(
+    async (folder: string, options: { json: boolean }) => (await import('./look.js')).sweepStatus(folder, options),
+  );
+  looking(sweep.command('watch'), 'follow a sweep until it ends').action(
+    async (folder: string, options: { json: boolean }) => (await import('./look.js')).sweepWatch(folder, options),
+  );
+  looking(sweep.command('cancel'), 'end a running sweep at the next step').action(
+    async (folder: string, options: { json: boolean }) => (await import('./detached.js')).sweepCancel(folder, options),
+  );
+  sweep
+    .command('ls')
+    .description('list the sweeps in a folder')
+    .argument('[parent]', 'the folder that holds their folders', 'sweeps')
+    .option('--json', 'print a JSON object a line', false)
+    .action(async (parent: string, options: { json: boolean }) =>
+      (await import('./look.js')).sweepList(parent, options),
+    );
+}
+
+function conducting(command: Command): Command {
+  return withTrainerOptions(command)
+    .option('--max-concurrent <n>', 'trials at the same time, at most', wholeNumber(1))
+    .option('--retries <n>', 'further attempts at a trial that has lost a trainer', wholeNumber(0), 3)
+    .option('--fail-fast', 'end the sweep when the first trial fails for good', false)
+    .option('--mlflow <url>', 'MLflow server to log to (default: MLFLOW_TRACKING_URI, where set)')
+    .option('--json', 'print one JSON object a line, one for each event', false);
+}
+
+function looking(command: Command, description: string): Command {
+  return command.description(description).argument('<dir>', "the sweep's folder").option('--json', 'print JSON', false);
+}
+
+/** The flags that were given, but for --out, --json and defaults: `['--trainers', '4', '--fail-fast']`. */
+function flagsOf(command: Command): string[] {
+  return command.options.flatMap((option) => {
+    const name = option.attributeName();
+    const value = command.getOptionValue(name) as unknown;
+    if (['out', 'json'].includes(name) || command.getOptionValueSource(name) !== 'cli') return [];
+    return value === true ? [option.long ?? ''] : [option.long ?? '', String(value)];
+  });
+}

@@ -1,0 +1,86 @@
+import { Failure, type FailureKind } from '@prunegrid/trainer/failure';
+import { relative } from 'node:path';
+
+import { Journal } from '../../journal/journal.js';
+import { readJournal } from '../../journal/reading.js';
+import type { TrainerChoice } from '../../launch/trainers.js';
+import { renderStatus } from '../../report/sweep-status.js';
+import { execute } from '../../sweep/execute.js';
+import type { SweepFile } from '../../sweep/folder.js';
+import type { SweepEvent } from '../../sweep/records.js';
+import { SweepState } from '../../sweep/state.js';
+import { untilInterrupted } from '../interruption.js';
+import { screenMode } from '../screen/index.js';
+import { createSweepScreen } from '../screen/sweep.js';
+import { weightsOfModel } from './catalogue.js';
+
+export interface ConductOptions extends TrainerChoice {
+  maxConcurrent?: number;
+  retries: number;
+  failFast: boolean;
+  mlflow?: string;
+  json: boolean;
+}
+
+/**
+ * Runs what is left of a sweep, whose folder the caller has locked, and shows it. Throws Failure where it ended before its time, and, of the kind of
+ * the first one, where trials have failed.
+ */
+export async function conduct(
+  folder: string,
+  sweep: SweepFile,
+  options: ConductOptions,
+  first: Extract<SweepEvent, { type: 'sweep-started' | 'sweep-resumed' }>,
+): Promise<void> {
+  const { plan } = sweep;
+  const place = relative('', folder) || '.';
+  const state = new SweepState(plan.trials);
+  const journal = await openJournal(folder, state, first.type === 'sweep-started');
+  const interruption = untilInterrupted(`go on with prunegrid sweep resume ${place}`);
+  const screen = createSweepScreen({
+    mode: screenMode({ json: options.json, isTTY: process.stdout.isTTY, term: process.env['TERM'] }),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    plan,
+    state,
+    weights: weightsOfModel,
+  });
+  let failure: FailureKind | undefined;
+  journal.subscribe((record) => {
+    state.apply(record);
+    screen.event(record);
+    if (record.type === 'trial-failed' && !record.again) failure ??= record.kind as FailureKind;
+  });
+  try {
+    await journal.append(first);
+    await execute(folder, sweep, state, journal, {
+      trainers: options,
+      maxConcurrent: options.maxConcurrent ?? Infinity,
+      retries: options.retries,
+      failFast: options.failFast,
+      signal: interruption.signal,
+      interrupted: interruption.happened,
+      warn: (line) => screen.warn(line),
+      onProgress: (work, progress) => screen.progress(work, progress),
+    });
+    screen.close();
+    if (!options.json) console.log(`\n${renderStatus({ plan, state, live: false }, place, weightsOfModel)}`);
+  } finally {
+    screen.close();
+    interruption.ignore();
+    await journal.close();
+  }
+  if (failure !== undefined) {
+    const failed = state.count('failed');
+    throw new Failure(
+      failure,
+      `${failed} of ${plan.trials.length} trials failed: see prunegrid sweep status ${place}; then prunegrid sweep resume ${place} --failed`,
+    );
+  }
+}
+
+async function openJournal(folder: string, state: SweepState, anew: boolean): Promise<Journal<SweepEvent>> {
+  if (anew) return Journal.create<SweepEvent>(folder);
+  for (const record of await readJournal<SweepEvent>(folder)) state.apply(record);
+  return Journal.reopen<SweepEvent>(folder);
+}

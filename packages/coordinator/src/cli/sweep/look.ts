@@ -1,0 +1,94 @@
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { columns } from '../../report/columns.js';
+import { conditionOf, countsOf, renderStatus } from '../../report/sweep-status.js';
+import { readSweep } from '../../sweep/folder.js';
+import { LiveRegion } from '../screen/live-region.js';
+import { weightsOfModel } from './catalogue.js';
+
+/** How often `watch` looks, in milliseconds. */
+const WATCH_MS = 1000;
+
+type Sweep = Awaited<ReturnType<typeof readSweep>>;
+
+/** `prunegrid sweep status`: how a sweep stands now. Throws Failure where the folder holds none. */
+export async function sweepStatus(place: string, { json }: { json: boolean }): Promise<void> {
+  const sweep = await readSweep(resolve(place));
+  console.log(json ? JSON.stringify(summary(place, sweep)) : renderStatus(sweep, place, weightsOfModel));
+}
+
+/** `prunegrid sweep watch`: the same, drawn anew until the sweep is no longer running; with `json` a line for each change. */
+export async function sweepWatch(place: string, { json }: { json: boolean }): Promise<void> {
+  const region = new LiveRegion(process.stdout);
+  const still = json || !process.stdout.isTTY;
+  let last = '';
+  for (;;) {
+    const sweep = await readSweep(resolve(place));
+    const text = json
+      ? JSON.stringify(summary(place, sweep))
+      : still
+        ? `${sweep.plan.name}: ${countsOf(sweep.state)}; ${conditionOf(sweep)}`
+        : renderStatus(sweep, place, weightsOfModel);
+    if (text !== last && still) console.log(text);
+    else if (text !== last)
+      region.draw(
+        [],
+        text.split('\n').map((line) => line.slice(0, region.width)),
+      );
+    last = text;
+    if (!sweep.live) return;
+    await sleep(WATCH_MS);
+  }
+}
+
+/** `prunegrid sweep ls`: the sweeps in a folder, a line each. */
+export async function sweepList(parent: string, { json }: { json: boolean }): Promise<void> {
+  const names = await readdir(parent).catch((): string[] => []);
+  const found: { place: string; sweep: Sweep }[] = [];
+  for (const name of names.sort()) {
+    const place = join(parent, name);
+    // Other folders may lie there too.
+    const sweep = await readSweep(resolve(place)).catch(() => undefined);
+    if (sweep) found.push({ place, sweep });
+  }
+  if (json) {
+    for (const { place, sweep } of found) console.log(JSON.stringify(summary(place, sweep)));
+    return;
+  }
+  if (found.length === 0) return console.log(`no sweeps in ${parent}`);
+  console.log(
+    columns([
+      ['folder', 'begun', 'trials', 'stands', ''],
+      null,
+      ...found.map(({ place, sweep }) => [
+        place,
+        sweep.manifest.startedAt.slice(0, 16).replace('T', ' '),
+        String(sweep.plan.trials.length),
+        countsOf(sweep.state),
+        conditionOf(sweep),
+      ]),
+    ]).join('\n'),
+  );
+}
+
+function summary(folder: string, sweep: Sweep) {
+  const { plan, state, manifest } = sweep;
+  return {
+    folder,
+    runId: manifest.runId,
+    name: plan.name,
+    condition: conditionOf(sweep),
+    startedAt: manifest.startedAt,
+    updatedAt: new Date(state.updatedAt).toISOString(),
+    trials: plan.trials.map(({ number, cell, settings, spec, kept }) => ({
+      trial: number,
+      cell,
+      settings,
+      seed: spec.seed,
+      kept: kept.total,
+      ...state.trials.get(number),
+    })),
+  };
+}

@@ -1,0 +1,12 @@
+import { renderPlan } from '../../report/plan.js';
+import { estimateSeconds, measuredTimes } from '../../sweep/epoch-times.js';
+import { planSweep } from '../../sweep/plan.js';
+import { catalogue, weightsOfModel } from './catalogue.js';
+
+/** `prunegrid sweep plan`: prints every trial and starts nothing. Throws Failure. */
+export async function sweepPlan(file: string, { json, trainers }: { json: boolean; trainers: number }): Promise<void> {
+  const plan = await planSweep(file, catalogue);
+  const estimatedSeconds = estimateSeconds(plan.trials, trainers, await measuredTimes());
+  if (json) console.log(JSON.stringify({ ...plan, trainers, estimatedSeconds: estimatedSeconds ?? null }));
+  else console.log(renderPlan(plan, weightsOfModel, { trainers, estimatedSeconds }));
+}

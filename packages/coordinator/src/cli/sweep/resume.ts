@@ -1,0 +1,54 @@
+import { Failure } from '@prunegrid/trainer/failure';
+import { resolve } from 'node:path';
+
+import { requireTrainers } from '../../launch/trainers.js';
+import { lockSweep, readSweep, writeSweepFile } from '../../sweep/folder.js';
+import { planSweep } from '../../sweep/plan.js';
+import { reconcile } from '../../sweep/resume.js';
+import { requireEngine } from '../engine.js';
+import { catalogue } from './catalogue.js';
+import { conduct, type ConductOptions } from './conduct.js';
+
+export interface SweepResumeOptions extends ConductOptions {
+  failed: boolean;
+  extend: boolean;
+}
+
+/**
+ * `prunegrid sweep resume`: finishes what is unfinished; with `failed` tries only those trials again that have failed. Throws Failure, also where the sweep's
+ * file was edited since.
+ */
+export async function sweepResume(place: string, options: SweepResumeOptions): Promise<void> {
+  requireTrainers(options);
+  const folder = resolve(place);
+  const { manifest, plan: before, state } = await readSweep(folder);
+  const lock = await lockSweep(folder);
+  try {
+    const { extend, failed } = options;
+    const now = await planSweep(manifest.file, catalogue);
+    const plan = reconcile(before, now, { file: manifest.file, folder: place, extend });
+    const again = failed
+      ? before.trials.map(({ number }) => number).filter((number) => state.trials.get(number)?.status === 'failed')
+      : [];
+    const added = plan.trials.length - before.trials.length;
+    const waiting = state.count('waiting') + state.count('running') + added;
+    if (failed ? again.length === 0 : waiting === 0) throw nothingToDo(place, state.count('failed'), failed);
+    await requireEngine((line) => console.error(line));
+    const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
+    if (added > 0) await writeSweepFile(folder, sweep);
+    await conduct(folder, sweep, options, {
+      type: 'sweep-resumed',
+      commandLine: ['prunegrid', ...process.argv.slice(2)],
+      again,
+      added,
+    });
+  } finally {
+    await lock.release();
+  }
+}
+
+function nothingToDo(place: string, failures: number, failed: boolean): Failure {
+  if (failed) return new Failure('input', `${place}: no trial has failed`);
+  const remedy = failures > 0 ? `; try the ${failures} that failed again with --failed` : '; add to it with --extend';
+  return new Failure('input', `${place}: every trial has ended already${remedy}`);
+}

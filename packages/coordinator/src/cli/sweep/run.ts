@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import { join, relative, resolve } from 'node:path';
+
+import { requireTrainers } from '../../launch/trainers.js';
+import { createSweepFolder, lockSweep } from '../../sweep/folder.js';
+import { planSweep, type SweepPlan } from '../../sweep/plan.js';
+import type { SweepManifest } from '../../sweep/records.js';
+import { describeInvocation } from '../../training/manifest.js';
+import { version } from '../../version.js';
+import { requireEngine } from '../engine.js';
+import { catalogue } from './catalogue.js';
+import { conduct, type ConductOptions } from './conduct.js';
+
+export interface SweepRunOptions extends ConductOptions {
+  out?: string;
+}
+
+/** `prunegrid sweep run`. Throws Failure; the sweep's folder then says how far it came. */
+export async function sweepRun(file: string, options: SweepRunOptions): Promise<void> {
+  requireTrainers(options);
+  const plan = await planSweep(file, catalogue);
+  await requireEngine((line) => console.error(line));
+  const folder = resolve(options.out ?? defaultSweepFolder(plan.name));
+  const sweep = { manifest: await describeSweep(file, plan), plan };
+  await createSweepFolder(folder, sweep);
+  const lock = await lockSweep(folder);
+  try {
+    await conduct(folder, sweep, options, { type: 'sweep-started', manifest: sweep.manifest });
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Seen from the working folder. */
+export const defaultSweepFolder = (name: string): string =>
+  join('sweeps', `${name}-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`);
+
+export async function describeSweep(file: string, plan: SweepPlan): Promise<SweepManifest> {
+  return {
+    runId: randomUUID(),
+    name: plan.name,
+    file: relative('', file),
+    base: plan.base,
+    versions: { prunegrid: version, node: process.version },
+    cells: new Set(plan.trials.map(({ cell }) => cell)).size,
+    trials: plan.trials.length,
+    axes: [...new Set(plan.trials.flatMap(({ settings }) => Object.keys(settings)))],
+    ...(await describeInvocation()),
+  };
+}

@@ -1,0 +1,118 @@
+import { Failure } from '@prunegrid/trainer/failure';
+import { models } from '@prunegrid/trainer/models';
+import { join } from 'node:path';
+
+import type { Member } from '../cluster/index.js';
+import type { Journal } from '../journal/journal.js';
+import { readJournal } from '../journal/reading.js';
+import { type TrainerChoice, type Workload, withTrainers } from '../launch/trainers.js';
+import { DenseStore } from './dense-store.js';
+import { EarlyStopping } from './early-stopping.js';
+import type { SweepFile } from './folder.js';
+import { groupBy } from './grouping.js';
+import type { Trial } from './plan.js';
+import type { SweepEvent } from './records.js';
+import { type RunnerOptions, SweepRunner } from './runner.js';
+import type { SweepState } from './state.js';
+
+export interface ExecuteOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
+  trainers: TrainerChoice;
+  /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
+  signal: AbortSignal;
+  interrupted: Promise<never>;
+  warn: (line: string) => void;
+}
+
+/**
+ * Works through all trials of a sweep that are waiting, and closes its journal with `sweep-finished` or `sweep-interrupted`. `state` must
+ * follow the journal. Rejects with what ended the sweep before its time; trials that fail are no reason.
+ */
+export async function execute(
+  folder: string,
+  { manifest, plan }: SweepFile,
+  state: SweepState,
+  journal: Journal<SweepEvent>,
+  options: ExecuteOptions,
+): Promise<void> {
+  const { trainers, signal, interrupted, warn, ...runnerOptions } = options;
+  const wanted = trainers.trainers + trainers.external;
+  if (plan.trainersPerTrial !== undefined && plan.trainersPerTrial > wanted) {
+    throw new Failure(
+      'input',
+      `trainersPerTrial: ${plan.trainersPerTrial}, but there are ${wanted} trainers: start more with --trainers, or lower it`,
+    );
+  }
+  const stopping = plan.earlyStopping && new EarlyStopping(plan.earlyStopping);
+  for (const report of await pastReports(folder, plan.trials, state)) stopping?.report(report);
+  const joined = ({ number, hello, ready }: Member) => {
+    const { host, pid } = hello;
+    const { engine, device } = ready;
+    void journal.append({ type: 'trainer-joined', trainer: number, host, pid, engine, device });
+  };
+  try {
+    for (const trials of byWorkload(
+      plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'waiting'),
+    )) {
+      let runner: SweepRunner | undefined;
+      const changed = () => runner?.changed();
+      // Trainers that leave when they may are no news.
+      const left = ({ number }: Member) => void (runner && journal.append({ type: 'trainer-left', trainer: number }));
+      const events = { warn, joined, left, changed, replace: true, interrupted };
+      await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
+        const model = models.get(trials[0].spec.model) as NonNullable<ReturnType<typeof models.get>>;
+        const store = new DenseStore(model, pool.members[0]);
+        runner = new SweepRunner({
+          ...runnerOptions,
+          folder,
+          manifest,
+          trials,
+          state,
+          journal,
+          pool,
+          store,
+          stopping,
+          trainersPerTrial: plan.trainersPerTrial,
+          signal,
+          trainersEnded,
+          wait: trainers.wait,
+        });
+        await runner.run();
+        runner = undefined;
+      });
+    }
+    const [finished, stopped, failed] = (['finished', 'stopped', 'failed'] as const).map((status) =>
+      state.count(status),
+    );
+    await journal.append({ type: 'sweep-finished', finished, stopped, failed });
+  } catch (error) {
+    const reason = error instanceof Failure ? error.message : String(error);
+    await journal.append({ type: 'sweep-interrupted', reason });
+    throw error;
+  }
+}
+
+/** Trials that can share trainers, in the order of the plan. */
+function byWorkload(trials: readonly Trial[]): Trial[][] {
+  return [
+    ...groupBy(trials, ({ spec: { model, dataset, threadsPerTrainer } }) =>
+      // Shifts are drawn at each step; the rest is loaded once.
+      JSON.stringify([model, { ...dataset, shift: 0 }, threadsPerTrainer] satisfies Workload[keyof Workload][]),
+    ).values(),
+  ];
+}
+
+/** What trials of before came to in retraining: early stopping holds the others against it. */
+async function pastReports(folder: string, trials: readonly Trial[], state: SweepState) {
+  const ended = trials.filter(({ number }) => ['finished', 'stopped'].includes(state.trials.get(number)?.status ?? ''));
+  const reports = await Promise.all(
+    ended.map(async ({ number, kept }) => {
+      const records = await readJournal(join(folder, state.trials.get(number)?.folder ?? ''));
+      return records.flatMap((record) =>
+        record.type === 'epoch-finished' && record.phase === 'retrain'
+          ? [{ trial: number, kept: kept.total, epoch: record.epoch, accuracy: record.validation.accuracy }]
+          : [],
+      );
+    }),
+  );
+  return reports.flat();
+}

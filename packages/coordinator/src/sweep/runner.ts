@@ -1,0 +1,262 @@
+import { Failure } from '@prunegrid/trainer/failure';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+
+import type { TrainerGroup, TrainerPool } from '../cluster/index.js';
+import type { Journal } from '../journal/journal.js';
+import type { SweepPart } from '../journal/records.js';
+import { throttled } from '../training/progress.js';
+import { recorded } from '../training/recorded.js';
+import { prune, Stopped, type StepProgress, trainDense } from '../training/run.js';
+import type { DenseStore } from './dense-store.js';
+import type { EarlyStopping } from './early-stopping.js';
+import type { Trial } from './plan.js';
+import type { SweepEvent, SweepManifest } from './records.js';
+import { shareOut } from './schedule.js';
+import type { SweepState } from './state.js';
+
+/** A piece of work: a dense network for the trials that share it, or a trial. */
+export type Work = { kind: 'dense'; key: string } | { kind: 'trial'; trial: number };
+
+export interface RunnerOptions {
+  folder: string;
+  manifest: SweepManifest;
+  /** Those to be worked on, of one workload; the others of the sweep are left alone. */
+  trials: readonly Trial[];
+  state: SweepState;
+  journal: Journal<SweepEvent>;
+  pool: TrainerPool;
+  store: DenseStore;
+  stopping?: EarlyStopping | undefined;
+  trainersPerTrial?: number | undefined;
+  maxConcurrent: number;
+  /** Further attempts at a piece of work that has lost a trainer. */
+  retries: number;
+  failFast: boolean;
+  /** Ends all work at the next step. */
+  signal: AbortSignal;
+  /** Rejects when no trainer is to be expected any more. */
+  trainersEnded: Promise<never>;
+  /** Seconds to wait for a trainer when all have left. */
+  wait: number;
+  onProgress: (work: Work, progress: StepProgress & { imagesPerSecond: number }) => void;
+}
+
+/**
+ * Works through trials on the trainers of a pool: as many at once as there are trainers for, a dense network that trials share before these.
+ * What was done, and with what outcome, is in the sweep's journal.
+ */
+export class SweepRunner {
+  private readonly running = new Map<string, Promise<void>>();
+  private readonly controller = new AbortController();
+  /** Ends all work at the next step: the user, or something that makes going on useless. */
+  private readonly signal: AbortSignal;
+  private wake: () => void = () => undefined;
+
+  constructor(private readonly options: RunnerOptions) {
+    this.signal = AbortSignal.any([options.signal, this.controller.signal]);
+    this.signal.addEventListener('abort', () => this.wake());
+    options.trainersEnded.catch((error: unknown) => this.controller.abort(error));
+  }
+
+  /** To be called whenever trainers have come or left. */
+  changed(): void {
+    this.wake();
+  }
+
+  /** Resolves when nothing is left to do. Rejects, once all work has ended, when it was ended before its time. */
+  async run(): Promise<void> {
+    await this.lookIntoStore();
+    for (;;) {
+      const changed = new Promise<void>((resolve) => (this.wake = resolve));
+      if (!this.signal.aborted) this.startWhatCan();
+      if (this.running.size === 0 && (this.signal.aborted || this.readyWork().length === 0)) break;
+      await this.unlessDeserted(changed);
+    }
+    this.signal.throwIfAborted();
+  }
+
+  /** Waits for a change; not for ever, where there is nobody left to bring it about. */
+  private async unlessDeserted(changed: Promise<void>): Promise<void> {
+    const { pool, wait } = this.options;
+    if (pool.members.length > 0) return changed;
+    const none = new Failure(
+      'trainers',
+      `all trainers have left and no other came within ${wait} s: start some, then go on`,
+    );
+    const timer = setTimeout(() => this.controller.abort(none), wait * 1000);
+    await changed;
+    clearTimeout(timer);
+  }
+
+  /** Dense networks of this or earlier sweeps need not be trained again. */
+  private async lookIntoStore(): Promise<void> {
+    const { trials, store, journal } = this.options;
+    const keys = new Set(trials.filter(({ number }) => this.isWaiting(number)).map(({ denseKey }) => denseKey));
+    for (const key of keys) {
+      const network = await store.find(key);
+      if (network) await journal.append({ type: 'dense-reused', key, runId: network.runId });
+    }
+  }
+
+  /** What could start now, in the order in which it should. */
+  private readyWork(): Work[] {
+    const { trials, state } = this.options;
+    const waiting = trials.filter(({ number }) => this.isWaiting(number) && !this.running.has(`trial ${number}`));
+    const missing = new Set(
+      waiting.map(({ denseKey }) => denseKey).filter((key) => state.dense.get(key)?.status !== 'finished'),
+    );
+    return [
+      ...[...missing].filter((key) => !this.running.has(`dense ${key}`)).map((key): Work => ({ kind: 'dense', key })),
+      ...waiting
+        .filter(({ denseKey }) => !missing.has(denseKey))
+        .map(({ number }): Work => ({ kind: 'trial', trial: number })),
+    ];
+  }
+
+  private isWaiting(trial: number): boolean {
+    return this.options.state.trials.get(trial)?.status === 'waiting';
+  }
+
+  private startWhatCan(): void {
+    const { pool, maxConcurrent, trainersPerTrial } = this.options;
+    const ready = this.readyWork();
+    const shares = shareOut({
+      free: pool.freeCount,
+      ready: ready.map((work) => ({ most: this.trialOf(work).spec.batch.microBatches })),
+      slots: maxConcurrent - this.running.size,
+      each: trainersPerTrial,
+    });
+    for (const [i, share] of shares.entries()) {
+      const id = nameOf(ready[i]);
+      const work = this.carryOut(ready[i], share)
+        .catch((error: unknown) => this.controller.abort(error))
+        .finally(() => {
+          this.running.delete(id);
+          this.wake();
+        });
+      this.running.set(id, work);
+    }
+  }
+
+  /** One attempt. Rejects with what must end the sweep. */
+  private async carryOut(work: Work, trainers: number): Promise<void> {
+    try {
+      await this.options.pool.lend(
+        trainers,
+        (group) => (work.kind === 'dense' ? this.trainDense(work.key, group) : this.tryTrial(work.trial, group)),
+        this.signal,
+      );
+    } catch (error) {
+      if (this.signal.aborted) return;
+      await this.fail(work, error);
+    }
+  }
+
+  private async trainDense(key: string, group: TrainerGroup): Promise<void> {
+    const { journal, store, state } = this.options;
+    const attempt = (state.dense.get(key)?.attempts ?? 0) + 1;
+    const folder = join('dense', key.slice(0, 12), `attempt-${attempt}`);
+    const runId = randomUUID();
+    await journal.append({ type: 'dense-started', key, attempt, folder, runId, trainers: numbersOf(group) });
+    const network = await this.record({ kind: 'dense', key }, group, { folder, runId, attempt }, trainDense);
+    await store.keep(network);
+    await journal.append({ type: 'dense-finished', key, attempt });
+  }
+
+  private async tryTrial(number: number, group: TrainerGroup): Promise<void> {
+    const { journal, store, state, stopping } = this.options;
+    const trial = this.trialOf({ kind: 'trial', trial: number });
+    const attempt = (state.trials.get(number)?.attempts ?? 0) + 1;
+    const folder = join('trials', String(number), `attempt-${attempt}`);
+    const runId = randomUUID();
+    const { settings, spec } = trial;
+    stopping?.forget(number);
+    await journal.append({
+      type: 'trial-started',
+      trial: number,
+      settings,
+      seed: spec.seed,
+      attempt,
+      folder,
+      runId,
+      trainers: numbersOf(group),
+    });
+    const dense = await store.find(trial.denseKey);
+    try {
+      const work: Work = { kind: 'trial', trial: number };
+      const result = await this.record(work, group, { folder, runId, attempt, settings }, (context) =>
+        prune({
+          ...context,
+          ...(dense && { dense }),
+          reasonToStop: (epoch, { accuracy }) =>
+            stopping?.report({ trial: number, kept: trial.kept.total, epoch, accuracy }),
+        }),
+      );
+      await journal.append({ type: 'trial-finished', trial: number, attempt, result });
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+      await journal.append({ type: 'trial-stopped', trial: number, attempt, reason: error.message });
+    }
+  }
+
+  private record<T>(
+    work: Work,
+    group: TrainerGroup,
+    { folder, runId, ...part }: { folder: string; runId: string } & Pick<SweepPart, 'attempt' | 'settings'>,
+    carryOut: (context: Parameters<typeof prune>[0]) => Promise<T>,
+  ): Promise<T> {
+    const { manifest, onProgress } = this.options;
+    const { spec } = this.trialOf(work);
+    const trial = work.kind === 'trial' ? { trial: work.trial } : {};
+    const sweep: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, ...part };
+    return recorded(
+      { folder: join(this.options.folder, folder), runId, spec, specFile: manifest.file, group, sweep },
+      (context) =>
+        carryOut({
+          ...context,
+          onProgress: throttled(spec.batch.global, (progress) => onProgress(work, progress)),
+        }),
+    );
+  }
+
+  private async fail(work: Work, error: unknown): Promise<void> {
+    const { journal, state, retries, failFast } = this.options;
+    const { kind, message } = error instanceof Failure ? error : { kind: 'internal', message: String(error) };
+    const { attempts = 0, mishaps = 0 } =
+      (work.kind === 'dense' ? state.dense.get(work.key) : state.trials.get(work.trial)) ?? {};
+    // A bad spec fails again, and so does a loss that is not finite; a lost trainer has nothing to do with the work.
+    const again = kind === 'trainers' && mishaps < retries;
+    const mishap = { attempt: attempts, kind, message, again };
+    if (work.kind === 'trial') await journal.append({ type: 'trial-failed', trial: work.trial, ...mishap });
+    else {
+      await journal.append({ type: 'dense-failed', key: work.key, ...mishap });
+      if (!again) await this.failDependents(work.key, kind, message);
+    }
+    // A disk that takes nothing more would fail whatever comes next.
+    if (!again && (failFast || kind === 'environment')) this.controller.abort(error);
+  }
+
+  private async failDependents(key: string, kind: string, message: string): Promise<void> {
+    const { trials, journal } = this.options;
+    for (const { number } of trials.filter((trial) => trial.denseKey === key && this.isWaiting(trial.number))) {
+      const text = `its dense network failed: ${message}`;
+      await journal.append({ type: 'trial-failed', trial: number, attempt: 0, kind, message: text, again: false });
+    }
+  }
+
+  /** The trial, or one of those that share the dense network. */
+  private trialOf(work: Work): Trial {
+    const { trials } = this.options;
+    const trial =
+      work.kind === 'dense'
+        ? trials.find(({ denseKey }) => denseKey === work.key)
+        : trials.find(({ number }) => number === work.trial);
+    if (!trial) throw new RangeError(`${nameOf(work)} is not among this runner's trials`);
+    return trial;
+  }
+}
+
+const nameOf = (work: Work): string => (work.kind === 'dense' ? `dense ${work.key}` : `trial ${work.trial}`);
+
+const numbersOf = ({ members }: TrainerGroup): number[] => members.map(({ number }) => number);

@@ -1,0 +1,127 @@
+import type { Recorded, RunResult } from '../journal/records.js';
+import type { SweepEvent } from './records.js';
+
+export type TrialStatus = 'waiting' | 'running' | 'finished' | 'stopped' | 'failed';
+
+/** What is known of a trial. */
+export interface TrialState {
+  status: TrialStatus;
+  /** Attempts begun. */
+  attempts: number;
+  /** Attempts that another one followed, for the retry budget; those that were interrupted do not count. */
+  mishaps: number;
+  /** The latest attempt's run folder, seen from the sweep's. */
+  folder?: string;
+  /** Numbers of the trainers at work on it. */
+  trainers: number[];
+  result?: RunResult;
+  /** Why it has failed or was stopped. */
+  reason?: string;
+}
+
+export interface DenseState {
+  status: 'waiting' | 'running' | 'finished' | 'failed';
+  attempts: number;
+  mishaps: number;
+  trainers: number[];
+  reason?: string;
+}
+
+/** A sweep as its journal tells it: feed it every record, in order. */
+export class SweepState {
+  readonly trials = new Map<number, TrialState>();
+  /** Dense networks by `denseKey`. */
+  readonly dense = new Map<string, DenseState>();
+  /** Set once nothing was left to do; cleared when the sweep goes on. */
+  ended = false;
+  interrupted?: string;
+  /** Unix milliseconds of the sweep's start and of its latest record. */
+  startedAt = 0;
+  updatedAt = 0;
+
+  constructor(trials: readonly { number: number }[]) {
+    for (const { number } of trials)
+      this.trials.set(number, { status: 'waiting', attempts: 0, mishaps: 0, trainers: [] });
+  }
+
+  count(status: TrialStatus): number {
+    return [...this.trials.values()].filter((trial) => trial.status === status).length;
+  }
+
+  apply(record: Recorded<SweepEvent>): void {
+    this.updatedAt = record.time;
+    switch (record.type) {
+      case 'sweep-started':
+        this.startedAt = record.time;
+        break;
+      case 'sweep-resumed':
+        this.ended = false;
+        delete this.interrupted;
+        // A coordinator that was killed had no time to say so.
+        this.forgetUnfinished();
+        for (const number of record.again) {
+          this.trials.set(number, { ...this.trial(number), status: 'waiting', mishaps: 0 });
+        }
+        break;
+      case 'dense-reused':
+        this.dense.set(record.key, { status: 'finished', attempts: 0, mishaps: 0, trainers: [] });
+        break;
+      case 'dense-started': {
+        const { attempts = 0, mishaps = 0 } = this.dense.get(record.key) ?? {};
+        this.dense.set(record.key, { status: 'running', attempts: attempts + 1, mishaps, trainers: record.trainers });
+        break;
+      }
+      case 'dense-finished':
+        this.dense.set(record.key, { ...(this.dense.get(record.key) as DenseState), status: 'finished', trainers: [] });
+        break;
+      case 'dense-failed': {
+        const { attempts = 0, mishaps = 0 } = this.dense.get(record.key) ?? {};
+        const ended = { attempts, trainers: [], reason: record.message };
+        if (record.again) this.dense.set(record.key, { ...ended, status: 'waiting', mishaps: mishaps + 1 });
+        else this.dense.set(record.key, { ...ended, status: 'failed', mishaps });
+        break;
+      }
+      case 'trial-started': {
+        const { attempts, mishaps } = this.trial(record.trial);
+        const { folder, trainers } = record;
+        this.trials.set(record.trial, { status: 'running', attempts: attempts + 1, mishaps, folder, trainers });
+        break;
+      }
+      case 'trial-finished':
+        this.end(record.trial, { status: 'finished', result: record.result });
+        break;
+      case 'trial-stopped':
+        this.end(record.trial, { status: 'stopped', reason: record.reason });
+        break;
+      case 'trial-failed':
+        if (record.again) this.end(record.trial, { status: 'waiting', mishaps: this.trial(record.trial).mishaps + 1 });
+        else this.end(record.trial, { status: 'failed', reason: record.message });
+        break;
+      case 'sweep-interrupted':
+        this.interrupted = record.reason;
+        this.forgetUnfinished();
+        break;
+      case 'sweep-finished':
+        this.ended = true;
+        break;
+      default: // Says nothing of trials.
+    }
+  }
+
+  private end(number: number, change: Partial<TrialState>): void {
+    this.trials.set(number, { ...this.trial(number), trainers: [], ...change });
+  }
+
+  private forgetUnfinished(): void {
+    for (const [number, trial] of this.trials) {
+      if (trial.status === 'running') this.trials.set(number, { ...trial, status: 'waiting', trainers: [] });
+    }
+    for (const [key, dense] of this.dense) if (dense.status !== 'finished') this.dense.delete(key);
+  }
+
+  private trial(number: number): TrialState {
+    const trial = this.trials.get(number);
+    if (!trial) throw new RangeError(`trial ${number} is not in the plan`);
+    return trial;
+  }
+}

@@ -1,0 +1,204 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { isAlive, journalOf, prunegrid, start, temporaryFolder } from './environment/cli.js';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let sweeps = 0;
+beforeAll(async () => (folder = await temporaryFolder()));
+afterAll(() => folder.remove());
+
+/** A sweep of tiny trials over the smoke experiment, and a new folder for it. */
+function sweepOf(body: string, { seed = freshSeed(), epochs = 1 } = {}): { file: string; out: string; seed: number } {
+  const name = join(folder.path, `sweep${++sweeps}`);
+  const file = `${name}.yaml`;
+  writeFileSync(
+    file,
+    `name: tiny
+base: ${relative(dirname(file), resolve('experiments/lenet5-smoke.yaml'))}
+set:
+  seed: ${seed}
+  dataset.limit: 512
+  dataset.validation: 500
+  admm.iterations: 2
+  retrain.epochs: ${epochs}
+${body}`,
+  );
+  return { file, out: name, seed };
+}
+
+/** A dense network of that seed was never trained on this machine. */
+const freshSeed = () => Math.floor(Math.random() * 2 ** 32);
+
+const ofType = (out: string, type: string) => journalOf(out).filter((record) => record.type === type);
+const status = async (out: string) =>
+  JSON.parse((await prunegrid('sweep', 'status', out, '--json')).stdout) as {
+    condition: string;
+    trials: { status: string; attempts: number; folder: string; result: unknown }[];
+  };
+const hashesOf = (run: string) =>
+  journalOf(run)
+    .filter(({ type }) => type === 'epoch-finished')
+    .map(({ phase, epoch, weightsHash }) => ({ phase, epoch, weightsHash }));
+
+describe('sweep run', () => {
+  const { file, out, seed } = sweepOf('grid: { admm.rho: [1e-3, 1e-2] }');
+  let ended: Awaited<ReturnType<typeof prunegrid>>;
+  beforeAll(async () => (ended = await prunegrid('sweep', 'run', file, '--out', out)), 120_000);
+
+  it('trains the dense network once and every trial to its end, and shows them', () => {
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(ofType(out, 'dense-started')).toHaveLength(1);
+    expect(ofType(out, 'trial-finished')).toHaveLength(2);
+    expect(journalOf(out).at(-1)).toMatchObject({ type: 'sweep-finished', finished: 2, failed: 0 });
+    expect(ended.stdout).toMatch(/trained once for 2 trials, on trainers 1, 2/);
+    expect(ended.stdout).toMatch(/^1 +0\.001 +71\.2x +\d+\.\d\d % +\d+\.\d\d % +finished$/m);
+    expect(ended.stdout).toMatch(/best at 71\.2x: /);
+  });
+
+  it('gives each trial the bits of a run of its own', async () => {
+    const single = join(folder.path, 'single');
+    const { spec } = (
+      JSON.parse(readFileSync(join(out, 'sweep.json'), 'utf8')) as { plan: { trials: { spec: object }[] } }
+    ).plan.trials[1];
+    const file = `${single}.yaml`;
+    // JSON is YAML.
+    writeFileSync(file, JSON.stringify(spec));
+    expect((await prunegrid('run', file, '--out', single)).code).toBe(0);
+    const apart = hashesOf(single);
+    expect(apart.map(({ phase }) => phase)).toEqual(['dense', 'admm', 'admm', 'retrain']);
+    expect(hashesOf(join(out, 'trials/2/attempt-1'))).toEqual(apart.slice(1));
+    const dense = readdirSync(join(out, 'dense'))[0];
+    expect(hashesOf(join(out, 'dense', dense, 'attempt-1'))).toEqual(apart.slice(0, 1));
+  });
+
+  it('takes the dense network from an earlier sweep, and says so', async () => {
+    const later = sweepOf('grid: { admm.rho: [3e-3] }', { seed });
+    const { code, stdout } = await prunegrid('sweep', 'run', later.file, '--out', later.out);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/dense network [0-9a-f]{12}: reused, trained by run/);
+    expect(ofType(later.out, 'dense-started')).toEqual([]);
+    const [{ trainers }] = ofType(later.out, 'trial-started');
+    expect(trainers).toEqual([1, 2]);
+    expect(journalOf(join(later.out, 'trials/1/attempt-1'))[3]).toMatchObject({ type: 'dense-reused' });
+  });
+
+  it('refuses a folder that holds one, and what is none', async () => {
+    expect(await prunegrid('sweep', 'run', file, '--out', out)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/holds a sweep already: go on with it by prunegrid sweep resume/) as string,
+    });
+    expect(await prunegrid('sweep', 'status', folder.path)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/holds no sweep/) as string,
+    });
+  });
+
+  it('that has ended has nothing to resume, unless it is extended', async () => {
+    expect(await prunegrid('sweep', 'resume', out)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/every trial has ended already; add to it with --extend/) as string,
+    });
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replace('1e-2]', '1e-2, 3e-2]'));
+    expect((await prunegrid('sweep', 'resume', out)).stderr).toMatch(/has 1 trials more .* add them with --extend/);
+    expect((await prunegrid('sweep', 'resume', out, '--extend')).code).toBe(0);
+    expect(ofType(out, 'trial-started').map(({ trial }) => trial)).toEqual([1, 2, 3]);
+    writeFileSync(file, text.replace('retrain.epochs: 1', 'retrain.epochs: 2'));
+    const edited = await prunegrid('sweep', 'resume', out, '--extend');
+    expect(edited.code).toBe(2);
+    expect(edited.stderr).toMatch(
+      /was edited since .*: trial 1 changed retrain\.epochs from 1 to 2, and 2 more trials/,
+    );
+  });
+});
+
+describe('a sweep', () => {
+  it('survives a trainer that is killed: another one is started and the trial tried again', async () => {
+    const { file, out } = sweepOf('grid: { admm.rho: [1e-3, 1e-2] }', { epochs: 20 });
+    const run = start('sweep', 'run', file, '--out', out);
+    await run.prints(/trial 2 .*: started on trainer 2/);
+    process.kill(ofType(out, 'trainer-joined')[1].pid as number, 'SIGKILL');
+    expect((await run.ended).code).toBe(0);
+    expect(ofType(out, 'trial-failed')).toMatchObject([{ trial: 2, kind: 'trainers', again: true }]);
+    expect(ofType(out, 'trainer-joined')).toHaveLength(3);
+    expect((await status(out)).trials).toMatchObject([
+      { status: 'finished', attempts: 1 },
+      { status: 'finished', attempts: 2 },
+    ]);
+  });
+
+  it('whose coordinator is killed goes on where it was, and finished trials are left alone', async () => {
+    const { file, out } = sweepOf('list: [{ retrain.epochs: 1 }, { retrain.epochs: 300 }]');
+    const run = start('sweep', 'run', file, '--out', out, '--max-concurrent', '1');
+    await run.prints(/trial 2 .*: started/);
+    const busy = await prunegrid('sweep', 'resume', out);
+    expect(busy).toMatchObject({ code: 5, stderr: expect.stringMatching(/is running the sweep in/) as string });
+    const pids = ofType(out, 'trainer-joined').map(({ pid }) => pid as number);
+    run.process.kill('SIGKILL');
+    await run.ended;
+    await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([]);
+    expect((await status(out)).condition).toBe('broken off');
+    // A record that was being written when the power went.
+    writeFileSync(join(out, 'journal.jsonl'), '{"seq":', { flag: 'a' });
+    const again = start('sweep', 'resume', out);
+    await again.prints(/trial 2 .*: started on trainers 1, 2, attempt 2/);
+    again.process.kill('SIGINT');
+    const { code, stderr } = await again.ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/SIGINT: stopped; go on with prunegrid sweep resume/);
+    expect((await status(out)).condition).toBe('interrupted');
+    expect(ofType(out, 'trial-finished').map(({ trial }) => trial)).toEqual([1]);
+    expect(ofType(out, 'trial-started').map(({ trial }) => trial)).toEqual([1, 2, 2]);
+  });
+
+  it('keeps going when a cell fails, does not retry a loss that is not finite, and tries it again when asked', async () => {
+    const { file, out } = sweepOf(
+      'zip: { retrain.learningRate: [{ schedule: constant, value: 1e30 }, { schedule: constant, value: 1e-3 }], retrain.optimizer: [{ name: sgd }, { name: adam }] }',
+      { epochs: 2 },
+    );
+    const { code, stderr, stdout } = await prunegrid('sweep', 'run', file, '--out', out);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^prunegrid: 1 of 2 trials failed: see prunegrid sweep status .* resume .* --failed\n$/);
+    expect(stdout).toMatch(/trial 1 failed: step \d+ of the phase/);
+    expect(await status(out)).toMatchObject({
+      condition: 'finished, some trials failed',
+      trials: [
+        { status: 'failed', attempts: 1 },
+        { status: 'finished', attempts: 1 },
+      ],
+    });
+    expect((await prunegrid('sweep', 'resume', out, '--failed')).code).toBe(3);
+    expect((await status(out)).trials.map(({ attempts }) => attempts)).toEqual([2, 1]);
+  });
+
+  it('ends at the first failure where it should', async () => {
+    const { file, out } = sweepOf(
+      'list: [{ retrain.learningRate.max: 1e38 }, { retrain.epochs: 300 }, { retrain.epochs: 301 }]\n',
+      { epochs: 2 },
+    );
+    const { code } = await prunegrid('sweep', 'run', file, '--out', out, '--fail-fast');
+    expect(code).toBe(3);
+    expect((await status(out)).trials.map(({ status }) => status)).toEqual(['failed', 'waiting', 'waiting']);
+  });
+
+  it('can be submitted, seen, and cancelled', async () => {
+    const { file, out } = sweepOf('grid: { retrain.epochs: [300, 301] }');
+    const submitted = await prunegrid('sweep', 'submit', file, '--out', out, '--trainers', '1', '--json');
+    expect(submitted).toMatchObject({ code: 0, stderr: '' });
+    const { pid } = JSON.parse(submitted.stdout) as { pid: number };
+    expect(isAlive(pid)).toBe(true);
+    await expect.poll(() => ofType(out, 'trial-started').length, { timeout: 60_000 }).toBe(1);
+    expect((await status(out)).condition).toBe('running');
+    const watch = start('sweep', 'watch', out, '--json');
+    await watch.prints(/"condition":"running"/);
+    expect((await prunegrid('sweep', 'ls', folder.path)).stdout).toMatch(/running/);
+    expect(await prunegrid('sweep', 'cancel', out)).toMatchObject({ code: 0 });
+    expect((await watch.ended).stdout).toMatch(/"condition":"interrupted"/);
+    await expect.poll(() => isAlive(pid), { timeout: 30_000 }).toBe(false);
+    expect((await prunegrid('sweep', 'cancel', out)).stderr).toMatch(/is not running/);
+    rmSync(file);
+    expect((await prunegrid('sweep', 'resume', out)).stderr).toMatch(/no such file/);
+  });
+});
