@@ -43,9 +43,12 @@ const hashesOf = (run: string) =>
     .map(({ phase, epoch, weightsHash }) => ({ phase, epoch, weightsHash }));
 
 describe('sweep run', () => {
-  const { file, out, seed } = sweepOf('grid: { admm.rho: [1e-3, 1e-2] }');
+  let { file, out, seed } = { file: '', out: '', seed: 0 };
   let ended: Awaited<ReturnType<typeof prunegrid>>;
-  beforeAll(async () => (ended = await prunegrid('sweep', 'run', file, '--out', out)), 120_000);
+  beforeAll(async () => {
+    ({ file, out, seed } = sweepOf('grid: { admm.rho: [1e-3, 1e-2] }'));
+    ended = await prunegrid('sweep', 'run', file, '--out', out);
+  }, 120_000);
 
   it('trains the dense network once and every trial to its end, and shows them', () => {
     expect(ended).toMatchObject({ code: 0, stderr: '' });
