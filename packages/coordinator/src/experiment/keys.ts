@@ -1,12 +1,27 @@
 import { createHash } from 'node:crypto';
-import type { Spec } from './spec.js';
+import type { MethodName, Spec } from './spec.js';
 
 /** Raised when a release computes other weights from the same experiment: results of before are then not taken for new ones. */
 const RESULTS = 1;
 
-/** SHA-256, in hex, of all that determines an experiment's result: everything but its name. */
-export function resultKey({ name: _name, ...spec }: Spec): string {
-  return hash(spec);
+/** What a method does without among the keys of `admm`. Every method takes over the number of epochs. */
+const unused: Record<MethodName, readonly string[]> = {
+  admm: [],
+  magnitude: ['rho', 'stopEarly', 'optimizer', 'learningRate', 'dropout'],
+  gradual: ['rho', 'stopEarly'],
+};
+
+/** Whether a key, its parts joined by dots, can make a difference to a method's result. */
+export const matters = (key: string, method: MethodName): boolean =>
+  !unused[method].some((name) => `${key}.`.startsWith(`admm.${name}.`));
+
+/** SHA-256, in hex, of all that determines an experiment's result: everything but its name and what its method does without. */
+export function resultKey({ name: _name, method, ...spec }: Spec): string {
+  // Without the method, as keys were before there was a choice.
+  if (method === 'admm') return hash(spec);
+  const { iterations, epochsPerIteration, ...rest } = spec.admm;
+  const used = Object.entries(rest).filter(([key]) => matters(`admm.${key}`, method));
+  return hash({ ...spec, method, admm: { epochs: iterations * epochsPerIteration, ...Object.fromEntries(used) } });
 }
 
 /** SHA-256, in hex, of all that determines the weights after dense training: experiments with the same key can share them. */

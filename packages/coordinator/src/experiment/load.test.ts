@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '@prunegrid/trainer/failure';
+import { models, type ModelDescription } from '@prunegrid/trainer/models';
 import type { Catalogue } from './check.js';
+import { epochsOf, stretchOf } from './epochs.js';
 import { denseKey, resultKey } from './keys.js';
 import { loadSpec, parseSpec } from './load.js';
 
@@ -390,6 +392,32 @@ describe('loadSpec', () => {
   );
 });
 
+it('accepts experiments/lenet300-mnist.yaml, which keeps at most what the paper keeps, 23 times fewer', async () => {
+  const { layers } = models.get('lenet300') as ModelDescription;
+  const file = new URL('../../../../experiments/lenet300-mnist.yaml', import.meta.url);
+  const known = { datasets: ['mnist'], models: [{ name: 'lenet300', layers }] };
+  const { keep = {} } = parseSpec(await readFile(file, 'utf8'), 'lenet300', [], known);
+  const kept = layers.reduce((sum, { name }) => sum + keep[name], 0);
+  expect(kept).toBeLessThanOrEqual(11_600);
+  expect(266_200 / kept).toBeGreaterThanOrEqual(23);
+});
+
+describe('epochs', () => {
+  it('come to the same number with every method', () => {
+    const epochs = (method: string) => epochsOf(read(valid, 'admm.epochsPerIteration=2', `method=${method}`));
+    expect(epochs('admm')).toEqual({ dense: 6, admm: 32, retrain: 24 });
+    expect(epochs('gradual')).toEqual({ dense: 6, admm: 32, retrain: 24 });
+    expect(epochs('magnitude')).toEqual({ dense: 6, admm: 0, retrain: 56 });
+  });
+
+  it('say how far rates are stretched', () => {
+    const magnitude = read(valid, 'method=magnitude');
+    expect(stretchOf(magnitude, 'retrain')).toBe(40 / 24);
+    expect(stretchOf(magnitude, 'dense')).toBe(1);
+    expect(stretchOf(read(valid, 'method=gradual'), 'retrain')).toBe(1);
+  });
+});
+
 describe('the keys of results', () => {
   const key = (text: string, ...overrides: string[]) => resultKey(read(text, ...overrides));
   const stage = (...overrides: string[]) => denseKey(read(valid, ...overrides));
@@ -401,6 +429,29 @@ describe('the keys of results', () => {
     expect(key(valid, 'seed=1')).toBe(key(valid));
     for (const other of ['seed=2', 'admm.rho=2e-3', 'retrain.dropout=0.1'])
       expect(key(valid, other)).not.toBe(key(valid));
+  });
+
+  it('are what they were before there was a choice of methods', () => {
+    expect(key(valid)).toBe('e4125f4c16573e8c68e18b26ab4249bbdeb28b0de8410223bcb645196599d6f9');
+  });
+
+  it('of a baseline do not depend on what it does without', () => {
+    const admmAlone = ['admm.rho=2e-3', 'admm.stopEarly={primalResidual: 0.1, supportChange: 0.1}'];
+    const phase = ['admm.learningRate.value=2e-3', 'admm.dropout=0.5', 'admm.optimizer={name: sgd}'];
+    const epochs = ['admm.iterations=8', 'retrain.epochs=2'];
+    const keyOf = (method: string, ...more: string[]) => key(valid, `method=${method}`, ...more);
+    const keys = ['admm', 'magnitude', 'gradual'].map((method) => keyOf(method));
+    expect(new Set(keys).size).toBe(3);
+    expect(keys[0]).toBe(key(valid));
+    for (const other of [...admmAlone, ...phase]) expect(keyOf('magnitude', other), other).toBe(keys[1]);
+    for (const other of admmAlone) expect(keyOf('gradual', other), other).toBe(keys[2]);
+    for (const other of phase) expect(keyOf('gradual', other), other).not.toBe(keys[2]);
+    for (const other of [...epochs, 'keep.conv1=99']) {
+      expect(keyOf('magnitude', other), other).not.toBe(keys[1]);
+      expect(keyOf('gradual', other), other).not.toBe(keys[2]);
+    }
+    expect(keyOf('gradual', 'admm.iterations=4', 'admm.epochsPerIteration=4')).toBe(keys[2]);
+    expect(denseKey(read(valid, 'method=gradual'))).toBe(denseKey(read(valid)));
   });
 
   it('of dense training depend on what it depends on, and on nothing that comes later', () => {

@@ -52,6 +52,9 @@ const sgdPhase = {
   dropout: fraction.default(0),
 };
 
+/** ADMM, or a baseline at the same number of epochs: one-shot or gradual magnitude pruning. */
+export const methodNames = ['admm', 'magnitude', 'gradual'] as const;
+
 const keys = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-" only, 64 at most'),
   seed: z.number().int().min(0).max(0xffffffff).default(1),
@@ -88,6 +91,7 @@ const keys = z.strictObject({
   keep: z.record(z.string(), z.number().int().min(0)).optional(),
   /** Instead of `keep`: weights over weights kept, in the whole network, and how the layers share them. */
   budget: z.strictObject({ rule: z.enum(budgetRules), ratio: z.number().gt(1) }).optional(),
+  method: z.enum(methodNames).default('admm'),
   dense: z.strictObject({ epochs: count, ...sgdPhase }),
   admm: z.strictObject({
     iterations: count,
@@ -115,4 +119,6 @@ export type Spec = z.infer<typeof specSchema>;
 export type RhoSpec = Spec['admm']['rho'];
 export type LearningRateSpec = Spec['dense']['learningRate'];
 export type OptimizerSpec = Spec['dense']['optimizer'];
+export type MethodName = Spec['method'];
+/** `admm` is what lies between dense training and masked retraining, by whatever method. */
 export type PhaseName = 'dense' | 'admm' | 'retrain';

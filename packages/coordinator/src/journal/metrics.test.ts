@@ -12,6 +12,8 @@ it('writes a flat line for each record that bears metrics', async () => {
   await journal.append({ type: 'phase-started', phase: 'admm', epochs: 1, stepsPerEpoch: 430 });
   const layer = { layer: 'conv1', rho: 0.01, primal: 2, dual: NaN, weightNorm: 4, supportChange: 0.25 };
   await journal.append({ type: 'admm-iteration', iteration: 2, totalEpochs: 8, layers: [layer] });
+  const layers = [{ name: 'conv1', weights: 500, kept: 240 }];
+  await journal.append({ type: 'mask-tightened', epoch: 2, totalEpochs: 8, layers });
   const part = { accuracy: 0.99, loss: 0.03 };
   await journal.append({ type: 'evaluated', stage: 'hardPruned', totalEpochs: 8, validation: part, test: part });
   await metrics.close();
@@ -29,6 +31,7 @@ it('writes a flat line for each record that bears metrics', async () => {
       'admm/conv1/weight_norm': 4,
       'admm/conv1/support_change': 0.25,
     },
+    { time: 5, phase: 'admm', epoch: 2, totalEpochs: 8, 'gradual/kept/conv1': 240 },
     {
       time: 5,
       phase: 'admm',

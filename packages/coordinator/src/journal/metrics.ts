@@ -51,6 +51,13 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
           ]),
         ),
       };
+    case 'mask-tightened':
+      return {
+        phase: 'admm',
+        epoch: record.epoch,
+        totalEpochs: record.totalEpochs,
+        values: Object.fromEntries(record.layers.map(({ name, kept }) => [`gradual/kept/${name}`, kept])),
+      };
     case 'evaluated': {
       const stage = `result/${stageName[record.stage]}`;
       return {

@@ -85,6 +85,8 @@ export type RunEvent =
     }
   | { type: 'admm-iteration'; iteration: number; totalEpochs: number; layers: LayerResiduals[] }
   | { type: 'admm-stopped-early'; iteration: number }
+  /** Gradual pruning begins the phase's epoch `epoch` with so many weights. */
+  | { type: 'mask-tightened'; epoch: number; totalEpochs: number; layers: LayerCount[] }
   | { type: 'hard-pruned'; layers: LayerCount[] }
   /** Reported, never chosen by: the test set's part is for reporting only. */
   | {

@@ -1,3 +1,5 @@
+import { epochsOf } from '../experiment/epochs.js';
+import type { Spec } from '../experiment/spec.js';
 import type { Plain } from '../experiment/yaml.js';
 import type { SweepPlan } from '../sweep/plan.js';
 import { columns } from './columns.js';
@@ -35,28 +37,31 @@ export function renderPlan(
         String(spec.seed),
         grouped(kept.total),
         ratio(weights(spec.model), kept.total),
-        String(spec.dense.epochs + epochsAfterDense(plan.trials[number - 1])),
+        String(spec.dense.epochs + epochsAfterDense(spec)),
         key.slice(0, KEY_LENGTH),
       ]),
     ]),
     '',
-    `Dense training is done ${shared === 1 ? 'once' : `${grouped(shared)} times`} for ${counted(trials.length, 'trial')}: ${epochsOf(plan)}`,
+    `Dense training is done ${shared === 1 ? 'once' : `${grouped(shared)} times`} for ${counted(trials.length, 'trial')}: ${epochsInAll(plan)}`,
     estimatedSeconds === undefined
       ? `No estimate of the time: no run like these has ended on this machine yet; prunegrid run ${plan.base} would measure one`
       : `About ${duration(estimatedSeconds)} on ${counted(trainers, 'trainer')}, from the times of earlier runs on this machine`,
   ].join('\n');
 }
 
-function epochsOf({ trials }: SweepPlan): string {
+function epochsInAll({ trials }: SweepPlan): string {
   const dense = new Map(trials.map(({ denseKey, spec }) => [denseKey, spec.dense.epochs]));
-  const rest = trials.reduce((sum, trial) => sum + epochsAfterDense(trial), 0);
+  const rest = trials.reduce((sum, { spec }) => sum + epochsAfterDense(spec), 0);
   const shared = rest + [...dense.values()].reduce((sum, epochs) => sum + epochs, 0);
   const apart = rest + trials.reduce((sum, { spec }) => sum + spec.dense.epochs, 0);
   return `${counted(shared, 'epoch')} in all, ${grouped(apart)} without sharing`;
 }
 
-export const epochsAfterDense = ({ spec: { admm, retrain } }: SweepPlan['trials'][number]): number =>
-  admm.iterations * admm.epochsPerIteration + retrain.epochs;
+/** Epochs that no other trial shares. */
+export function epochsAfterDense(spec: Spec): number {
+  const { admm, retrain } = epochsOf(spec);
+  return admm + retrain;
+}
 
 /** As YAML would have it on one line. */
 export function brief(value: Plain): string {

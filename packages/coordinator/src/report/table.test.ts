@@ -62,6 +62,22 @@ Files: runs/one
     expect(text).not.toContain('paper (');
   });
 
+  it('shows "-" where the paper gives a network\'s total alone', () => {
+    const layers = [
+      { name: 'fc1', weights: 235_200, kept: 8_000 },
+      { name: 'fc2', weights: 30_000, kept: 3_000 },
+      { name: 'fc3', weights: 1_000, kept: 500 },
+    ];
+    const text = renderComparison({ ...lenet5, layers, total: { weights: 266_200, kept: 11_500, ratio: 23.1 } }, 'x');
+    expect(text).toContain('LeNet-300-100 on MNIST: the paper');
+    expect(text).toContain('fc1          235,200           -        -      8,000   3.4 %\n');
+    expect(text).toContain('total        266,200      11,600    4.3 %     11,500   4.3 %\n');
+    expect(text).toContain('times fewer                           23x              23.1x\n');
+    expect(text).toContain('dense                              -     99.36 %         99.30 %\n');
+    expect(text).toContain('final, after retraining       98.4 %     99.46 %         99.40 %\n');
+    expect(text).toContain('46 epochs in 13:32\n');
+  });
+
   it('fits 80 columns', () => {
     for (const line of renderComparison(lenet5, 'runs/one').split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });

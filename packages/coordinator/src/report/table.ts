@@ -16,7 +16,7 @@ export function renderComparison(result: RunResult, folder: string): string {
     '',
     ...columns(accuracyRows(result, paper)),
     '',
-    `${counted(result.epochs, 'epoch')} in ${duration(result.seconds)}${paper === undefined ? '' : `; the authors took about ${paper.epochs} epochs`}`,
+    `${counted(result.epochs, 'epoch')} in ${duration(result.seconds)}${paper?.epochs === undefined ? '' : `; the authors took about ${paper.epochs} epochs`}`,
     `Files: ${folder}`,
     ...files.map(([file, what]) => `  ${file.padEnd(28)}  ${what}`),
   ].join('\n');
@@ -64,39 +64,26 @@ function weightRows({ layers, total }: RunResult, paper: PaperNetwork | undefine
   const row = (
     name: string,
     ours: Omit<LayerCount, 'name'>,
-    theirs: Omit<LayerCount, 'name'> | undefined,
+    theirKept: number | undefined,
+    theirShare: number | undefined,
   ): string[] => [
     name,
     grouped(ours.weights),
-    theirs === undefined ? '-' : grouped(theirs.kept),
-    theirs === undefined ? '-' : roughPercent(theirs.kept / theirs.weights),
+    theirKept === undefined ? '-' : grouped(theirKept),
+    theirShare === undefined ? '-' : roughPercent(theirShare),
     grouped(ours.kept),
     roughPercent(ours.kept / ours.weights),
   ];
-  const theirTotal = paper && {
-    weights: sum(paper.layers, ({ weights }) => weights),
-    kept: sum(paper.layers, ({ kept }) => kept),
-  };
   return [
     ['layer', 'weights', 'paper kept', 'paper %', 'ours kept', 'ours %'],
     null,
-    ...layers.map((layer) =>
-      row(
-        layer.name,
-        layer,
-        paper?.layers.find(({ name }) => name === layer.name),
-      ),
-    ),
+    ...layers.map((layer) => {
+      const kept = paper?.layers.find(({ name }) => name === layer.name)?.kept;
+      return row(layer.name, layer, kept, kept === undefined ? undefined : kept / layer.weights);
+    }),
     null,
-    row('total', total, theirTotal),
-    [
-      'times fewer',
-      '',
-      '',
-      theirTotal === undefined ? '-' : ratio(theirTotal.weights, theirTotal.kept),
-      '',
-      ratio(total.weights, total.kept),
-    ],
+    row('total', total, paper?.total.kept, paper && 1 / paper.total.ratio),
+    ['times fewer', '', '', paper === undefined ? '-' : `${paper.total.ratio}x`, '', ratio(total.weights, total.kept)],
   ];
 }
 
@@ -115,6 +102,3 @@ function accuracyRows({ dense, hardPruned, final }: RunResult, paper: PaperNetwo
     row('final, after retraining', paper?.finalAccuracy, final),
   ];
 }
-
-const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number =>
-  items.reduce((total, item) => total + of(item), 0);

@@ -27,7 +27,10 @@ export function cellsOf(sweep: SweepDescription, places: Places): Cell[] {
   refuseKeysThatVaryTwice(sweep, places);
   const blocks = [...gridAxes(sweep, places), zipRows(sweep, places), listed(sweep, places), draws(sweep, places)];
   const axes = blocks.filter((alternatives) => alternatives.length > 0);
-  const trials = axes.reduce((product, alternatives) => product * alternatives.length, sweep.seeds);
+  const trials = axes.reduce(
+    (product, alternatives) => product * alternatives.length,
+    sweep.seeds * (1 + sweep.baseline.length),
+  );
   if (trials > MOST_TRIALS) {
     throw new Failure('input', `${places.ofValue([])}: ${trials} trials, more than ${MOST_TRIALS}: cut the axes down`);
   }
@@ -94,6 +97,7 @@ function refuseKeysThatVaryTwice(sweep: SweepDescription, places: Places): void 
     ...Object.keys(sweep.zip).map((key): [string, KeyPath] => [key, ['zip', key]]),
     ...[...listKeys].map(([key, path]): [string, KeyPath] => [key, path as KeyPath]),
     ...Object.keys(sweep.random?.over ?? {}).map((key): [string, KeyPath] => [key, ['random', 'over', key]]),
+    ...(sweep.baseline.length > 0 ? [['method', ['baseline']] satisfies [string, KeyPath]] : []),
   ];
   for (const [i, [key, path]] of varying.entries()) {
     const other = varying.slice(0, i).find(([earlier]) => covers(earlier, key) || covers(key, earlier));

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { methodNames } from '../experiment/spec.js';
 import type { Plain } from '../experiment/yaml.js';
+
+const baselines = methodNames.filter((name) => name !== 'admm');
 
 const count = z.number().int().positive();
 
@@ -58,6 +61,13 @@ export const sweepSchema = z.strictObject({
   /** Trainers of each trial, all leased at once; where absent, those that are free are shared out. No result depends on it. */
   trainersPerTrial: count.optional(),
   earlyStopping: earlyStopping.optional(),
+  /** Methods that every cell is run with besides its own: what a cell's keys do for ADMM alone then makes no further run. */
+  baseline: z
+    .union([z.enum(baselines), z.array(z.enum(baselines))], {
+      error: `must be ${baselines.join(' or ')}, or a list of them`,
+    })
+    .default([])
+    .transform((named) => [...new Set([named].flat())]),
 });
 
 export type SweepDescription = z.infer<typeof sweepSchema>;

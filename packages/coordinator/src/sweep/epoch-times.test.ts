@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import type { Spec } from '../experiment/spec.js';
+import type { MethodName, Spec } from '../experiment/spec.js';
 import type { JournalRecord } from '../journal/records.js';
 import { epochTimesOf, estimateSeconds, measuredTimes, rememberEpochTimes } from './epoch-times.js';
 import type { Trial } from './plan.js';
 
 const spec = (batch = 128): Spec =>
   ({
+    method: 'admm',
     model: 'lenet5',
     dataset: { name: 'mnist', validation: 5000, shift: 0 },
     batch: { global: batch, microBatches: 4 },
@@ -18,13 +19,16 @@ const spec = (batch = 128): Spec =>
     admm: { iterations: 8, epochsPerIteration: 2 },
     retrain: { epochs: 24 },
   }) as Spec;
-const trial = (denseKey: string, batch?: number): Trial => ({ spec: spec(batch), denseKey }) as Trial;
+const trial = (denseKey: string, batch?: number, method: MethodName = 'admm'): Trial =>
+  ({ spec: { ...spec(batch), method }, denseKey }) as Trial;
 const times = { dense: 10, admm: 20, retrain: 5 };
 
 const event = (time: number, type: string, phase: string): JournalRecord =>
   ({ seq: 0, time, type, phase }) as unknown as JournalRecord;
+const started = (method: MethodName): JournalRecord =>
+  ({ seq: 0, time: 0, type: 'run-started', manifest: { trainers: 2, spec: { ...spec(), method } } }) as JournalRecord;
 const journal = [
-  { seq: 0, time: 0, type: 'run-started', manifest: { trainers: 2 } } as JournalRecord,
+  started('admm'),
   ...['dense', 'admm', 'retrain'].flatMap((phase, i) => [
     event(i * 100_000, 'phase-started', phase),
     event(i * 100_000 + 3_000, 'epoch-finished', phase),
@@ -36,6 +40,7 @@ it('are measured from the journal, as if one trainer did the work of all', () =>
   expect(epochTimesOf(journal)).toEqual({ dense: 4, admm: 6, retrain: 8 });
   expect(epochTimesOf(journal.slice(0, -2))).toBeUndefined();
   expect(epochTimesOf([])).toBeUndefined();
+  expect(epochTimesOf([started('gradual'), ...journal.slice(1)])).toBeUndefined();
 });
 
 describe('an estimate', () => {
@@ -56,6 +61,9 @@ describe('an estimate', () => {
     expect(estimateSeconds([trial('a')], 1, measured)).toBe(480);
     expect(estimateSeconds([trial('a'), trial('a')], 2, measured)).toBe(460);
     expect(estimateSeconds([trial('a'), trial('b')], 2, measured)).toBe(480);
+    // All 40 epochs after dense training retrain.
+    expect(estimateSeconds([trial('a', 128, 'magnitude')], 1, measured)).toBe(240);
+    expect(estimateSeconds([trial('a', 128, 'gradual')], 1, measured)).toBe(480);
   });
 
   it('is not made where a trial is unlike all that was measured', async () => {

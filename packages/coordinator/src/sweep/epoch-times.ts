@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 
+import { epochsOf } from '../experiment/epochs.js';
 import type { PhaseName, Spec } from '../experiment/spec.js';
 import type { JournalRecord } from '../journal/records.js';
 import type { Trial } from './plan.js';
@@ -16,10 +17,11 @@ export type MeasuredTimes = Readonly<Partial<Record<string, EpochTimes>>>;
 const phases = ['dense', 'admm', 'retrain'] as const;
 const file = (): string => join(cacheFolder(), 'epoch-times.json');
 
-/** The times of a whole run by local trainers, from its journal; undefined where it did not come to its end. */
+/** The times of a whole run by local trainers, from its journal; undefined where it did not come to its end or was not ADMM. */
 export function epochTimesOf(records: readonly JournalRecord[]): EpochTimes | undefined {
   const started = records.find((record) => record.type === 'run-started');
-  if (!started) return undefined;
+  // A baseline's masked epochs are faster than ADMM's, which they would be taken for.
+  if (started?.manifest.spec.method !== 'admm') return undefined;
   const times = phases.map((phase) => {
     const begin = records.find((record) => record.type === 'phase-started' && record.phase === phase);
     const epochs = records.filter((record) => record.type === 'epoch-finished' && record.phase === phase);
@@ -65,9 +67,10 @@ export function estimateSeconds(
   for (const { spec, denseKey } of trials) {
     const times = measured[workload(spec)];
     if (!times) return undefined;
-    if (!trained.has(denseKey)) busy += spec.dense.epochs * times.dense;
+    const epochs = epochsOf(spec);
+    if (!trained.has(denseKey)) busy += epochs.dense * times.dense;
     trained.add(denseKey);
-    busy += spec.admm.iterations * spec.admm.epochsPerIteration * times.admm + spec.retrain.epochs * times.retrain;
+    busy += epochs.admm * times.admm + epochs.retrain * times.retrain;
   }
   return busy / trainers;
 }

@@ -113,6 +113,29 @@ describe('a sweep', () => {
     expect(duplicates).toBe(1);
   });
 
+  it('adds baselines, once for cells that only ADMM tells apart', async () => {
+    const grid = 'grid:\n  admm.rho: [1e-3, 1e-2]\n  keep.fc1: [10, 20]\nseeds: 2\n';
+    const alone = await plan(grid);
+    const one = await plan(`${grid}baseline: magnitude\n`);
+    expect(one.trials.slice(0, 8)).toEqual(alone.trials);
+    expect(one.duplicates).toBe(0);
+    expect(one.trials.slice(8).map(({ number, cell, settings, spec }) => [number, cell, settings, spec.seed])).toEqual([
+      [9, 5, { 'keep.fc1': 10, method: 'magnitude' }, 5],
+      [10, 5, { 'keep.fc1': 10, method: 'magnitude' }, 6],
+      [11, 6, { 'keep.fc1': 20, method: 'magnitude' }, 5],
+      [12, 6, { 'keep.fc1': 20, method: 'magnitude' }, 6],
+    ]);
+    const both = await plan(`${grid}baseline: [magnitude, gradual]\n`);
+    expect(both.trials.slice(12).map(({ cell, spec }) => [cell, spec.method, spec.keep?.['fc1'], spec.seed])).toEqual([
+      [7, 'gradual', 10, 5],
+      [7, 'gradual', 10, 6],
+      [8, 'gradual', 20, 5],
+      [8, 'gradual', 20, 6],
+    ]);
+    expect(new Set(both.trials.map(({ denseKey }) => denseKey)).size).toBe(2);
+    expect(new Set(both.trials.map(({ key }) => key)).size).toBe(16);
+  });
+
   it('knows what is kept, by layer where no dense weights are needed for it', async () => {
     const budgets = await plan('set: { keep: null, budget.ratio: 71.2 }\ngrid:\n  budget.rule: [uniform, lamp]\n');
     expect(budgets.trials.map(({ kept }) => kept)).toEqual([
@@ -151,6 +174,21 @@ describe('a sweep that is wrong', () => {
       'a seed beside seeds',
       'grid: { seed: [1, 2] }\nseeds: 2\n',
       'sweep.yaml:3:9: seed varies, and seeds is 2: take one of the two out',
+    ],
+    [
+      'a baseline that there is not',
+      'baseline: magnitud\n',
+      'sweep.yaml:3:11: baseline: found "magnitud"; did you mean "magnitude"?',
+    ],
+    [
+      'a method that varies beside baselines',
+      'grid: { method: [admm, gradual] }\nbaseline: magnitude\n',
+      'sweep.yaml:4:1: method varies already, method at sweep.yaml:3:9',
+    ],
+    [
+      'too many trials with the baselines',
+      'seeds: 4000\nbaseline: [magnitude, gradual]\n',
+      'sweep.yaml:1:1: 12000 trials',
     ],
     ['too many trials', 'seeds: 10001\n', 'sweep.yaml:1:1: 10001 trials, more than 10000'],
     [

@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path';
 
 import { type BudgetLayer, dependsOnWeights, keepsFor, keptInAll } from '../budget/index.js';
 import type { Catalogue } from '../experiment/check.js';
-import { denseKey, resultKey } from '../experiment/keys.js';
+import { denseKey, matters, resultKey } from '../experiment/keys.js';
 import { readExperiment, resolveSpec } from '../experiment/load.js';
 import { setKey } from '../experiment/override.js';
 import { Places } from '../experiment/places.js';
 import { failureOf, problemsOf, requirement } from '../experiment/problems.js';
 import { readSource } from '../experiment/source.js';
-import type { Spec } from '../experiment/spec.js';
+import type { MethodName, Spec } from '../experiment/spec.js';
 import type { Plain } from '../experiment/yaml.js';
 import { readYaml } from '../experiment/yaml.js';
 import { type Cell, cellsOf, type Setting } from './cells.js';
@@ -22,7 +22,7 @@ export interface Trial {
   number: number;
   /** From 1; trials of a cell differ in their seeds alone. */
   cell: number;
-  /** The keys that vary, without the seed. */
+  /** The keys that vary and make a difference to the trial's method, without the seed; of a baseline, `method`. */
   settings: Record<string, Plain>;
   spec: Spec;
   /** Hash of what determines the result. */
@@ -38,7 +38,7 @@ export interface SweepPlan {
   /** The base experiment's file. */
   base: string;
   trials: Trial[];
-  /** Combinations that came twice, and are run once. */
+  /** Combinations that came twice, and are run once; baselines that several cells share do not count. */
   duplicates: number;
   trainersPerTrial?: number;
   earlyStopping?: EarlyStoppingRule;
@@ -74,31 +74,46 @@ export async function planSweep(
 
   const trials = new Map<string, Trial>();
   const cells = cellsOf(sweep, places);
-  for (const [index, cell] of cells.entries()) {
+  let distinct = 0;
+  let duplicates = 0;
+  for (const [index, cell] of [...cells, ...baselinesOf(sweep, cells, places)].entries()) {
     const { seed } = resolve([...fixed, ...cell]);
+    const before = trials.size;
     for (let i = 0; i < sweep.seeds; i++) {
       const spec = resolve([...fixed, ...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }]);
       const key = resultKey(spec);
-      if (trials.has(key)) continue;
+      if (trials.has(key)) {
+        // That baselines of several cells are one run is what they are for.
+        if (index < cells.length) duplicates++;
+        continue;
+      }
       trials.set(key, {
         number: trials.size + 1,
-        cell: index + 1,
-        settings: settingsOf(cell),
+        cell: distinct + 1,
+        settings: settingsOf(cell, spec.method),
         spec: { ...spec, name: sweep.name },
         key,
         denseKey: denseKey(spec),
         kept: keptBy(spec, catalogue.models),
       });
     }
+    if (trials.size > before) distinct++;
   }
   return {
     name: sweep.name,
     base,
     trials: [...trials.values()],
-    duplicates: cells.length * sweep.seeds - trials.size,
+    duplicates,
     ...(sweep.trainersPerTrial !== undefined && { trainersPerTrial: sweep.trainersPerTrial }),
     ...(sweep.earlyStopping && { earlyStopping: sweep.earlyStopping }),
   };
+}
+
+/** Every cell again by each baseline. */
+function baselinesOf({ baseline }: SweepDescription, cells: readonly Cell[], places: Places): Cell[] {
+  return baseline.flatMap((method) =>
+    cells.map((cell) => [...cell, { key: 'method', value: method, place: places.ofValue(['baseline']) }]),
+  );
 }
 
 function readSweep(text: string, file: string, places: Places): SweepDescription {
@@ -115,8 +130,9 @@ function readSweep(text: string, file: string, places: Places): SweepDescription
   return parsed.data;
 }
 
-const settingsOf = (cell: Cell): Record<string, Plain> =>
-  Object.fromEntries(cell.map(({ key, value }) => [key, value]));
+/** What varies, but for what the method does without. */
+const settingsOf = (cell: Cell, method: MethodName): Record<string, Plain> =>
+  Object.fromEntries(cell.filter(({ key }) => matters(key, method)).map(({ key, value }) => [key, value]));
 
 function keptBy({ model, keep, budget }: Spec, models: readonly ModelDescription[]): Trial['kept'] {
   const layers = layersOf(models.find(({ name }) => name === model) as ModelDescription);

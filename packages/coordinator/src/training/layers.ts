@@ -1,7 +1,7 @@
 import type { ModelDescription, Parameter } from '@prunegrid/trainer/models';
 
 import type { WeightShape } from '../admm/index.js';
-import { findDeadUnits } from '../admm/index.js';
+import { findDeadUnits, hardPrune } from '../admm/index.js';
 import { type Budget, keepsFor } from '../budget/index.js';
 import type { Spec } from '../experiment/spec.js';
 import type { LayerCount } from '../journal/records.js';
@@ -66,6 +66,21 @@ export function survivorsOf(model: ModelDescription, supports: ReadonlyMap<strin
     else for (let i = 0; i < size; i++) positions.push(offset + i);
   }
   return Uint32Array.from(positions);
+}
+
+/** Projects W: the `keep` largest weights of each pruned layer stay, the others become zero. */
+export function hardPruneAll(
+  trained: Float32Array,
+  layers: readonly PrunedLayer[],
+): { weights: Float32Array; supports: Map<string, Uint32Array> } {
+  const weights = trained.slice();
+  const supports = new Map<string, Uint32Array>();
+  for (const layer of layers) {
+    const pruned = hardPrune(weightsOf(layer, trained), layer.keep);
+    weights.set(pruned.weights, layer.offset);
+    supports.set(layer.name, pruned.support);
+  }
+  return { weights, supports };
 }
 
 /** Units of each layer that pruning has cut off, where there are any. */

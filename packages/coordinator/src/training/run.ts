@@ -4,14 +4,15 @@ import type { ModelDescription } from '@prunegrid/trainer/models';
 import { initialParameters } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
-import { converged, hardPrune, initialise, iterate, type LayerState, rhoAt, target } from '../admm/index.js';
 import type { TrainerGroup } from '../cluster/index.js';
+import { epochsOf, stretchOf } from '../experiment/epochs.js';
 import { denseKey } from '../experiment/keys.js';
 import type { OptimizerSpec, PhaseName, Spec } from '../experiment/spec.js';
 import type { Journal } from '../journal/journal.js';
 import type { Evaluation, RunResult } from '../journal/records.js';
-import { countLayers, deadUnits, type PrunedLayer, prunedLayers, survivorsOf, totalOf, weightsOf } from './layers.js';
+import { countLayers, deadUnits, hardPruneAll, prunedLayers, survivorsOf, totalOf } from './layers.js';
 import { learningRateAt } from './learning-rate.js';
+import { methods, type Training } from './methods/index.js';
 import { type LayerTensors, writeJson, writeModel } from './run-folder.js';
 
 /** How far the training has come; told after every step, never journalled. */
@@ -60,8 +61,8 @@ export class Stopped extends Error {}
 const phaseNumbers: Record<PhaseName, number> = { dense: 1, admm: 2, retrain: 3 };
 
 /**
- * Trains, prunes and retrains one network (Zhang et al. 2018): dense training, ADMM, hard pruning, masked retraining. Every decision is in the
- * journal; the run folder gets checkpoints, `model.safetensors` and `result.json`.
+ * Trains, prunes and retrains one network (Zhang et al. 2018): dense training, ADMM or a baseline's way of pruning, hard pruning, masked
+ * retraining. Every decision is in the journal; the run folder gets checkpoints, `model.safetensors` and `result.json`.
  */
 export async function prune(context: RunContext): Promise<RunResult> {
   return new Pruning(context).run();
@@ -72,16 +73,16 @@ export async function trainDense(context: RunContext): Promise<DenseNetwork> {
   return new Pruning(context).denseOnly();
 }
 
-class Pruning {
+class Pruning implements Training {
   private readonly images: { training: number; validation: number; test: number };
   private readonly stepsPerEpoch: number;
   private readonly totalSteps: number;
   private totalStep = 0;
-  private totalEpochs = 0;
+  totalEpochs = 0;
   /** Of the phase under way. */
   private epoch = 0;
 
-  constructor(private readonly context: RunContext) {
+  constructor(readonly context: RunContext) {
     const { group, spec } = context;
     const { trainingImages, validationImages, testImages } = group.members[0].ready;
     this.images = { training: trainingImages, validation: validationImages, test: testImages };
@@ -105,8 +106,8 @@ class Pruning {
       : await this.trainDense();
 
     const layersToPrune = prunedLayers(model, spec, dense);
-    const afterAdmm = await this.runAdmm(dense, layersToPrune);
-    const { weights, supports } = hardPruneAll(afterAdmm, layersToPrune);
+    const toPrune = await methods[spec.method](this, dense, layersToPrune);
+    const { weights, supports } = hardPruneAll(toPrune, layersToPrune);
     const survivors = survivorsOf(model, supports);
     await this.give('retrain', weights, survivors);
     await journal.append({ type: 'hard-pruned', layers: countLayers(model, weights) });
@@ -172,65 +173,30 @@ class Pruning {
     return { weights, validation, test };
   }
 
-  private async runAdmm(dense: Float32Array, layers: readonly PrunedLayer[]): Promise<Float32Array> {
-    const { spec, group, journal } = this.context;
-    const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
-    const states = layers.map((layer) => initialise(weightsOf(layer, dense), layer.keep, rhoAt(rho, 0, iterations)));
-    let weights = dense;
-    await this.give('admm', dense);
-    await this.announce('admm');
-    for (let k = 0; k < iterations; k++) {
-      await group.setPenalty(
-        layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
-        concatenate(states.map(target)),
-      );
-      for (let epoch = 0; epoch < epochsPerIteration; epoch++) await this.trainEpoch('admm');
-      weights = await group.fetchWeights();
-      const nextRho = rhoAt(rho, Math.min(k + 1, iterations - 1), iterations);
-      const residuals = layers.map((layer, i) => {
-        const next = iterate(states[i], weightsOf(layer, weights), nextRho);
-        states[i] = next.state;
-        return { layer: layer.name, ...next.residuals };
-      });
-      await journal.append({
-        type: 'admm-iteration',
-        iteration: k + 1,
-        totalEpochs: this.totalEpochs,
-        layers: residuals,
-      });
-      await this.checkpoint('admm', 'admm', weights, admmTensors(layers, states));
-      if (stopEarly && k + 1 < iterations && converged(residuals, stopEarly)) {
-        await journal.append({ type: 'admm-stopped-early', iteration: k + 1 });
-        this.totalStep += (iterations - k - 1) * epochsPerIteration * this.stepsPerEpoch;
-        break;
-      }
-    }
-    return weights;
-  }
-
   /** Trains the survivors and returns the weights of the epoch with the best validation accuracy, the later one of two. */
   private async retrain(pruned: Float32Array, survivors: Uint32Array): Promise<Float32Array> {
-    const { spec, group, journal, reasonToStop } = this.context;
+    const { group, journal, reasonToStop } = this.context;
+    const epochs = this.epochsOf('retrain');
     await this.announce('retrain');
     let best = { accuracy: -1, weights: pruned, epoch: 0 };
-    for (let epoch = 1; epoch <= spec.retrain.epochs; epoch++) {
+    for (let epoch = 1; epoch <= epochs; epoch++) {
       const validation = await this.trainEpoch('retrain');
       if (validation.accuracy >= best.accuracy) {
         best = { accuracy: validation.accuracy, weights: await group.fetchWeights(), epoch };
         await this.checkpoint('retrain', 'retrain', best.weights);
       }
-      const reason = epoch < spec.retrain.epochs ? reasonToStop?.(epoch, validation) : undefined;
+      const reason = epoch < epochs ? reasonToStop?.(epoch, validation) : undefined;
       if (reason !== undefined) {
         await journal.append({ type: 'run-stopped', reason });
         throw new Stopped(reason);
       }
     }
     // Evaluation measures what the trainers hold.
-    if (best.epoch < spec.retrain.epochs) await this.give('retrain', best.weights, survivors);
+    if (best.epoch < epochs) await this.give('retrain', best.weights, survivors);
     return best.weights;
   }
 
-  private async announce(phase: PhaseName): Promise<void> {
+  async announce(phase: PhaseName): Promise<void> {
     this.epoch = 0;
     await this.context.journal.append({
       type: 'phase-started',
@@ -241,12 +207,15 @@ class Pruning {
   }
 
   private epochsOf(phase: PhaseName): number {
-    const { spec } = this.context;
-    return phase === 'admm' ? spec.admm.iterations * spec.admm.epochsPerIteration : spec[phase].epochs;
+    return epochsOf(this.context.spec)[phase];
+  }
+
+  skipEpochs(count: number): void {
+    this.totalStep += count * this.stepsPerEpoch;
   }
 
   /** Hands the trainers the weights, with fresh optimizer moments, and the plan of the phase. */
-  private async give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void> {
+  async give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void> {
     const { spec, group } = this.context;
     const { optimizer, dropout } = spec[phase];
     const plan = {
@@ -262,12 +231,12 @@ class Pruning {
   }
 
   /** One pass over the training images, measured on the validation part. */
-  private async trainEpoch(phase: PhaseName): Promise<Evaluation> {
+  async trainEpoch(phase: PhaseName): Promise<Evaluation> {
     const { spec, group, journal, now, onProgress } = this.context;
     const steps = this.epochsOf(phase) * this.stepsPerEpoch;
     const firstStep = this.epoch * this.stepsPerEpoch;
     const rates = Array.from({ length: this.stepsPerEpoch }, (_, i) =>
-      learningRateAt(spec[phase].learningRate, firstStep + i, steps, this.stepsPerEpoch),
+      learningRateAt(spec[phase].learningRate, firstStep + i, steps, this.stepsPerEpoch * stretchOf(spec, phase)),
     );
     const started = now();
     let loss = 0;
@@ -315,7 +284,7 @@ class Pruning {
     return { validation, test };
   }
 
-  private async checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): Promise<void> {
+  async checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): Promise<void> {
     const { folder, model, journal } = this.context;
     const file = join('checkpoints', `${name}.safetensors`);
     await writeModel(
@@ -343,38 +312,7 @@ const accuracies = ({ validation, test }: Scores) => ({
   validationAccuracy: validation.accuracy,
 });
 
-/** Projects W: the `keep` largest weights of each pruned layer stay, the others become zero. */
-function hardPruneAll(
-  dense: Float32Array,
-  layers: readonly PrunedLayer[],
-): { weights: Float32Array; supports: Map<string, Uint32Array> } {
-  const weights = dense.slice();
-  const supports = new Map<string, Uint32Array>();
-  for (const layer of layers) {
-    const pruned = hardPrune(weightsOf(layer, dense), layer.keep);
-    weights.set(pruned.weights, layer.offset);
-    supports.set(layer.name, pruned.support);
-  }
-  return { weights, supports };
-}
-
 function optimizerMessage(optimizer: OptimizerSpec) {
   const { name, ...value } = optimizer;
   return { $case: name, value } as Parameters<TrainerGroup['beginPhase']>[0]['optimizer'];
-}
-
-function admmTensors(layers: readonly { name: string }[], states: readonly LayerState[]): LayerTensors {
-  const byLayer = (pick: (state: LayerState) => Float32Array) =>
-    new Map(layers.map(({ name }, i) => [name, pick(states[i])]));
-  return { Z: byLayer(({ Z }) => Z), U: byLayer(({ U }) => U) };
-}
-
-function concatenate(arrays: Float32Array[]): Float32Array {
-  const all = new Float32Array(arrays.reduce((length, array) => length + array.length, 0));
-  let offset = 0;
-  for (const array of arrays) {
-    all.set(array, offset);
-    offset += array.length;
-  }
-  return all;
 }

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { fromFile, toFile } from './files.js';
 import { initialParameters } from './initial.js';
+import { lenet300 } from './lenet300.js';
 import { lenet5 } from './lenet5.js';
+import { layOut, type ModelDescription } from './model.js';
 
 const parameters = initialParameters(lenet5, 5);
 const same = (a: Float32Array, b: Float32Array) => Buffer.from(a.buffer).equals(Buffer.from(b.buffer));
@@ -20,7 +22,48 @@ describe('LeNet-5', () => {
   });
 });
 
+describe('LeNet-300-100', () => {
+  it("has the paper's weights", () => {
+    expect(lenet300.layers).toEqual([
+      { name: 'fc1', weights: 235_200 },
+      { name: 'fc2', weights: 30_000 },
+      { name: 'fc3', weights: 1000 },
+    ]);
+    expect(lenet300.size).toBe(266_200 + 410);
+  });
+
+  it("is laid out in a file as PyTorch's, pixels in the image's own order", () => {
+    const ours = initialParameters(lenet300, 5);
+    const file = toFile(lenet300, ours);
+    expect(file.map(({ name, shape }) => [name, shape])).toEqual([
+      ['fc1.weight', [300, 784]],
+      ['fc1.bias', [300]],
+      ['fc2.weight', [100, 300]],
+      ['fc2.bias', [100]],
+      ['fc3.weight', [10, 100]],
+      ['fc3.bias', [10]],
+    ]);
+    // fc1: out 17, from the pixel in row 9, column 20.
+    expect(file[0].data[17 * 784 + 9 * 28 + 20]).toBe(ours[(9 * 28 + 20) * 300 + 17]);
+    const named = new Map(file.map((tensor) => [tensor.name, tensor]));
+    expect(same(fromFile(lenet300, named, 'a.safetensors'), ours)).toBe(true);
+  });
+});
+
 describe('model files', () => {
+  it('take the channels of an image first where a dense layer flattens the input itself', () => {
+    const model: ModelDescription = {
+      name: 'colours',
+      ...layOut([{ name: 'fc', shape: [2 * 3, 1] }]),
+      input: [1, 2, 3],
+      classes: 1,
+      dropoutUnits: 1,
+    };
+    // Here: pixel by pixel, red, green, blue; there: all of red, all of green, all of blue.
+    const [{ data }] = toFile(model, Float32Array.of(10, 20, 30, 11, 21, 31, 0));
+    expect([...data]).toEqual([10, 11, 20, 21, 30, 31]);
+  });
+
   it("hold PyTorch's names and shapes", () => {
     expect([...tensors().values()].map(({ name, shape }) => [name, shape])).toEqual([
       ['conv1.weight', [20, 1, 5, 5]],

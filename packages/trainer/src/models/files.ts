@@ -1,5 +1,5 @@
 import { Failure } from '../failure.js';
-import type { ModelDescription, Parameter } from './model.js';
+import type { ModelDescription } from './model.js';
 
 /**
  * Model files hold PyTorch's names, shapes and order, so that `load_state_dict` takes them as they are: convolutions
@@ -62,7 +62,7 @@ function fileOrder(model: ModelDescription, index: number): { shape: number[]; p
     return { shape: [outputs, inputs, height, width], positions };
   }
   const [inputs, outputs] = shape;
-  const channels = channelsBefore(model.parameters, index);
+  const channels = channelsBefore(model, index);
   const cells = inputs / channels;
   for (let o = 0; o < outputs; o++)
     for (let channel = 0; channel < channels; channel++)
@@ -70,8 +70,9 @@ function fileOrder(model: ModelDescription, index: number): { shape: number[]; p
   return { shape: [outputs, inputs], positions };
 }
 
-/** Channels of the image that a dense layer flattens: those of the convolution before it; 1 behind a dense layer. */
-function channelsBefore(parameters: Parameter[], index: number): number {
+/** Channels of the image that a dense layer flattens: those of the convolution before it, or the input's; 1 behind a dense layer. */
+function channelsBefore({ parameters, input }: ModelDescription, index: number): number {
   const previous = parameters.slice(0, index).findLast(({ kind }) => kind === 'weight');
-  return previous?.shape.length === 4 ? previous.shape[3] : 1;
+  if (!previous) return input[2];
+  return previous.shape.length === 4 ? previous.shape[3] : 1;
 }

@@ -1,6 +1,6 @@
 import type { Colors } from 'picocolors/types.js';
 import { duration, grouped, percent, wholePercent } from '../../report/figures.js';
-import { phaseTitles, residualParts, significant } from './lines.js';
+import { residualParts, significant, titleOf } from './lines.js';
 import type { PhaseView, RunView } from './run-view.js';
 
 /** A bar shorter than this says less than the percentage beside it. */
@@ -52,10 +52,10 @@ export function frame(view: RunView, width: number, colors: Colors): string[] {
 
 /** `dense 2/6` counts epochs, `ADMM 3/16` iterations; the one under way. */
 function phaseTitle({ name, epochs, stepsPerEpoch, step }: PhaseView, { spec }: RunView): string {
-  const epochsEach = name === 'admm' ? (spec?.admm.epochsPerIteration ?? 1) : 1;
+  const epochsEach = name === 'admm' && spec?.method === 'admm' ? spec.admm.epochsPerIteration : 1;
   const of = Math.ceil(epochs / epochsEach);
   const current = Math.min(of, Math.floor(step / (stepsPerEpoch * epochsEach)) + 1);
-  return `${phaseTitles[name]} ${current}/${of}`;
+  return `${titleOf(name, spec)} ${current}/${of}`;
 }
 
 export function bar(share: number, length: number, colors: Colors, paint: (text: string) => string): string {

@@ -1,9 +1,14 @@
-import type { PhaseName } from '../../experiment/spec.js';
+import { epochsOf } from '../../experiment/epochs.js';
+import type { PhaseName, Spec } from '../../experiment/spec.js';
 import type { LayerResiduals, RunEvent } from '../../journal/records.js';
 import { counted, duration, grouped, percent, ratio, roughPercent, wholePercent } from '../../report/figures.js';
-import { plannedEpochs, type RunView } from './run-view.js';
+import { totalOf } from '../../training/layers.js';
+import type { RunView } from './run-view.js';
 
-export const phaseTitles: Record<PhaseName, string> = { dense: 'dense', admm: 'ADMM', retrain: 'retrain' };
+const phaseTitles: Record<PhaseName, string> = { dense: 'dense', admm: 'ADMM', retrain: 'retrain' };
+
+export const titleOf = (phase: PhaseName, spec: Spec | null): string =>
+  phase === 'admm' && spec?.method === 'gradual' ? 'gradual pruning' : phaseTitles[phase];
 
 /** Lines that stay: `milestone` on every screen, `detail` only where no bars show it. */
 export type Line = { kind: 'milestone' | 'detail'; text: string };
@@ -15,7 +20,7 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
   switch (event.type) {
     case 'run-started': {
       const { spec, seed, engine, device } = event.manifest;
-      const epochs = Object.values(plannedEpochs(spec)).reduce((sum, count) => sum + count, 0);
+      const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
       return milestone(
         `${spec.name}: ${spec.model} on ${spec.dataset.name}, seed ${seed}, ${counted(epochs, 'epoch')}; ${engine} on ${device}`,
       );
@@ -26,12 +31,12 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
       );
     case 'phase-started':
       return detail(
-        `${phaseTitles[event.phase]}: ${counted(event.epochs, 'epoch')} of ${counted(event.stepsPerEpoch, 'step')}`,
+        `${titleOf(event.phase, view.spec)}: ${counted(event.epochs, 'epoch')} of ${counted(event.stepsPerEpoch, 'step')}`,
       );
     case 'epoch-finished':
       return detail(
         [
-          `${phaseTitles[event.phase]} epoch ${event.epoch}/${view.phase?.epochs ?? '?'}`,
+          `${titleOf(event.phase, view.spec)} epoch ${event.epoch}/${view.phase?.epochs ?? '?'}`,
           `loss ${significant(event.trainLoss)}`,
           `accuracy ${percent(event.trainAccuracy)}`,
           `held out ${percent(event.validation.accuracy)}`,
@@ -47,9 +52,14 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
       return milestone(
         `${phaseTitles.admm} stops early after iteration ${event.iteration}: residuals are small and the support is stable`,
       );
+    case 'mask-tightened': {
+      const { weights, kept } = totalOf(event.layers);
+      return detail(
+        `gradual pruning to ${grouped(kept)} of ${grouped(weights)} weights, ${ratio(weights, kept)} fewer`,
+      );
+    }
     case 'hard-pruned': {
-      const weights = event.layers.reduce((sum, layer) => sum + layer.weights, 0);
-      const kept = event.layers.reduce((sum, layer) => sum + layer.kept, 0);
+      const { weights, kept } = totalOf(event.layers);
       return milestone(
         `${afterPhase(view, time) ?? 'hard-pruned'}: pruned to ${grouped(kept)} of ${grouped(weights)} weights, ${ratio(weights, kept)} fewer`,
       );
@@ -96,10 +106,10 @@ const milestone = (text: string): Line => ({ kind: 'milestone', text });
 const detail = (text: string): Line => ({ kind: 'detail', text });
 
 /** `dense, 6 epochs in 2:10`. */
-function afterPhase({ phase }: RunView, time: number): string | null {
+function afterPhase({ phase, spec }: RunView, time: number): string | null {
   if (phase === null) return null;
   const epochs = Math.round(phase.step / phase.stepsPerEpoch);
-  return `${phaseTitles[phase.name]}, ${counted(epochs, 'epoch')} in ${duration((time - phase.startedAt) / 1000)}`;
+  return `${titleOf(phase.name, spec)}, ${counted(epochs, 'epoch')} in ${duration((time - phase.startedAt) / 1000)}`;
 }
 
 function whole(view: RunView): string[] {

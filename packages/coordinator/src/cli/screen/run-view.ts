@@ -1,3 +1,4 @@
+import { epochsOf } from '../../experiment/epochs.js';
 import type { PhaseName, Spec } from '../../experiment/spec.js';
 import type { LayerResiduals, RunEvent } from '../../journal/records.js';
 
@@ -47,7 +48,7 @@ export class RunView {
     switch (event.type) {
       case 'run-started':
         this.spec = event.manifest.spec;
-        this.#epochsAhead = plannedEpochs(this.spec);
+        this.#epochsAhead = epochsOf(this.spec);
         break;
       case 'phase-started': {
         const { phase: name, epochs, stepsPerEpoch } = event;
@@ -105,9 +106,4 @@ export class RunView {
     const ahead = Object.values(this.#epochsAhead).reduce((sum, epochs) => sum + epochs, 0);
     return ahead + phase.epochs - phase.step / phase.stepsPerEpoch;
   }
-}
-
-/** Epochs of each phase when none is cut short. */
-export function plannedEpochs({ dense, admm, retrain }: Spec): Record<PhaseName, number> {
-  return { dense: dense.epochs, admm: admm.iterations * admm.epochsPerIteration, retrain: retrain.epochs };
 }

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { specSchema } from '../../experiment/spec.js';
+import { specSchema, type Spec } from '../../experiment/spec.js';
 import type { RunEvent, RunManifest } from '../../journal/records.js';
 import { createScreen, screenMode, type Progress, type Screen, type ScreenMode, type Terminal } from './index.js';
 
@@ -72,10 +72,11 @@ const spec = specSchema.parse({
   retrain: { epochs: 4, ...phase },
 });
 
-const started: RunEvent = {
+const startedBy = (method: Spec['method']): RunEvent => ({
   type: 'run-started',
-  manifest: { spec, seed: 1, engine: 'tensorflow', device: 'CPU' } as RunManifest,
-};
+  manifest: { spec: { ...spec, method }, seed: 1, engine: 'tensorflow', device: 'CPU' } as RunManifest,
+});
+const started = startedBy('admm');
 const phaseStarted = (name: 'dense' | 'admm' | 'retrain', epochs: number): RunEvent => ({
   type: 'phase-started',
   phase: name,
@@ -253,6 +254,18 @@ describe('time left', () => {
     expect(left(terminal)).toBe('4:00');
   });
 
+  it('knows no ADMM where all epochs after dense training retrain', () => {
+    const { screen, terminal, wait } = open('tty');
+    screen.event(startedBy('magnitude'));
+    screen.event(phaseStarted('dense', 2));
+    screen.event(phaseStarted('retrain', 8));
+    screen.progress(progress('retrain', 50, 200, 800));
+    wait(10);
+    screen.progress(progress('retrain', 150, 200, 800));
+    // 650 of 800 steps are left, a tenth of a second each.
+    expect(left(terminal)).toBe('1:05');
+  });
+
   it('leaves out iterations that an early stop saves', () => {
     const { screen, terminal, wait } = open('tty');
     screen.event(started);
@@ -311,6 +324,19 @@ describe('without a terminal', () => {
       'layer fc1: 3 of 500 units are dead, no weight leads in or none out',
       'MLflow does not answer',
       '',
+    ]);
+  });
+
+  it('calls gradual pruning by its name, and says how many weights an epoch begins with', () => {
+    const { screen, terminal } = open('plain');
+    screen.event(startedBy('gradual'));
+    screen.event(phaseStarted('admm', 4));
+    const layers = [{ name: 'conv1', weights: 500, kept: 250 }];
+    screen.event({ type: 'mask-tightened', epoch: 1, totalEpochs: 2, layers });
+    screen.close();
+    expect(terminal.written.trimEnd().split('\n').slice(1)).toEqual([
+      'gradual pruning: 4 epochs of 100 steps',
+      'gradual pruning to 250 of 500 weights, 2.0x fewer',
     ]);
   });
 

@@ -80,7 +80,7 @@ export class SweepView {
 
   private epochs(): number {
     const dense = [...this.denseEpochs().values()].reduce((sum, epochs) => sum + epochs, 0);
-    return this.plan.trials.reduce((sum, trial) => sum + epochsAfterDense(trial), dense);
+    return this.plan.trials.reduce((sum, trial) => sum + epochsAfterDense(trial.spec), dense);
   }
 
   private epochsDone(): number {
@@ -90,7 +90,7 @@ export class SweepView {
     }
     for (const trial of this.plan.trials) {
       const { status = 'waiting' } = this.state.trials.get(trial.number) ?? {};
-      if (status !== 'waiting' && status !== 'running') done += epochsAfterDense(trial);
+      if (status !== 'waiting' && status !== 'running') done += epochsAfterDense(trial.spec);
     }
     for (const { work, progress } of this.running.values()) {
       if (!progress) continue;
@@ -99,7 +99,7 @@ export class SweepView {
         done += (this.denseEpochs().get(work.key) ?? 0) * (progress.step / progress.steps);
       } else {
         const trial = this.trial(work.trial);
-        const all = trial.spec.dense.epochs + epochsAfterDense(trial);
+        const all = trial.spec.dense.epochs + epochsAfterDense(trial.spec);
         done += Math.max(0, (totalStep / totalSteps) * all - trial.spec.dense.epochs);
       }
     }

@@ -11,7 +11,7 @@ import type { Work } from '../../sweep/runner.js';
 import type { SweepState } from '../../sweep/state.js';
 import { bar } from './frame.js';
 import { oneLine, type ScreenOptions } from './index.js';
-import { phaseTitles } from './lines.js';
+import { titleOf } from './lines.js';
 import { LiveRegion } from './live-region.js';
 import type { Progress } from './run-view.js';
 import { sweepLine } from './sweep-lines.js';
@@ -107,11 +107,12 @@ export function sweepFrame(
   const head = `${wholePercent(view.share)}${left === null ? '' : `  ${duration(left)} left`}`;
   const room = Math.min(BAR_LENGTH, width - head.length - 2);
   const running = [...view.running.values()].map(({ work, trainers, progress }) => {
+    const spec = work.kind === 'trial' ? view.trial(work.trial).spec : null;
     const what = work.kind === 'dense' ? `dense network ${work.key.slice(0, 12)}` : `trial ${work.trial}`;
     return [
       `trainer ${trainers.join(', ')}`,
       what,
-      progress ? `${phaseTitles[progress.phase]} ${wholePercent(progress.step / progress.steps)}` : '',
+      progress ? `${titleOf(progress.phase, spec)} ${wholePercent(progress.step / progress.steps)}` : '',
       progress ? `accuracy ${percent(progress.accuracy)}` : '',
       progress ? `${grouped(progress.imagesPerSecond)} images/s` : '',
     ];

@@ -1,0 +1,13 @@
+import type { PhaseName, Spec } from './spec.js';
+
+/** Epochs of each phase when none is cut short. Whatever the method, they come to the same number in all. */
+export function epochsOf({ method, dense, admm, retrain }: Spec): Record<PhaseName, number> {
+  const pruning = admm.iterations * admm.epochsPerIteration;
+  return method === 'magnitude'
+    ? { dense: dense.epochs, admm: 0, retrain: pruning + retrain.epochs }
+    : { dense: dense.epochs, admm: pruning, retrain: retrain.epochs };
+}
+
+/** How many times longer than the spec says a phase is; its learning rates are stretched to fit. */
+export const stretchOf = (spec: Spec, phase: PhaseName): number =>
+  phase === 'retrain' ? epochsOf(spec).retrain / spec.retrain.epochs : 1;

@@ -1,0 +1,57 @@
+import { converged, initialise, iterate, type LayerState, rhoAt, target } from '../../admm/index.js';
+import { weightsOf } from '../layers.js';
+import type { LayerTensors } from '../run-folder.js';
+import type { Method } from './method.js';
+
+/** ADMM (Zhang et al. 2018): each iteration trains W towards Z - U, projects Z and updates U. */
+export const admm: Method = async (training, dense, layers) => {
+  const { spec, group, journal } = training.context;
+  const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
+  const states = layers.map((layer) => initialise(weightsOf(layer, dense), layer.keep, rhoAt(rho, 0, iterations)));
+  let weights = dense;
+  await training.give('admm', dense);
+  await training.announce('admm');
+  for (let k = 0; k < iterations; k++) {
+    await group.setPenalty(
+      layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
+      concatenate(states.map(target)),
+    );
+    for (let epoch = 0; epoch < epochsPerIteration; epoch++) await training.trainEpoch('admm');
+    weights = await group.fetchWeights();
+    const nextRho = rhoAt(rho, Math.min(k + 1, iterations - 1), iterations);
+    const residuals = layers.map((layer, i) => {
+      const next = iterate(states[i], weightsOf(layer, weights), nextRho);
+      states[i] = next.state;
+      return { layer: layer.name, ...next.residuals };
+    });
+    await journal.append({
+      type: 'admm-iteration',
+      iteration: k + 1,
+      totalEpochs: training.totalEpochs,
+      layers: residuals,
+    });
+    await training.checkpoint('admm', 'admm', weights, admmTensors(layers, states));
+    if (stopEarly && k + 1 < iterations && converged(residuals, stopEarly)) {
+      await journal.append({ type: 'admm-stopped-early', iteration: k + 1 });
+      training.skipEpochs((iterations - k - 1) * epochsPerIteration);
+      break;
+    }
+  }
+  return weights;
+};
+
+function admmTensors(layers: readonly { name: string }[], states: readonly LayerState[]): LayerTensors {
+  const byLayer = (pick: (state: LayerState) => Float32Array) =>
+    new Map(layers.map(({ name }, i) => [name, pick(states[i])]));
+  return { Z: byLayer(({ Z }) => Z), U: byLayer(({ U }) => U) };
+}
+
+function concatenate(arrays: Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((length, array) => length + array.length, 0));
+  let offset = 0;
+  for (const array of arrays) {
+    all.set(array, offset);
+    offset += array.length;
+  }
+  return all;
+}

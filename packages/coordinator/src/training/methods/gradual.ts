@@ -1,0 +1,37 @@
+import { epochsOf } from '../../experiment/epochs.js';
+import { countLayers, hardPruneAll, survivorsOf } from '../layers.js';
+import type { Method } from './method.js';
+
+/**
+ * Gradual magnitude pruning (Zhu & Gupta 2017, "To prune, or not to prune", arXiv 1710.01878): masked training in which each epoch
+ * begins with fewer weights, the smallest of those left being cut. The last epoch trains with what is kept in the end.
+ *
+ * The optimizer's moments start anew with each mask, so at each epoch: a survivor's belong to another network than what it is now in.
+ */
+export const gradual: Method = async (training, dense, layers) => {
+  const { spec, model, group, journal } = training.context;
+  const epochs = epochsOf(spec).admm;
+  let weights = dense;
+  await training.announce('admm');
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    const { weights: masked, supports } = hardPruneAll(
+      weights,
+      layers.map((layer) => ({ ...layer, keep: keptIn(epoch, epochs, layer) })),
+    );
+    await training.give('admm', masked, survivorsOf(model, supports));
+    const { totalEpochs } = training;
+    await journal.append({ type: 'mask-tightened', epoch, totalEpochs, layers: countLayers(model, masked) });
+    await training.trainEpoch('admm');
+    weights = await group.fetchWeights();
+    await training.checkpoint('gradual', 'admm', weights);
+  }
+  return weights;
+};
+
+/**
+ * Weights of a layer that epoch `epoch` (from 1) of `epochs` trains: the cubic schedule from all of them, before the first, to `keep`
+ * in the last. In terms of sparsity s, as published: s = s_final + (s_initial - s_final) * (1 - t)^3, with s_initial = 0.
+ */
+export function keptIn(epoch: number, epochs: number, { keep, size }: { keep: number; size: number }): number {
+  return Math.round(keep + (size - keep) * (1 - epoch / epochs) ** 3);
+}

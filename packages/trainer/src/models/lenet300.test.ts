@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+
+import { evaluationBatch, loadDataset } from '../datasets/index.js';
+import { loadTensorFlow } from '../engine/index.js';
+import { initialParameters } from './initial.js';
+import { lenet300 } from './lenet300.js';
+
+const parameters = initialParameters(lenet300, 3);
+
+/** `input` through a dense layer, number by number. */
+function through(layer: string, input: readonly number[]): number[] {
+  const [weight, bias] = lenet300.parameters.filter((parameter) => parameter.layer === layer);
+  return Array.from({ length: bias.size }, (_, output) =>
+    input.reduce(
+      (sum, value, i) => sum + value * parameters[weight.offset + i * bias.size + output],
+      parameters[bias.offset + output],
+    ),
+  );
+}
+
+const relu = (values: number[]): number[] => values.map((value) => Math.max(0, value));
+
+it('LeNet-300-100 is two hidden layers with ReLU and a linear one', async () => {
+  const { test } = await loadDataset({ name: 'mnist', validation: 5000, limit: 20 });
+  const batch = evaluationBatch(test, 0, test.count);
+  const scores = Array.from(batch.labels, (label, i) => {
+    const image = Array.from(batch.images.subarray(i * 784, (i + 1) * 784));
+    const logits = through('fc3', relu(through('fc2', relu(through('fc1', image)))));
+    const largest = Math.max(...logits);
+    const normaliser = largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
+    return { loss: normaliser - logits[label], correct: logits.indexOf(largest) === label };
+  });
+  const { loss, correct } = loadTensorFlow(1).score(lenet300, parameters, batch);
+  expect(correct).toBe(scores.filter((score) => score.correct).length);
+  expect(loss).toBeCloseTo(
+    scores.reduce((sum, score) => sum + score.loss, 0),
+    3,
+  );
+});

@@ -1,0 +1,23 @@
+import { layOut, type Model } from './model.js';
+
+/**
+ * LeNet-300-100 (LeCun et al. 1998), as in Caffe and the paper: 784-300-100-10 with ReLU, 266,200 weights; with its 410 biases they are the
+ * "267K" of the papers that prune it.
+ */
+export const lenet300: Model = {
+  name: 'lenet300',
+  ...layOut([
+    { name: 'fc1', shape: [784, 300] },
+    { name: 'fc2', shape: [300, 100] },
+    { name: 'fc3', shape: [100, 10] },
+  ]),
+  input: [28, 28, 1],
+  classes: 10,
+  dropoutUnits: 100,
+
+  forward(tf, [fc1, fc1Bias, fc2, fc2Bias, fc3, fc3Bias], images, dropout) {
+    const first = tf.relu(tf.add(tf.matMul(tf.reshape(images, [-1, 784]), fc1), fc1Bias));
+    const second = tf.relu(tf.add(tf.matMul(first, fc2), fc2Bias));
+    return tf.add(tf.matMul(dropout ? tf.mul(second, dropout) : second, fc3), fc3Bias);
+  },
+};
