@@ -55,7 +55,7 @@ describe('sweep run', () => {
     expect(ofType(out, 'dense-started')).toHaveLength(1);
     expect(ofType(out, 'trial-finished')).toHaveLength(2);
     expect(journalOf(out).at(-1)).toMatchObject({ type: 'sweep-finished', finished: 2, failed: 0 });
-    expect(ended.stdout).toMatch(/trained once for 2 trials, on trainers 1, 2/);
+    expect(ended.stdout).toMatch(/training once for 2 trials, on trainers 1, 2/);
     expect(ended.stdout).toMatch(/^1 +0\.001 +71\.2x +\d+\.\d\d % +\d+\.\d\d % +finished$/m);
     expect(ended.stdout).toMatch(/best at 71\.2x: /);
   });

@@ -62,9 +62,9 @@ function differences([first, ...more]: readonly Trial[], gained: readonly Trial[
 
 /** `admm.rho.from` and the like, each with its value. */
 function flat(value: object, prefix = '', into = new Map<string, string>()): Map<string, string> {
-  for (const [key, inner] of Object.entries(value)) {
+  for (const [key, inner] of Object.entries(value) as [string, unknown][]) {
     if (typeof inner === 'object' && inner !== null) flat(inner, `${prefix}${key}.`, into);
-    else if (inner !== undefined) into.set(prefix + key, String(inner));
+    else if (inner !== undefined) into.set(prefix + key, JSON.stringify(inner));
   }
   return into;
 }

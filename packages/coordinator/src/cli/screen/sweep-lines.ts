@@ -16,10 +16,10 @@ export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: 
     case 'trainer-left':
       return `trainer ${record.trainer} left`;
     case 'dense-reused':
-      return `dense network ${short(record.key)}: reused, trained by run ${record.runId.slice(0, 8)}${sharing(view, record.key)}`;
+      return `dense network ${short(record.key)}: reused, trained by run ${record.runId.slice(0, 8)}`;
     case 'dense-started':
       begun.set(record.key, record.time);
-      return `dense network ${short(record.key)}: trained once${sharing(view, record.key)}, on ${trainersOf(record.trainers)}`;
+      return `dense network ${short(record.key)}: training${sharing(view, record.key)}, on ${trainersOf(record.trainers)}`;
     case 'dense-finished':
       return `dense network ${short(record.key)}: trained in ${since(begun, record.key, record.time)}`;
     case 'dense-failed':
@@ -48,7 +48,7 @@ const trainersOf = (numbers: readonly number[]): string =>
 
 function sharing({ plan }: SweepView, key: string): string {
   const trials = plan.trials.filter(({ denseKey }) => denseKey === key).length;
-  return trials > 1 ? ` for ${trials} trials` : '';
+  return trials > 1 ? ` once for ${trials} trials` : '';
 }
 
 const nameOf = (view: SweepView, trial: number): string => `trial ${trial} (${describeTrial(view.trial(trial))})`;

@@ -59,7 +59,6 @@ function conducting(command: Command): Command {
     .option('--max-concurrent <n>', 'trials at the same time, at most', wholeNumber(1))
     .option('--retries <n>', 'further attempts at a trial that has lost a trainer', wholeNumber(0), 3)
     .option('--fail-fast', 'end the sweep when the first trial fails for good', false)
-    .option('--mlflow <url>', 'MLflow server to log to (default: MLFLOW_TRACKING_URI, where set)')
     .option('--json', 'print one JSON object a line, one for each event', false);
 }
 

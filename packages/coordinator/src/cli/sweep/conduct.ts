@@ -18,7 +18,6 @@ export interface ConductOptions extends TrainerChoice {
   maxConcurrent?: number;
   retries: number;
   failFast: boolean;
-  mlflow?: string;
   json: boolean;
 }
 
