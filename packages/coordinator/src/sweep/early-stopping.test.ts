@@ -5,7 +5,7 @@ import { EarlyStopping } from './early-stopping.js';
 /** Reports an epoch of several trials in turn; which of them should stop. */
 function stopped(rule: EarlyStopping, epoch: number, accuracies: number[], kept = 100): number[] {
   return accuracies.flatMap((accuracy, i) =>
-    rule.report({ trial: kept * 10 + i + 1, kept, epoch, accuracy }) === undefined ? [] : [i + 1],
+    rule.report({ trial: kept * 10 + i + 1, class: `${kept} by admm`, epoch, accuracy }) === undefined ? [] : [i + 1],
   );
 }
 
@@ -23,8 +23,8 @@ describe('asha', () => {
   it('holds the best so far against the best so far', () => {
     const asha = rule();
     expect(stopped(asha, 1, [0.9, 0.8])).toEqual([]);
-    asha.report({ trial: 1003, kept: 100, epoch: 1, accuracy: 0.95 });
-    expect(asha.report({ trial: 1003, kept: 100, epoch: 3, accuracy: 0.1 })).toBeUndefined();
+    asha.report({ trial: 1003, class: '100 by admm', epoch: 1, accuracy: 0.95 });
+    expect(asha.report({ trial: 1003, class: '100 by admm', epoch: 3, accuracy: 0.1 })).toBeUndefined();
     expect(stopped(asha, 3, [0.91, 0.94])).toEqual([2]);
   });
 
@@ -38,7 +38,7 @@ describe('asha', () => {
     const asha = rule();
     stopped(asha, 1, [0.9, 0.8]);
     asha.forget(1001);
-    expect(asha.report({ trial: 1003, kept: 100, epoch: 1, accuracy: 0.1 })).toBeUndefined();
+    expect(asha.report({ trial: 1003, class: '100 by admm', epoch: 1, accuracy: 0.1 })).toBeUndefined();
   });
 });
 
@@ -50,7 +50,7 @@ describe('median', () => {
     expect(stopped(median, 1, [0.5, 0.6, 0.7, 0.1])).toEqual([]);
     // Averages of the first three: 0.6, 0.7, 0.8.
     expect(stopped(median, 2, [0.7, 0.8, 0.9])).toEqual([]);
-    expect(median.report({ trial: 1004, kept: 100, epoch: 2, accuracy: 0.69 })).toMatch(
+    expect(median.report({ trial: 1004, class: '100 by admm', epoch: 2, accuracy: 0.69 })).toMatch(
       /^median: at epoch 2 of retraining 69\.00 % held out is below the others' median, 70\.00 %$/,
     );
   });
@@ -59,6 +59,6 @@ describe('median', () => {
     const median = rule();
     stopped(median, 1, [0.5, 0.6, 0.7, 0.1]);
     expect(stopped(median, 2, [0.7, 0.8])).toEqual([]);
-    expect(median.report({ trial: 1004, kept: 100, epoch: 2, accuracy: 0.1 })).toBeUndefined();
+    expect(median.report({ trial: 1004, class: '100 by admm', epoch: 2, accuracy: 0.1 })).toBeUndefined();
   });
 });

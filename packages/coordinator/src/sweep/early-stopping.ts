@@ -1,17 +1,21 @@
 import type { EarlyStoppingRule } from './description.js';
+import type { Trial } from './plan.js';
+
+/** Trials that keep as many weights by the same method: other ones are no rivals, and baselines retrain for longer. */
+export const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string => `${kept.total} by ${spec.method}`;
 
 /** What a trial came to in one epoch of retraining. */
 export interface EpochReport {
   trial: number;
-  /** Weights kept: only trials that keep as many are compared. */
-  kept: number;
+  /** Only trials of one class are compared: see `classOf`. */
+  class: string;
   /** Of retraining, from 1. */
   epoch: number;
   /** Held-out. */
   accuracy: number;
 }
 
-/** Ends trials that others of the same sparsity have left behind. It knows of an epoch what `report` was told, by any trial. */
+/** Ends trials that others of their class have left behind. It knows of an epoch what `report` was told, by any trial. */
 export class EarlyStopping {
   /** Reports by trial, in the order of the epochs. */
   private readonly curves = new Map<number, EpochReport[]>();
@@ -58,10 +62,10 @@ export class EarlyStopping {
     return `median: at epoch ${report.epoch} of retraining ${share(own)} held out is below the others' median, ${share(middle)}`;
   }
 
-  /** Other trials of the same sparsity that have come as far. */
-  private rivals({ trial, kept, epoch }: EpochReport): number[] {
+  /** Other trials of the same class that have come as far. */
+  private rivals({ trial, class: own, epoch }: EpochReport): number[] {
     return [...this.curves]
-      .filter(([other, curve]) => other !== trial && curve[0].kept === kept && (curve.at(-1)?.epoch ?? 0) >= epoch)
+      .filter(([other, curve]) => other !== trial && curve[0].class === own && (curve.at(-1)?.epoch ?? 0) >= epoch)
       .map(([other]) => other);
   }
 

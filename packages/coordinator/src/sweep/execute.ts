@@ -7,7 +7,7 @@ import type { Journal } from '../journal/journal.js';
 import { readJournal } from '../journal/reading.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../launch/trainers.js';
 import { DenseStore } from './dense-store.js';
-import { EarlyStopping } from './early-stopping.js';
+import { classOf, EarlyStopping } from './early-stopping.js';
 import type { SweepFile } from './folder.js';
 import { groupBy } from './grouping.js';
 import type { Trial } from './plan.js';
@@ -105,11 +105,12 @@ function byWorkload(trials: readonly Trial[]): Trial[][] {
 async function pastReports(folder: string, trials: readonly Trial[], state: SweepState) {
   const ended = trials.filter(({ number }) => ['finished', 'stopped'].includes(state.trials.get(number)?.status ?? ''));
   const reports = await Promise.all(
-    ended.map(async ({ number, kept }) => {
+    ended.map(async (trial) => {
+      const { number } = trial;
       const records = await readJournal(join(folder, state.trials.get(number)?.folder ?? ''));
       return records.flatMap((record) =>
         record.type === 'epoch-finished' && record.phase === 'retrain'
-          ? [{ trial: number, kept: kept.total, epoch: record.epoch, accuracy: record.validation.accuracy }]
+          ? [{ trial: number, class: classOf(trial), epoch: record.epoch, accuracy: record.validation.accuracy }]
           : [],
       );
     }),

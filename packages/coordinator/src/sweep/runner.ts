@@ -9,7 +9,7 @@ import { throttled } from '../training/progress.js';
 import { recorded } from '../training/recorded.js';
 import { prune, Stopped, type StepProgress, trainDense } from '../training/run.js';
 import type { DenseStore } from './dense-store.js';
-import type { EarlyStopping } from './early-stopping.js';
+import { classOf, type EarlyStopping } from './early-stopping.js';
 import type { Trial } from './plan.js';
 import type { SweepEvent, SweepManifest } from './records.js';
 import { shareOut } from './schedule.js';
@@ -190,7 +190,7 @@ export class SweepRunner {
           ...context,
           ...(dense && { dense }),
           reasonToStop: (epoch, { accuracy }) =>
-            stopping?.report({ trial: number, kept: trial.kept.total, epoch, accuracy }),
+            stopping?.report({ trial: number, class: classOf(trial), epoch, accuracy }),
         }),
       );
       await journal.append({ type: 'trial-finished', trial: number, attempt, result });
