@@ -20,7 +20,7 @@ export async function describeInvocation(): Promise<
     commandLine: ['prunegrid', ...process.argv.slice(2)],
     startedAt: new Date().toISOString(),
     user: userName(),
-    git: await gitState(),
+    git: await (atStart ??= gitState()),
     host: {
       name: hostname(),
       cpu: cpus()[0]?.model ?? 'unknown',
@@ -70,6 +70,9 @@ function userName(): string {
     return String(process.getuid?.() ?? 'unknown');
   }
 }
+
+/** Asked for once: what this process runs does not change when the files do. */
+let atStart: Promise<RunManifest['git']> | undefined;
 
 /** The commit that prunegrid itself runs from; null where it was installed as a package. */
 async function gitState(): Promise<RunManifest['git']> {
