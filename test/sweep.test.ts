@@ -145,15 +145,20 @@ describe('a sweep', () => {
     expect((await status(out)).condition).toBe('broken off');
     // A record that was being written when the power went.
     writeFileSync(join(out, 'journal.jsonl'), '{"seq":', { flag: 'a' });
+    // A folder that cannot be written is not the trial's fault: it waits until that is mended.
+    writeFileSync(join(out, 'trials/2/attempt-2'), '');
+    const blocked = await prunegrid('sweep', 'resume', out);
+    expect(blocked).toMatchObject({ code: 5, stderr: expect.stringMatching(/attempt-2: cannot be written/) as string });
+    expect((await status(out)).trials.map(({ status }) => status)).toEqual(['finished', 'waiting']);
     const again = start('sweep', 'resume', out);
-    await again.prints(/trial 2 .*: started on trainers 1, 2, attempt 2/);
+    await again.prints(/trial 2 .*: started on trainers 1, 2, attempt 3/);
     again.process.kill('SIGINT');
     const { code, stderr } = await again.ended;
     expect(code).toBe(130);
     expect(stderr).toMatch(/SIGINT: stopped; go on with prunegrid sweep resume/);
     expect((await status(out)).condition).toBe('interrupted');
     expect(ofType(out, 'trial-finished').map(({ trial }) => trial)).toEqual([1]);
-    expect(ofType(out, 'trial-started').map(({ trial }) => trial)).toEqual([1, 2, 2]);
+    expect(ofType(out, 'trial-started').map(({ trial }) => trial)).toEqual([1, 2, 2, 2]);
   });
 
   it('keeps going when a cell fails, does not retry a loss that is not finite, and tries it again when asked', async () => {
@@ -184,6 +189,24 @@ describe('a sweep', () => {
     const { code } = await prunegrid('sweep', 'run', file, '--out', out, '--fail-fast');
     expect(code).toBe(3);
     expect((await status(out)).trials.map(({ status }) => status)).toEqual(['failed', 'waiting', 'waiting']);
+  });
+
+  it('ends trials early that others have left behind, where its file says so', async () => {
+    const { file, out } = sweepOf(
+      `zip: { retrain.learningRate.max: [3e-3, 1e-12] }
+trainersPerTrial: 1
+earlyStopping: { rule: median, trials: 1 }
+`,
+      { epochs: 8 },
+    );
+    const { code, stdout } = await prunegrid('sweep', 'run', file, '--out', out, '--trainers', '1');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /trial 2 .*: stopped early, median: at epoch \d of retraining .* is below the others' median/,
+    );
+    expect(ofType(out, 'trial-stopped')).toMatchObject([{ trial: 2, attempt: 1 }]);
+    expect(journalOf(join(out, 'trials/2/attempt-1')).at(-1)).toMatchObject({ type: 'run-stopped' });
+    expect((await status(out)).trials.map(({ status }) => status)).toEqual(['finished', 'stopped']);
   });
 
   it('can be submitted, seen, and cancelled', async () => {

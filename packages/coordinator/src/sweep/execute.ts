@@ -44,10 +44,12 @@ export async function execute(
   }
   const stopping = plan.earlyStopping && new EarlyStopping(plan.earlyStopping);
   for (const report of await pastReports(folder, plan.trials, state)) stopping?.report(report);
+  // Not awaited by anybody: where the journal cannot be written, the work that goes on finds out as well.
+  const note = (event: SweepEvent) => void journal.append(event).catch((error: Error) => warn(error.message));
   const joined = ({ number, hello, ready }: Member) => {
     const { host, pid } = hello;
     const { engine, device } = ready;
-    void journal.append({ type: 'trainer-joined', trainer: number, host, pid, engine, device });
+    note({ type: 'trainer-joined', trainer: number, host, pid, engine, device });
   };
   try {
     for (const trials of byWorkload(
@@ -56,7 +58,7 @@ export async function execute(
       let runner: SweepRunner | undefined;
       const changed = () => runner?.changed();
       // Trainers that leave when they may are no news.
-      const left = ({ number }: Member) => void (runner && journal.append({ type: 'trainer-left', trainer: number }));
+      const left = ({ number }: Member) => runner && note({ type: 'trainer-left', trainer: number });
       const events = { warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
         const model = models.get(trials[0].spec.model) as NonNullable<ReturnType<typeof models.get>>;

@@ -2,7 +2,7 @@ import { Failure } from '@prunegrid/trainer/failure';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
-import type { TrainerGroup, TrainerPool } from '../cluster/index.js';
+import { Reported, type TrainerGroup, type TrainerPool } from '../cluster/index.js';
 import type { Journal } from '../journal/journal.js';
 import type { SweepPart } from '../journal/records.js';
 import { throttled } from '../training/progress.js';
@@ -225,16 +225,18 @@ export class SweepRunner {
     const { kind, message } = error instanceof Failure ? error : { kind: 'internal', message: String(error) };
     const { attempts = 0, mishaps = 0 } =
       (work.kind === 'dense' ? state.dense.get(work.key) : state.trials.get(work.trial)) ?? {};
+    const trainerFailed = kind === 'trainers' || (kind === 'environment' && error instanceof Reported);
+    // Such as a full disk: not the work's fault, which waits until the sweep goes on.
+    if (kind === 'environment' && !trainerFailed) return this.controller.abort(error);
     // A bad spec fails again, and so does a loss that is not finite; a lost trainer has nothing to do with the work.
-    const again = kind === 'trainers' && mishaps < retries;
+    const again = trainerFailed && mishaps < retries;
     const mishap = { attempt: attempts, kind, message, again };
     if (work.kind === 'trial') await journal.append({ type: 'trial-failed', trial: work.trial, ...mishap });
     else {
       await journal.append({ type: 'dense-failed', key: work.key, ...mishap });
       if (!again) await this.failDependents(work.key, kind, message);
     }
-    // A disk that takes nothing more would fail whatever comes next.
-    if (!again && (failFast || kind === 'environment')) this.controller.abort(error);
+    if (!again && failFast) this.controller.abort(error);
   }
 
   private async failDependents(key: string, kind: string, message: string): Promise<void> {
