@@ -17,6 +17,8 @@ export interface TrialState {
   result?: RunResult;
   /** Why it has failed or was stopped. */
   reason?: string;
+  /** Of the failure: a `FailureKind`, or "internal". */
+  kind?: string;
 }
 
 export interface DenseState {
@@ -95,7 +97,7 @@ export class SweepState {
         break;
       case 'trial-failed':
         if (record.again) this.end(record.trial, { status: 'waiting', mishaps: this.trial(record.trial).mishaps + 1 });
-        else this.end(record.trial, { status: 'failed', reason: record.message });
+        else this.end(record.trial, { status: 'failed', reason: record.message, kind: record.kind });
         break;
       case 'sweep-interrupted':
         this.interrupted = record.reason;

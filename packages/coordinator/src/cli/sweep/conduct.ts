@@ -1,4 +1,4 @@
-import { Failure, type FailureKind } from '@prunegrid/trainer/failure';
+import { exitCodes, Failure, type FailureKind } from '@prunegrid/trainer/failure';
 import { relative } from 'node:path';
 
 import { Journal } from '../../journal/journal.js';
@@ -44,11 +44,9 @@ export async function conduct(
     state,
     weights: weightsOfModel,
   });
-  let failure: FailureKind | undefined;
   journal.subscribe((record) => {
     state.apply(record);
     screen.event(record);
-    if (record.type === 'trial-failed' && !record.again) failure ??= record.kind as FailureKind;
   });
   try {
     await journal.append(first);
@@ -69,14 +67,17 @@ export async function conduct(
     interruption.ignore();
     await journal.close();
   }
-  if (failure !== undefined) {
-    const failed = state.count('failed');
+  const failures = [...state.trials.values()].filter(({ status }) => status === 'failed');
+  if (failures.length > 0) {
     throw new Failure(
-      failure,
-      `${failed} of ${plan.trials.length} trials failed: see prunegrid sweep status ${place}; then prunegrid sweep resume ${place} --failed`,
+      kindOf(failures[0].kind),
+      `${failures.length} of ${plan.trials.length} trials failed: see prunegrid sweep status ${place}; then prunegrid sweep resume ${place} --failed`,
     );
   }
 }
+
+/** For the exit code; what nobody expected counts as the environment's. */
+const kindOf = (kind = ''): FailureKind => (Object.hasOwn(exitCodes, kind) ? (kind as FailureKind) : 'environment');
 
 async function openJournal(folder: string, state: SweepState, anew: boolean): Promise<Journal<SweepEvent>> {
   if (anew) return Journal.create<SweepEvent>(folder);
