@@ -88,6 +88,17 @@ describe('a request that fails for now', () => {
   });
 });
 
+it('searches again before it creates a run again: the creation whose answer was lost may have been carried out', async () => {
+  const none: Answer = { status: 200, body: '{}', headers: json };
+  const info = { run_id: 'r', lifecycle_stage: 'active' };
+  const one: Answer = { status: 200, body: JSON.stringify({ runs: [{ info }] }), headers: json };
+  const { url, requests } = await serving(none, { status: 502 }, one);
+  const own = { key: 'prunegrid.run_id', value: 'id' };
+  const client = new MlflowClient(trackingAddress(url), noted().backoff);
+  expect(await client.findOrCreateRun('1', own, 5, [own])).toMatchObject({ run_id: 'r' });
+  expect(requests.map((request) => request.url?.split('/').at(-1))).toEqual(['search', 'create', 'search']);
+});
+
 describe('a request that no repetition helps', () => {
   it.each<[string, Answer, RegExp]>([
     [

@@ -81,17 +81,6 @@ export class MlflowClient {
     return (await this.api<{ experiment_id: string }>('post', 'experiments/create', { name })).experiment_id;
   }
 
-  /** Runs of an experiment that carry a tag with that value, deleted ones included, in no particular order. */
-  async runsByTag(experimentId: string, { key, value }: Entry): Promise<RunInfo[]> {
-    const { runs = [] } = await this.api<{ runs?: { info: RunInfo }[] }>('post', 'runs/search', {
-      experiment_ids: [experimentId],
-      filter: `tags.\`${key}\` = '${value}'`,
-      run_view_type: 'ALL',
-      max_results: 100,
-    });
-    return runs.map(({ info }) => info);
-  }
-
   /** The run, a deleted one included; null where the server never had it or has forgotten it. */
   async run(runId: string): Promise<RunInfo | null> {
     try {
@@ -102,14 +91,26 @@ export class MlflowClient {
     }
   }
 
-  /** Not idempotent: search by tag before. `startTime` in Unix milliseconds. */
-  async createRun(experimentId: string, startTime: number, tags: Entry[]): Promise<RunInfo> {
-    const body = { experiment_id: experimentId, start_time: startTime, tags };
-    return (await this.api<{ run: { info: RunInfo } }>('post', 'runs/create', body)).run.info;
+  /** The run that carries a tag with that value, rather one that was not deleted; null where there is none. */
+  findRun(experimentId: string, tag: Entry): Promise<RunInfo | null> {
+    return this.patiently(() => this.searchRun(experimentId, tag));
   }
 
-  /** `endTime` in Unix milliseconds. */
-  async endRun(runId: string, status: RunStatus, endTime: number): Promise<void> {
+  /**
+   * The run that carries the tag `own`, created with `tags`, which hold `own`, where there is none. A creation whose answer was lost may
+   * have been carried out, so the run is searched for again before each further try. `startTime` in Unix milliseconds.
+   */
+  findOrCreateRun(experimentId: string, own: Entry, startTime: number, tags: Entry[]): Promise<RunInfo> {
+    const body = { experiment_id: experimentId, start_time: startTime, tags };
+    return this.patiently(
+      async () =>
+        (await this.searchRun(experimentId, own)) ??
+        (await this.once<{ run: { info: RunInfo } }>('post', 'runs/create', body)).run.info,
+    );
+  }
+
+  /** `endTime` in Unix milliseconds; undefined for a run that goes on. */
+  async setStatus(runId: string, status: RunStatus, endTime?: number): Promise<void> {
     await this.api('post', 'runs/update', { run_id: runId, status, end_time: endTime });
   }
 
@@ -129,18 +130,35 @@ export class MlflowClient {
    */
   async putArtifact(path: string, bytes: number, content: () => Readable): Promise<void> {
     const encoded = path.split('/').map(encodeURIComponent).join('/');
-    await this.call(() =>
-      this.http.put(`/api/2.0/mlflow-artifacts/artifacts/${encoded}`, content(), {
-        headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes },
-        // A redirect would have to keep the whole body in memory.
-        maxRedirects: 0,
-      }),
+    await this.patiently(() =>
+      this.reach(() =>
+        this.http.put(`/api/2.0/mlflow-artifacts/artifacts/${encoded}`, content(), {
+          headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes },
+          // A redirect would have to keep the whole body in memory.
+          maxRedirects: 0,
+        }),
+      ),
     );
   }
 
-  private async api<T extends object>(method: 'get' | 'post', call: string, content: object): Promise<T> {
+  private async searchRun(experimentId: string, { key, value }: Entry): Promise<RunInfo | null> {
+    const { runs = [] } = await this.once<{ runs?: { info: RunInfo }[] }>('post', 'runs/search', {
+      experiment_ids: [experimentId],
+      filter: `tags.\`${key}\` = '${value}'`,
+      run_view_type: 'ALL',
+      max_results: 100,
+    });
+    const found = runs.map(({ info }) => info);
+    return found.find(({ lifecycle_stage }) => lifecycle_stage === 'active') ?? found[0] ?? null;
+  }
+
+  private api<T extends object>(method: 'get' | 'post', call: string, content: object): Promise<T> {
+    return this.patiently(() => this.once<T>(method, call, content));
+  }
+
+  private async once<T extends object>(method: 'get' | 'post', call: string, content: object): Promise<T> {
     const url = `/api/2.0/mlflow/${call}`;
-    const response = await this.call(() =>
+    const response = await this.reach(() =>
       method === 'get' ? this.http.get(url, { params: content }) : this.http.post(url, content),
     );
     // Whatever else listens there may well answer 200, but hardly with JSON.
@@ -148,10 +166,10 @@ export class MlflowClient {
     return response.data as T;
   }
 
-  private async call(send: () => Promise<AxiosResponse<unknown>>): Promise<AxiosResponse<unknown>> {
+  private async patiently<T>(attemptOnce: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return this.accept(await this.reach(send));
+        return await attemptOnce();
       } catch (error) {
         if (!(error instanceof MlflowUnavailable) || attempt >= this.backoff.attempts) throw error;
         await this.backoff.sleep(pauseMs(this.backoff, attempt, error.retryAfterMs));
@@ -160,13 +178,15 @@ export class MlflowClient {
   }
 
   private async reach(send: () => Promise<AxiosResponse<unknown>>): Promise<AxiosResponse<unknown>> {
+    let response: AxiosResponse<unknown>;
     try {
-      return await send();
+      response = await send();
     } catch (error) {
       if (!isAxiosError(error)) throw error;
       const reason = error.message || error.code;
       throw new MlflowUnavailable(`MLflow at ${this.url} cannot be reached: ${reason}`, null, { cause: error });
     }
+    return this.accept(response);
   }
 
   private accept(response: AxiosResponse<unknown>): AxiosResponse<unknown> {

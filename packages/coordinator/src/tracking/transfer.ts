@@ -107,7 +107,7 @@ export class Transfer {
     } else {
       for (const name of artifacts) await this.upload(root, name);
     }
-    await client.endRun(this.run.run_id, status, endTime);
+    await client.setStatus(this.run.run_id, status, endTime);
   }
 
   private async upload(root: string, name: string): Promise<void> {
@@ -156,10 +156,9 @@ async function findOrCreateExperiment(client: MlflowClient, name: string): Promi
   return found.experiment_id;
 }
 
-async function findOrCreateRun(client: MlflowClient, experimentId: string, started: RunStarted): Promise<RunInfo> {
-  const found = await client.runsByTag(experimentId, { key: runIdTag, value: started.manifest.runId });
-  const active = found.find(({ lifecycle_stage }) => lifecycle_stage === 'active');
-  return active ?? found[0] ?? client.createRun(experimentId, started.time, mlflowUpdate(started).tags);
+function findOrCreateRun(client: MlflowClient, experimentId: string, started: RunStarted): Promise<RunInfo> {
+  const own = { key: runIdTag, value: started.manifest.runId };
+  return client.findOrCreateRun(experimentId, own, started.time, mlflowUpdate(started).tags);
 }
 
 /** One entry a key, the last one said. */
