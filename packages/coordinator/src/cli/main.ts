@@ -48,8 +48,8 @@ async function main(): Promise<void> {
 
   program
     .command('sync')
-    .description('send to MLflow what it lacks of a run')
-    .argument('<run>', 'the run folder')
+    .description('send to MLflow what it lacks of a run or a sweep')
+    .argument('<run-or-sweep>', 'the folder of a run or a sweep')
     .option('--mlflow <url>', 'the server (default: where the run was sent before, else MLFLOW_TRACKING_URI)')
     .action(async (folder: string, options: SyncOptions) => (await import('./sync.js')).sync(folder, options));
 

@@ -1,14 +1,24 @@
-import { syncRun } from '../tracking/sync.js';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { syncRun, syncSweep } from '../tracking/sync.js';
 
 export interface SyncOptions {
   mlflow?: string;
 }
 
-/** `prunegrid sync`. */
+/** `prunegrid sync`, of a run or of a sweep with all its runs. */
 export async function sync(folder: string, { mlflow }: SyncOptions): Promise<void> {
-  const warn = (line: string) => console.error(`prunegrid: ${line}`);
-  const { url, page, records, ended } = await syncRun(folder, { ...(mlflow && { url: mlflow }), warn });
-  console.log(records === 0 ? `${url} has everything of ${folder} already` : `sent ${records} records of ${folder}`);
-  if (ended === null && records > 0) console.log('the run has not ended in its journal: MLflow shows it as running');
+  const options = { ...(mlflow && { url: mlflow }), warn: (line: string) => console.error(`prunegrid: ${line}`) };
+  const isSweep = await access(join(folder, 'sweep.json')).then(
+    () => true,
+    () => false,
+  );
+  const { url, page, records, runs, running } = await (isSweep ? syncSweep : syncRun)(folder, options);
+  const of = isSweep ? `${runs} runs of ${folder}` : folder;
+  console.log(records === 0 ? `${url} has everything of ${folder} already` : `sent ${records} records of ${of}`);
+  if (running && records > 0) {
+    console.log(`the ${isSweep ? 'sweep' : 'run'} has not ended in its journal: MLflow shows it as running`);
+  }
   console.log(page);
 }

@@ -12,9 +12,15 @@ const cursorSchema = z.strictObject({
   mlflowRun: z.strictObject({ experimentId: z.string(), runId: z.string() }).nullable(),
   /** The first journal record that the server may lack; all before it were acknowledged. */
   nextSeq: z.number().int().min(0),
+  /** The MLflow id of the run that this one is nested in. */
+  parent: z.string().optional(),
+  /** The end was sent, and the run has not gone on since. */
+  ended: z.boolean().optional(),
+  /** Files that are sent whenever they change: the SHA-256 of what was sent last, by name. */
+  files: z.record(z.string(), z.string()).optional(),
 });
 
-/** How far a run has been sent and where to: `mlflow.json` in its folder. */
+/** How far a run or a sweep has been sent and where to: `mlflow.json` in its folder. */
 export type Cursor = z.infer<typeof cursorSchema>;
 
 const cursorFile = (folder: string): string => join(folder, 'mlflow.json');

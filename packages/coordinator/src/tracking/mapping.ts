@@ -1,16 +1,19 @@
 import { metricsOf } from '../journal/metrics.js';
-import type { JournalRecord, RunManifest } from '../journal/records.js';
-import type { RunStatus } from './client.js';
-import { cutTo, paramLength, safeKey, tagLength, type Batch, type Entry } from './limits.js';
+import type { JournalRecord, RunEvent, RunManifest, SweepPart } from '../journal/records.js';
+import { cutTo, paramLength, safeKey, type Batch, type Entry } from './limits.js';
+import { runIdTag, tagsOf, type Mapping, type MlflowUpdate, type TagValues } from './update.js';
 
-/** The tag by which a run is found again on a server that has it already. */
-export const runIdTag = 'prunegrid.run_id';
-
-/** What one journal record means in MLflow. */
-export interface MlflowUpdate extends Batch {
-  /** Present where the record ends the run: what is uploaded (names in the run folder) before its status is set. */
-  end?: { status: RunStatus; endTime: number; artifacts: string[] };
-}
+/** A run's journal as an MLflow run, nested in its sweep's where it is part of one. */
+export const runMapping: Mapping<RunEvent, null> = {
+  begins: 'run-started',
+  identity(record) {
+    if (record.type !== 'run-started') return null;
+    const { runId, sweep } = record.manifest;
+    return { runId, ...(sweep && { parentRunId: sweep.runId }) };
+  },
+  initial: null,
+  map: (record) => ({ update: mlflowUpdate(record), after: null }),
+};
 
 /**
  * Params are the spec with dotted keys and what the run was given besides. Metrics have the names of `metrics.jsonl`;
@@ -22,8 +25,9 @@ export interface MlflowUpdate extends Batch {
 export function mlflowUpdate(record: JournalRecord): MlflowUpdate {
   return {
     params: record.type === 'run-started' ? params(record.manifest) : [],
-    tags: tags(record),
+    tags: tagsOf(tagValues(record)),
     metrics: metrics(record),
+    ...(record.type === 'dense-reused' && { link: { tag: 'prunegrid.dense_mlflow_run_id', runId: record.runId } }),
     ...ending(record),
   };
 }
@@ -44,20 +48,13 @@ function flatten(value: object, prefix = ''): Record<string, unknown> {
   ) as Record<string, unknown>;
 }
 
-function tags(record: JournalRecord): Entry[] {
-  return Object.entries(tagValues(record)).map(([key, value]) => ({
-    key: safeKey(key),
-    value: cutTo(tagLength, String(value)),
-  }));
-}
-
-function tagValues(record: JournalRecord): Record<string, string | number | boolean> {
+function tagValues(record: JournalRecord): TagValues {
   switch (record.type) {
     case 'run-started': {
-      const { runId, spec, seed, user, commandLine, specFile, git, versions, host } = record.manifest;
+      const { runId, spec, seed, user, commandLine, specFile, git, versions, host, sweep } = record.manifest;
       return {
         [runIdTag]: runId,
-        'mlflow.runName': `${spec.name}-${runId.slice(0, 8)}`,
+        'mlflow.runName': `${sweep ? nameInSweep(sweep) : spec.name}-${runId.slice(0, 8)}`,
         'mlflow.user': user,
         'mlflow.source.name': commandLine.join(' '),
         'mlflow.source.type': 'LOCAL',
@@ -65,21 +62,42 @@ function tagValues(record: JournalRecord): Record<string, string | number | bool
         'prunegrid.spec_file': specFile,
         'prunegrid.host': host.name,
         ...(git && { 'mlflow.source.git.commit': git.commit, 'prunegrid.git_dirty': git.dirty }),
-        ...Object.fromEntries(
-          Object.entries(versions).map(([name, version]) => [`prunegrid.version.${name}`, version]),
-        ),
+        ...versionTags(versions),
+        ...(sweep && sweepTags(sweep)),
       };
     }
+    case 'dense-reused':
+      return { 'prunegrid.dense_run_id': record.runId };
     case 'admm-stopped-early':
       return { 'prunegrid.admm_stopped_early': `after iteration ${record.iteration}` };
     case 'dead-units':
       return { [`prunegrid.dead_units.${record.layer}`]: `${record.units} of ${record.of}` };
+    case 'run-stopped':
+      return { 'prunegrid.stopped_early': record.reason };
     case 'run-failed':
       return { 'prunegrid.failure': `${record.kind}: ${record.message}` };
     default:
       return {};
   }
 }
+
+export const versionTags = (versions: Record<string, string>): TagValues =>
+  Object.fromEntries(Object.entries(versions).map(([name, version]) => [`prunegrid.version.${name}`, version]));
+
+const nameInSweep = ({ name, trial }: SweepPart): string =>
+  trial === undefined ? `${name}-dense` : `${name}-trial-${trial}`;
+
+const sweepTags = ({ runId, trial, attempt, settings = {} }: SweepPart): TagValues => ({
+  'prunegrid.sweep': runId,
+  ...(trial !== undefined && { 'prunegrid.trial': trial }),
+  'prunegrid.attempt': attempt,
+  ...Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [
+      `prunegrid.setting.${key}`,
+      typeof value === 'object' ? JSON.stringify(value) : value,
+    ]),
+  ),
+});
 
 function metrics(record: JournalRecord): Batch['metrics'] {
   const point = metricsOf(record);
@@ -95,8 +113,11 @@ function metrics(record: JournalRecord): Batch['metrics'] {
 }
 
 function ending(record: JournalRecord): Pick<MlflowUpdate, 'end'> {
-  if (record.type === 'run-finished') {
+  if (record.type === 'run-finished' || record.type === 'dense-finished') {
     return { end: { status: 'FINISHED', endTime: record.time, artifacts: record.artifacts } };
+  }
+  if (record.type === 'run-stopped') {
+    return { end: { status: 'FINISHED', endTime: record.time, artifacts: ['manifest.json'] } };
   }
   if (record.type === 'run-failed') {
     const status = record.kind === 'interrupted' ? 'KILLED' : 'FAILED';

@@ -1,19 +1,23 @@
 import type { Journal } from '../journal/journal.js';
+import type { RunEvent } from '../journal/records.js';
+import type { SweepEvent } from '../sweep/records.js';
 import { trackingAddress, type Environment } from './address.js';
 import { pauseMs } from './backoff.js';
 import { MlflowClient, patientBackoff } from './client.js';
 import { MlflowUnavailable } from './failures.js';
+import { runMapping } from './mapping.js';
 import { holdSendingLock } from './sending-lock.js';
+import { SweepTransfer } from './sweep-transfer.js';
 import { Transfer, type TransferOptions } from './transfer.js';
 
-export interface MirrorOptions {
+export interface MirrorOptions<Event extends { type: string } = RunEvent> {
   /** The server's address, as the user gave it. */
   url: string;
   /** The experiment's name. */
   experiment: string;
-  /** The run folder, which holds the journal and the cursor. */
+  /** The run's or the sweep's folder, which holds the journal and the cursor. */
   folder: string;
-  journal: Journal;
+  journal: Journal<Event>;
   /** Shows one line to the user. */
   warn: (line: string) => void;
   environment?: Environment;
@@ -41,7 +45,49 @@ export interface Mirror {
  * Throws a `Failure` at once for an address that is not http or https; everything else is a warning.
  */
 export function startMirror(options: MirrorOptions): Mirror {
-  return new BackgroundMirror(options);
+  return new BackgroundMirror(options, 'run', runOutbox);
+}
+
+/**
+ * The same for a sweep: one mirror sends the sweep's journal and those of all runs in its folder. Where `journal` is closed the runs have
+ * ended, too: `drain` after the last record of the last run.
+ */
+export function startSweepMirror(options: MirrorOptions<SweepEvent>): Mirror {
+  return new BackgroundMirror(options, 'sweep', sweepOutbox);
+}
+
+/** What a mirror sends. */
+interface Outbox {
+  /**
+   * Sends all that there is; `final` where nothing comes after it. Resolves to whether more may come of which the mirror's journal
+   * says nothing.
+   */
+  send(final: boolean): Promise<boolean>;
+  /** The server may have lost what it had been sent, or taken it in part: begin anew from the cursors. */
+  forget(): Promise<void>;
+}
+
+function runOutbox(options: TransferOptions): Outbox {
+  let transfer: Transfer<RunEvent, null> | null = null;
+  return {
+    async send() {
+      transfer ??= await Transfer.open(options, runMapping);
+      await transfer?.sendAll();
+      return false;
+    },
+    forget() {
+      transfer = null;
+      return Promise.resolve();
+    },
+  };
+}
+
+function sweepOutbox(options: TransferOptions): Outbox {
+  const transfer = new SweepTransfer(options);
+  return {
+    send: async (final) => (await transfer.sendAll({ files: final }))?.live ?? false,
+    forget: () => transfer.forget(),
+  };
 }
 
 /** While the server is away tries come ever more rarely, up to one in half a minute. */
@@ -49,12 +95,12 @@ const outage = { firstDelayMs: 1_000, maxDelayMs: 30_000, random: Math.random };
 /** At the end somebody waits. */
 const outageAtEnd = { ...outage, maxDelayMs: 1_000 };
 
-class BackgroundMirror implements Mirror {
+class BackgroundMirror<Event extends { type: string }> implements Mirror {
   private readonly aborter = new AbortController();
-  private readonly transferOptions: TransferOptions;
+  private readonly url: string;
+  private readonly outbox: Outbox;
   private readonly unsubscribe: () => void;
   private readonly finished: Promise<void>;
-  private transfer: Transfer | null = null;
   private lock: { release(): Promise<void> } | null = null;
   /** The journal may hold more than has been sent. */
   private behind = true;
@@ -65,12 +111,17 @@ class BackgroundMirror implements Mirror {
   /** Ends the present pause. */
   private wake: () => void = () => undefined;
 
-  constructor(private readonly options: MirrorOptions) {
+  constructor(
+    private readonly options: MirrorOptions<Event>,
+    private readonly what: 'run' | 'sweep',
+    outboxOf: (options: TransferOptions) => Outbox,
+  ) {
     const { url, experiment, folder, journal, warn, environment } = options;
     // The mirror's own loop tries again, and drops out of it when stopped, so a request is made once.
     const once = { ...patientBackoff, attempts: 1 };
     const client = new MlflowClient(trackingAddress(url, environment), once, 30_000, this.aborter.signal);
-    this.transferOptions = { client, folder, experiment, warn };
+    this.url = client.url;
+    this.outbox = outboxOf({ client, folder, experiment, warn });
     this.unsubscribe = journal.subscribe(() => {
       const idle = !this.behind;
       this.behind = true;
@@ -81,6 +132,8 @@ class BackgroundMirror implements Mirror {
 
   async drain(timeoutMs: number): Promise<DrainOutcome> {
     this.draining = true;
+    // Files come without the journal's saying so.
+    this.behind = true;
     this.wake();
     let timer: NodeJS.Timeout | undefined;
     const sent = await Promise.race([
@@ -92,8 +145,8 @@ class BackgroundMirror implements Mirror {
     clearTimeout(timer);
     await this.stop();
     if (sent) return { state: 'sent' };
-    const reason = this.reason ?? `MLflow at ${this.transferOptions.client.url} has not taken everything in time`;
-    this.options.warn(`${reason}; \`prunegrid sync ${this.options.folder}\` sends the rest of the run later`);
+    const reason = this.reason ?? `MLflow at ${this.url} has not taken everything in time`;
+    this.options.warn(`${reason}; \`prunegrid sync ${this.options.folder}\` sends the rest of the ${this.what} later`);
     return { state: 'behind', reason };
   }
 
@@ -115,6 +168,7 @@ class BackgroundMirror implements Mirror {
       if (!this.draining && !this.stopped) await this.pause(gatherMs);
       if (!this.stopped) await this.attempt();
     }
+    await this.outbox.forget();
     await this.lock?.release().catch(() => undefined);
   }
 
@@ -122,7 +176,10 @@ class BackgroundMirror implements Mirror {
     // A record that comes while the last ones are on their way sets it again.
     this.behind = false;
     try {
-      await this.send();
+      this.lock ??= await holdSendingLock(this.options.folder);
+      const more = await this.outbox.send(this.draining);
+      // At the end nothing comes any more.
+      if (more && !this.draining) this.behind = true;
       this.failures = 0;
       this.reason = null;
     } catch (error) {
@@ -131,19 +188,11 @@ class BackgroundMirror implements Mirror {
       this.say(error);
       const away = error instanceof MlflowUnavailable ? error : null;
       // A server that was not merely away may have lost the run: look for it again.
-      if (away === null) this.transfer = null;
+      if (away === null) await this.outbox.forget();
       this.failures += 1;
       const backoff = this.draining ? outageAtEnd : outage;
       await this.pause(pauseMs(backoff, this.failures, away?.retryAfterMs ?? null));
     }
-  }
-
-  private async send(): Promise<void> {
-    this.lock ??= await holdSendingLock(this.options.folder);
-    this.transfer ??= await Transfer.open(this.transferOptions);
-    let sent: unknown[] | undefined;
-    do sent = await this.transfer?.sendNext();
-    while (sent?.length);
   }
 
   /** A server that comes and goes is worth one line in all, not one each time. */

@@ -2,9 +2,10 @@ import { Failure } from '@prunegrid/trainer/failure';
 import { readCursor } from './cursor.js';
 import { trackingAddress, type Environment } from './address.js';
 import { MlflowClient, patientBackoff, type RunStatus } from './client.js';
-import { mlflowUpdate } from './mapping.js';
+import { runMapping } from './mapping.js';
 import { holdSendingLock } from './sending-lock.js';
-import { Transfer } from './transfer.js';
+import { SweepTransfer } from './sweep-transfer.js';
+import { Transfer, type TransferOptions } from './transfer.js';
 
 export interface SyncOptions {
   /** Default: the server that the run was sent to before, else MLFLOW_TRACKING_URI. */
@@ -19,12 +20,16 @@ export interface SyncOptions {
 export interface SyncResult {
   /** The server. */
   url: string;
-  /** The run's page in MLflow. */
+  /** The run's or the sweep's page in MLflow. */
   page: string;
   /** Journal records that the server lacked. */
   records: number;
-  /** Set where this sync sent the run's end. */
+  /** Runs that these belong to; a sweep is one itself. */
+  runs: number;
+  /** Set where this sync sent the run's or the sweep's end. */
   ended: RunStatus | null;
+  /** Whether MLflow shows it as running, since the journal has no end. */
+  running: boolean;
 }
 
 /** The experiment that runs are put into: MLFLOW_EXPERIMENT_NAME, else "prunegrid". */
@@ -36,7 +41,44 @@ export const experimentName = (environment: Environment = process.env): string =
  * that is still going on without a mirror, which it sends as far as it has come. Throws a `Failure` for an unknown
  * folder or address, while another process sends the run, and where the server is away, refuses or is none.
  */
-export async function syncRun(folder: string, options: SyncOptions = {}): Promise<SyncResult> {
+export function syncRun(folder: string, options: SyncOptions = {}): Promise<SyncResult> {
+  return sending(folder, options, async (transferOptions) => {
+    const transfer = await Transfer.open(transferOptions, runMapping);
+    if (transfer === null) throw new Failure('input', `${folder} holds an empty journal; the run has not begun`);
+    const records = await transfer.sendAll();
+    const { page, endSent: ended } = transfer;
+    const runs = records > 0 ? 1 : 0;
+    return { url: transferOptions.client.url, page, records, runs, ended, running: !transfer.ended };
+  });
+}
+
+/**
+ * The same for a sweep and all runs in its folder, each of which becomes a run nested in the sweep's: behind `prunegrid sync SWEEP`.
+ * Throws as `syncRun` does; where runs cannot be sent for reasons of their own, the first one's, after all others were sent.
+ */
+export function syncSweep(folder: string, options: SyncOptions = {}): Promise<SyncResult> {
+  return sending(folder, options, async (transferOptions) => {
+    const transfer = new SweepTransfer(transferOptions);
+    try {
+      const pass = await transfer.sendAll({ files: true });
+      const { sweep } = transfer;
+      if (pass === null || sweep === null) {
+        throw new Failure('input', `${folder} holds an empty journal; the sweep has not begun`);
+      }
+      const { records, runs } = pass;
+      const { page, endSent: ended } = sweep;
+      return { url: transferOptions.client.url, page, records, runs, ended, running: !sweep.ended };
+    } finally {
+      await transfer.forget();
+    }
+  });
+}
+
+async function sending<T>(
+  folder: string,
+  options: SyncOptions,
+  send: (options: TransferOptions) => Promise<T>,
+): Promise<T> {
   const { environment = process.env, warn = () => undefined } = options;
   const before = await readCursor(folder);
   const url = options.url ?? before?.url ?? environment.MLFLOW_TRACKING_URI;
@@ -45,15 +87,7 @@ export async function syncRun(folder: string, options: SyncOptions = {}): Promis
   const client = new MlflowClient(trackingAddress(url, environment), patientBackoff);
   const lock = await holdSendingLock(folder);
   try {
-    const transfer = await Transfer.open({ client, folder, experiment, warn });
-    if (transfer === null) throw new Failure('input', `${folder} holds an empty journal; the run has not begun`);
-    let records = 0;
-    let ended: RunStatus | null = null;
-    for (let sent = await transfer.sendNext(); sent.length > 0; sent = await transfer.sendNext()) {
-      records += sent.length;
-      for (const record of sent) ended = mlflowUpdate(record).end?.status ?? ended;
-    }
-    return { url: client.url, page: transfer.page, records, ended };
+    return await send({ client, folder, experiment, warn });
   } finally {
     await lock.release();
   }

@@ -1,45 +1,65 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { join, normalize } from 'node:path';
+import { join } from 'node:path';
 import { Failure } from '@prunegrid/trainer/failure';
 import { journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
-import type { JournalRecord } from '../journal/records.js';
-import type { MlflowClient, RunInfo } from './client.js';
+import type { Recorded } from '../journal/records.js';
+import { Artifacts } from './artifacts.js';
+import type { MlflowClient, RunInfo, RunStatus } from './client.js';
 import { readCursor, writeCursor, type Cursor } from './cursor.js';
 import { MlflowRejection } from './failures.js';
 import { batches, type Entry } from './limits.js';
-import { mlflowUpdate, runIdTag, type MlflowUpdate } from './mapping.js';
+import { runIdTag, tagsOf, type Mapping, type MlflowUpdate, type RunEnd } from './update.js';
 
 /** Journal records that are held in memory and acknowledged together. */
 const recordsAtOnce = 250;
 
 export interface TransferOptions {
   client: MlflowClient;
+  /** The folder of a run or a sweep. */
   folder: string;
   /** The experiment's name; it is created where there is none. */
   experiment: string;
   /** Told, in one line, what cannot be sent and is left out. */
   warn: (line: string) => void;
+  /** The MLflow id of the run to be nested in. Default: that of the sweep that the journal names, where the server has it. */
+  parent?: string;
+}
+
+/** Records with what they mean, where the next begin and what those before the next come to. */
+interface Reading<State> {
+  updates: MlflowUpdate[];
+  next: JournalPosition;
+  state: State;
 }
 
 /**
- * Carries a run from its journal to one MLflow run. Each step may be cut off anywhere and done again: the run is
- * searched for before it is created, points and files that arrive twice are the same ones, and the cursor moves only
- * when the server has acknowledged everything before it. The caller holds the sending lock.
+ * Carries a journal to one MLflow run. Each step may be cut off anywhere and done again: the run is searched for before
+ * it is created, points and files that arrive twice are the same ones, and the cursor moves only when the server has
+ * acknowledged everything before it. The caller holds the sending lock.
  */
-export class Transfer {
+export class Transfer<Event extends { type: string }, State> {
+  /** The end that was sent last, by this process. */
+  endSent: RunStatus | null = null;
+  private readonly artifacts: Artifacts;
   private position: JournalPosition = journalStart;
+  private state: State;
 
   private constructor(
     private readonly options: TransferOptions,
-    private cursor: Cursor,
+    private readonly mapping: Mapping<Event, State>,
     private readonly run: RunInfo,
-  ) {}
+    private cursor: Cursor,
+  ) {
+    this.artifacts = new Artifacts(options.client, run, options.folder, options.warn);
+    this.state = mapping.initial;
+  }
 
   /** Finds or creates the MLflow run; null while the journal is empty. */
-  static async open(options: TransferOptions): Promise<Transfer | null> {
+  static async open<Event extends { type: string }, State>(
+    options: TransferOptions,
+    mapping: Mapping<Event, State>,
+  ): Promise<Transfer<Event, State> | null> {
     const { client, folder, experiment } = options;
-    const first = await firstRecord(folder);
+    const first = await firstRecord(folder, mapping);
     if (first === null) return null;
     const stored = await readCursor(folder);
     const fits = stored?.url === client.url && stored.experiment === experiment;
@@ -48,17 +68,31 @@ export class Transfer {
     if (!fits) await writeCursor(folder, cursor);
 
     let run = cursor.mlflowRun === null ? null : await client.run(cursor.mlflowRun.runId);
+    const experimentId = run?.experiment_id ?? (await findOrCreateExperiment(client, experiment));
+    const parent = await parentOf(first.parentRunId, experimentId, options);
+    const nesting = tagsOf(parent === undefined ? {} : { [parentTag]: parent });
     if (run === null) {
-      const experimentId = await findOrCreateExperiment(client, experiment);
-      run = await findOrCreateRun(client, experimentId, first);
-      cursor = { ...cursor, mlflowRun: { experimentId, runId: run.run_id }, nextSeq: 0 };
+      const own = { key: runIdTag, value: first.runId };
+      const { update } = mapping.map(first.record, mapping.initial);
+      run = await client.findOrCreateRun(experimentId, own, first.record.time, [...update.tags, ...nesting]);
+    }
+    const known = cursor.mlflowRun?.runId === run.run_id;
+    if (!known || cursor.parent !== parent) {
+      const { url } = cursor;
+      const mlflowRun = { experimentId, runId: run.run_id };
+      cursor = { url, experiment, mlflowRun, nextSeq: 0, ...(parent !== undefined && { parent }) };
       await writeCursor(folder, cursor);
     }
     if (run.lifecycle_stage === 'deleted') {
       const remedy = 'restore it there, or delete it for good with mlflow gc and send again';
-      throw new Failure('environment', `MLflow run ${run.run_id} at ${client.url} was deleted; ${remedy}`);
+      throw new MlflowRejection(`MLflow run ${run.run_id} at ${client.url} was deleted; ${remedy}`, 'DELETED');
     }
-    return new Transfer(options, cursor, run);
+    return new Transfer(options, mapping, run, cursor);
+  }
+
+  /** The run's MLflow id. */
+  get id(): string {
+    return this.run.run_id;
   }
 
   /** The run's page in MLflow. */
@@ -66,76 +100,128 @@ export class Transfer {
     return `${this.options.client.url}/#/experiments/${this.run.experiment_id}/runs/${this.run.run_id}`;
   }
 
-  /** Sends the next records, if there are any. Resolves to what they were, for the caller to count and to look at. */
-  async sendNext(): Promise<JournalRecord[]> {
-    const { client, folder } = this.options;
-    const { records, next } = await this.read();
-    if (records.length === 0) return [];
-    const updates = records.map(mlflowUpdate);
-    const all = {
-      params: latest(updates.flatMap(({ params }) => params)),
-      tags: latest(updates.flatMap(({ tags }) => tags)),
-      metrics: updates.flatMap(({ metrics }) => metrics),
-    };
-    for (const batch of batches(all)) await client.logBatch(this.run.run_id, batch);
-    for (const { end } of updates) if (end) await this.end(end);
-    this.position = next;
-    this.cursor = { ...this.cursor, nextSeq: next.seq };
-    await writeCursor(folder, this.cursor);
+  /** Whether MLflow shows the run as ended. */
+  get ended(): boolean {
+    return this.cursor.ended ?? false;
+  }
+
+  /** Sends what the journal holds and the server may lack, a bounded number of records at a time; resolves to how many. */
+  async sendAll(): Promise<number> {
+    let records = 0;
+    for (let sent = await this.sendNext(); sent > 0; sent = await this.sendNext()) records += sent;
     return records;
   }
 
-  private async read(): Promise<{ records: JournalRecord[]; next: JournalPosition }> {
-    const records: JournalRecord[] = [];
-    let next = this.position;
-    for await (const item of journalRecords(this.options.folder, this.position)) {
-      next = item.next;
-      if (item.record.seq < this.cursor.nextSeq) continue;
-      if (records.push(item.record) === recordsAtOnce) break;
-    }
-    return { records, next };
+  /** Sends those of the folder's files that are there and were not sent as they are now. */
+  async sendFiles(names: string[]): Promise<void> {
+    const { files = {} } = this.cursor;
+    const changed = await this.artifacts.sendChanged(names, files);
+    if (Object.keys(changed).length > 0) await this.keep({ files: { ...files, ...changed } });
   }
 
-  private async end({ status, endTime, artifacts }: NonNullable<MlflowUpdate['end']>): Promise<void> {
-    const { client, warn } = this.options;
-    const root = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/.exec(this.run.artifact_uri)?.[1];
-    if (root === undefined) {
-      warn(
-        `MLflow at ${client.url} keeps artifacts at ${this.run.artifact_uri}, which it does not receive itself; ` +
-          `${artifacts.join(', ')} left out (a server with --artifacts-destination takes them)`,
-      );
-    } else {
-      for (const name of artifacts) await this.upload(root, name);
-    }
-    await client.setStatus(this.run.run_id, status, endTime);
+  /** Ends a run whose journal has no end. */
+  async abandon(end: RunEnd): Promise<void> {
+    await this.end(end);
+    await this.keep({ ended: true });
   }
 
-  private async upload(root: string, name: string): Promise<void> {
-    const { client, folder, warn } = this.options;
-    const file = join(folder, name);
-    const bytes = await stat(file).then(
-      (found) => (found.isFile() ? found.size : null),
-      () => null,
-    );
-    // A journal from elsewhere must not make other files leave the machine.
-    if (bytes === null || normalize(name).startsWith('..')) return warn(`${file} is not there; MLflow does without it`);
-    await client.putArtifact(`${root}/${name}`, bytes, () => createReadStream(file));
+  private async sendNext(): Promise<number> {
+    const { client } = this.options;
+    const { updates, next, state } = await this.read();
+    if (updates.length > 0) {
+      const nesting = this.cursor.nextSeq === 0 && this.cursor.parent ? { [parentTag]: this.cursor.parent } : {};
+      const all = {
+        params: latest(updates.flatMap(({ params }) => params)),
+        tags: latest([...updates.flatMap(({ tags }) => tags), ...tagsOf(nesting), ...(await this.links(updates))]),
+        metrics: updates.flatMap(({ metrics }) => metrics),
+      };
+      for (const batch of batches(all)) await client.logBatch(this.run.run_id, batch);
+      let { ended } = this.cursor;
+      for (const { again, end } of updates) {
+        if (again) await this.goOn();
+        if (end) await this.end(end);
+        if (again ?? end) ended = end && true;
+      }
+      await this.keep({ nextSeq: next.seq, ended });
+    }
+    this.position = next;
+    this.state = state;
+    return updates.length;
+  }
+
+  private async read(): Promise<Reading<State>> {
+    const reading: Reading<State> = { updates: [], next: this.position, state: this.state };
+    for await (const { record, next } of journalRecords<Event>(this.options.folder, this.position)) {
+      const { update, after } = this.mapping.map(record, reading.state);
+      reading.next = next;
+      reading.state = after;
+      if (record.seq >= this.cursor.nextSeq && reading.updates.push(update) === recordsAtOnce) break;
+    }
+    return reading;
+  }
+
+  private async links(updates: MlflowUpdate[]): Promise<Entry[]> {
+    const values: Record<string, string> = {};
+    for (const { link } of updates) {
+      const found = link && (await findById(this.options.client, this.run.experiment_id, link.runId));
+      if (found) values[link.tag] = found.run_id;
+    }
+    return tagsOf(values);
+  }
+
+  private async goOn(): Promise<void> {
+    await this.options.client.setStatus(this.run.run_id, 'RUNNING');
+    this.endSent = null;
+  }
+
+  private async end({ status, endTime, artifacts }: RunEnd): Promise<void> {
+    await this.artifacts.send(artifacts);
+    await this.options.client.setStatus(this.run.run_id, status, endTime);
+    this.endSent = status;
+  }
+
+  private async keep(change: Partial<Cursor>): Promise<void> {
+    this.cursor = { ...this.cursor, ...change };
+    await writeCursor(this.options.folder, this.cursor);
   }
 }
 
-type RunStarted = Extract<JournalRecord, { type: 'run-started' }>;
+/** MLflow's own tag for the run that a run is nested in. */
+const parentTag = 'mlflow.parentRunId';
 
-/** Throws a `Failure` where the journal does not begin with the run's manifest. */
-async function firstRecord(folder: string): Promise<RunStarted | null> {
-  for await (const { record } of journalRecords(folder)) {
-    if (record.type === 'run-started') return record;
+interface First<Event> {
+  record: Recorded<Event>;
+  runId: string;
+  parentRunId?: string;
+}
+
+/** Throws a `Failure` where the journal does not begin with what the run is. */
+async function firstRecord<Event extends { type: string }>(
+  folder: string,
+  mapping: Mapping<Event, unknown>,
+): Promise<First<Event> | null> {
+  for await (const { record } of journalRecords<Event>(folder)) {
+    const found = mapping.identity(record);
+    if (found !== null) return { record, ...found };
     throw new Failure(
       'input',
-      `${join(folder, 'journal.jsonl')}:1 is "${record.type}", not "run-started"; restore the file`,
+      `${join(folder, 'journal.jsonl')}:1 is "${record.type}", not "${mapping.begins}"; restore the file`,
     );
   }
   return null;
 }
+
+async function parentOf(
+  runId: string | undefined,
+  experimentId: string,
+  { client, parent }: TransferOptions,
+): Promise<string | undefined> {
+  if (parent !== undefined || runId === undefined) return parent;
+  return (await findById(client, experimentId, runId))?.run_id;
+}
+
+const findById = (client: MlflowClient, experimentId: string, runId: string): Promise<RunInfo | null> =>
+  client.findRun(experimentId, { key: runIdTag, value: runId });
 
 async function findOrCreateExperiment(client: MlflowClient, name: string): Promise<string> {
   let found = await client.experimentByName(name);
@@ -154,11 +240,6 @@ async function findOrCreateExperiment(client: MlflowClient, name: string): Promi
     throw new Failure('environment', `MLflow experiment "${name}" at ${client.url} was deleted; ${remedy}`);
   }
   return found.experiment_id;
-}
-
-function findOrCreateRun(client: MlflowClient, experimentId: string, started: RunStarted): Promise<RunInfo> {
-  const own = { key: runIdTag, value: started.manifest.runId };
-  return client.findOrCreateRun(experimentId, own, started.time, mlflowUpdate(started).tags);
 }
 
 /** One entry a key, the last one said. */

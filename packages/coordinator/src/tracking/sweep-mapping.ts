@@ -1,0 +1,117 @@
+import type { Recorded } from '../journal/records.js';
+import type { SweepEvent, SweepManifest } from '../sweep/records.js';
+import { cutTo, paramLength, type Batch, type Entry } from './limits.js';
+import { versionTags } from './mapping.js';
+import { runIdTag, tagsOf, type Mapping, type MlflowUpdate, type TagValues } from './update.js';
+
+/** Trials that have come to an end for good, as the sweep's journal has told so far. */
+interface Tally {
+  /** In the plan. */
+  trials: number;
+  finished: number;
+  stopped: number;
+  failed: number;
+  /** All of these, and those that failed and were then tried again: it only grows. */
+  ended: number;
+}
+
+/**
+ * A sweep's journal as the MLflow run that its trials are nested in. Its metrics: `sweep/trials`, `sweep/finished`, `sweep/stopped`
+ * and `sweep/failed` count trials, their step being the number of trials that have ended; `trial/...` are the results of finished trials,
+ * their step being the trial's number. All else about a trial is in its own run.
+ */
+export const sweepMapping: Mapping<SweepEvent, Tally> = {
+  begins: 'sweep-started',
+  identity: (record) => (record.type === 'sweep-started' ? { runId: record.manifest.runId } : null),
+  initial: { trials: 0, finished: 0, stopped: 0, failed: 0, ended: 0 },
+  map(record, before) {
+    const after = count(before, record);
+    const update: MlflowUpdate = {
+      params: record.type === 'sweep-started' ? params(record.manifest) : [],
+      tags: tagsOf(tagValues(record)),
+      metrics: [
+        ...(record.type === 'sweep-started' || after.ended > before.ended ? tallied(after, record.time) : []),
+        ...results(record),
+      ],
+      ...(record.type === 'sweep-resumed' && { again: true as const }),
+      ...ending(record),
+    };
+    return { update, after };
+  },
+};
+
+function params({ file, base, axes, cells, trials }: SweepManifest): Entry[] {
+  return Object.entries({ file, base, axes: axes.join(', '), cells, trials }).map(([key, value]) => ({
+    key,
+    value: cutTo(paramLength, String(value)),
+  }));
+}
+
+function tagValues(record: Recorded<SweepEvent>): TagValues {
+  switch (record.type) {
+    case 'sweep-started': {
+      const { runId, name, user, commandLine, git, versions, host } = record.manifest;
+      return {
+        [runIdTag]: runId,
+        'mlflow.runName': `${name}-${runId.slice(0, 8)}`,
+        'mlflow.user': user,
+        'mlflow.source.name': commandLine.join(' '),
+        'mlflow.source.type': 'LOCAL',
+        'prunegrid.host': host.name,
+        ...(git && { 'mlflow.source.git.commit': git.commit, 'prunegrid.git_dirty': git.dirty }),
+        ...versionTags(versions),
+      };
+    }
+    case 'sweep-resumed':
+      return { 'prunegrid.resumed': record.commandLine.join(' ') };
+    case 'sweep-interrupted':
+      return { 'prunegrid.interrupted': record.reason };
+    default:
+      return {};
+  }
+}
+
+function count(before: Tally, record: Recorded<SweepEvent>): Tally {
+  const { trials, finished, stopped, failed, ended } = before;
+  switch (record.type) {
+    case 'sweep-started':
+      return { ...before, trials: record.manifest.trials };
+    case 'trial-finished':
+      return { ...before, finished: finished + 1, ended: ended + 1 };
+    case 'trial-stopped':
+      return { ...before, stopped: stopped + 1, ended: ended + 1 };
+    case 'trial-failed':
+      return record.again ? before : { ...before, failed: failed + 1, ended: ended + 1 };
+    case 'sweep-resumed':
+      return { ...before, trials: trials + record.added, failed: failed - record.again.length };
+    default:
+      return before;
+  }
+}
+
+const tallied = ({ trials, finished, stopped, failed, ended }: Tally, timestamp: number): Batch['metrics'] =>
+  Object.entries({ trials, finished, stopped, failed }).map(([name, value]) => ({
+    key: `sweep/${name}`,
+    value,
+    timestamp,
+    step: ended,
+  }));
+
+function results(record: Recorded<SweepEvent>): Batch['metrics'] {
+  if (record.type !== 'trial-finished') return [];
+  const { final, total } = record.result;
+  const values = {
+    'trial/validation_accuracy': final.validationAccuracy,
+    'trial/test_accuracy': final.testAccuracy,
+    'trial/kept': total.kept,
+  };
+  return Object.entries(values).map(([key, value]) => ({ key, value, timestamp: record.time, step: record.trial }));
+}
+
+function ending(record: Recorded<SweepEvent>): Pick<MlflowUpdate, 'end'> {
+  const endTime = record.time;
+  if (record.type === 'sweep-finished') {
+    return { end: { status: record.failed > 0 ? 'FAILED' : 'FINISHED', endTime, artifacts: [] } };
+  }
+  return record.type === 'sweep-interrupted' ? { end: { status: 'KILLED', endTime, artifacts: [] } } : {};
+}

@@ -1,0 +1,56 @@
+import { isAbsolute, join, normalize } from 'node:path';
+import { Failure } from '@prunegrid/trainer/failure';
+import { journalFile, journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
+import type { SweepEvent } from '../sweep/records.js';
+
+/** A run of a sweep that MLflow may lack something of. */
+export interface SweepPart {
+  /** Seen from the sweep's folder. */
+  folder: string;
+  /**
+   * Unix milliseconds of the moment from which on the run cannot go on: the coordinator that carried it out has ended. Null while it may.
+   * Whatever the run's own journal then lacks will never come.
+   */
+  overSince: number | null;
+}
+
+/** The runs that a sweep's journal tells of, in the order of their starts, without those that are done with. */
+export class SweepParts {
+  private position: JournalPosition = journalStart;
+  private readonly parts = new Map<string, SweepPart>();
+
+  constructor(private readonly folder: string) {}
+
+  /** Throws as `journalRecords` does, and a `Failure` for a run that is said to lie outside of the sweep's folder. */
+  async pending(): Promise<SweepPart[]> {
+    for await (const { record, next } of journalRecords<SweepEvent>(this.folder, this.position)) {
+      switch (record.type) {
+        case 'dense-started':
+        case 'trial-started':
+          this.add(record.folder, next.seq);
+          break;
+        // One that was killed did not say so itself: the next one's first words show it.
+        case 'sweep-resumed':
+        case 'sweep-interrupted':
+        case 'sweep-finished':
+          for (const part of this.parts.values()) part.overSince ??= record.time;
+          break;
+        default: // Starts and ends no run.
+      }
+      this.position = next;
+    }
+    return [...this.parts.values()];
+  }
+
+  done({ folder }: SweepPart): void {
+    this.parts.delete(folder);
+  }
+
+  private add(folder: string, line: number): void {
+    if (isAbsolute(folder) || normalize(folder).startsWith('..')) {
+      const place = `${journalFile(this.folder)}:${line}`;
+      throw new Failure('input', `${place} names a run outside of the sweep, ${join(folder)}; restore the file`);
+    }
+    this.parts.set(folder, { folder, overSince: null });
+  }
+}

@@ -1,0 +1,158 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure } from '@prunegrid/trainer/failure';
+import { journalFile } from '../journal/reading.js';
+import type { RunEvent } from '../journal/records.js';
+import { readCursor } from './cursor.js';
+import { MlflowRejection } from './failures.js';
+import { runMapping } from './mapping.js';
+import { holdSendingLock } from './sending-lock.js';
+import { sweepMapping } from './sweep-mapping.js';
+import { SweepParts, type SweepPart } from './sweep-parts.js';
+import { Transfer, type TransferOptions } from './transfer.js';
+
+/** Files of a sweep's folder that MLflow has whenever they are there; the report is made after the sweep, and made again. */
+const sweepFiles = [
+  'sweep.json',
+  ...['report.html', 'table.csv', 'table.md', 'table.tex'].map((name) => `report/${name}`),
+];
+
+/** A run that still goes on: where it has been read to is kept, and its sending lock. */
+interface OpenPart {
+  transfer: Transfer<RunEvent, null>;
+  lock: { release(): Promise<void> };
+}
+
+export interface SweepPass {
+  /** Journal records that were sent. */
+  records: number;
+  /** Runs that they belong to, the sweep's own included. */
+  runs: number;
+  /** Whether runs are going on, whose journals grow without the sweep's. */
+  live: boolean;
+}
+
+/**
+ * Carries a sweep to MLflow: its own journal first, since the others' runs are nested in that one, then the journals of all
+ * runs in its folder. What it remembers grows with the runs that are going on, not with those that have ended.
+ * The caller holds the sweep folder's sending lock; those of the run folders are held here.
+ */
+export class SweepTransfer {
+  private readonly options: TransferOptions;
+  private parent: Awaited<ReturnType<typeof openSweep>> = null;
+  private parts: SweepParts;
+  private readonly open = new Map<string, OpenPart>();
+  private filesDue = true;
+
+  constructor(options: TransferOptions) {
+    const said = new Set<string>();
+    // What a server does not take, it takes from no run.
+    const warn = (line: string) => {
+      if (!said.has(line)) options.warn(line);
+      said.add(line);
+    };
+    this.options = { ...options, warn };
+    this.parts = new SweepParts(options.folder);
+  }
+
+  /** The sweep's own run, once it has one. */
+  get sweep(): Pick<Transfer<never, never>, 'page' | 'ended' | 'endSent'> | null {
+    return this.parent;
+  }
+
+  /**
+   * Sends all that the folder holds and the server may lack; null while the sweep's journal is empty. `files`: also those of the sweep's
+   * files that have changed since its journal did. One run that cannot be sent keeps no other from it. Rejects then, at
+   * the end, and at once where the server is away or refuses whoever asks.
+   */
+  async sendAll({ files }: { files: boolean }): Promise<SweepPass | null> {
+    this.parent ??= await openSweep(this.options);
+    if (this.parent === null) return null;
+    const pass = { records: 0, runs: 0 };
+    const tally = (records: number) => {
+      pass.records += records;
+      if (records > 0) pass.runs += 1;
+    };
+    const records = await this.parent.sendAll();
+    tally(records);
+    if (records > 0 || files) this.filesDue = true;
+    if (this.filesDue) await this.parent.sendFiles(sweepFiles);
+    this.filesDue = false;
+    const failures: Failure[] = [];
+    for (const part of await this.parts.pending()) {
+      try {
+        tally(await this.sendPart(part, this.parent.id));
+      } catch (error) {
+        if (!concernsOneRun(error)) throw error;
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+    const live = (await this.parts.pending()).some(({ overSince }) => overSince === null);
+    return { ...pass, live };
+  }
+
+  /** Forgets what was learnt from the server; the cursors tell what need not be sent again. */
+  async forget(): Promise<void> {
+    this.parent = null;
+    this.parts = new SweepParts(this.options.folder);
+    const open = [...this.open.values()];
+    this.open.clear();
+    await Promise.all(open.map(({ lock }) => lock.release().catch(() => undefined)));
+  }
+
+  private async sendPart(part: SweepPart, parent: string): Promise<number> {
+    const open = this.open.get(part.folder) ?? (await this.openPart(part, parent));
+    if (open === null) {
+      if (part.overSince !== null) this.parts.done(part);
+      return 0;
+    }
+    const { transfer, lock } = open;
+    const records = await transfer.sendAll();
+    if (!transfer.ended && part.overSince !== null) {
+      await transfer.abandon({ status: 'KILLED', endTime: part.overSince, artifacts: ['manifest.json'] });
+    }
+    if (transfer.ended) {
+      this.parts.done(part);
+      this.open.delete(part.folder);
+      await lock.release();
+    }
+    return records;
+  }
+
+  /** Null where nothing is to be sent yet, or nothing any more. */
+  private async openPart(part: SweepPart, parent: string): Promise<OpenPart | null> {
+    const folder = join(this.options.folder, part.folder);
+    const { client, experiment } = this.options;
+    const cursor = await readCursor(folder);
+    const here = cursor?.url === client.url && cursor.experiment === experiment && cursor.parent === parent;
+    if (here && cursor.ended) this.parts.done(part);
+    if ((here && cursor.ended) || !(await begun(folder))) return null;
+    const lock = await holdSendingLock(folder);
+    try {
+      const transfer = await Transfer.open({ ...this.options, folder, parent }, runMapping);
+      if (transfer !== null) {
+        this.open.set(part.folder, { transfer, lock });
+        return { transfer, lock };
+      }
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+    await lock.release();
+    return null;
+  }
+}
+
+const openSweep = (options: TransferOptions) => Transfer.open(options, sweepMapping);
+
+/** A run is announced in the sweep's journal before it has one of its own. */
+const begun = (folder: string): Promise<boolean> =>
+  access(journalFile(folder)).then(
+    () => true,
+    () => false,
+  );
+
+/** Rather than the server's being away, or the login. */
+const concernsOneRun = (error: unknown): error is Failure =>
+  error instanceof MlflowRejection || (error instanceof Failure && error.kind === 'input');
