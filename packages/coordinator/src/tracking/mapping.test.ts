@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sampleManifest, sampleRecords } from '../../../../test/mlflow/sample-run.js';
 import type { RunEvent } from '../journal/records.js';
-import { mlflowUpdate } from './mapping.js';
+import { mlflowUpdate, runMapping } from './mapping.js';
 
 const map = (event: RunEvent) => mlflowUpdate({ seq: 3, time: 1234, ...event });
 
@@ -23,6 +23,37 @@ describe('mlflowUpdate', () => {
   it('leaves out what is not known', () => {
     const { tags } = map({ type: 'run-started', manifest: { ...sampleManifest('id'), git: null } });
     expect(tags.filter(({ key }) => key.includes('git'))).toEqual([]);
+  });
+
+  it("says which part of a sweep a run is, and takes the sweep's run for its parent", () => {
+    const settings = { 'admm.rho': 0.01, keep: { fc1: 3600 } };
+    const sweep = { runId: 'sweep-id', name: 'grid', trial: 3, attempt: 2, settings };
+    const event: RunEvent = { type: 'run-started', manifest: { ...sampleManifest('id'), sweep } };
+    expect(runMapping.identity({ seq: 0, time: 0, ...event })).toEqual({ runId: 'id', parentRunId: 'sweep-id' });
+    expect(Object.fromEntries(map(event).tags.map(({ key, value }) => [key, value]))).toMatchObject({
+      'mlflow.runName': 'grid-trial-3-id',
+      'prunegrid.sweep': 'sweep-id',
+      'prunegrid.trial': '3',
+      'prunegrid.attempt': '2',
+      'prunegrid.setting.admm.rho': '0.01',
+      'prunegrid.setting.keep': '{"fc1":3600}',
+    });
+  });
+
+  it('links the run that trained the dense network', () => {
+    expect(map({ type: 'dense-reused', key: 'k', runId: 'other' })).toMatchObject({
+      tags: [{ key: 'prunegrid.dense_run_id', value: 'other' }],
+      link: { tag: 'prunegrid.dense_mlflow_run_id', runId: 'other' },
+    });
+  });
+
+  it('ends a dense network for others, and a run that its sweep stopped, as finished', () => {
+    const artifacts = ['manifest.json', 'checkpoints/dense.safetensors'];
+    const end = { status: 'FINISHED', endTime: 1234 };
+    expect(map({ type: 'dense-finished', key: 'k', artifacts }).end).toEqual({ ...end, artifacts });
+    const stopped = map({ type: 'run-stopped', reason: 'others do better' });
+    expect(stopped.end).toEqual({ ...end, artifacts: ['manifest.json'] });
+    expect(stopped.tags).toEqual([{ key: 'prunegrid.stopped_early', value: 'others do better' }]);
   });
 
   it('counts ADMM by iteration and the rest by epochs of the whole run, at the time of the record', () => {

@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sampleSweepManifest } from '../../../../test/mlflow/sample-sweep.js';
+import { Journal } from '../journal/journal.js';
+import type { SweepEvent } from '../sweep/records.js';
+import { SweepParts } from './sweep-parts.js';
+
+let folder: string;
+let journal: Journal<SweepEvent>;
+let time: number;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'prunegrid-parts-'));
+  time = 0;
+  journal = await Journal.create<SweepEvent>(folder, () => ++time);
+  await journal.append({ type: 'sweep-started', manifest: sampleSweepManifest('id') });
+});
+afterEach(async () => {
+  await journal.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const trial = (place: string): SweepEvent => ({
+  type: 'trial-started',
+  trial: 1,
+  attempt: 1,
+  settings: {},
+  seed: 0,
+  folder: place,
+  runId: 'r',
+  trainers: [1],
+});
+
+describe("a sweep's parts", () => {
+  it('are the runs of its journal, as far as it has come, without those that are done with', async () => {
+    const parts = new SweepParts(folder);
+    expect(await parts.pending()).toEqual([]);
+    await journal.append({ type: 'dense-started', key: 'k', attempt: 1, folder: 'dense/k', runId: 'd', trainers: [1] });
+    await journal.append(trial('trials/1/attempt-1'));
+    const [dense, first] = await parts.pending();
+    expect([dense, first]).toEqual([
+      { folder: 'dense/k', overSince: null },
+      { folder: 'trials/1/attempt-1', overSince: null },
+    ]);
+    parts.done(dense);
+    await journal.append(trial('trials/1/attempt-2'));
+    expect((await parts.pending()).map((part) => part.folder)).toEqual(['trials/1/attempt-1', 'trials/1/attempt-2']);
+  });
+
+  it('are over when the coordinator has ended, or another one goes on', async () => {
+    await journal.append(trial('a'));
+    await journal.append({ type: 'sweep-resumed', commandLine: [], again: [], added: 0 });
+    await journal.append(trial('b'));
+    expect(await new SweepParts(folder).pending()).toEqual([
+      { folder: 'a', overSince: 3 },
+      { folder: 'b', overSince: null },
+    ]);
+    await journal.append({ type: 'sweep-interrupted', reason: 'SIGINT' });
+    expect((await new SweepParts(folder).pending()).map(({ overSince }) => overSince)).toEqual([3, 5]);
+  });
+
+  it.each(['/etc', '../other', 'trials/../../other'])('do not lie elsewhere: %s', async (place) => {
+    await journal.append(trial(place));
+    await expect(new SweepParts(folder).pending()).rejects.toThrow(/journal\.jsonl:2 names a run outside of the sweep/);
+  });
+});
