@@ -27,7 +27,11 @@ interface RunAnswer {
 }
 
 /** The runs that carry `prunegrid.run_id`, as the server's API tells them: more than one would be a duplicate. */
-export async function storedRuns(url: string, experiment: string, runId: string): Promise<StoredRun[]> {
+export const storedRuns = (url: string, experiment: string, runId: string): Promise<StoredRun[]> =>
+  runsByTag(url, experiment, 'prunegrid.run_id', runId);
+
+/** All runs of an experiment that carry a tag with that value. */
+export async function runsByTag(url: string, experiment: string, tag: string, wanted: string): Promise<StoredRun[]> {
   const found = await ask<{ experiment: { experiment_id: string } }>(
     `${url}/api/2.0/mlflow/experiments/get-by-name?experiment_name=${experiment}`,
   );
@@ -36,9 +40,7 @@ export async function storedRuns(url: string, experiment: string, runId: string)
     run_view_type: 'ALL',
     max_results: 1000,
   });
-  const ours = runs.filter(({ data }) =>
-    data.tags?.some(({ key, value }) => key === 'prunegrid.run_id' && value === runId),
-  );
+  const ours = runs.filter(({ data }) => data.tags?.some(({ key, value }) => key === tag && value === wanted));
   return Promise.all(ours.map((run) => stored(url, run)));
 }
 

@@ -134,10 +134,8 @@ export function longSweep(trials: number, points: number): { runId: string; step
   const epochs = Array.from({ length: points / 10 }, (_, i): RunEvent => ({ ...epoch, totalEpochs: i + 1 }));
   const steps = Array.from({ length: trials }, (_, i) => {
     const attempt = attemptAt(i + 1, 1);
-    return [
-      ...begin(runId, randomUUID(), attempt, epochs),
-      { folder: attempt.folder, event: { type: 'run-stopped', reason: 'others do better' } },
-    ];
+    const stopped: RunEvent = { type: 'run-stopped', reason: 'others do better' };
+    return [...begin(runId, randomUUID(), attempt, epochs), { folder: attempt.folder, event: stopped }];
   });
   const started: SweepEvent = { type: 'sweep-started', manifest: { ...sampleSweepManifest(runId), trials } };
   const finished: SweepEvent = { type: 'sweep-finished', finished: 0, stopped: trials, failed: 0 };

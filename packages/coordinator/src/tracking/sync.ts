@@ -36,6 +36,16 @@ export interface SyncResult {
 export const experimentName = (environment: Environment = process.env): string =>
   environment.MLFLOW_EXPERIMENT_NAME || 'prunegrid';
 
+/** Where to send a run or a sweep: as asked for, else where it was sent before, else what the environment says; null where none does. */
+export async function destinationOf(
+  folder: string,
+  { url, experiment, environment = process.env }: SyncOptions,
+): Promise<{ url: string; experiment: string } | null> {
+  const before = await readCursor(folder);
+  const known = url ?? before?.url ?? environment.MLFLOW_TRACKING_URI;
+  return known ? { url: known, experiment: experiment ?? before?.experiment ?? experimentName(environment) } : null;
+}
+
 /**
  * Sends to MLflow what it lacks of a run, without sending anything twice: behind `prunegrid sync RUN`. Also fits a run
  * that is still going on without a mirror, which it sends as far as it has come. Throws a `Failure` for an unknown
@@ -80,10 +90,11 @@ async function sending<T>(
   send: (options: TransferOptions) => Promise<T>,
 ): Promise<T> {
   const { environment = process.env, warn = () => undefined } = options;
-  const before = await readCursor(folder);
-  const url = options.url ?? before?.url ?? environment.MLFLOW_TRACKING_URI;
-  if (!url) throw new Failure('input', 'no MLflow address is known; give --mlflow URL or set MLFLOW_TRACKING_URI');
-  const experiment = options.experiment ?? before?.experiment ?? experimentName(environment);
+  const destination = await destinationOf(folder, options);
+  if (!destination) {
+    throw new Failure('input', 'no MLflow address is known; give --mlflow URL or set MLFLOW_TRACKING_URI');
+  }
+  const { url, experiment } = destination;
   const client = new MlflowClient(trackingAddress(url, environment), patientBackoff);
   const lock = await holdSendingLock(folder);
   try {

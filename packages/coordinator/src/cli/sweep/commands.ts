@@ -58,6 +58,7 @@ function conducting(command: Command): Command {
   return withTrainerOptions(command)
     .option('--max-concurrent <n>', 'trials at the same time, at most', wholeNumber(1))
     .option('--retries <n>', 'further attempts at a trial that has lost a trainer', wholeNumber(0), 3)
+    .option('--mlflow <url>', 'an MLflow server that follows the sweep (default: MLFLOW_TRACKING_URI)')
     .option('--fail-fast', 'end the sweep when the first trial fails for good', false)
     .option('--json', 'print one JSON object a line, one for each event', false);
 }

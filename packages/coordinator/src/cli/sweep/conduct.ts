@@ -9,6 +9,8 @@ import { execute } from '../../sweep/execute.js';
 import type { SweepFile } from '../../sweep/folder.js';
 import type { SweepEvent } from '../../sweep/records.js';
 import { SweepState } from '../../sweep/state.js';
+import { type Mirror, startSweepMirror } from '../../tracking/mirror.js';
+import { destinationOf } from '../../tracking/sync.js';
 import { untilInterrupted } from '../interruption.js';
 import { screenMode } from '../screen/index.js';
 import { createSweepScreen } from '../screen/sweep.js';
@@ -18,8 +20,12 @@ export interface ConductOptions extends TrainerChoice {
   maxConcurrent?: number;
   retries: number;
   failFast: boolean;
+  mlflow?: string;
   json: boolean;
 }
+
+/** How long the end of a sweep waits for MLflow to take the rest, in milliseconds. */
+const DRAIN_MS = 30_000;
 
 /**
  * Runs what is left of a sweep, whose folder the caller has locked, and shows it. Throws Failure where it ended before its time, and, of the kind of
@@ -48,7 +54,12 @@ export async function conduct(
     state.apply(record);
     screen.event(record);
   });
+  let mirror: Mirror | undefined;
   try {
+    const destination = await destinationOf(folder, { ...(options.mlflow && { url: options.mlflow }) });
+    mirror = destination
+      ? startSweepMirror({ ...destination, folder, journal, warn: (line) => screen.warn(line) })
+      : undefined;
     await journal.append(first);
     await execute(folder, sweep, state, journal, {
       trainers: options,
@@ -60,13 +71,13 @@ export async function conduct(
       warn: (line) => screen.warn(line),
       onProgress: (work, progress) => screen.progress(work, progress),
     });
-    screen.close();
-    if (!options.json) console.log(`\n${renderStatus({ plan, state, live: false }, place, weightsOfModel)}`);
   } finally {
+    await mirror?.drain(DRAIN_MS);
     screen.close();
     interruption.ignore();
     await journal.close();
   }
+  if (!options.json) console.log(`\n${renderStatus({ plan, state, live: false }, place, weightsOfModel)}`);
   const failures = [...state.trials.values()].filter(({ status }) => status === 'failed');
   if (failures.length > 0) {
     throw new Failure(
