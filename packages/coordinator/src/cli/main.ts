@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { Failure } from '@prunegrid/trainer/failure';
 
 import type { EvaluateOptions } from './evaluate.js';
-import { wholeNumber, withTrainerOptions } from './options.js';
+import { collect, wholeNumber, withTrainerOptions } from './options.js';
 import type { RunOptions } from './run.js';
 import { addSweepCommands } from './sweep/commands.js';
 import type { SyncOptions } from './sync.js';
@@ -64,10 +64,6 @@ async function main(): Promise<void> {
       process.exitCode = error.exitCode;
     } else throw error;
   }
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 await main();

@@ -19,3 +19,6 @@ export function withTrainerOptions(command: Command): Command {
     .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', '127.0.0.1:0')
     .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), 120);
 }
+
+/** Gathers a flag that may be repeated. */
+export const collect = (value: string, previous: string[]): string[] => [...previous, value];

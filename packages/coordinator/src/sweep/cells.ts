@@ -118,4 +118,4 @@ function refuseKeysThatVaryTwice(sweep: SweepDescription, places: Places): void 
 }
 
 /** `admm` covers `admm.rho`, and itself. */
-const covers = (key: string, other: string): boolean => other === key || other.startsWith(`${key}.`);
+export const covers = (key: string, other: string): boolean => other === key || other.startsWith(`${key}.`);

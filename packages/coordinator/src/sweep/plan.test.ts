@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { planSweep, type SweepPlan } from './plan.js';
+import type { SweepOverrides } from './records.js';
 
 const base = `name: tiny
 model: lenet5
@@ -32,15 +33,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function plan(body: string): Promise<SweepPlan> {
+async function plan(body: string, overrides: SweepOverrides = {}): Promise<SweepPlan> {
   const file = join(folder, 'sweep.yaml');
   await writeFile(file, `name: s\nbase: base.yaml\n${body}`);
-  return planSweep(file, { models: [...models.values()], datasets: ['mnist'] });
+  return planSweep(file, { models: [...models.values()], datasets: ['mnist'] }, overrides);
 }
 
 /** The message, without the folder's name. */
-async function complaint(body: string): Promise<string> {
-  const error = await plan(body).catch((thrown: unknown) => thrown);
+async function complaint(body: string, overrides: SweepOverrides = {}): Promise<string> {
+  const error = await plan(body, overrides).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(Failure);
   expect((error as Failure).kind).toBe('input');
   return (error as Failure).message.replaceAll(`${folder}/`, '');
@@ -105,6 +106,19 @@ describe('a sweep', () => {
     expect(trials.map(({ denseKey }) => trials.findIndex((first) => first.denseKey === denseKey))).toEqual([
       0, 1, 2, 0, 1, 2,
     ]);
+  });
+
+  it('takes overrides in place of what the files say', async () => {
+    const body = 'seeds: 3\nset: { dense.epochs: 4 }\ngrid: { admm.rho: [1e-3, 1e-2] }\n';
+    const { trials } = await plan(body, { set: ['dense.epochs=2', 'retrain.epochs=3'], seeds: 1 });
+    expect(trials.map(({ spec }) => [spec.admm.rho, spec.dense.epochs, spec.retrain.epochs])).toEqual([
+      [1e-3, 2, 3],
+      [1e-2, 2, 3],
+    ]);
+    expect(await complaint(body, { set: ['admm.rho=1'] })).toMatch(
+      /^--set admm\.rho=1: admm\.rho varies in the sweep, at sweep\.yaml:\d+:\d+: edit it there$/,
+    );
+    expect(await complaint(body, { set: ['dense.epochs=none'] })).toMatch(/^--set dense\.epochs=none: found "none"; must be/);
   });
 
   it('does not run the same experiment twice', async () => {

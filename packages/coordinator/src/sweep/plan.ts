@@ -6,15 +6,15 @@ import { type BudgetLayer, dependsOnWeights, keepsFor, keptInAll } from '../budg
 import type { Catalogue } from '../experiment/check.js';
 import { denseKey, matters, resultKey } from '../experiment/keys.js';
 import { readExperiment, resolveSpec } from '../experiment/load.js';
-import { setKey } from '../experiment/override.js';
+import { applyOverride, setKey } from '../experiment/override.js';
 import { Places } from '../experiment/places.js';
 import { failureOf, problemsOf, requirement } from '../experiment/problems.js';
 import { readSource } from '../experiment/source.js';
 import type { MethodName, Spec } from '../experiment/spec.js';
-import type { Plain } from '../experiment/yaml.js';
-import { readYaml } from '../experiment/yaml.js';
-import { type Cell, cellsOf, type Setting } from './cells.js';
+import { type Plain, type PlainMap, readYaml } from '../experiment/yaml.js';
+import { type Cell, cellsOf, covers, type Setting } from './cells.js';
 import { type EarlyStoppingRule, type SweepDescription, sweepSchema } from './description.js';
+import type { SweepOverrides } from './records.js';
 
 /** One experiment of a sweep. */
 export interface Trial {
@@ -47,40 +47,49 @@ export interface SweepPlan {
 /**
  * Reads a sweep and its base experiment and works out every trial.
  * @throws Failure `input`; one line for each problem of the sweep's file, or all those of the first trial that has any, each at the
- * place that it comes from: the sweep's file or the base's
+ * place that it comes from: the sweep's file, the base's or the command line
  */
 export async function planSweep(
   file: string,
   catalogue: Catalogue & { models: readonly ModelDescription[] },
+  { set = [], seeds }: SweepOverrides = {},
 ): Promise<SweepPlan> {
   const places = new Places();
-  const sweep = readSweep(await readSource(file), file, places);
+  const described = readSweep(await readSource(file), file, places);
+  const sweep = { ...described, seeds: seeds ?? described.seeds };
   const base = join(dirname(file), sweep.base);
   const basePlaces = new Places();
   const root = readExperiment(await readSource(base), base, basePlaces);
-  const fixed = Object.entries(sweep.set).map(([key, value]) => ({ key, value, place: places.ofValue(['set', key]) }));
+  for (const [key, value] of Object.entries(sweep.set)) {
+    put(root, { key, value, place: places.ofValue(['set', key]) }, basePlaces);
+  }
+  const cells = cellsOf(sweep, places);
+  for (const override of set) {
+    const varies = cells.flat().find(({ key }) => overlaps(key, override));
+    if (varies) {
+      throw new Failure(
+        'input',
+        `--set ${override}: ${varies.key} varies in the sweep, at ${varies.place}: edit it there`,
+      );
+    }
+    applyOverride(root, override, basePlaces);
+  }
 
   const resolve = (settings: readonly Setting[]): Spec => {
     const variant = structuredClone(root);
     const variantPlaces = basePlaces.copy();
-    for (const { key, value, place } of settings) {
-      const path = key.split('.');
-      variantPlaces.forget(path);
-      variantPlaces.add(path, { key: place, value: place });
-      setKey(variant, path, value, place, variantPlaces);
-    }
+    for (const setting of settings) put(variant, setting, variantPlaces);
     return resolveSpec(variant, catalogue, variantPlaces);
   };
 
   const trials = new Map<string, Trial>();
-  const cells = cellsOf(sweep, places);
   let distinct = 0;
   let duplicates = 0;
   for (const [index, cell] of [...cells, ...baselinesOf(sweep, cells, places)].entries()) {
-    const { seed } = resolve([...fixed, ...cell]);
+    const { seed } = resolve(cell);
     const before = trials.size;
     for (let i = 0; i < sweep.seeds; i++) {
-      const spec = resolve([...fixed, ...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }]);
+      const spec = resolve([...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }]);
       const key = resultKey(spec);
       if (trials.has(key)) {
         // That baselines of several cells are one run is what they are for.
@@ -107,6 +116,18 @@ export async function planSweep(
     ...(sweep.trainersPerTrial !== undefined && { trainersPerTrial: sweep.trainersPerTrial }),
     ...(sweep.earlyStopping && { earlyStopping: sweep.earlyStopping }),
   };
+}
+
+function put(root: PlainMap, { key, value, place }: Setting, places: Places): void {
+  const path = key.split('.');
+  places.forget(path);
+  places.add(path, { key: place, value: place });
+  setKey(root, path, value, place, places);
+}
+
+function overlaps(varying: string, override: string): boolean {
+  const key = override.split('=', 1)[0].trim();
+  return covers(varying, key) || covers(key, varying);
 }
 
 /** Every cell again by each baseline. */

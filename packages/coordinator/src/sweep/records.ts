@@ -1,6 +1,13 @@
 import type { Plain } from '../experiment/yaml.js';
 import type { RunManifest, RunResult } from '../journal/records.js';
 
+/** What was given on the command line in place of what the files say. */
+export interface SweepOverrides {
+  /** `key=value` each, of the base experiment; see `applyOverride`. */
+  set?: readonly string[];
+  seeds?: number;
+}
+
 /** Everything that somebody needs to know, later, of how a sweep was started. */
 export interface SweepManifest extends Pick<RunManifest, 'commandLine' | 'startedAt' | 'user' | 'git' | 'host'> {
   /** Identifies the sweep everywhere, MLflow included. A UUID. */
@@ -9,6 +16,7 @@ export interface SweepManifest extends Pick<RunManifest, 'commandLine' | 'starte
   /** The sweep's file and the base experiment's, as they were named. */
   file: string;
   base: string;
+  overrides?: SweepOverrides;
   /** prunegrid's and Node's. */
   versions: Record<string, string>;
   cells: number;

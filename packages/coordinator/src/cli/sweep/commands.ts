@@ -1,26 +1,24 @@
 import type { Command } from 'commander';
 
-import { wholeNumber, withTrainerOptions } from '../options.js';
+import { collect, wholeNumber, withTrainerOptions } from '../options.js';
+import type { SweepPlanOptions } from './plan.js';
 import type { SweepResumeOptions } from './resume.js';
 import type { SweepRunOptions } from './run.js';
 
 /** Adds `plan`, `run`, `resume`, `submit`, `status`, `watch`, `cancel` and `ls`. */
 export function addSweepCommands(sweep: Command): void {
-  sweep
-    .command('plan')
+  overriding(sweep.command('plan'))
     .description('print every trial of a sweep and what they share; starts nothing')
     .argument('<file>', 'the sweep, a YAML file')
     .option('--trainers <n>', 'trainers that the time is estimated for', wholeNumber(1), 2)
     .option('--json', 'print a JSON object', false)
-    .action(async (file: string, options: { trainers: number; json: boolean }) =>
-      (await import('./plan.js')).sweepPlan(file, options),
-    );
-  conducting(sweep.command('run'))
+    .action(async (file: string, options: SweepPlanOptions) => (await import('./plan.js')).sweepPlan(file, options));
+  overriding(conducting(sweep.command('run')))
     .description('run all trials of a sweep')
     .argument('<file>', 'the sweep, a YAML file')
     .option('--out <dir>', "the sweep's folder, new or empty (default: sweeps/NAME-TIME)")
     .action(async (file: string, options: SweepRunOptions) => (await import('./run.js')).sweepRun(file, options));
-  conducting(sweep.command('submit'))
+  overriding(conducting(sweep.command('submit')))
     .description('the same in a process that outlives the terminal')
     .argument('<file>', 'the sweep, a YAML file')
     .option('--out <dir>', "the sweep's folder, new or empty (default: sweeps/NAME-TIME)")
@@ -63,6 +61,13 @@ function conducting(command: Command): Command {
     .option('--json', 'print one JSON object a line, one for each event', false);
 }
 
+/** `SweepOverrides`. */
+function overriding(command: Command): Command {
+  return command
+    .option('--set <key=value>', 'override a key of the base experiment; may be repeated', collect, [])
+    .option('--seeds <n>', 'run each cell with so many seeds, whatever the file says', wholeNumber(1));
+}
+
 function looking(command: Command, description: string): Command {
   return command.description(description).argument('<dir>', "the sweep's folder").option('--json', 'print JSON', false);
 }
@@ -73,6 +78,7 @@ function flagsOf(command: Command): string[] {
     const name = option.attributeName();
     const value = command.getOptionValue(name) as unknown;
     if (['out', 'json'].includes(name) || command.getOptionValueSource(name) !== 'cli') return [];
-    return value === true ? [option.long ?? ''] : [option.long ?? '', String(value)];
+    if (value === true) return [option.long ?? ''];
+    return [value].flat().flatMap((each) => [option.long ?? '', String(each)]);
   });
 }

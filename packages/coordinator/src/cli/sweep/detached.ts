@@ -20,10 +20,10 @@ const LOOK_MS = 200;
  */
 export async function sweepSubmit(
   file: string,
-  { out, json }: SweepRunOptions,
+  { out, json, ...overrides }: SweepRunOptions,
   flags: readonly string[],
 ): Promise<void> {
-  const { name } = await planSweep(file, catalogue);
+  const { name } = await planSweep(file, catalogue, overrides);
   const place = out ?? defaultSweepFolder(name);
   const folder = resolve(place);
   await mkdir(folder, { recursive: true });

@@ -25,7 +25,7 @@ export async function sweepResume(place: string, options: SweepResumeOptions): P
   const lock = await lockSweep(folder);
   try {
     const { extend, failed } = options;
-    const now = await planSweep(manifest.file, catalogue);
+    const now = await planSweep(manifest.file, catalogue, manifest.overrides);
     const plan = reconcile(before, now, { file: manifest.file, folder: place, extend });
     const again = failed
       ? before.trials.map(({ number }) => number).filter((number) => state.trials.get(number)?.status === 'failed')

@@ -4,24 +4,25 @@ import { join, relative, resolve } from 'node:path';
 import { requireTrainers } from '../../launch/trainers.js';
 import { createSweepFolder, lockSweep } from '../../sweep/folder.js';
 import { planSweep, type SweepPlan } from '../../sweep/plan.js';
-import type { SweepManifest } from '../../sweep/records.js';
+import type { SweepManifest, SweepOverrides } from '../../sweep/records.js';
 import { describeInvocation } from '../../training/manifest.js';
 import { version } from '../../version.js';
 import { requireEngine } from '../engine.js';
 import { catalogue } from './catalogue.js';
 import { conduct, type ConductOptions } from './conduct.js';
 
-export interface SweepRunOptions extends ConductOptions {
+export interface SweepRunOptions extends ConductOptions, SweepOverrides {
   out?: string;
 }
 
 /** `prunegrid sweep run`. Throws Failure; the sweep's folder then says how far it came. */
 export async function sweepRun(file: string, options: SweepRunOptions): Promise<void> {
   requireTrainers(options);
-  const plan = await planSweep(file, catalogue);
+  const overrides = { ...(options.set && { set: options.set }), ...(options.seeds && { seeds: options.seeds }) };
+  const plan = await planSweep(file, catalogue, overrides);
   await requireEngine((line) => console.error(line));
   const folder = resolve(options.out ?? defaultSweepFolder(plan.name));
-  const sweep = { manifest: await describeSweep(file, plan), plan };
+  const sweep = { manifest: await describeSweep(file, plan, overrides), plan };
   await createSweepFolder(folder, sweep);
   const lock = await lockSweep(folder);
   try {
@@ -35,12 +36,13 @@ export async function sweepRun(file: string, options: SweepRunOptions): Promise<
 export const defaultSweepFolder = (name: string): string =>
   join('sweeps', `${name}-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`);
 
-export async function describeSweep(file: string, plan: SweepPlan): Promise<SweepManifest> {
+export async function describeSweep(file: string, plan: SweepPlan, overrides: SweepOverrides): Promise<SweepManifest> {
   return {
     runId: randomUUID(),
     name: plan.name,
     file: relative('', file),
     base: plan.base,
+    overrides,
     versions: { prunegrid: version, node: process.version },
     cells: new Set(plan.trials.map(({ cell }) => cell)).size,
     trials: plan.trials.length,
