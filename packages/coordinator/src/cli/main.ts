@@ -4,7 +4,7 @@ import { Failure } from '@prunegrid/trainer/failure';
 import type { EvaluateOptions } from './evaluate.js';
 import { collect, wholeNumber, withTrainerOptions } from './options.js';
 import type { RunOptions } from './run.js';
-import { addSweepCommands } from './sweep/commands.js';
+import { addReproduceCommand, addSweepCommands } from './sweep/commands.js';
 import type { SyncOptions } from './sync.js';
 import type { TrainerOptions } from './trainer.js';
 import { version } from '../version.js';
@@ -45,6 +45,8 @@ async function main(): Promise<void> {
     );
 
   addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'));
+
+  addReproduceCommand(program);
 
   program
     .command('sync')

@@ -118,7 +118,9 @@ describe('a sweep', () => {
     expect(await complaint(body, { set: ['admm.rho=1'] })).toMatch(
       /^--set admm\.rho=1: admm\.rho varies in the sweep, at sweep\.yaml:\d+:\d+: edit it there$/,
     );
-    expect(await complaint(body, { set: ['dense.epochs=none'] })).toMatch(/^--set dense\.epochs=none: found "none"; must be/);
+    expect(await complaint(body, { set: ['dense.epochs=none'] })).toMatch(
+      /^--set dense\.epochs=none: found "none"; must be/,
+    );
   });
 
   it('does not run the same experiment twice', async () => {

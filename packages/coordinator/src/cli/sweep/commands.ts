@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 
+import { tableNames } from '../../reproduction/tables.js';
 import { collect, wholeNumber, withTrainerOptions } from '../options.js';
+import type { ReproduceOptions } from '../reproduce.js';
 import type { SweepPlanOptions } from './plan.js';
 import type { SweepResumeOptions } from './resume.js';
 import type { SweepRunOptions } from './run.js';
@@ -49,6 +51,17 @@ export function addSweepCommands(sweep: Command): void {
     .option('--json', 'print a JSON object a line', false)
     .action(async (parent: string, options: { json: boolean }) =>
       (await import('./look.js')).sweepList(parent, options),
+    );
+}
+
+/** Adds `reproduce`, a sweep that is named by what it reproduces. */
+export function addReproduceCommand(program: Command): void {
+  overriding(conducting(program.command('reproduce')))
+    .description("run what a table of the paper needs, and print it beside the paper's figures")
+    .argument('<table>', `the table: ${tableNames.join(', ')}`)
+    .option('--out <dir>', "the sweep's folder; what it holds already is not run again (default: reproductions/TABLE)")
+    .action(async (table: string, options: ReproduceOptions) =>
+      (await import('../reproduce.js')).reproduce(table, options),
     );
 }
 

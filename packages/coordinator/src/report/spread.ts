@@ -1,0 +1,17 @@
+/** Values of one kind, such as a cell's accuracies over its seeds. */
+export interface Spread {
+  n: number;
+  mean: number;
+  /** The sample's standard deviation (n - 1); absent for a single value. */
+  deviation?: number;
+}
+
+/** Undefined where there are no values. */
+export function spreadOf(values: readonly number[]): Spread | undefined {
+  const n = values.length;
+  if (n === 0) return undefined;
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  if (n === 1) return { n, mean };
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { n, mean, deviation: Math.sqrt(squares / (n - 1)) };
+}

@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { journalOf, prunegrid, temporaryFolder } from './environment/cli.js';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => (folder = await temporaryFolder()));
+afterAll(() => folder.remove());
+
+/** A few seconds of each phase. */
+const brief = ['dataset.limit=512', 'dataset.validation=500', 'admm.iterations=2', 'retrain.epochs=1'].flatMap(
+  (override) => ['--set', override],
+);
+
+describe('prunegrid reproduce', () => {
+  it('measures a table of the paper, says how it departs from the recipe, and runs nothing twice', async () => {
+    const out = join(folder.path, 'lenet300');
+    const command = ['reproduce', 'lenet300', '--seeds', '2', ...brief, '--out', out];
+    const first = await prunegrid(...command);
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(first.stdout).toMatch(/^ADMM \(the paper\) +23x +98\.4 % +\d+\.\d\d % +\d+\.\d\d % +2$/m);
+    expect(first.stdout).toMatch(/^total +266,200 +11,600 +11,573$/m);
+    expect(first.stdout).toMatch(/^Not the recipe: dataset\.limit=512, /m);
+    const before = journalOf(out).length;
+    const again = await prunegrid(...command, '--json');
+    expect(JSON.parse(again.stdout)).toMatchObject({
+      type: 'reproduction',
+      table: 'lenet300',
+      rows: [{ ratio: 23, paper: 0.984, here: { n: 2 } }],
+    });
+    expect(journalOf(out)).toHaveLength(before);
+    expect(await prunegrid('reproduce', 'lenet300', '--out', out)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/was begun with .*--seeds 2, not with no --set or --seeds/) as string,
+    });
+  }, 120_000);
+
+  it('says of every cell why it was not run, and starts nothing for it', async () => {
+    const out = join(folder.path, 'alexnet');
+    const { code, stdout } = await prunegrid('reproduce', 'alexnet', '--out', out);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ADMM \(the paper\) +21x +80\.2 % +not run \(1\)/m);
+    expect(stdout).toMatch(/^\(1\) AlexNet and ImageNet are not/m);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('names the tables there are', async () => {
+    expect(await prunegrid('reproduce', 'lenet')).toMatchObject({
+      code: 2,
+      stderr: 'prunegrid: lenet: no such table: there are lenet5, lenet300, alexnet\n',
+    });
+  });
+});
