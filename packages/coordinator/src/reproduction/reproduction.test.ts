@@ -39,7 +39,7 @@ dense                                 1x     99.2 %      99.30 %     0.00 %     
 ADMM (the paper)                   71.2x     99.2 %      99.30 %     0.14 %      2
 Han et al., NIPS 2015                12x     99.2 %  not run (1)          -      -
 Guo et al., NIPS 2016               108x    99.09 %  not run (2)          -      -
-Molchanov et al., ICML 20  17       280x    99.25 %  not run (3)          -      -
+Molchanov et al., ICML 2017         280x    99.25 %  not run (3)          -      -
 
 weights kept  weights  paper   here
 -----------------------------------
