@@ -49,6 +49,13 @@ async function main(): Promise<void> {
   addReproduceCommand(program);
 
   program
+    .command('report')
+    .description("write a sweep's results as a page and as CSV, Markdown and LaTeX tables")
+    .argument('<dir>', "the sweep's folder, finished or not")
+    .option('--json', 'print a JSON object', false)
+    .action(async (place: string, options: { json: boolean }) => (await import('./report.js')).report(place, options));
+
+  program
     .command('sync')
     .description('send to MLflow what it lacks of a run or a sweep')
     .argument('<run-or-sweep>', 'the folder of a run or a sweep')

@@ -1,6 +1,6 @@
 import type { RunResult } from '../journal/records.js';
 import { type Spread, spreadOf } from '../report/spread.js';
-import type { PaperTable } from './tables.js';
+import { type PaperTable, rowsOf } from './tables.js';
 
 /** What stands in a cell on this repository's side: a measurement, or why there is none. */
 export type Cell<T> = T | { notRun: string };
@@ -27,15 +27,15 @@ export interface Measured {
 }
 
 export function compare(table: PaperTable, { results, missing, changed = [] }: Measured): Comparison {
-  const { rows, network, accuracy } = table;
+  const { network } = table;
   const measured = (stage: 'dense' | 'final') =>
     spreadOf(results.map((result) => result[stage].testAccuracy)) ?? { notRun: missing };
   // Trials of a table differ in their seeds alone, which do not change what is kept.
   const first = results.at(0);
   return {
     table: table.name,
-    accuracy,
-    rows: rows.map(({ name, ratio, accuracy: paper, here }) => ({
+    accuracy: network.accuracy,
+    rows: rowsOf(network).map(({ name, ratio, accuracy: paper, here }) => ({
       name,
       ratio,
       paper,

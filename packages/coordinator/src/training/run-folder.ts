@@ -19,12 +19,16 @@ export async function createRunFolder(folder: string): Promise<void> {
 }
 
 /** Writes a JSON file whole or not at all. */
-export async function writeJson(file: string, value: unknown): Promise<void> {
+export const writeJson = (file: string, value: unknown): Promise<void> =>
+  writeText(file, `${JSON.stringify(value, null, 2)}\n`);
+
+/** Writes a file whole or not at all. Throws Failure. */
+export async function writeText(file: string, text: string): Promise<void> {
   const temporary = `${file}.tmp`;
   try {
     const handle = await open(temporary, 'w');
     try {
-      await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+      await handle.writeFile(text);
       await handle.sync();
     } finally {
       await handle.close();

@@ -1,0 +1,163 @@
+import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from 'echarts';
+
+import type { LayerCount } from '../../../journal/records.js';
+import { paperNetwork } from '../../paper.js';
+import type { Spread } from '../../spread.js';
+import type { ReportData } from '../data.js';
+import { type CellRow, paretoFront } from '../table.js';
+import { colorOf, dashOf, drawing, faint, type Figure, ink } from './figure.js';
+import { accuracy, accuracyAxis, sparsity, sparsityAxis } from './scales.js';
+
+const WIDTH = 920;
+const HEIGHT = 480;
+const grid = { left: 84, right: 28, top: 20, bottom: 56 };
+
+interface Point {
+  ratio: number;
+  share: Spread;
+}
+
+const measured = (rows: readonly CellRow[], which: 'test' | 'heldOut'): Point[] =>
+  rows.flatMap((row) => (row.result ? [{ ratio: row.weights / row.kept, share: row.result[which] }] : []));
+
+/** Accuracy on the test set over sparsity, a line for each curve, with deviations and what was published. */
+export function accuracyFigure({ curves, best }: Pick<ReportData, 'curves' | 'best'>): Figure | null {
+  const lines = curves.map(({ name, rows }) => ({ name, points: measured(rows, 'test') }));
+  const points = lines.flatMap((line) => line.points);
+  if (points.length === 0) return null;
+  const published = publishedFor(best[0]?.layers);
+  const several = points.some(({ share }) => share.deviation !== undefined);
+  const ends = points.flatMap(({ share: { mean, deviation = 0 } }) => [mean - deviation, mean + deviation]);
+  const ratios = [...points, ...published].map(({ ratio }) => ratio);
+  const svg = drawing(
+    {
+      grid,
+      xAxis: sparsityAxis(ratios),
+      yAxis: accuracyAxis('accuracy on the test set', [...ends, ...published.map(({ accuracy: share }) => share)]),
+      series: [
+        ...lines.flatMap(({ points: own }, index) => [
+          {
+            type: 'line',
+            data: own.map(({ ratio, share }) => [sparsity(ratio), accuracy(share.mean)]),
+            symbol: 'circle',
+            symbolSize: 7,
+            color: colorOf(index),
+            lineStyle: { width: 2, type: dashOf(index) },
+          },
+          deviations(own, colorOf(index)),
+        ]),
+        {
+          type: 'scatter',
+          symbol: 'diamond',
+          symbolSize: 13,
+          color: ink,
+          data: published.map(({ by, ratio, accuracy: share }) => ({
+            value: [sparsity(ratio), accuracy(share)],
+            label: { formatter: by, position: ratio > middle(ratios) ? 'left' : 'right' },
+          })),
+          label: { show: true, color: ink, fontSize: 12, distance: 8 },
+          labelLayout: { moveOverlap: 'shiftY' },
+        },
+      ],
+    },
+    WIDTH,
+    HEIGHT,
+  );
+  return {
+    title: 'Accuracy and sparsity',
+    caption: [
+      several
+        ? 'Means over seeds with the sample standard deviation.'
+        : 'One seed a cell, so there is no deviation to show.',
+      'The axis is logarithmic in the share of wrong answers.',
+      ...(published.length > 0 ? ['Diamonds are figures as published, from dense networks of their own.'] : []),
+    ].join(' '),
+    legend: [
+      ...lines.map(({ name }, index) => ({
+        name,
+        color: colorOf(index),
+        mark: dashOf(index) === 'solid' ? ('line' as const) : ('dashed' as const),
+      })),
+      ...(published.length > 0 ? [{ name: 'published', color: ink, mark: 'diamond' as const }] : []),
+    ],
+    panels: [{ svg }],
+  };
+}
+
+const middle = (ratios: readonly number[]): number => Math.sqrt(Math.min(...ratios) * Math.max(...ratios));
+
+function publishedFor(layers: readonly LayerCount[] | undefined): { by: string; ratio: number; accuracy: number }[] {
+  const paper = layers && paperNetwork(layers);
+  if (!paper || paper.accuracy !== 'top-1') return [];
+  return [{ by: 'Zhang et al. (the paper)', ratio: paper.total.ratio, accuracy: paper.finalAccuracy }, ...paper.others];
+}
+
+/** A bar with whiskers from the mean less the deviation to the mean plus the deviation. */
+function deviations(points: readonly Point[], color: string): object {
+  return {
+    type: 'custom',
+    silent: true,
+    data: points.flatMap(({ ratio, share: { mean, deviation } }) =>
+      deviation === undefined ? [] : [[sparsity(ratio), accuracy(mean - deviation), accuracy(mean + deviation)]],
+    ),
+    renderItem(_params: CustomSeriesRenderItemParams, api: CustomSeriesRenderItemAPI) {
+      const [x, low] = api.coord([api.value(0), api.value(1)]);
+      const [, high] = api.coord([api.value(0), api.value(2)]);
+      const line = (x1: number, y1: number, x2: number, y2: number) => ({
+        type: 'line',
+        shape: { x1, y1, x2, y2 },
+        style: { stroke: color, lineWidth: 1.5 },
+      });
+      return {
+        type: 'group',
+        children: [line(x, low, x, high), line(x - 4, low, x + 4, low), line(x - 4, high, x + 4, high)],
+      };
+    },
+  };
+}
+
+/** All cells by held-out accuracy, and those that no other beats. */
+export function paretoFigure({ table, curves }: Pick<ReportData, 'table' | 'curves'>): Figure | null {
+  const front = measured(paretoFront(table), 'heldOut');
+  if (front.length === 0) return null;
+  const all = curves.map(({ rows }) => measured(rows, 'heldOut'));
+  const points = all.flat();
+  const svg = drawing(
+    {
+      grid,
+      xAxis: sparsityAxis(points.map(({ ratio }) => ratio)),
+      yAxis: accuracyAxis(
+        'held-out accuracy',
+        points.map(({ share }) => share.mean),
+      ),
+      series: [
+        {
+          type: 'line',
+          step: 'start',
+          symbol: 'none',
+          color: faint,
+          lineStyle: { width: 2, type: 'dashed' },
+          data: front.map(({ ratio, share }) => [sparsity(ratio), accuracy(share.mean)]),
+        },
+        ...all.map((own, index) => ({
+          type: 'scatter',
+          symbolSize: 10,
+          color: colorOf(index),
+          data: own.map(({ ratio, share }) => [sparsity(ratio), accuracy(share.mean)]),
+        })),
+      ],
+    },
+    WIDTH,
+    HEIGHT - 80,
+  );
+  return {
+    title: 'Pareto front',
+    caption:
+      'Cells on the dashed line are beaten by none: no other is at least as accurate with fewer weights. Chosen by held-out accuracy, for the test set only reports.',
+    legend: [
+      ...curves.map(({ name }, index) => ({ name, color: colorOf(index), mark: 'dot' as const })),
+      { name: 'Pareto front', color: faint, mark: 'dashed' },
+    ],
+    panels: [{ svg }],
+  };
+}

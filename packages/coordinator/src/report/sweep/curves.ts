@@ -1,0 +1,44 @@
+import { groupBy } from '../../sweep/grouping.js';
+import { brief } from '../plan.js';
+import type { CellRow, SweepTable } from './table.js';
+
+/** Cells that differ in how much they keep and in nothing else: one line of a chart. */
+export interface Curve {
+  /** Such as `admm.rho 0.01`, or a baseline's name. */
+  name: string;
+  /** Densest first. */
+  rows: CellRow[];
+}
+
+/** Keys that say how much is kept rather than how the network is brought there. */
+const saysHowMuch = (key: string): boolean => /^(keep|budget)(\.|$)/.test(key) && key !== 'budget.rule';
+
+const methodTitles = { admm: 'ADMM', magnitude: 'one-shot magnitude', gradual: 'gradual magnitude' } as const;
+
+/** The table's cells as curves over sparsity; ADMM first. Cells of several networks never share one. */
+export function curvesOf({ rows }: SweepTable): Curve[] {
+  const models = new Set(rows.map(({ model }) => model)).size;
+  const methods = new Set(rows.map(({ method }) => method)).size;
+  const nameOf = ({ settings, method, model }: CellRow): string => {
+    const rest = Object.entries(settings).filter(([key]) => !saysHowMuch(key) && key !== 'method');
+    const rules = ruleOf(settings['budget']);
+    const parts = [
+      ...(methods > 1 || rest.length === 0 ? [methodTitles[method]] : []),
+      ...(models > 1 && !('model' in settings) ? [model] : []),
+      ...rest.map(([key, value]) => `${key} ${brief(value)}`),
+      ...(rules && severalRules(rows) ? [rules] : []),
+    ];
+    return parts.join(', ');
+  };
+  return [...groupBy(rows, nameOf)].map(([name, cells]) => ({
+    name,
+    rows: [...cells].sort((a, b) => b.kept - a.kept),
+  }));
+}
+
+function ruleOf(budget: unknown): string | undefined {
+  return typeof budget === 'object' && budget !== null && 'rule' in budget ? String(budget.rule) : undefined;
+}
+
+const severalRules = (rows: readonly CellRow[]): boolean =>
+  new Set(rows.map(({ settings }) => ruleOf(settings['budget']))).size > 1;

@@ -1,0 +1,129 @@
+import { Failure } from '@prunegrid/trainer/failure';
+import { fromFile, type Model, models } from '@prunegrid/trainer/models';
+import { readSafetensors } from '@prunegrid/trainer/safetensors';
+import { join } from 'node:path';
+
+import { readJournal } from '../../journal/reading.js';
+import type { LayerCount, LayerResiduals, Recorded } from '../../journal/records.js';
+import { readSweep } from '../../sweep/folder.js';
+import type { SweepPlan, Trial } from '../../sweep/plan.js';
+import type { SweepEvent, SweepManifest } from '../../sweep/records.js';
+import type { SweepState } from '../../sweep/state.js';
+import { paperNetwork } from '../paper.js';
+import { type Curve, curvesOf } from './curves.js';
+import { histogramsOf, type LayerHistogram } from './histograms.js';
+import { type CellRow, type SweepTable, sweepTable } from './table.js';
+
+/** A trial that finished, and what its run's journal tells of it. */
+export interface FinishedTrial {
+  trial: Trial;
+  layers: LayerCount[];
+  /** By ADMM iteration, from the first; empty for baselines. */
+  residuals: LayerResiduals[][];
+}
+
+/** All that a report shows of a sweep. */
+export interface ReportData {
+  folder: string;
+  manifest: SweepManifest;
+  plan: SweepPlan;
+  state: SweepState;
+  live: boolean;
+  records: Recorded<SweepEvent>[];
+  table: SweepTable;
+  curves: Curve[];
+  /** The best trial of each sparsity that has one, by held-out accuracy; densest first. */
+  best: FinishedTrial[];
+  /** The sparsity that is looked at closely: the paper's, else the middle one; its best trial on each curve of ADMM. */
+  focus: { curve: string; finished: FinishedTrial }[];
+  /** Of the best of `focus`. */
+  histograms?: { trial: number; layers: LayerHistogram[] };
+  /** What could not be read, a line each. */
+  gaps: string[];
+}
+
+/** Reads a sweep's folder. Throws Failure where it holds none; a run within it that cannot be read leaves a gap. */
+export async function readReport(folder: string): Promise<ReportData> {
+  const { manifest, plan, state, live } = await readSweep(folder);
+  const records = await readJournal<SweepEvent>(folder);
+  const table = sweepTable(plan, state, (model) => weightsOf(models.get(model)));
+  const curves = curvesOf(table);
+  const gaps: string[] = [];
+  const attempt = async <T>(work: () => Promise<T>): Promise<T[]> => {
+    try {
+      return [await work()];
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      gaps.push(error.message.replaceAll(`${folder}/`, ''));
+      return [];
+    }
+  };
+  const finished = async (row: CellRow): Promise<FinishedTrial[]> => {
+    const trial = plan.trials.find(({ number }) => number === row.best);
+    return trial ? attempt(() => readTrial(folder, trial, state)) : [];
+  };
+
+  const best: FinishedTrial[] = [];
+  for (const row of bestOfEachSparsity(table)) best.push(...(await finished(row)));
+  const focus: ReportData['focus'] = [];
+  for (const { curve, row } of focusOf(curves, best)) {
+    focus.push(...(await finished(row)).map((one) => ({ curve, finished: one })));
+  }
+  const closest = best.find(({ trial }) => focus.some(({ finished: one }) => one.trial.number === trial.number));
+  const histograms = closest ? await attempt(() => readHistograms(folder, closest.trial, state)) : [];
+  return {
+    ...{ folder, manifest, plan, state, live, records, table, curves, best, focus, gaps },
+    ...(closest && histograms.length > 0 && { histograms: { trial: closest.trial.number, layers: histograms[0] } }),
+  };
+}
+
+const weightsOf = (model: Model | undefined): number =>
+  model?.layers.reduce((sum, { weights }) => sum + weights, 0) ?? NaN;
+
+function bestOfEachSparsity({ rows }: SweepTable): CellRow[] {
+  const best = new Map<number, CellRow>();
+  for (const row of rows) {
+    const other = best.get(row.kept);
+    if (row.result && (!other?.result || row.result.heldOut.mean > other.result.heldOut.mean)) best.set(row.kept, row);
+  }
+  return [...best.values()].sort((a, b) => b.kept - a.kept);
+}
+
+function focusOf(curves: readonly Curve[], best: readonly FinishedTrial[]): { curve: string; row: CellRow }[] {
+  const pruned = best.filter(({ residuals }) => residuals.length > 0);
+  if (pruned.length === 0) return [];
+  const paper = paperNetwork(pruned[0].layers)?.total.kept;
+  const distance = ({ trial }: FinishedTrial) => Math.abs(Math.log(trial.kept.total / (paper ?? NaN)));
+  const { trial } =
+    paper === undefined
+      ? pruned[Math.floor((pruned.length - 1) / 2)]
+      : pruned.reduce((closest, one) => (distance(one) < distance(closest) ? one : closest));
+  return curves.flatMap(({ name, rows }) =>
+    rows
+      .filter((row) => row.kept === trial.kept.total && row.method === 'admm' && row.result)
+      .map((row) => ({ curve: name, row })),
+  );
+}
+
+function folderOf(folder: string, { number }: Trial, state: SweepState): string {
+  return join(folder, state.trials.get(number)?.folder ?? '');
+}
+
+async function readTrial(folder: string, trial: Trial, state: SweepState): Promise<FinishedTrial> {
+  const records = await readJournal(folderOf(folder, trial, state));
+  return {
+    trial,
+    layers: state.trials.get(trial.number)?.result?.layers ?? [],
+    residuals: records.flatMap((record) => (record.type === 'admm-iteration' ? [record.layers] : [])),
+  };
+}
+
+async function readHistograms(folder: string, trial: Trial, state: SweepState): Promise<LayerHistogram[]> {
+  const run = folderOf(folder, trial, state);
+  const model = models.get(trial.spec.model) as Model;
+  const read = async (name: string) => {
+    const file = join(run, name);
+    return fromFile(model, (await readSafetensors(file)).tensors, file);
+  };
+  return histogramsOf(model, await read('checkpoints/dense.safetensors'), await read('model.safetensors'));
+}
