@@ -1,8 +1,9 @@
 import { join, resolve } from 'node:path';
 
 import { readReport } from '../report/sweep/data.js';
+import { reportFiles } from '../report/sweep/files.js';
 import { tableText } from '../report/sweep/formats.js';
-import { reportFiles, writeReport } from '../report/sweep/write.js';
+import { writeReport } from '../report/sweep/write.js';
 
 /** `prunegrid report`: a sweep's results as a page for people and as tables for papers and programs. Throws Failure. */
 export async function report(place: string, { json }: { json: boolean }): Promise<void> {

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 import { groupBy } from '../sweep/grouping.js';
 import type { SweepPlan, Trial } from '../sweep/plan.js';
 import type { SweepState, TrialStatus } from '../sweep/state.js';
@@ -81,6 +83,7 @@ export function renderStatus(
     ),
     '',
     `Files: ${folder}`,
+    ...(live ? [] : [`Report: ${join(folder, 'report/report.html')}`]),
     ...nextSteps({ state, live }, folder),
   ].join('\n');
 }

@@ -39,7 +39,8 @@ dense                                 1x     99.2 %      99.30 %     0.00 %     
 ADMM (the paper)                   71.2x     99.2 %      99.30 %     0.14 %      2
 Han et al., NIPS 2015                12x     99.2 %  not run (1)          -      -
 Guo et al., NIPS 2016               108x    99.09 %  not run (2)          -      -
-Molchanov et al., ICML 2017         280x    99.25 %  not run (3)          -      -
+Ye et al., 2018                     167x       99 %  not run (3)          -      -
+Molchanov et al., ICML 2017         280x    99.25 %  not run (4)          -      -
 
 weights kept  weights  paper   here
 -----------------------------------
@@ -52,7 +53,8 @@ total         430,500  6,050  6,050
 
 (1) pruning by magnitude in several rounds is not among the methods here
 (2) dynamic network surgery is not among the methods here
-(3) sparse variational dropout is not among the methods here
+(3) progressive ADMM is not among the methods here
+(4) sparse variational dropout is not among the methods here
 
 Not the recipe: seed=2`.trimStart(),
     );

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Failure } from '@prunegrid/trainer/failure';
 import { journalFile } from '../journal/reading.js';
 import type { RunEvent } from '../journal/records.js';
+import { reportFiles } from '../report/sweep/files.js';
 import { readCursor } from './cursor.js';
 import { MlflowRejection } from './failures.js';
 import { runMapping } from './mapping.js';
@@ -12,10 +13,7 @@ import { SweepParts, type SweepPart } from './sweep-parts.js';
 import { Transfer, type TransferOptions } from './transfer.js';
 
 /** Files of a sweep's folder that MLflow has whenever they are there; the report is made after the sweep, and made again. */
-const sweepFiles = [
-  'sweep.json',
-  ...['report.html', 'table.csv', 'table.md', 'table.tex'].map((name) => `report/${name}`),
-];
+const sweepFiles = ['sweep.json', ...Object.values(reportFiles)];
 
 /** A run that still goes on: where it has been read to is kept, and its sending lock. */
 interface OpenPart {

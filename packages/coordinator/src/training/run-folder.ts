@@ -35,7 +35,7 @@ export async function writeText(file: string, text: string): Promise<void> {
     }
     await rename(temporary, file);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw cannotWrite(file, error);
   }
 }

@@ -72,6 +72,7 @@ export async function conduct(
       onProgress: (work, progress) => screen.progress(work, progress),
     });
   } finally {
+    await report(folder).catch((error: Error) => screen.warn(error.message));
     await mirror?.drain(DRAIN_MS);
     screen.close();
     interruption.ignore();
@@ -85,6 +86,16 @@ export async function conduct(
       `${failures.length} of ${plan.trials.length} trials failed: see prunegrid sweep status ${place}; then prunegrid sweep resume ${place} --failed`,
     );
   }
+}
+
+/** A picture of how far the sweep has come, also for MLflow, which has it from the sweep's folder. */
+async function report(folder: string): Promise<void> {
+  // What draws is loaded only when there is something to draw.
+  const [{ readReport }, { writeReport }] = await Promise.all([
+    import('../../report/sweep/data.js'),
+    import('../../report/sweep/write.js'),
+  ]);
+  await writeReport(await readReport(folder));
 }
 
 /** For the exit code; what nobody expected counts as the environment's. */

@@ -34,6 +34,8 @@ export interface ReportData {
   curves: Curve[];
   /** The best trial of each sparsity that has one, by held-out accuracy; densest first. */
   best: FinishedTrial[];
+  /** The same among ADMM's trials alone. */
+  bestByAdmm: FinishedTrial[];
   /** The sparsity that is looked at closely: the paper's, else the middle one; its best trial on each curve of ADMM. */
   focus: { curve: string; finished: FinishedTrial }[];
   /** Of the best of `focus`. */
@@ -63,16 +65,35 @@ export async function readReport(folder: string): Promise<ReportData> {
     return trial ? attempt(() => readTrial(folder, trial, state)) : [];
   };
 
-  const best: FinishedTrial[] = [];
-  for (const row of bestOfEachSparsity(table)) best.push(...(await finished(row)));
+  const bestOf = async (rows: readonly CellRow[]) => {
+    const trials: FinishedTrial[] = [];
+    for (const row of bestOfEachSparsity(rows)) trials.push(...(await finished(row)));
+    return trials;
+  };
+
+  const best = await bestOf(table.rows);
+  const bestByAdmm = await bestOf(table.rows.filter(({ method }) => method === 'admm'));
   const focus: ReportData['focus'] = [];
-  for (const { curve, row } of focusOf(curves, best)) {
+  for (const { curve, row } of focusOf(curves, bestByAdmm)) {
     focus.push(...(await finished(row)).map((one) => ({ curve, finished: one })));
   }
-  const closest = best.find(({ trial }) => focus.some(({ finished: one }) => one.trial.number === trial.number));
+  const closest = bestByAdmm.find(({ trial }) => focus.some(({ finished: one }) => one.trial.number === trial.number));
   const histograms = closest ? await attempt(() => readHistograms(folder, closest.trial, state)) : [];
   return {
-    ...{ folder, manifest, plan, state, live, records, table, curves, best, focus, gaps },
+    ...{
+      folder,
+      manifest,
+      plan,
+      state,
+      live,
+      records,
+      table,
+      curves,
+      best,
+      bestByAdmm,
+      focus,
+      gaps: [...new Set(gaps)],
+    },
     ...(closest && histograms.length > 0 && { histograms: { trial: closest.trial.number, layers: histograms[0] } }),
   };
 }
@@ -80,7 +101,7 @@ export async function readReport(folder: string): Promise<ReportData> {
 const weightsOf = (model: Model | undefined): number =>
   model?.layers.reduce((sum, { weights }) => sum + weights, 0) ?? NaN;
 
-function bestOfEachSparsity({ rows }: SweepTable): CellRow[] {
+function bestOfEachSparsity(rows: readonly CellRow[]): CellRow[] {
   const best = new Map<number, CellRow>();
   for (const row of rows) {
     const other = best.get(row.kept);
@@ -90,14 +111,13 @@ function bestOfEachSparsity({ rows }: SweepTable): CellRow[] {
 }
 
 function focusOf(curves: readonly Curve[], best: readonly FinishedTrial[]): { curve: string; row: CellRow }[] {
-  const pruned = best.filter(({ residuals }) => residuals.length > 0);
-  if (pruned.length === 0) return [];
-  const paper = paperNetwork(pruned[0].layers)?.total.kept;
+  if (best.length === 0) return [];
+  const paper = paperNetwork(best[0].layers)?.total.kept;
   const distance = ({ trial }: FinishedTrial) => Math.abs(Math.log(trial.kept.total / (paper ?? NaN)));
   const { trial } =
     paper === undefined
-      ? pruned[Math.floor((pruned.length - 1) / 2)]
-      : pruned.reduce((closest, one) => (distance(one) < distance(closest) ? one : closest));
+      ? best[Math.floor((best.length - 1) / 2)]
+      : best.reduce((closest, one) => (distance(one) < distance(closest) ? one : closest));
   return curves.flatMap(({ name, rows }) =>
     rows
       .filter((row) => row.kept === trial.kept.total && row.method === 'admm' && row.result)

@@ -131,8 +131,8 @@ h3 { font-size: 14px; margin: 12px 0 0; font-weight: 600; }
 .lead { font-size: 18px; color: #52606d; margin: 0 0 16px; }
 .caption { color: #52606d; font-size: 14px; max-width: 75ch; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: 5px 14px 5px 0; white-space: nowrap; border-bottom: 1px solid #e4e7eb; }
+table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 5px 11px 5px 0; white-space: nowrap; border-bottom: 1px solid #e4e7eb; }
 th { border-bottom: 2px solid #9aa5b1; }
 .number { text-align: right; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 22px; padding: 0; margin: 8px 0; font-size: 14px; }

@@ -49,14 +49,15 @@ export function accuracyFigure({ curves, best }: Pick<ReportData, 'curves' | 'be
         {
           type: 'scatter',
           symbol: 'diamond',
-          symbolSize: 13,
+          symbolSize: 22,
           color: ink,
-          data: published.map(({ by, ratio, accuracy: share }) => ({
+          z: 5,
+          // Names would lie on the lines and on one another: the legend has them.
+          label: { show: true, position: 'inside', color: '#fff', fontSize: 11, fontWeight: 'bold' },
+          data: published.map(({ ratio, accuracy: share }, index) => ({
             value: [sparsity(ratio), accuracy(share)],
-            label: { formatter: by, position: ratio > middle(ratios) ? 'left' : 'right' },
+            label: { formatter: letterOf(index) },
           })),
-          label: { show: true, color: ink, fontSize: 12, distance: 8 },
-          labelLayout: { moveOverlap: 'shiftY' },
         },
       ],
     },
@@ -78,13 +79,17 @@ export function accuracyFigure({ curves, best }: Pick<ReportData, 'curves' | 'be
         color: colorOf(index),
         mark: dashOf(index) === 'solid' ? ('line' as const) : ('dashed' as const),
       })),
-      ...(published.length > 0 ? [{ name: 'published', color: ink, mark: 'diamond' as const }] : []),
+      ...published.map(({ by, ratio, accuracy: share }, index) => ({
+        name: `${letterOf(index)}: ${by}, ${Number((share * 100).toFixed(2))} % at ${ratio}x`,
+        color: ink,
+        mark: 'diamond' as const,
+      })),
     ],
     panels: [{ svg }],
   };
 }
 
-const middle = (ratios: readonly number[]): number => Math.sqrt(Math.min(...ratios) * Math.max(...ratios));
+const letterOf = (index: number): string => String.fromCharCode('A'.charCodeAt(0) + index);
 
 function publishedFor(layers: readonly LayerCount[] | undefined): { by: string; ratio: number; accuracy: number }[] {
   const paper = layers && paperNetwork(layers);

@@ -63,7 +63,7 @@ export function axis({ title, range: [low, high], ticks, label, gap }: Axis): ob
     nameTextStyle: { fontSize: 13, color: ink },
     axisTick: { show: true, customValues },
     axisLabel: { customValues, formatter: label, color: ink, fontSize: 12, showMinLabel: true, showMaxLabel: true },
-    axisLine: { show: true, lineStyle: { color: faint } },
+    axisLine: { show: true, onZero: false, lineStyle: { color: faint } },
     splitLine: { show: false },
   };
 }

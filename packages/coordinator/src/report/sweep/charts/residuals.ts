@@ -64,9 +64,9 @@ const rangeOf = (lines: readonly Line[]): [number, number] =>
     0.1,
   );
 
-/** The residuals of every layer, in the best trial of each sparsity. */
-export function residualsFigure({ best }: Pick<ReportData, 'best'>): Figure | null {
-  const trials = best.filter(({ residuals }) => residuals.length > 0);
+/** The residuals of every layer, in ADMM's best trial of each sparsity. */
+export function residualsFigure({ bestByAdmm }: Pick<ReportData, 'bestByAdmm'>): Figure | null {
+  const trials = bestByAdmm.filter(({ residuals }) => residuals.length > 0);
   if (trials.length === 0) return null;
   const names = layersOf(trials[0]);
   const linesOf = ({ residuals }: FinishedTrial): Line[] =>
@@ -81,7 +81,7 @@ export function residualsFigure({ best }: Pick<ReportData, 'best'>): Figure | nu
   return {
     title: 'Residuals by iteration',
     caption:
-      'The best trial of each sparsity. Solid: the primal residual, ||W - Z||; dashed: the dual residual divided by rho, ||Z - Z of the iteration before||; both as a share of ||W||.',
+      'The best trial of each sparsity by ADMM. Solid: the primal residual, ||W - Z||; dashed: the dual residual divided by rho, ||Z - Z of the iteration before||; both as a share of ||W||.',
     legend: [
       ...names.map((name, index) => ({ name, color: colorOf(index), mark: 'line' as const })),
       { name: 'primal', color: '#555', mark: 'line' },

@@ -25,7 +25,7 @@ const LEAST_ERROR = 1e-4;
 export const accuracy = (share: number): number => -Math.log10(Math.max(1 - share, LEAST_ERROR));
 
 const accuracyTicks = [
-  ...[0, 0.2, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.985],
+  ...[0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.96, 0.97, 0.98, 0.985],
   ...[0.988, 0.99, 0.991, 0.992, 0.993, 0.994, 0.995, 0.996, 0.997, 0.998, 0.999],
 ];
 

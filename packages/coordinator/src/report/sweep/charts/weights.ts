@@ -80,8 +80,11 @@ export function histogramsFigure({ histograms }: Pick<ReportData, 'histograms'>)
 function histogram({ centers, before, after }: LayerHistogram): string {
   const most = Math.log10(Math.max(...before, ...after, 1));
   const edge = Math.abs(centers[0]);
-  const step = 10 ** Math.floor(Math.log10(edge));
-  const ticks = [-5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((n) => [n * step, (n + 0.5) * step]);
+  // Three to seven round values, zero among them.
+  const step = [-6, -5, -4, -3, -2, -1, 0, 1, 2]
+    .flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power))
+    .find((one) => edge / one <= 3.5);
+  const ticks = step === undefined ? [0] : [-3, -2, -1, 0, 1, 2, 3].map((times) => times * step);
   const series = (counts: readonly number[], color: string, area: boolean) => ({
     type: 'line',
     step: 'middle',

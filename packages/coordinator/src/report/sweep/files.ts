@@ -1,0 +1,7 @@
+/** What a report consists of, seen from the sweep's folder. */
+export const reportFiles = {
+  page: 'report/report.html',
+  csv: 'report/table.csv',
+  markdown: 'report/table.md',
+  latex: 'report/table.tex',
+} as const;
