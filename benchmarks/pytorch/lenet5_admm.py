@@ -135,4 +135,5 @@ def main():
     print(json.dumps({**accuracies, "kept": kept, "seconds": time.time() - started}))
 
 
-main()
+if __name__ == "__main__":
+    main()
