@@ -35,6 +35,7 @@ const ofType = (out: string, type: string) => journalOf(out).filter((record) => 
 const status = async (out: string) =>
   JSON.parse((await prunegrid('sweep', 'status', out, '--json')).stdout) as {
     condition: string;
+    progress: unknown[];
     trials: { status: string; attempts: number; folder: string; result: unknown }[];
   };
 const hashesOf = (run: string) =>
@@ -217,6 +218,14 @@ earlyStopping: { rule: median, trials: 1 }
     expect(isAlive(pid)).toBe(true);
     await expect.poll(() => ofType(out, 'trial-started').length, { timeout: 60_000 }).toBe(1);
     expect((await status(out)).condition).toBe('running');
+    await expect
+      .poll(async () => (await status(out)).progress, { timeout: 60_000 })
+      .toMatchObject([
+        { trial: 1, trainers: [1], phase: 'retrain', epochs: 300, heldOut: expect.any(Number) as number },
+      ]);
+    expect((await prunegrid('sweep', 'status', out)).stdout).toMatch(
+      /^trainer 1 +trial 1 +retraining, epoch \d+ of 300 /m,
+    );
     const watch = start('sweep', 'watch', out, '--json');
     await watch.prints(/"condition":"running"/);
     expect((await prunegrid('sweep', 'ls', folder.path)).stdout).toMatch(/running/);

@@ -2,9 +2,10 @@ import { join } from 'node:path';
 
 import { groupBy } from '../sweep/grouping.js';
 import type { SweepPlan, Trial } from '../sweep/plan.js';
+import type { WorkProgress } from '../sweep/progress.js';
 import type { SweepState, TrialStatus } from '../sweep/state.js';
 import { columns } from './columns.js';
-import { counted, percent, ratio } from './figures.js';
+import { counted, grouped, percent, ratio } from './figures.js';
 import { brief } from './plan.js';
 
 const order: TrialStatus[] = ['finished', 'running', 'waiting', 'stopped', 'failed'];
@@ -66,17 +67,22 @@ export function bestLines(plan: SweepPlan, state: SweepState, weights: (model: s
     });
 }
 
-/** Everything about a sweep at this moment. Plain text without a newline at the end. */
+/**
+ * Everything about a sweep at this moment. Plain text without a newline at the end.
+ * @param progress of what is running
+ */
 export function renderStatus(
   { plan, state, live }: { plan: SweepPlan; state: SweepState; live: boolean },
   folder: string,
   weights: (model: string) => number,
+  progress: readonly WorkProgress[] = [],
 ): string {
   const failed = plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'failed');
   return [
     `${plan.name}: ${counted(plan.trials.length, 'trial')}: ${countsOf(state)}; ${conditionOf({ state, live })}`,
     '',
     ...columns(cellRows(plan, state, weights)),
+    ...columns(progress.map(progressRow)).map((line, i) => (i === 0 ? `\n${line}` : line)),
     ...bestLines(plan, state, weights).map((line, i) => (i === 0 ? `\n${line}` : line)),
     ...failed.map(
       ({ number }, i) => `${i === 0 ? '\n' : ''}trial ${number} failed: ${state.trials.get(number)?.reason}`,
@@ -87,6 +93,16 @@ export function renderStatus(
     ...nextSteps({ state, live }, folder),
   ].join('\n');
 }
+
+const phaseTitles = { dense: 'dense training', admm: 'pruning', retrain: 'retraining' } as const;
+
+const progressRow = ({ trial, trainers, phase, epoch, epochs, heldOut, imagesPerSecond }: WorkProgress): string[] => [
+  `trainer ${trainers.join(', ')}`,
+  trial === undefined ? 'dense network' : `trial ${trial}`,
+  `${phaseTitles[phase]}, epoch ${Math.min(epoch + 1, epochs)} of ${epochs}`,
+  heldOut === undefined ? '-' : `${percent(heldOut)} held out`,
+  imagesPerSecond === undefined ? '-' : `${grouped(imagesPerSecond)} images/s`,
+];
 
 export type Condition = 'running' | 'finished' | 'finished, some trials failed' | 'interrupted' | 'broken off';
 

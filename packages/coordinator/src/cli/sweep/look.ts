@@ -5,18 +5,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { columns } from '../../report/columns.js';
 import { conditionOf, countsOf, renderStatus } from '../../report/sweep-status.js';
 import { readSweep } from '../../sweep/folder.js';
+import { progressOf } from '../../sweep/progress.js';
 import { LiveRegion } from '../screen/live-region.js';
 import { weightsOfModel } from './catalogue.js';
 
 /** How often `watch` looks, in milliseconds. */
 const WATCH_MS = 1000;
 
-type Sweep = Awaited<ReturnType<typeof readSweep>>;
+type Sweep = Awaited<ReturnType<typeof look>>;
+
+/** A sweep at this moment, with how far that has come which is running. */
+async function look(place: string) {
+  const folder = resolve(place);
+  const sweep = await readSweep(folder);
+  return { ...sweep, progress: sweep.live ? await progressOf(folder, sweep.state) : [] };
+}
 
 /** `prunegrid sweep status`: how a sweep stands now. Throws Failure where the folder holds none. */
 export async function sweepStatus(place: string, { json }: { json: boolean }): Promise<void> {
-  const sweep = await readSweep(resolve(place));
-  console.log(json ? JSON.stringify(summary(place, sweep)) : renderStatus(sweep, place, weightsOfModel));
+  const sweep = await look(place);
+  console.log(
+    json ? JSON.stringify(summary(place, sweep)) : renderStatus(sweep, place, weightsOfModel, sweep.progress),
+  );
 }
 
 /** `prunegrid sweep watch`: the same, drawn anew until the sweep is no longer running; with `json` a line for each change. */
@@ -25,12 +35,12 @@ export async function sweepWatch(place: string, { json }: { json: boolean }): Pr
   const still = json || !process.stdout.isTTY;
   let last = '';
   for (;;) {
-    const sweep = await readSweep(resolve(place));
+    const sweep = await look(place);
     const text = json
       ? JSON.stringify(summary(place, sweep))
       : still
         ? `${sweep.plan.name}: ${countsOf(sweep.state)}; ${conditionOf(sweep)}`
-        : renderStatus(sweep, place, weightsOfModel);
+        : renderStatus(sweep, place, weightsOfModel, sweep.progress);
     if (text !== last && still) console.log(text);
     else if (text !== last)
       region.draw(
@@ -50,7 +60,7 @@ export async function sweepList(parent: string, { json }: { json: boolean }): Pr
   for (const name of names.sort()) {
     const place = join(parent, name);
     // Other folders may lie there too.
-    const sweep = await readSweep(resolve(place)).catch(() => undefined);
+    const sweep = await look(place).catch(() => undefined);
     if (sweep) found.push({ place, sweep });
   }
   if (json) {
@@ -74,7 +84,7 @@ export async function sweepList(parent: string, { json }: { json: boolean }): Pr
 }
 
 function summary(folder: string, sweep: Sweep) {
-  const { plan, state, manifest } = sweep;
+  const { plan, state, manifest, progress } = sweep;
   return {
     folder,
     runId: manifest.runId,
@@ -82,6 +92,7 @@ function summary(folder: string, sweep: Sweep) {
     condition: conditionOf(sweep),
     startedAt: manifest.startedAt,
     updatedAt: new Date(state.updatedAt).toISOString(),
+    progress,
     trials: plan.trials.map(({ number, cell, settings, spec, kept }) => ({
       trial: number,
       cell,

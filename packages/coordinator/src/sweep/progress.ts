@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+
+import type { PhaseName } from '../experiment/spec.js';
+import { readJournal } from '../journal/reading.js';
+import type { JournalRecord } from '../journal/records.js';
+import type { SweepState } from './state.js';
+
+/** How far a piece of work under way has come, by its own run's journal. */
+export interface WorkProgress {
+  /** A trial's number; absent for a dense network that trials share. */
+  trial?: number;
+  trainers: number[];
+  phase: PhaseName;
+  /** Finished in the phase, and the phase's. */
+  epoch: number;
+  epochs: number;
+  /** Of the latest epoch. */
+  heldOut?: number;
+  imagesPerSecond?: number;
+}
+
+/** Of everything that is running; what has not begun its first phase yet is left out. */
+export async function progressOf(folder: string, { trials, dense }: SweepState): Promise<WorkProgress[]> {
+  const running = [
+    ...[...dense]
+      .filter(([, { status }]) => status === 'running')
+      .map(([key, { attempts, trainers }]) => ({
+        place: join('dense', key.slice(0, 12), `attempt-${attempts}`),
+        trainers,
+      })),
+    ...[...trials]
+      .filter(([, { status }]) => status === 'running')
+      .map(([trial, { folder: place = '', trainers }]) => ({ place, trainers, trial })),
+  ];
+  const found = await Promise.all(
+    running.map(async ({ place, ...work }) => {
+      // It is announced before its journal is begun.
+      const records = await readJournal(join(folder, place)).catch((): JournalRecord[] => []);
+      const phase = records.findLast((record) => record.type === 'phase-started');
+      const last = records.findLast((record) => record.type === 'epoch-finished');
+      if (!phase) return [];
+      const measured = last && { heldOut: last.validation.accuracy, imagesPerSecond: last.imagesPerSecond };
+      const epoch = last?.phase === phase.phase ? last.epoch : 0;
+      return [{ ...work, phase: phase.phase, epoch, epochs: phase.epochs, ...measured }];
+    }),
+  );
+  return found.flat();
+}
