@@ -212,6 +212,21 @@ describe('prunegrid sync of a sweep', () => {
   });
 });
 
+it('an address that is none is refused before anything is begun', async () => {
+  const out = join(await newFolder(), 'sweep');
+  for (const command of [
+    ['sweep', 'run', 'experiments/sweep-smoke.yaml'],
+    ['run', 'experiments/lenet5-smoke.yaml'],
+  ]) {
+    const { code, stderr } = await prunegrid(...command, '--out', out, '--mlflow', 'file:mlruns');
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringMatching(/^prunegrid: MLflow address .*\n$/) as string,
+    });
+    expect(existsSync(out)).toBe(false);
+  }
+});
+
 describe('a sweep whose server and coordinator are killed', () => {
   it('arrives whole, each run once, as from an undisturbed copy', { timeout: 5 * minutes }, async () => {
     await server.up();

@@ -14,6 +14,7 @@ import type { JournalRecord, RunResult } from '../journal/records.js';
 import { requireTrainers, type TrainerChoice, withTrainers } from '../launch/trainers.js';
 import { renderComparison } from '../report/table.js';
 import { epochTimesOf, rememberEpochTimes } from '../sweep/epoch-times.js';
+import { requireTracking } from '../tracking/address.js';
 import { startMirror } from '../tracking/mirror.js';
 import { experimentName } from '../tracking/sync.js';
 import { throttled } from '../training/progress.js';
@@ -40,6 +41,7 @@ const REASON_MS = 1000;
 /** `prunegrid run`. Throws Failure; the journal then ends with it. */
 export async function run(file: string, options: RunOptions): Promise<void> {
   requireTrainers(options);
+  requireTracking(options.mlflow);
   const overrides = options.seed === undefined ? options.set : [...options.set, `seed=${options.seed}`];
   const { spec } = await loadSpec(file, overrides, { models: [...models.values()], datasets: datasetNames });
   await requireEngine((line) => console.error(line));

@@ -26,6 +26,12 @@ export function trackingAddress(text: string, environment: Environment = process
   return { url: `${url.origin}${url.pathname.replace(/\/+$/, '')}`, authorization };
 }
 
+/** Throws a `Failure` where the address that is given, else MLFLOW_TRACKING_URI, is there and is none: before anything is begun. */
+export function requireTracking(url: string | undefined, environment: Environment = process.env): void {
+  const known = url ?? environment['MLFLOW_TRACKING_URI'];
+  if (known) trackingAddress(known, environment);
+}
+
 function login(url: URL, environment: Environment): string | null {
   const {
     MLFLOW_TRACKING_USERNAME: user,

@@ -5,6 +5,7 @@ import { requireTrainers } from '../../launch/trainers.js';
 import { lockSweep, readSweep, writeSweepFile } from '../../sweep/folder.js';
 import { planSweep } from '../../sweep/plan.js';
 import { reconcile } from '../../sweep/resume.js';
+import { requireTracking } from '../../tracking/address.js';
 import { requireEngine } from '../engine.js';
 import { catalogue } from './catalogue.js';
 import { conduct, type ConductOptions } from './conduct.js';
@@ -20,6 +21,7 @@ export interface SweepResumeOptions extends ConductOptions {
  */
 export async function sweepResume(place: string, options: SweepResumeOptions): Promise<void> {
   requireTrainers(options);
+  requireTracking(options.mlflow);
   const folder = resolve(place);
   const { manifest, plan: before, state } = await readSweep(folder);
   const lock = await lockSweep(folder);

@@ -5,6 +5,7 @@ import { requireTrainers } from '../../launch/trainers.js';
 import { createSweepFolder, lockSweep } from '../../sweep/folder.js';
 import { planSweep, type SweepPlan } from '../../sweep/plan.js';
 import type { SweepManifest, SweepOverrides } from '../../sweep/records.js';
+import { requireTracking } from '../../tracking/address.js';
 import { describeInvocation } from '../../training/manifest.js';
 import { version } from '../../version.js';
 import { requireEngine } from '../engine.js';
@@ -18,6 +19,7 @@ export interface SweepRunOptions extends ConductOptions, SweepOverrides {
 /** `prunegrid sweep run`. Throws Failure; the sweep's folder then says how far it came. */
 export async function sweepRun(file: string, options: SweepRunOptions): Promise<void> {
   requireTrainers(options);
+  requireTracking(options.mlflow);
   const overrides = { ...(options.set && { set: options.set }), ...(options.seeds && { seeds: options.seeds }) };
   const plan = await planSweep(file, catalogue, overrides);
   await requireEngine((line) => console.error(line));
