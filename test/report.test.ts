@@ -122,7 +122,7 @@ describe('the page', () => {
 
 describe('prunegrid report', () => {
   it('prints the table and writes it in three forms', () => {
-    expect(printed).toMatch(/^0\.01 +\{rule: erk, ratio: 71\.2\} +- +6,046 +71\.2x .* ± .* 2 of 2 +-$/m);
+    expect(printed).toMatch(/^0\.01 +\{rule: erk, ratio: 71\.2\} +admm +6,046 +71\.2x .* ± .* 2 of 2 +-$/m);
     const csv = readFileSync(join(sweep, 'report/table.csv'), 'utf8');
     expect(csv.split('\r\n')).toHaveLength(1 + 9 + 1);
     expect(csv).toMatch(/^2,admm,0\.001,"\{rule: erk, ratio: 71\.2\}",/m);

@@ -14,7 +14,10 @@ const measures = [
   ['test', 'test'],
 ] as const;
 
-const settingOf = (row: CellRow, axis: string): string => (axis in row.settings ? brief(row.settings[axis]) : '-');
+function settingOf({ settings, method }: CellRow, axis: string): string {
+  if (axis in settings) return brief(settings[axis]);
+  return axis === 'method' ? method : '-';
+}
 
 /** `99.36 ± 0.05`, or the mean alone where there is one seed. */
 function withDeviation(spread: Spread | undefined): string {
