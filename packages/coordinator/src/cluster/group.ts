@@ -80,22 +80,25 @@ export class TrainerGroup {
   async train(firstStep: number, learningRates: number[], onStep: (outcome: StepOutcome) => void): Promise<string> {
     const leaves = this.phase?.microBatches ?? 0;
     const shares = deal(leaves, this.members.length);
+    // Who is alone has nobody to add its gradient to.
+    const alone = this.members.length === 1;
     await together(
       this.members.map(({ channel }, i) =>
         channel.send(
           encodeFromCoordinator({
             $case: 'train',
-            value: { firstStep, learningRates, firstMicroBatch: shares[i].first, microBatches: shares[i].count },
+            value: { firstStep, learningRates, firstMicroBatch: shares[i].first, microBatches: shares[i].count, alone },
           }),
         ),
       ),
     );
+    const exchanged = alone ? TAIL : this.trained + TAIL;
     // One buffer a node that is exchanged, for all steps.
     const parts = this.members.flatMap((member, i) =>
       coveringNodes(shares[i].first, shares[i].count, leaves).map((node) => ({
         member,
         node,
-        vector: new Float32Array(this.trained + TAIL),
+        vector: new Float32Array(exchanged),
       })),
     );
     for (let step = firstStep; step < firstStep + learningRates.length; step++) {
@@ -111,7 +114,7 @@ export class TrainerGroup {
       );
       const sum = tree.total as Float32Array;
       await this.tellTensor(TensorKind.SUM, sum, step);
-      onStep({ step, loss: sum[this.trained], correct: sum[this.trained + 1] });
+      onStep({ step, loss: sum[exchanged - TAIL], correct: sum[exchanged - TAIL + 1] });
     }
     const hashes = await this.ask('trained', ({ weightsHash }) => weightsHash);
     const odd = hashes.findIndex((hash) => hash !== hashes[0]);

@@ -20,7 +20,7 @@ import type { Model } from '../models/index.js';
 import { models } from '../models/index.js';
 import { LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
 import { evaluate } from './evaluation.js';
-import { Replica } from './replica.js';
+import { Replica, TAIL } from './replica.js';
 
 /** Time allowed for the coordinator to answer the first connection. */
 const DIAL_SECONDS = 30;
@@ -215,17 +215,20 @@ async function beginPhase(
 
 async function train(channel: TrainerChannel, generation: number, replica: Replica, plan: Train): Promise<void> {
   const own = Array.from({ length: plan.microBatches }, (_, i) => plan.firstMicroBatch + i);
-  const sum = new Float32Array(replica.exchangedLength);
+  const received = new Float32Array(plan.alone ? TAIL : replica.exchangedLength);
   const last = plan.firstStep + plan.learningRates.length - 1;
   for (let step = plan.firstStep; step <= last; step++) {
     const tree = new TreeSum();
     for (const microBatch of own) tree.add(replica.leaves + microBatch, replica.gradient(step, microBatch));
     for (const [node, vector] of tree.nodes()) {
-      await channel.sendTensor({ kind: TensorKind.GRADIENT, generation, step, node }, vector);
+      const exchanged = plan.alone ? vector.subarray(-TAIL) : vector;
+      await channel.sendTensor({ kind: TensorKind.GRADIENT, generation, step, node }, exchanged);
     }
     // While the others finish and the sum travels.
     if (step < last) for (const microBatch of own) replica.prepare(step + 1, microBatch);
-    await channel.receiveTensor({ kind: TensorKind.SUM, generation, step, node: 0 }, sum);
+    await channel.receiveTensor({ kind: TensorKind.SUM, generation, step, node: 0 }, received);
+    const sum = plan.alone ? tree.total : received;
+    if (!sum) throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
     replica.apply(step, sum, plan.learningRates[step - plan.firstStep]);
   }
   await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: replica.weightsHash(last) } }));

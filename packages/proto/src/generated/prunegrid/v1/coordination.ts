@@ -229,6 +229,8 @@ export interface Train {
   /** This trainer's share of every global batch. */
   firstMicroBatch: number;
   microBatches: number;
+  /** The share is the whole of it: the trainer sums by itself, and GRADIENT and SUM are no more than the loss and the count. */
+  alone: boolean;
 }
 
 export interface Trained {
@@ -1674,7 +1676,7 @@ export const LayerPenalty: MessageFns<LayerPenalty> = {
 };
 
 function createBaseTrain(): Train {
-  return { firstStep: 0, learningRates: [], firstMicroBatch: 0, microBatches: 0 };
+  return { firstStep: 0, learningRates: [], firstMicroBatch: 0, microBatches: 0, alone: false };
 }
 
 export const Train: MessageFns<Train> = {
@@ -1694,6 +1696,9 @@ export const Train: MessageFns<Train> = {
     }
     if (message.microBatches !== 0) {
       writer.uint32(32).uint32(message.microBatches);
+    }
+    if (message.alone !== false) {
+      writer.uint32(40).bool(message.alone);
     }
     return writer;
   },
@@ -1751,6 +1756,14 @@ export const Train: MessageFns<Train> = {
             }
 
             message.microBatches = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.alone = reader.bool();
             continue;
           }
         }
