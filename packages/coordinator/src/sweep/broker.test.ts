@@ -14,7 +14,7 @@ class Sweep {
     broker: Broker,
     readonly user: string,
     public trials: number,
-    private readonly started: string[],
+    started: string[],
     { each = 1, ms = 1000 } = {},
   ) {
     this.seat = broker.join({

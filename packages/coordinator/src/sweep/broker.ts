@@ -91,7 +91,7 @@ export class Broker {
     // Between users who have used the same, as at the very start, trainers go round.
     const trainersOf = (user: string) =>
       [...grants].reduce((sum, [other, trainers]) => (other.user === user ? sum + trainers : sum), 0);
-    for (let free = this.trainers - this.lent; ; ) {
+    for (let free = this.trainers - this.lent; ;) {
       const [first] = queue
         .filter(({ borrower, each, most }) => granted(borrower) + each <= most)
         .sort((a, b) => a.use - b.use || trainersOf(a.borrower.user) - trainersOf(b.borrower.user));
