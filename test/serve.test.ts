@@ -58,7 +58,7 @@ const becomes = (out: string, expected: string) =>
 describe('prunegrid serve', () => {
   it("ends one user's short sweep before another's long one that came first", async () => {
     const server = await serve();
-    const long = await submit('ann', [8, 9, 10, 11, 12, 13, 14, 15]);
+    const long = await submit('ann', [6, 7, 8, 9, 10]);
     await server.prints(/ann\/tiny: trial 1 .*: started/);
     const short = await submit('bob', [1, 2]);
     await becomes(short, 'finished');
@@ -67,9 +67,9 @@ describe('prunegrid serve', () => {
     const [last] = ofType(short, 'sweep-finished') as { time: number }[];
     // Neither before the trial that was under way, nor after all others.
     const after = (ofType(long, 'trial-started') as { time: number }[]).filter(({ time }) => time > last.time);
-    expect(after.length).toBeGreaterThan(3);
+    expect(after.length).toBeGreaterThan(1);
     expect((ofType(long, 'trial-finished') as { time: number }[])[0].time).toBeLessThanOrEqual(first.time);
-    expect(trialsOf(long, 'trial-finished')).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(trialsOf(long, 'trial-finished')).toEqual([1, 2, 3, 4, 5]);
     // Each sweep has a trainer of its own, but one at a time is at work.
     const spans = [long, short].flatMap((out) =>
       trialsOf(out, 'trial-finished').map((trial) =>
@@ -81,7 +81,7 @@ describe('prunegrid serve', () => {
     const inOrder = spans.sort(([a], [b]) => a - b);
     for (const [i, [begin]] of inOrder.slice(1).entries()) expect(begin).toBeGreaterThanOrEqual(inOrder[i][1]);
     const listed = (await prunegrid('sweep', 'ls', queue)).stdout;
-    expect(listed).toMatch(/ann .* 8 finished +finished\n.*bob .* 2 finished +finished\n/);
+    expect(listed).toMatch(/ann .* 5 finished +finished\n.*bob .* 2 finished +finished\n/);
     expect(readdirSync(join(queue, 'entries'))).toEqual([]);
   });
 
