@@ -4,6 +4,7 @@ import { Failure } from '@prunegrid/trainer/failure';
 import type { EvaluateOptions } from './evaluate.js';
 import { collect, wholeNumber, withTrainerOptions } from './options.js';
 import type { RunOptions } from './run.js';
+import type { ServeOptions } from './serve.js';
 import { addReproduceCommand, addSweepCommands } from './sweep/commands.js';
 import type { SyncOptions } from './sync.js';
 import type { TrainerOptions } from './trainer.js';
@@ -45,6 +46,15 @@ async function main(): Promise<void> {
     );
 
   addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'));
+
+  program
+    .command('serve')
+    .description('work on the sweeps that are submitted to a queue, until interrupted')
+    .argument('<queue>', "the queue's folder; made where there is none")
+    .option('--trainers <n>', 'trainers at work at the same time, over all sweeps', wholeNumber(1), 2)
+    .option('--max-sweeps <n>', 'sweeps at the same time, one of each user at most', wholeNumber(1), 4)
+    .option('--json', 'print one JSON object a line, one for each event of a sweep', false)
+    .action(async (queue: string, options: ServeOptions) => (await import('./serve.js')).serve(queue, options));
 
   addReproduceCommand(program);
 

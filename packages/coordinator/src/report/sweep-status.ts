@@ -72,14 +72,15 @@ export function bestLines(plan: SweepPlan, state: SweepState, weights: (model: s
  * @param progress of what is running
  */
 export function renderStatus(
-  { plan, state, live }: { plan: SweepPlan; state: SweepState; live: boolean },
+  { plan, ...standing }: { plan: SweepPlan } & Standing,
   folder: string,
   weights: (model: string) => number,
   progress: readonly WorkProgress[] = [],
 ): string {
+  const { state } = standing;
   const failed = plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'failed');
   return [
-    `${plan.name}: ${counted(plan.trials.length, 'trial')}: ${countsOf(state)}; ${conditionOf({ state, live })}`,
+    `${plan.name}: ${counted(plan.trials.length, 'trial')}: ${countsOf(state)}; ${conditionOf(standing)}`,
     '',
     ...columns(cellRows(plan, state, weights)),
     ...columns(progress.map(progressRow)).map((line, i) => (i === 0 ? `\n${line}` : line)),
@@ -89,8 +90,8 @@ export function renderStatus(
     ),
     '',
     `Files: ${folder}`,
-    ...(live ? [] : [`Report: ${join(folder, 'report/report.html')}`]),
-    ...nextSteps({ state, live }, folder),
+    ...(standing.live || state.startedAt === 0 ? [] : [`Report: ${join(folder, 'report/report.html')}`]),
+    ...nextSteps(standing, folder),
   ].join('\n');
 }
 
@@ -104,19 +105,39 @@ const progressRow = ({ trial, trainers, phase, epoch, epochs, heldOut, imagesPer
   imagesPerSecond === undefined ? '-' : `${grouped(imagesPerSecond)} images/s`,
 ];
 
-export type Condition = 'running' | 'finished' | 'finished, some trials failed' | 'interrupted' | 'broken off';
+/** What tells how a sweep as a whole stands; see `ReadSweep`. */
+interface Standing {
+  state: SweepState;
+  live: boolean;
+  queued?: { served: boolean };
+}
 
-/** How the sweep as a whole stands; `live` where a coordinator works on it. */
-export function conditionOf({ state, live }: { state: SweepState; live: boolean }): Condition {
+export type Condition =
+  | 'running'
+  | 'queued'
+  | 'queued, no server is up'
+  | 'finished'
+  | 'finished, some trials failed'
+  | 'not begun'
+  | 'interrupted'
+  | 'broken off';
+
+export function conditionOf({ state, live, queued }: Standing): Condition {
   if (live) return 'running';
   if (state.ended) return state.count('failed') > 0 ? 'finished, some trials failed' : 'finished';
+  if (queued) return queued.served ? 'queued' : 'queued, no server is up';
+  if (state.startedAt === 0) return 'not begun';
   return state.interrupted === undefined ? 'broken off' : 'interrupted';
 }
 
-function nextSteps(sweep: { state: SweepState; live: boolean }, folder: string): string[] {
-  switch (conditionOf(sweep)) {
+function nextSteps(standing: Standing, folder: string): string[] {
+  switch (conditionOf(standing)) {
     case 'running':
       return [`Watch it: prunegrid sweep watch ${folder}; end it: prunegrid sweep cancel ${folder}`];
+    case 'queued':
+      return [`Take it out of the queue: prunegrid sweep cancel ${folder}`];
+    case 'queued, no server is up':
+      return [`Start a server: prunegrid serve QUEUE; or take it out: prunegrid sweep cancel ${folder}`];
     case 'finished':
       return [];
     case 'finished, some trials failed':

@@ -6,6 +6,7 @@ import type { Member } from '../cluster/index.js';
 import type { Journal } from '../journal/journal.js';
 import { readJournal } from '../journal/reading.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../launch/trainers.js';
+import type { Broker } from './broker.js';
 import { DenseStore } from './dense-store.js';
 import { classOf, EarlyStopping } from './early-stopping.js';
 import type { SweepFile } from './folder.js';
@@ -17,6 +18,7 @@ import type { SweepState } from './state.js';
 
 export interface ExecuteOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
   trainers: TrainerChoice;
+  broker: Broker;
   /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
   signal: AbortSignal;
   interrupted: Promise<never>;

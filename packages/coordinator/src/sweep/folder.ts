@@ -1,9 +1,10 @@
 import { Failure } from '@prunegrid/trainer/failure';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { holdLock, liveHolder } from '../journal/lock.js';
-import { readJournal } from '../journal/reading.js';
+import { journalFile, readJournal } from '../journal/reading.js';
+import { isQueued, serverOf } from '../queue/folder.js';
 import { writeJson } from '../training/run-folder.js';
 import type { SweepPlan } from './plan.js';
 import type { SweepEvent, SweepManifest } from './records.js';
@@ -54,12 +55,33 @@ export async function readSweepFile(folder: string): Promise<SweepFile> {
   }
 }
 
-/** A sweep as its folder tells it at this moment. Throws Failure `input` where the folder holds none. */
-export async function readSweep(folder: string): Promise<SweepFile & { state: SweepState; live: boolean }> {
+/** Whether work on the sweep has ever begun, so that it has a journal. */
+export const hasBegun = (folder: string): Promise<boolean> =>
+  access(journalFile(folder)).then(
+    () => true,
+    () => false,
+  );
+
+/** A sweep as its folder tells it at a moment. */
+export interface ReadSweep extends SweepFile {
+  state: SweepState;
+  /** A coordinator works on it. */
+  live: boolean;
+  /** It is in the queue that it was submitted to; `served` where a server of that queue is up. */
+  queued?: { served: boolean };
+}
+
+/** Throws Failure `input` where the folder holds no sweep. */
+export async function readSweep(folder: string): Promise<ReadSweep> {
   const file = await readSweepFile(folder);
+  // Before the journal: a sweep that ends in between then still counts as live.
+  const live = (await coordinatorOf(folder)) !== null;
+  const { queue } = file.manifest;
+  const queued = queue && (await isQueued(queue)) ? { served: (await serverOf(queue.folder)) !== null } : undefined;
   const state = new SweepState(file.plan.trials);
-  for (const record of await readJournal<SweepEvent>(folder)) state.apply(record);
-  return { ...file, state, live: (await liveHolder(lockFile(folder))) !== null };
+  const records = (await hasBegun(folder)) ? await readJournal<SweepEvent>(folder) : [];
+  for (const record of records) state.apply(record);
+  return { ...file, state, live, ...(queued && { queued }) };
 }
 
 /** Two coordinators must not work on one sweep. Throws Failure where another one does. */

@@ -1,5 +1,6 @@
 import type { Plain } from '../experiment/yaml.js';
 import type { RunManifest, RunResult } from '../journal/records.js';
+import type { QueuePlace } from '../queue/folder.js';
 
 /** What was given on the command line in place of what the files say. */
 export interface SweepOverrides {
@@ -23,6 +24,8 @@ export interface SweepManifest extends Pick<RunManifest, 'commandLine' | 'starte
   trials: number;
   /** Keys that vary, without the seed. */
   axes: string[];
+  /** Where it was submitted to a queue. */
+  queue?: QueuePlace;
 }
 
 /** A run folder within the sweep's, such as `trials/7/attempt-1` or `dense/0123456789ab`, with a journal of its own. */

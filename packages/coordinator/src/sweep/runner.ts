@@ -8,6 +8,7 @@ import type { SweepPart } from '../journal/records.js';
 import { throttled } from '../training/progress.js';
 import { recorded } from '../training/recorded.js';
 import { prune, Stopped, type StepProgress, trainDense } from '../training/run.js';
+import type { Broker, Demand, Seat } from './broker.js';
 import type { DenseStore } from './dense-store.js';
 import { classOf, type EarlyStopping } from './early-stopping.js';
 import type { Trial } from './plan.js';
@@ -26,6 +27,8 @@ export interface RunnerOptions {
   state: SweepState;
   journal: Journal<SweepEvent>;
   pool: TrainerPool;
+  /** Says how many of the pool's trainers may be lent at this moment. */
+  broker: Broker;
   store: DenseStore;
   stopping?: EarlyStopping | undefined;
   trainersPerTrial?: number | undefined;
@@ -66,13 +69,20 @@ export class SweepRunner {
 
   /** Resolves when nothing is left to do. Rejects, once all work has ended, when it was ended before its time. */
   async run(): Promise<void> {
+    const { broker, manifest } = this.options;
     await this.lookIntoStore();
+    const seat: Seat = broker.join({
+      user: manifest.user,
+      demand: () => this.demand(),
+      start: (trainers) => this.start(trainers, seat),
+    });
     for (;;) {
       const changed = new Promise<void>((resolve) => (this.wake = resolve));
-      if (!this.signal.aborted) this.startWhatCan();
+      seat.ask();
       if (this.running.size === 0 && (this.signal.aborted || this.readyWork().length === 0)) break;
       await this.unlessDeserted(changed);
     }
+    seat.leave();
     this.signal.throwIfAborted();
   }
 
@@ -118,24 +128,36 @@ export class SweepRunner {
     return this.options.state.trials.get(trial)?.status === 'waiting';
   }
 
-  private startWhatCan(): void {
-    const { pool, maxConcurrent, trainersPerTrial } = this.options;
-    const ready = this.readyWork();
-    const shares = shareOut({
-      free: pool.freeCount,
-      ready: ready.map((work) => ({ most: this.trialOf(work).spec.batch.microBatches })),
-      slots: maxConcurrent - this.running.size,
-      each: trainersPerTrial,
-    });
+  /** What could start now and find free trainers, in the order in which it should. */
+  private startable(): { work: Work; most: number }[] {
+    const { pool, maxConcurrent } = this.options;
+    if (this.signal.aborted) return [];
+    return this.readyWork()
+      .slice(0, Math.max(0, Math.min(pool.freeCount, maxConcurrent - this.running.size)))
+      .map((work) => ({ work, most: this.trialOf(work).spec.batch.microBatches }));
+  }
+
+  private demand(): Demand {
+    const { pool, trainersPerTrial: each } = this.options;
+    const most = this.startable().reduce((sum, work) => sum + (each ?? work.most), 0);
+    return { each: each ?? 1, most: Math.min(most, pool.freeCount) };
+  }
+
+  private start(trainers: number, seat: Seat): void {
+    const ready = this.startable();
+    const shares = shareOut({ free: trainers, ready, slots: ready.length, each: this.options.trainersPerTrial });
     for (const [i, share] of shares.entries()) {
-      const id = nameOf(ready[i]);
-      const work = this.carryOut(ready[i], share)
+      const { work } = ready[i];
+      const id = nameOf(work);
+      const giveBack = seat.take(share);
+      const carriedOut = this.carryOut(work, share)
         .catch((error: unknown) => this.controller.abort(error))
         .finally(() => {
           this.running.delete(id);
+          giveBack();
           this.wake();
         });
-      this.running.set(id, work);
+      this.running.set(id, carriedOut);
     }
   }
 

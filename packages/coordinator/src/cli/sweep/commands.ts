@@ -4,6 +4,7 @@ import { tableNames } from '../../reproduction/tables.js';
 import { collect, wholeNumber, withTrainerOptions } from '../options.js';
 import type { ReproduceOptions } from '../reproduce.js';
 import type { SweepPlanOptions } from './plan.js';
+import type { QueueOptions } from './queued.js';
 import type { SweepResumeOptions } from './resume.js';
 import type { SweepRunOptions } from './run.js';
 
@@ -21,12 +22,15 @@ export function addSweepCommands(sweep: Command): void {
     .option('--out <dir>', "the sweep's folder, new or empty (default: sweeps/NAME-TIME)")
     .action(async (file: string, options: SweepRunOptions) => (await import('./run.js')).sweepRun(file, options));
   overriding(conducting(sweep.command('submit')))
-    .description('the same in a process that outlives the terminal')
+    .description('the same in a process that outlives the terminal, or in that of prunegrid serve')
     .argument('<file>', 'the sweep, a YAML file')
     .option('--out <dir>', "the sweep's folder, new or empty (default: sweeps/NAME-TIME)")
-    .action(async (file: string, options: SweepRunOptions, command: Command) =>
-      (await import('./detached.js')).sweepSubmit(file, options, flagsOf(command)),
-    );
+    .option('--queue <dir>', 'put it into the queue of a prunegrid serve instead')
+    .option('--user <name>', 'with --queue: whose sweep it is (default: the login name)')
+    .action(async (file: string, options: SweepRunOptions | QueueOptions, command: Command) => {
+      if ('queue' in options) await (await import('./queued.js')).sweepEnqueue(file, options, flagsOf(command));
+      else await (await import('./detached.js')).sweepSubmit(file, options, flagsOf(command));
+    });
   conducting(sweep.command('resume'))
     .description('finish what is unfinished of a sweep')
     .argument('<dir>', "the sweep's folder")
@@ -41,13 +45,13 @@ export function addSweepCommands(sweep: Command): void {
   looking(sweep.command('watch'), 'follow a sweep until it ends').action(
     async (folder: string, options: { json: boolean }) => (await import('./look.js')).sweepWatch(folder, options),
   );
-  looking(sweep.command('cancel'), 'end a running sweep at the next step').action(
+  looking(sweep.command('cancel'), 'end a running sweep at the next step, or take it out of its queue').action(
     async (folder: string, options: { json: boolean }) => (await import('./detached.js')).sweepCancel(folder, options),
   );
   sweep
     .command('ls')
-    .description('list the sweeps in a folder')
-    .argument('[parent]', 'the folder that holds their folders', 'sweeps')
+    .description('list the sweeps in a folder or a queue')
+    .argument('[parent]', 'the folder that holds their folders, or a queue', 'sweeps')
     .option('--json', 'print a JSON object a line', false)
     .action(async (parent: string, options: { json: boolean }) =>
       (await import('./look.js')).sweepList(parent, options),

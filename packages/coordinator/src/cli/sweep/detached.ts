@@ -5,9 +5,11 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { serverOf } from '../../queue/folder.js';
 import { coordinatorOf, readSweepFile } from '../../sweep/folder.js';
 import { planSweep } from '../../sweep/plan.js';
 import { catalogue } from './catalogue.js';
+import { withdraw } from './queued.js';
 import { defaultSweepFolder, type SweepRunOptions } from './run.js';
 
 /** How long a submitted sweep may take to begin, and a cancelled one to end, in milliseconds. */
@@ -23,6 +25,7 @@ export async function sweepSubmit(
   { out, json, ...overrides }: SweepRunOptions,
   flags: readonly string[],
 ): Promise<void> {
+  if (flags.includes('--user')) throw new Failure('input', '--user: goes with --queue: leave it out, or name a queue');
   const { name } = await planSweep(file, catalogue, overrides);
   const place = out ?? defaultSweepFolder(name);
   const folder = resolve(place);
@@ -53,21 +56,27 @@ export async function sweepSubmit(
   }
 }
 
-/** `prunegrid sweep cancel`: ends a running sweep at the next step, as ctrl-C does. Throws Failure where none is running here. */
+/**
+ * `prunegrid sweep cancel`: ends a running sweep at the next step, as ctrl-C does, and takes it out of its queue. Throws Failure where it is
+ * neither running here nor queued.
+ */
 export async function sweepCancel(place: string, { json }: { json: boolean }): Promise<void> {
   const folder = resolve(place);
-  await readSweepFile(folder);
+  const { manifest } = await readSweepFile(folder);
+  const withdrawn = await withdraw(manifest);
   const holder = await coordinatorOf(folder);
-  if (!holder) throw new Failure('input', `${place}: is not running`);
-  if (holder.host !== hostname()) {
-    throw new Failure('input', `${place}: is run by process ${holder.pid} on ${holder.host}: cancel it there`);
+  if (!holder && !withdrawn) throw new Failure('input', `${place}: is not running`);
+  // A server ends the sweep by itself once it is out of the queue.
+  const served = withdrawn || (manifest.queue && (await serverOf(manifest.queue.folder))?.pid === holder?.pid);
+  if (holder && !served) {
+    if (holder.host !== hostname()) {
+      throw new Failure('input', `${place}: is run by process ${holder.pid} on ${holder.host}: cancel it there`);
+    }
+    process.kill(holder.pid, 'SIGTERM');
   }
-  process.kill(holder.pid, 'SIGTERM');
   if (!(await until(async () => (await coordinatorOf(folder)) === null))) {
-    throw new Failure(
-      'environment',
-      `${place}: process ${holder.pid} does not end: kill ${holder.pid} ends it at once`,
-    );
+    const remedy = served ? 'look at the output of its server' : `kill ${holder?.pid} ends it at once`;
+    throw new Failure('environment', `${place}: process ${holder?.pid} does not end the sweep: ${remedy}`);
   }
   if (json) console.log(JSON.stringify({ folder: place, condition: 'interrupted' }));
   else console.log(`${place}: ended; go on with prunegrid sweep resume ${place}`);

@@ -1,9 +1,10 @@
 import { readdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { columns } from '../../report/columns.js';
 import { conditionOf, countsOf, renderStatus } from '../../report/sweep-status.js';
+import { isQueue, listEntries, readEntry } from '../../queue/folder.js';
 import { readSweep } from '../../sweep/folder.js';
 import { progressOf } from '../../sweep/progress.js';
 import { LiveRegion } from '../screen/live-region.js';
@@ -29,7 +30,7 @@ export async function sweepStatus(place: string, { json }: { json: boolean }): P
   );
 }
 
-/** `prunegrid sweep watch`: the same, drawn anew until the sweep is no longer running; with `json` a line for each change. */
+/** `prunegrid sweep watch`: the same, drawn anew until the sweep is neither running nor queued; with `json` a line for each change. */
 export async function sweepWatch(place: string, { json }: { json: boolean }): Promise<void> {
   const region = new LiveRegion(process.stdout);
   const still = json || !process.stdout.isTTY;
@@ -48,18 +49,16 @@ export async function sweepWatch(place: string, { json }: { json: boolean }): Pr
         text.split('\n').map((line) => line.slice(0, region.width)),
       );
     last = text;
-    if (!sweep.live) return;
+    if (!sweep.live && !sweep.queued) return;
     await sleep(WATCH_MS);
   }
 }
 
-/** `prunegrid sweep ls`: the sweeps in a folder, a line each. */
+/** `prunegrid sweep ls`: the sweeps in a folder or a queue, a line each. */
 export async function sweepList(parent: string, { json }: { json: boolean }): Promise<void> {
-  const names = await readdir(parent).catch((): string[] => []);
   const found: { place: string; sweep: Sweep }[] = [];
-  for (const name of names.sort()) {
-    const place = join(parent, name);
-    // Other folders may lie there too.
+  for (const place of await placesIn(parent)) {
+    // Other folders may lie there too, and a queue's sweep may have been deleted.
     const sweep = await look(place).catch(() => undefined);
     if (sweep) found.push({ place, sweep });
   }
@@ -70,10 +69,11 @@ export async function sweepList(parent: string, { json }: { json: boolean }): Pr
   if (found.length === 0) return console.log(`no sweeps in ${parent}`);
   console.log(
     columns([
-      ['folder', 'begun', 'trials', 'stands', ''],
+      ['folder', 'user', 'begun', 'trials', 'stands', ''],
       null,
       ...found.map(({ place, sweep }) => [
         place,
+        sweep.manifest.user,
         sweep.manifest.startedAt.slice(0, 16).replace('T', ' '),
         String(sweep.plan.trials.length),
         countsOf(sweep.state),
@@ -83,12 +83,35 @@ export async function sweepList(parent: string, { json }: { json: boolean }): Pr
   );
 }
 
+/** Folders that may hold sweeps; of a queue, those of its sweeps in the order in which they came. */
+async function placesIn(parent: string): Promise<string[]> {
+  const folder = resolve(parent);
+  if (!(await isQueue(folder))) return (await readdir(parent).catch(() => [])).sort().map((name) => join(parent, name));
+  const entries = await Promise.all(
+    (['ended', 'entries'] as const).map(async (part) =>
+      Promise.all(
+        (await listEntries(folder, part)).map((entry) =>
+          readEntry({ folder, entry }, part).then(
+            ({ sweep }) => ({ entry, place: relative('', sweep) || '.' }),
+            () => [],
+          ),
+        ),
+      ),
+    ),
+  );
+  return entries
+    .flat(2)
+    .sort((a, b) => (a.entry < b.entry ? -1 : 1))
+    .map(({ place }) => place);
+}
+
 function summary(folder: string, sweep: Sweep) {
   const { plan, state, manifest, progress } = sweep;
   return {
     folder,
     runId: manifest.runId,
     name: plan.name,
+    user: manifest.user,
     condition: conditionOf(sweep),
     startedAt: manifest.startedAt,
     updatedAt: new Date(state.updatedAt).toISOString(),

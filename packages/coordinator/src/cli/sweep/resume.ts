@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 
 import { requireTrainers } from '../../launch/trainers.js';
 import { lockSweep, readSweep, writeSweepFile } from '../../sweep/folder.js';
+import { beginning } from '../../sweep/perform.js';
 import { planSweep } from '../../sweep/plan.js';
 import { reconcile } from '../../sweep/resume.js';
 import { requireTracking } from '../../tracking/address.js';
@@ -23,7 +24,8 @@ export async function sweepResume(place: string, options: SweepResumeOptions): P
   requireTrainers(options);
   requireTracking(options.mlflow);
   const folder = resolve(place);
-  const { manifest, plan: before, state } = await readSweep(folder);
+  const { manifest, plan: before, state, queued } = await readSweep(folder);
+  if (queued && manifest.queue) throw inQueue(place, manifest.queue.folder);
   const lock = await lockSweep(folder);
   try {
     const { extend, failed } = options;
@@ -38,16 +40,17 @@ export async function sweepResume(place: string, options: SweepResumeOptions): P
     await requireEngine((line) => console.error(line));
     const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
     if (added > 0) await writeSweepFile(folder, sweep);
-    await conduct(folder, sweep, options, {
-      type: 'sweep-resumed',
-      commandLine: ['prunegrid', ...process.argv.slice(2)],
-      again,
-      added,
-    });
+    await conduct(folder, sweep, options, beginning({ ...sweep, state }, { again, added }));
   } finally {
     await lock.release();
   }
 }
+
+const inQueue = (place: string, queue: string): Failure =>
+  new Failure(
+    'input',
+    `${place}: is in the queue ${queue}, whose server goes on with it: take it out first with prunegrid sweep cancel ${place}`,
+  );
 
 function nothingToDo(place: string, failures: number, failed: boolean): Failure {
   if (failed) return new Failure('input', `${place}: no trial has failed`);

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+
+import type { ServedSweep } from '../../queue/server.js';
+import type { OpenSweep } from '../../sweep/perform.js';
+import { SweepState } from '../../sweep/state.js';
+import { serveTable } from './serve.js';
+
+it('shows a line for each sweep, with its user, how its trials stand and the trainers at work', () => {
+  const state = new SweepState([{ number: 1 }, { number: 2 }]);
+  const [work, at] = [
+    { folder: 'trials/1/attempt-1', runId: 'r', attempt: 1, trainers: [1, 3] },
+    { seq: 0, time: 0 },
+  ];
+  state.apply({ ...at, type: 'trial-started', trial: 1, settings: {}, seed: 1, ...work });
+  const sweep = { entry: '1', name: 'tiny', folder: '/s/1', user: 'ann' };
+  const open = { state } as OpenSweep;
+  const sweeps: ServedSweep[] = [
+    { ...sweep, status: 'active', open },
+    { ...sweep, user: 'bob', folder: '/s/2', status: 'queued' },
+  ];
+  expect(serveTable(sweeps).map((line) => line.split(/ {2,}/))).toEqual([
+    ['user', 'sweep', 'stands', 'trainers', 'folder'],
+    [expect.stringMatching(/^-+$/)],
+    ['ann', 'tiny', '1 running, 1 waiting', '2', '/s/1'],
+    ['bob', 'tiny', 'queued', '-', '/s/2'],
+  ]);
+  expect(serveTable([])).toEqual(['the queue is empty']);
+});

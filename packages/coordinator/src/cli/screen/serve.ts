@@ -1,0 +1,105 @@
+import pc from 'picocolors';
+
+import type { Recorded } from '../../journal/records.js';
+import type { ServedSweep } from '../../queue/server.js';
+import { columns } from '../../report/columns.js';
+import { countsOf } from '../../report/sweep-status.js';
+import type { OpenSweep } from '../../sweep/perform.js';
+import type { SweepEvent } from '../../sweep/records.js';
+import type { SweepState } from '../../sweep/state.js';
+import { oneLine, type ScreenOptions } from './index.js';
+import { LiveRegion } from './live-region.js';
+import { sweepLine } from './sweep-lines.js';
+import { SweepView } from './sweep-view.js';
+
+export interface ServeScreen {
+  /** After the sweep's state has taken it in. */
+  event: (sweep: ServedSweep & { open: OpenSweep }, record: Recorded<SweepEvent>) => void;
+  /** The sweeps of the queue at this moment. */
+  sweeps: (sweeps: readonly ServedSweep[]) => void;
+  warn: (line: string) => void;
+  /** Leaves finished lines only. */
+  close: () => void;
+}
+
+/** What the user sees of a server: what happens in its sweeps, and in a terminal a table of them below. */
+export function createServeScreen({ mode, stdout, stderr = stdout, colors: enabled }: ScreenOptions): ServeScreen {
+  if (mode === 'json') {
+    const write = (value: object) => void stdout.write(`${JSON.stringify(value)}\n`);
+    return {
+      event: ({ folder, user }, record) => write({ folder, user, ...record }),
+      sweeps() {},
+      warn: (message) => write({ type: 'warning', message }),
+      close() {},
+    };
+  }
+  const colors = pc.createColors(enabled ?? pc.isColorSupported);
+  const lineOf = sweepTeller();
+  if (mode === 'plain') {
+    return {
+      event: (sweep, record) => void stdout.write(`${oneLine(lineOf(sweep, record))}\n`),
+      sweeps() {},
+      warn: (line) => void stderr.write(`${oneLine(line)}\n`),
+      close() {},
+    };
+  }
+  const region = new LiveRegion(stdout);
+  let shown: readonly ServedSweep[] = [];
+  const live = () => serveTable(shown).map((line) => oneLine(line).slice(0, region.width));
+  const resized = () => region.redraw(live());
+  stdout.on?.('resize', resized);
+  return {
+    event: (sweep, record) => region.draw([oneLine(lineOf(sweep, record))], live()),
+    sweeps(sweeps) {
+      shown = sweeps;
+      region.draw([], live());
+    },
+    warn: (line) => region.draw([colors.yellow(oneLine(line))], live()),
+    close() {
+      stdout.off?.('resize', resized);
+      region.draw([], []);
+    },
+  };
+}
+
+/** A line for each sweep: whose it is, how its trials stand, how many trainers are at work on it. */
+export function serveTable(sweeps: readonly ServedSweep[]): string[] {
+  if (sweeps.length === 0) return ['the queue is empty'];
+  return columns([
+    ['user', 'sweep', 'stands', 'trainers', 'folder'],
+    null,
+    ...sweeps.map(({ user, name, status, open, folder }) => [
+      user,
+      name,
+      open ? countsOf(open.state) : status,
+      open ? String(trainersAtWork(open.state)) : '-',
+      folder,
+    ]),
+  ]);
+}
+
+const trainersAtWork = ({ trials, dense }: SweepState): number =>
+  [...trials.values(), ...dense.values()].reduce((sum, { trainers }) => sum + trainers.length, 0);
+
+/** Tells an event of one sweep among many in a line. */
+function sweepTeller() {
+  const told = new WeakMap<SweepState, { view: SweepView; begun: Map<string, number> }>();
+  return ({ user, name, folder, open }: ServedSweep & { open: OpenSweep }, record: Recorded<SweepEvent>): string => {
+    const { state, plan } = open;
+    const { view, begun } = told.get(state) ?? { view: new SweepView(plan, state), begun: new Map<string, number>() };
+    told.set(state, { view, begun });
+    view.event(record);
+    switch (record.type) {
+      case 'sweep-started':
+      case 'sweep-resumed':
+        // The line names the sweep itself.
+        return `${user}/${sweepLine(record, view, begun)}, in ${folder}`;
+      case 'sweep-finished':
+        return `${user}/${name}: ended: ${countsOf(state)}`;
+      case 'sweep-interrupted':
+        return `${user}/${name}: ended before its time: ${record.reason}`;
+      default:
+        return `${user}/${name}: ${sweepLine(record, view, begun)}`;
+    }
+  };
+}

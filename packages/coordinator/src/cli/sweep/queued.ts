@@ -1,0 +1,56 @@
+import { Failure } from '@prunegrid/trainer/failure';
+import { relative, resolve } from 'node:path';
+
+import { createQueue, endEntry, entryName, listEntries, putEntry, serverOf } from '../../queue/folder.js';
+import { createSweepFolder } from '../../sweep/folder.js';
+import { planSweep } from '../../sweep/plan.js';
+import type { SweepManifest } from '../../sweep/records.js';
+import { requireTracking } from '../../tracking/address.js';
+import { catalogue } from './catalogue.js';
+import { defaultSweepFolder, describeSweep, type SweepRunOptions } from './run.js';
+
+export interface QueueOptions extends SweepRunOptions {
+  queue: string;
+  user?: string;
+}
+
+/** Flags that say what the server decides. */
+const serversOwn = ['--trainers', '--external', '--listen', '--wait'];
+
+/**
+ * `prunegrid sweep submit --queue`: plans a sweep, makes its folder and puts it into a queue, whether or not a server is up.
+ * @param flags those that were given
+ */
+export async function sweepEnqueue(file: string, options: QueueOptions, flags: readonly string[]): Promise<void> {
+  const { set, seeds, queue: queuePlace, maxConcurrent, retries, failFast, json } = options;
+  const unfit = flags.find((flag) => serversOwn.includes(flag));
+  if (unfit) throw new Failure('input', `${unfit}: the queue's server has trainers of its own: leave it out`);
+  requireTracking(options.mlflow);
+  const overrides = { ...(set && { set }), ...(seeds && { seeds }) };
+  const plan = await planSweep(file, catalogue, overrides);
+  const described = await describeSweep(file, plan, overrides);
+  const queue = resolve(queuePlace);
+  const place = { folder: queue, entry: entryName(new Date(described.startedAt), described.runId) };
+  const manifest: SweepManifest = { ...described, ...(options.user && { user: options.user }), queue: place };
+  const shown = options.out ?? defaultSweepFolder(plan.name);
+  await createQueue(queue);
+  await createSweepFolder(resolve(shown), { manifest, plan });
+  const mlflow = options.mlflow ?? process.env['MLFLOW_TRACKING_URI'];
+  await putEntry(place, {
+    sweep: resolve(shown),
+    ...(maxConcurrent !== undefined && { maxConcurrent }),
+    retries,
+    failFast,
+    ...(mlflow && { mlflow }),
+  });
+  const number = (await listEntries(queue)).indexOf(place.entry) + 1;
+  const served = (await serverOf(queue)) !== null;
+  if (json) return console.log(JSON.stringify({ folder: shown, queue, place: number, served }));
+  console.log(`${plan.name}: number ${number} in ${relative('', queue) || '.'}, in ${shown}`);
+  if (!served) console.log(`No server is up: start one with prunegrid serve ${relative('', queue) || '.'}`);
+  console.log(`Watch it: prunegrid sweep watch ${shown}; take it out: prunegrid sweep cancel ${shown}`);
+}
+
+/** Takes a sweep out of its queue, which ends it where a server works on it; false where it was in none. */
+export const withdraw = async ({ queue }: SweepManifest): Promise<boolean> =>
+  queue !== undefined && (await endEntry(queue));

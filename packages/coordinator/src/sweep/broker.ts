@@ -1,0 +1,120 @@
+/** What a sweep could start at this moment. */
+export interface Demand {
+  /** Trainers that a piece of work takes at once; more come in multiples of it. */
+  each: number;
+  /** Trainers that it could use in all, those that it has already not counted. */
+  most: number;
+}
+
+/** A sweep that wants trainers for its user. */
+export interface Borrower {
+  user: string;
+  demand: () => Demand;
+  /** Starts work at once and takes trainers for it by its `Seat`: `trainers` at most. */
+  start: (trainers: number) => void;
+}
+
+/** A borrower's place at the broker. */
+export interface Seat {
+  /** To be called when the demand may have changed. */
+  ask: () => void;
+  /** To be called from `start`, by what is started. Returns what gives the trainers back, to be called once. */
+  take: (trainers: number) => () => void;
+  /** Nothing is started any more; what was taken is still to be given back. */
+  leave: () => void;
+}
+
+/**
+ * Shares out a number of trainers among the users of sweeps, a piece of work at a time. First comes, among the users who want some, the one who
+ * has used the fewest trainer-seconds; of one user's sweeps, that which came first. A user who comes anew starts with the least that any
+ * other one has used: not to have been here before is no credit.
+ */
+export class Broker {
+  private readonly borrowers = new Set<Borrower>();
+  /** Trainer-milliseconds of each user, without those of `taken`. */
+  private readonly used = new Map<string, number>();
+  private readonly taken = new Set<{ user: string; trainers: number; since: number }>();
+
+  /**
+   * @param trainers how many may be at work at the same time; `Infinity` where those that are there are the limit
+   * @param clock milliseconds
+   */
+  constructor(
+    private readonly trainers: number,
+    private readonly clock: () => number = Date.now,
+  ) {}
+
+  join(borrower: Borrower): Seat {
+    const { user } = borrower;
+    if (!this.used.has(user)) this.used.set(user, this.leastUse());
+    this.borrowers.add(borrower);
+    return {
+      ask: () => this.deal(),
+      take: (trainers) => {
+        const loan = { user, trainers, since: this.clock() };
+        this.taken.add(loan);
+        return () => {
+          if (!this.taken.delete(loan)) throw new RangeError('these trainers were given back already');
+          this.used.set(user, (this.used.get(user) ?? 0) + trainers * (this.clock() - loan.since));
+          this.deal();
+        };
+      },
+      leave: () => {
+        this.borrowers.delete(borrower);
+        // Trainers may have been kept for it.
+        this.deal();
+      },
+    };
+  }
+
+  /** Forgets what all but these users have used: who comes back comes anew. */
+  retain(users: ReadonlySet<string>): void {
+    for (const user of this.used.keys()) if (!users.has(user)) this.used.delete(user);
+  }
+
+  /** Starts what can start, until nobody takes more. */
+  private deal(): void {
+    let before: number;
+    do {
+      before = this.lent;
+      for (const [borrower, trainers] of this.grants()) borrower.start(trainers);
+    } while (this.lent > before);
+  }
+
+  private grants(): Map<Borrower, number> {
+    const time = this.clock();
+    const queue = [...this.borrowers]
+      .map((borrower) => ({ borrower, use: this.useOf(borrower.user, time), ...borrower.demand() }))
+      .filter(({ each, most }) => most >= each);
+    const grants = new Map<Borrower, number>();
+    const granted = (borrower: Borrower) => grants.get(borrower) ?? 0;
+    // Between users who have used the same, as at the very start, trainers go round.
+    const trainersOf = (user: string) =>
+      [...grants].reduce((sum, [other, trainers]) => (other.user === user ? sum + trainers : sum), 0);
+    for (let free = this.trainers - this.lent; ;) {
+      const [first] = queue
+        .filter(({ borrower, each, most }) => granted(borrower) + each <= most)
+        .sort((a, b) => a.use - b.use || trainersOf(a.borrower.user) - trainersOf(b.borrower.user));
+      // Who needs more than are free has the others wait: else there would never be enough at once.
+      if (!first || first.each > free) return grants;
+      grants.set(first.borrower, granted(first.borrower) + first.each);
+      free -= first.each;
+    }
+  }
+
+  private get lent(): number {
+    return [...this.taken].reduce((sum, { trainers }) => sum + trainers, 0);
+  }
+
+  private useOf(user: string, time: number): number {
+    return [...this.taken]
+      .filter((loan) => loan.user === user)
+      .reduce((sum, { trainers, since }) => sum + trainers * (time - since), this.used.get(user) ?? 0);
+  }
+
+  private leastUse(): number {
+    const time = this.clock();
+    const uses = [...this.used.keys()].map((user) => this.useOf(user, time));
+    return uses.length > 0 ? Math.min(...uses) : 0;
+  }
+}

@@ -1,0 +1,163 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import { isAlive, journalOf, prunegrid, type Running, start, temporaryFolder } from './environment/cli.js';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let queue: string;
+let queues = 0;
+let sweeps = 0;
+const servers: Running[] = [];
+beforeAll(async () => (folder = await temporaryFolder()));
+afterAll(() => folder.remove());
+beforeEach(() => (queue = join(folder.path, `queue${++queues}`)));
+afterEach(async () => {
+  for (const { process } of servers) process.kill('SIGTERM');
+  await Promise.all(servers.splice(0).map(({ ended }) => ended));
+});
+
+/** Starts a server of the queue with one trainer at work at a time. */
+async function serve(): Promise<Running> {
+  const server = start('serve', queue, '--trainers', '1');
+  servers.push(server);
+  await server.prints(/^serving /m);
+  return server;
+}
+
+// All share one dense network, which the first of them trains.
+const seed = Math.floor(Math.random() * 2 ** 32);
+
+/** Submits a sweep with a tiny trial for each number of epochs of retraining; resolves to its folder. */
+async function submit(user: string, epochs: number[], ...flags: string[]): Promise<string> {
+  const out = join(folder.path, `sweep${++sweeps}`);
+  const file = `${out}.yaml`;
+  writeFileSync(
+    file,
+    `name: tiny
+base: ${relative(dirname(file), resolve('experiments/lenet5-smoke.yaml'))}
+set: { seed: ${seed}, dataset.limit: 512, dataset.validation: 500, admm.iterations: 1 }
+grid: { retrain.epochs: ${JSON.stringify(epochs)} }
+`,
+  );
+  const { code, stdout, stderr } = await prunegrid(
+    ...['sweep', 'submit', file, '--out', out, '--queue', queue, '--user', user, ...flags],
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(/^tiny: number \d+ in /);
+  return out;
+}
+
+const ofType = (out: string, type: string) => journalOf(out).filter((record) => record.type === type);
+const trialsOf = (out: string, type: string) => ofType(out, type).map(({ trial }) => trial);
+const condition = async (out: string) =>
+  (JSON.parse((await prunegrid('sweep', 'status', out, '--json')).stdout) as { condition: string }).condition;
+const becomes = (out: string, expected: string) =>
+  expect.poll(() => condition(out), { timeout: 90_000, interval: 500 }).toBe(expected);
+
+describe('prunegrid serve', () => {
+  it("ends one user's short sweep before another's long one that came first", async () => {
+    const server = await serve();
+    const long = await submit('ann', [6, 7, 8, 9, 10]);
+    await server.prints(/ann\/tiny: trial 1 .*: started/);
+    const short = await submit('bob', [1, 2]);
+    await becomes(short, 'finished');
+    await becomes(long, 'finished');
+    const [first] = ofType(short, 'trial-started') as { time: number }[];
+    const [last] = ofType(short, 'sweep-finished') as { time: number }[];
+    // Neither before the trial that was under way, nor after all others.
+    const after = (ofType(long, 'trial-started') as { time: number }[]).filter(({ time }) => time > last.time);
+    expect(after.length).toBeGreaterThan(1);
+    expect((ofType(long, 'trial-finished') as { time: number }[])[0].time).toBeLessThanOrEqual(first.time);
+    expect(trialsOf(long, 'trial-finished')).toEqual([1, 2, 3, 4, 5]);
+    // Each sweep has a trainer of its own, but one at a time is at work.
+    const spans = [long, short].flatMap((out) =>
+      trialsOf(out, 'trial-finished').map((trial) =>
+        ['trial-started', 'trial-finished'].map(
+          (type) => ofType(out, type).find((record) => record.trial === trial)?.time as number,
+        ),
+      ),
+    );
+    const inOrder = spans.sort(([a], [b]) => a - b);
+    for (const [i, [begin]] of inOrder.slice(1).entries()) expect(begin).toBeGreaterThanOrEqual(inOrder[i][1]);
+    const listed = (await prunegrid('sweep', 'ls', queue)).stdout;
+    expect(listed).toMatch(/ann .* 5 finished +finished\n.*bob .* 2 finished +finished\n/);
+    expect(readdirSync(join(queue, 'entries'))).toEqual([]);
+  });
+
+  it('goes on after it was killed, and after it was interrupted, and does nothing twice', async () => {
+    const out = await submit('ann', [1, 60]);
+    const next = await submit('ann', [1]);
+    expect(await condition(out)).toBe('queued, no server is up');
+    expect((await prunegrid('sweep', 'resume', out)).stderr).toMatch(/is in the queue .*: take it out first/);
+    const killed = await serve();
+    await killed.prints(/trial 2 .*: started/);
+    expect([await condition(out), await condition(next)]).toEqual(['running', 'queued']);
+    const pids = ofType(out, 'trainer-joined').map(({ pid }) => pid as number);
+    killed.process.kill('SIGKILL');
+    await killed.ended;
+    await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([]);
+    expect(await condition(out)).toBe('queued, no server is up');
+    const interrupted = await serve();
+    await interrupted.prints(/trial 2 .*: started .*attempt 2/);
+    interrupted.process.kill('SIGINT');
+    const { code, stderr } = await interrupted.ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/^prunegrid: SIGINT: stopped; go on with prunegrid serve /m);
+    expect(journalOf(out).at(-1)).toMatchObject({ type: 'sweep-interrupted' });
+    await serve();
+    await becomes(out, 'finished');
+    await becomes(next, 'finished');
+    expect(trialsOf(out, 'trial-started')).toEqual([1, 2, 2, 2]);
+    expect(trialsOf(out, 'trial-finished')).toEqual([1, 2]);
+    expect(trialsOf(next, 'trial-finished')).toEqual([1]);
+  });
+
+  it('ends a sweep that is cancelled, and no other one', async () => {
+    const waiting = await submit('ann', [1]);
+    expect(await prunegrid('sweep', 'cancel', waiting)).toMatchObject({ code: 0 });
+    expect(await condition(waiting)).toBe('not begun');
+    const long = await submit('ann', [300, 301]);
+    const other = await submit('bob', [1, 30]);
+    const server = await serve();
+    await server.prints(/ann\/tiny: trial 1 .*: started/);
+    expect(await prunegrid('sweep', 'cancel', long)).toMatchObject({ code: 0, stderr: '' });
+    expect(journalOf(long).at(-1)).toMatchObject({ type: 'sweep-interrupted', reason: 'taken out of the queue' });
+    expect(await condition(long)).toBe('interrupted');
+    expect((await prunegrid('sweep', 'cancel', long)).stderr).toMatch(/is not running/);
+    await becomes(other, 'finished');
+    expect(server.process.exitCode).toBeNull();
+    // What was never begun can be begun by hand.
+    expect((await prunegrid('sweep', 'resume', waiting, '--trainers', '1')).code).toBe(0);
+    expect(await condition(waiting)).toBe('finished');
+  });
+
+  it('warns of an entry that is damaged, and works on the others', async () => {
+    mkdirSync(join(queue, 'entries'), { recursive: true });
+    writeFileSync(join(queue, 'entries', '0.json'), '{"sweep":');
+    const out = await submit('ann', [1]);
+    const server = await serve();
+    await becomes(out, 'finished');
+    server.process.kill('SIGTERM');
+    const warnings = (await server.ended).stderr.match(/0\.json: is no entry of a queue/g);
+    expect(warnings).toHaveLength(1);
+    expect(readFileSync(join(queue, 'entries', '0.json'), 'utf8')).toBe('{"sweep":');
+  });
+
+  it('refuses a second server of a queue, and what a queue cannot take', async () => {
+    await serve();
+    const second = await prunegrid('serve', queue);
+    expect(second).toMatchObject({ code: 5, stdout: '' });
+    expect(second.stderr).toMatch(/^prunegrid: .*: is served by process \d+ on .* already: .*\n$/);
+    const args = ['sweep', 'submit', 'experiments/sweep-smoke.yaml', '--queue', queue];
+    expect(await prunegrid(...args, '--trainers', '3')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^prunegrid: --trainers: the queue's server has trainers of its own/) as string,
+    });
+    expect(await prunegrid(...args, '--set', 'batch.global=-1')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/batch\.global/) as string,
+    });
+    expect(readdirSync(join(queue, 'entries'))).toEqual([]);
+  });
+});
