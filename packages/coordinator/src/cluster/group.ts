@@ -1,6 +1,7 @@
 import type { BeginPhase, LayerPenalty, Split } from '@prunegrid/proto';
 import { coveringNodes, encodeFromCoordinator, encodeTensor, TensorKind, TreeSum } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/trainer/failure';
+import { momentCounts, type OptimizerState } from '@prunegrid/trainer/optimizer';
 
 import type { Evaluation } from '../journal/records.js';
 import { type Member, outOfTurn, Reported } from './member.js';
@@ -30,12 +31,13 @@ export class TrainerGroup {
   /** Parameters that the phase trains. */
   private trained = 0;
   private parameters = 0;
+  private momentCount = 0;
 
   constructor(
     readonly members: readonly Member[],
     private readonly generation: number,
-    /** Ends `train` at the next step with its reason. */
-    private readonly signal?: AbortSignal,
+    /** Whether the work is to end: `train` then halts after the next step. */
+    readonly signal?: AbortSignal,
   ) {}
 
   /** Tells the trainers that what follows is one piece of work. */
@@ -51,20 +53,24 @@ export class TrainerGroup {
   }
 
   /**
-   * Gives every trainer the weights (all parameters) and fresh optimizer moments. With `survivors`, ascending positions,
-   * nothing else is trained and exchanged.
+   * Gives every trainer the weights (all parameters). With `survivors`, ascending positions, nothing else is trained and exchanged. The
+   * optimizer goes on from `state`, or begins.
    */
   async beginPhase(
-    phase: Omit<BeginPhase, 'masked' | 'survivors'>,
+    phase: Omit<BeginPhase, 'masked' | 'survivors' | 'optimizerSteps'>,
     weights: Float32Array,
     survivors?: Uint32Array,
+    { steps, moments }: OptimizerState = { steps: 0, moments: [] },
   ): Promise<void> {
-    this.phase = { ...phase, masked: survivors !== undefined, survivors: survivors?.length ?? 0 };
+    const masked = survivors !== undefined;
+    this.phase = { ...phase, masked, survivors: survivors?.length ?? 0, optimizerSteps: steps };
     this.parameters = weights.length;
+    this.momentCount = phase.optimizer ? momentCounts[phase.optimizer.$case] : 0;
     this.trained = survivors?.length ?? weights.length;
     await this.tell({ $case: 'beginPhase', value: this.phase });
     await this.tellTensor(TensorKind.WEIGHTS, weights);
     if (survivors) await this.tellTensor(TensorKind.SURVIVORS, survivors);
+    for (const [node, moment] of moments.entries()) await this.tellTensor(TensorKind.MOMENTS, moment, { node });
   }
 
   /** `target` is Z - U of the layers named, one after another. */
@@ -74,10 +80,15 @@ export class TrainerGroup {
   }
 
   /**
-   * Runs the steps firstStep, firstStep + 1, ..., one for each learning rate, and returns the SHA-256 of W, which is checked to be
-   * the same on every trainer.
+   * Runs the steps firstStep, firstStep + 1, ..., one for each learning rate, or halts earlier: after a step at which `halts` holds or
+   * the work is to end. Returns how many steps it did and the SHA-256 of W, which is checked to be the same on every trainer.
    */
-  async train(firstStep: number, learningRates: number[], onStep: (outcome: StepOutcome) => void): Promise<string> {
+  async train(
+    firstStep: number,
+    learningRates: number[],
+    onStep: (outcome: StepOutcome) => void,
+    halts: () => boolean = () => false,
+  ): Promise<{ steps: number; weightsHash: string }> {
     const leaves = this.phase?.microBatches ?? 0;
     const shares = deal(leaves, this.members.length);
     // Who is alone has nobody to add its gradient to.
@@ -101,30 +112,35 @@ export class TrainerGroup {
         vector: new Float32Array(exchanged),
       })),
     );
-    for (let step = firstStep; step < firstStep + learningRates.length; step++) {
-      this.signal?.throwIfAborted();
+    const last = firstStep + learningRates.length - 1;
+    let step = firstStep;
+    for (; ; step++) {
       const tree = new TreeSum();
       await together(
         this.members.map(async (member) => {
           for (const { node, vector } of parts.filter((part) => part.member === member)) {
-            const header = { kind: TensorKind.GRADIENT, generation: this.generation, step, node };
+            const header = this.header(TensorKind.GRADIENT, { step, node });
             tree.add(node, await member.channel.receiveTensor(header, vector));
           }
         }),
       );
       const sum = tree.total as Float32Array;
-      await this.tellTensor(TensorKind.SUM, sum, step);
+      await this.tellTensor(TensorKind.SUM, sum, { step });
       onStep({ step, loss: sum[exchanged - TAIL], correct: sum[exchanged - TAIL + 1] });
+      if (step === last) break;
+      if (!halts() && !this.signal?.aborted) continue;
+      await this.tell({ $case: 'halt', value: {} });
+      break;
     }
     const hashes = await this.ask('trained', ({ weightsHash }) => weightsHash);
     const odd = hashes.findIndex((hash) => hash !== hashes[0]);
     if (odd > 0) {
       throw new Failure(
         'trainers',
-        `${this.members[odd].name} has other weights than ${this.members[0].name} after step ${firstStep + learningRates.length - 1}: use trainers of one kind of processor`,
+        `${this.members[odd].name} has other weights than ${this.members[0].name} after step ${step}: use trainers of one kind of processor`,
       );
     }
-    return hashes[0];
+    return { steps: step + 1 - firstStep, weightsHash: hashes[0] };
   }
 
   /** Measures the current weights on `images` images of a part of the data set. */
@@ -152,8 +168,19 @@ export class TrainerGroup {
   async fetchWeights(): Promise<Float32Array> {
     const { channel } = this.members[0];
     await channel.send(encodeFromCoordinator({ $case: 'fetchWeights', value: {} }));
-    const header = { kind: TensorKind.WEIGHTS, generation: this.generation, step: 0, node: 0 };
-    return channel.receiveTensor(header, new Float32Array(this.parameters));
+    return channel.receiveTensor(this.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
+  }
+
+  /** The optimizer's moments of the parameters that the phase trains, from the first trainer. */
+  async fetchMoments(): Promise<Float32Array[]> {
+    const { channel } = this.members[0];
+    await channel.send(encodeFromCoordinator({ $case: 'fetchMoments', value: {} }));
+    const moments: Float32Array[] = [];
+    for (let node = 0; node < this.momentCount; node++) {
+      const header = this.header(TensorKind.MOMENTS, { node });
+      moments.push(await channel.receiveTensor(header, new Float32Array(this.trained)));
+    }
+    return moments;
   }
 
   private async tell(command: Command): Promise<void> {
@@ -162,20 +189,29 @@ export class TrainerGroup {
   }
 
   /** Each chunk is encoded once for all. */
-  private async tellTensor(kind: TensorKind, tensor: Float32Array | Uint32Array, step = 0): Promise<void> {
-    for (const frame of encodeTensor({ kind, generation: this.generation, step, node: 0 }, tensor)) {
+  private async tellTensor(
+    kind: TensorKind,
+    tensor: Float32Array | Uint32Array,
+    at: { step?: number; node?: number } = {},
+  ): Promise<void> {
+    for (const frame of encodeTensor(this.header(kind, at), tensor)) {
       await together(this.members.map(({ channel }) => channel.send(frame)));
     }
   }
 
-  /** Everybody's answer of the kind that is due. */
+  private header(kind: TensorKind, { step = 0, node = 0 }: { step?: number; node?: number } = {}) {
+    return { kind, generation: this.generation, step, node };
+  }
+
+  /** Everybody's answer of the kind that is due; gradients of a step that was left out may come before it. */
   private ask<Case extends 'trained' | 'evaluated', T>(
     $case: Case,
     read: (value: Extract<Awaited<ReturnType<Member['channel']['receive']>>, { $case: Case }>['value']) => T,
   ): Promise<T[]> {
     return together(
       this.members.map(async ({ channel, name }) => {
-        const message = await channel.receive();
+        let message = await channel.receive();
+        while (message.$case === 'chunk') message = await channel.receive();
         if (message.$case !== $case) throw outOfTurn(name, message);
         return read(message.value as never);
       }),

@@ -69,6 +69,11 @@ export class Journal<Event extends { type: string } = RunEvent> {
     }
   }
 
+  /** The `seq` of the record after those that are written. */
+  get nextSeq(): number {
+    return this.seq;
+  }
+
   /**
    * Writes the event down and resolves to its record once that is on the disk (written and synced) and every
    * subscriber has seen it. Appends are carried out in the order of the calls. Rejects with a `Failure` where the disk

@@ -65,6 +65,8 @@ export interface RunResult {
 /** What happened, in the order in which it happened. `epoch` counts from 1 within the phase. */
 export type RunEvent =
   | { type: 'run-started'; manifest: RunManifest }
+  /** By another process, or on other trainers: with what the run had been `steps` optimizer steps into the phase. */
+  | { type: 'run-resumed'; commandLine: string[]; phase: PhaseName; steps: number; totalEpochs: number }
   | { type: 'trainer-joined'; trainer: number; host: string; pid: number; engine: string; device: string }
   /** Instead of dense training: its weights were there, trained by the run `runId`. */
   | { type: 'dense-reused'; key: string; runId: string }

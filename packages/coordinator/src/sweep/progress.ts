@@ -24,10 +24,7 @@ export async function progressOf(folder: string, { trials, dense }: SweepState):
   const running = [
     ...[...dense]
       .filter(([, { status }]) => status === 'running')
-      .map(([key, { attempts, trainers }]) => ({
-        place: join('dense', key.slice(0, 12), `attempt-${attempts}`),
-        trainers,
-      })),
+      .map(([, { folder: place = '', trainers }]) => ({ place, trainers })),
     ...[...trials]
       .filter(([, { status }]) => status === 'running')
       .map(([trial, { folder: place = '', trainers }]) => ({ place, trainers, trial })),

@@ -29,13 +29,15 @@ export interface SweepManifest extends Pick<RunManifest, 'commandLine' | 'starte
 }
 
 /** A run folder within the sweep's, such as `trials/7/attempt-1` or `dense/0123456789ab`, with a journal of its own. */
-interface Work {
+export interface WorkFolder {
   folder: string;
   /** Of the run. */
   runId: string;
   attempt: number;
   /** Numbers of the trainers that it is computed on. */
   trainers: number[];
+  /** Where an attempt of before goes on: the epochs that its run had finished. */
+  resumedAt?: number;
 }
 
 /** What happened in a sweep; what happened within each run is in the run's own journal. */
@@ -47,10 +49,10 @@ export type SweepEvent =
   | { type: 'trainer-left'; trainer: number }
   /** The dense network of that `denseKey` was in the store already, trained by the run `runId`, of this or an earlier sweep. */
   | { type: 'dense-reused'; key: string; runId: string }
-  | ({ type: 'dense-started'; key: string } & Work)
+  | ({ type: 'dense-started'; key: string } & WorkFolder)
   | { type: 'dense-finished'; key: string; attempt: number }
   | ({ type: 'dense-failed'; key: string; attempt: number } & Mishap)
-  | ({ type: 'trial-started'; trial: number; settings: Record<string, Plain>; seed: number } & Work)
+  | ({ type: 'trial-started'; trial: number; settings: Record<string, Plain>; seed: number } & WorkFolder)
   | { type: 'trial-finished'; trial: number; attempt: number; result: RunResult }
   /** By the sweep's early stopping. */
   | { type: 'trial-stopped'; trial: number; attempt: number; reason: string }

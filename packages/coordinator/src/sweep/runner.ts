@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 import { Reported, type TrainerGroup, type TrainerPool } from '../cluster/index.js';
 import type { Journal } from '../journal/journal.js';
-import type { SweepPart } from '../journal/records.js';
+import type { Evaluation, SweepPart } from '../journal/records.js';
+import { type Past, readPast } from '../training/past.js';
 import { throttled } from '../training/progress.js';
 import { recorded } from '../training/recorded.js';
 import { prune, Stopped, type StepProgress, trainDense } from '../training/run.js';
@@ -12,7 +13,7 @@ import type { Broker, Demand, Seat } from './broker.js';
 import type { DenseStore } from './dense-store.js';
 import { classOf, type EarlyStopping } from './early-stopping.js';
 import type { Trial } from './plan.js';
-import type { SweepEvent, SweepManifest } from './records.js';
+import type { SweepEvent, SweepManifest, WorkFolder } from './records.js';
 import { shareOut } from './schedule.js';
 import type { SweepState } from './state.js';
 
@@ -177,43 +178,29 @@ export class SweepRunner {
 
   private async trainDense(key: string, group: TrainerGroup): Promise<void> {
     const { journal, store, state } = this.options;
-    const attempt = (state.dense.get(key)?.attempts ?? 0) + 1;
-    const folder = join('dense', key.slice(0, 12), `attempt-${attempt}`);
-    const runId = randomUUID();
-    await journal.append({ type: 'dense-started', key, attempt, folder, runId, trainers: numbersOf(group) });
-    const network = await this.record({ kind: 'dense', key }, group, { folder, runId, attempt }, trainDense);
+    const attempt = await this.nextAttempt(join('dense', key.slice(0, 12)), state.dense.get(key), group);
+    await journal.append({ type: 'dense-started', key, ...attempt.told });
+    const network = await this.record({ kind: 'dense', key }, group, attempt, {}, trainDense);
     await store.keep(network);
-    await journal.append({ type: 'dense-finished', key, attempt });
+    await journal.append({ type: 'dense-finished', key, attempt: attempt.told.attempt });
   }
 
   private async tryTrial(number: number, group: TrainerGroup): Promise<void> {
     const { journal, store, state, stopping } = this.options;
     const trial = this.trialOf({ kind: 'trial', trial: number });
-    const attempt = (state.trials.get(number)?.attempts ?? 0) + 1;
-    const folder = join('trials', String(number), `attempt-${attempt}`);
-    const runId = randomUUID();
+    const next = await this.nextAttempt(join('trials', String(number)), state.trials.get(number), group);
+    const { attempt } = next.told;
     const { settings, spec } = trial;
+    await journal.append({ type: 'trial-started', trial: number, settings, seed: spec.seed, ...next.told });
+    const report = (epoch: number, { accuracy }: Evaluation) =>
+      stopping?.report({ trial: number, class: classOf(trial), epoch, accuracy });
     stopping?.forget(number);
-    await journal.append({
-      type: 'trial-started',
-      trial: number,
-      settings,
-      seed: spec.seed,
-      attempt,
-      folder,
-      runId,
-      trainers: numbersOf(group),
-    });
+    for (const { epoch, validation } of next.past ? retrainedBefore(next.past) : []) report(epoch, validation);
     const dense = await store.find(trial.denseKey);
     try {
       const work: Work = { kind: 'trial', trial: number };
-      const result = await this.record(work, group, { folder, runId, attempt, settings }, (context) =>
-        prune({
-          ...context,
-          ...(dense && { dense }),
-          reasonToStop: (epoch, { accuracy }) =>
-            stopping?.report({ trial: number, class: classOf(trial), epoch, accuracy }),
-        }),
+      const result = await this.record(work, group, next, { settings }, (context) =>
+        prune({ ...context, ...(dense && { dense }), reasonToStop: report }),
       );
       await journal.append({ type: 'trial-finished', trial: number, attempt, result });
     } catch (error) {
@@ -222,18 +209,39 @@ export class SweepRunner {
     }
   }
 
+  /** Goes on with the latest attempt, where its run was saved and can go on, else begins one in a folder under `place`. */
+  private async nextAttempt(
+    place: string,
+    { folder: latest, attempts }: { folder?: string; attempts: number } = { attempts: 0 },
+    group: TrainerGroup,
+  ): Promise<Attempt> {
+    const trainers = group.members.map(({ number }) => number);
+    const { datasetHash } = group.members[0].ready;
+    const past = latest === undefined ? undefined : await readPast(join(this.options.folder, latest), datasetHash);
+    if (latest !== undefined && past) {
+      const { runId, snapshot } = past;
+      return {
+        past,
+        told: { attempt: attempts, folder: latest, runId, trainers, resumedAt: snapshot.totalEpochs },
+      };
+    }
+    const attempt = attempts + 1;
+    return { told: { attempt, folder: join(place, `attempt-${attempt}`), runId: randomUUID(), trainers } };
+  }
+
   private record<T>(
     work: Work,
     group: TrainerGroup,
-    { folder, runId, ...part }: { folder: string; runId: string } & Pick<SweepPart, 'attempt' | 'settings'>,
+    { told: { attempt, folder, runId }, past }: Attempt,
+    settings: Pick<SweepPart, 'settings'>,
     carryOut: (context: Parameters<typeof prune>[0]) => Promise<T>,
   ): Promise<T> {
     const { manifest, onProgress } = this.options;
     const { spec } = this.trialOf(work);
     const trial = work.kind === 'trial' ? { trial: work.trial } : {};
-    const sweep: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, ...part };
+    const sweep: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, attempt, ...settings };
     return recorded(
-      { folder: join(this.options.folder, folder), runId, spec, specFile: manifest.file, group, sweep },
+      { folder: join(this.options.folder, folder), runId, spec, specFile: manifest.file, group, sweep, past },
       (context) =>
         carryOut({
           ...context,
@@ -283,4 +291,14 @@ export class SweepRunner {
 
 const nameOf = (work: Work): string => (work.kind === 'dense' ? `dense ${work.key}` : `trial ${work.trial}`);
 
-const numbersOf = ({ members }: TrainerGroup): number[] => members.map(({ number }) => number);
+interface Attempt {
+  /** What the sweep's journal is told of it. */
+  told: WorkFolder;
+  past?: Past;
+}
+
+/** Epochs of retraining that had finished when the run was saved. */
+const retrainedBefore = ({ records, snapshot }: Past) =>
+  records
+    .slice(0, snapshot.seq)
+    .flatMap((record) => (record.type === 'epoch-finished' && record.phase === 'retrain' ? [record] : []));

@@ -25,6 +25,8 @@ export interface DenseState {
   status: 'waiting' | 'running' | 'finished' | 'failed';
   attempts: number;
   mishaps: number;
+  /** As a trial's. */
+  folder?: string;
   trainers: number[];
   reason?: string;
 }
@@ -69,24 +71,25 @@ export class SweepState {
         this.dense.set(record.key, { status: 'finished', attempts: 0, mishaps: 0, trainers: [] });
         break;
       case 'dense-started': {
-        const { attempts = 0, mishaps = 0 } = this.dense.get(record.key) ?? {};
-        this.dense.set(record.key, { status: 'running', attempts: attempts + 1, mishaps, trainers: record.trainers });
+        const { mishaps = 0 } = this.dense.get(record.key) ?? {};
+        const { attempt: attempts, folder, trainers } = record;
+        this.dense.set(record.key, { status: 'running', attempts, mishaps, folder, trainers });
         break;
       }
       case 'dense-finished':
         this.dense.set(record.key, { ...(this.dense.get(record.key) as DenseState), status: 'finished', trainers: [] });
         break;
       case 'dense-failed': {
-        const { attempts = 0, mishaps = 0 } = this.dense.get(record.key) ?? {};
-        const ended = { attempts, trainers: [], reason: record.message };
-        if (record.again) this.dense.set(record.key, { ...ended, status: 'waiting', mishaps: mishaps + 1 });
-        else this.dense.set(record.key, { ...ended, status: 'failed', mishaps });
+        const before = this.dense.get(record.key) as DenseState;
+        const ended = { ...before, trainers: [], reason: record.message };
+        if (record.again) this.dense.set(record.key, { ...ended, status: 'waiting', mishaps: before.mishaps + 1 });
+        else this.dense.set(record.key, { ...ended, status: 'failed' });
         break;
       }
       case 'trial-started': {
-        const { attempts, mishaps } = this.trial(record.trial);
-        const { folder, trainers } = record;
-        this.trials.set(record.trial, { status: 'running', attempts: attempts + 1, mishaps, folder, trainers });
+        const { mishaps } = this.trial(record.trial);
+        const { attempt: attempts, folder, trainers } = record;
+        this.trials.set(record.trial, { status: 'running', attempts, mishaps, folder, trainers });
         break;
       }
       case 'trial-finished':
@@ -118,7 +121,9 @@ export class SweepState {
     for (const [number, trial] of this.trials) {
       if (trial.status === 'running') this.trials.set(number, { ...trial, status: 'waiting', trainers: [] });
     }
-    for (const [key, dense] of this.dense) if (dense.status !== 'finished') this.dense.delete(key);
+    for (const [key, dense] of this.dense) {
+      if (dense.status !== 'finished') this.dense.set(key, { ...dense, status: 'waiting', mishaps: 0, trainers: [] });
+    }
   }
 
   private trial(number: number): TrialState {

@@ -28,6 +28,7 @@ export function mlflowUpdate(record: JournalRecord): MlflowUpdate {
     tags: tagsOf(tagValues(record)),
     metrics: metrics(record),
     ...(record.type === 'dense-reused' && { link: { tag: 'prunegrid.dense_mlflow_run_id', runId: record.runId } }),
+    ...(record.type === 'run-resumed' && { again: true as const }),
     ...ending(record),
   };
 }
@@ -66,6 +67,8 @@ function tagValues(record: JournalRecord): TagValues {
         ...(sweep && sweepTags(sweep)),
       };
     }
+    case 'run-resumed':
+      return { 'prunegrid.resumed': record.commandLine.join(' ') };
     case 'dense-reused':
       return { 'prunegrid.dense_run_id': record.runId };
     case 'admm-stopped-early':

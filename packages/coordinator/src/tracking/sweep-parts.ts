@@ -1,7 +1,7 @@
 import { isAbsolute, join, normalize } from 'node:path';
 import { Failure } from '@prunegrid/trainer/failure';
 import { journalFile, journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
-import type { SweepEvent } from '../sweep/records.js';
+import type { SweepEvent, WorkFolder } from '../sweep/records.js';
 
 /** A run of a sweep that MLflow may lack something of. */
 export interface SweepPart {
@@ -12,12 +12,16 @@ export interface SweepPart {
    * Whatever the run's own journal then lacks will never come.
    */
   overSince: number | null;
+  /** It went on after it had been over, whatever was sent of it then. */
+  resumed: boolean;
 }
 
 /** The runs that a sweep's journal tells of, in the order of their starts, without those that are done with. */
 export class SweepParts {
   private position: JournalPosition = journalStart;
   private readonly parts = new Map<string, SweepPart>();
+  /** Of the latest attempt, by a trial's number or a dense network's key. */
+  private readonly folders = new Map<number | string, string>();
 
   constructor(private readonly folder: string) {}
 
@@ -27,7 +31,16 @@ export class SweepParts {
       switch (record.type) {
         case 'dense-started':
         case 'trial-started':
-          this.add(record.folder, next.seq);
+          this.add(record, next.seq);
+          break;
+        case 'dense-finished':
+        case 'dense-failed':
+          this.end(record.key, record.time);
+          break;
+        case 'trial-finished':
+        case 'trial-stopped':
+        case 'trial-failed':
+          this.end(record.trial, record.time);
           break;
         // One that was killed did not say so itself: the next one's first words show it.
         case 'sweep-resumed':
@@ -46,11 +59,18 @@ export class SweepParts {
     this.parts.delete(folder);
   }
 
-  private add(folder: string, line: number): void {
+  private add(record: Extract<SweepEvent, WorkFolder>, line: number): void {
+    const { folder, resumedAt } = record;
     if (isAbsolute(folder) || normalize(folder).startsWith('..')) {
       const place = `${journalFile(this.folder)}:${line}`;
       throw new Failure('input', `${place} names a run outside of the sweep, ${join(folder)}; restore the file`);
     }
-    this.parts.set(folder, { folder, overSince: null });
+    this.parts.set(folder, { folder, overSince: null, resumed: resumedAt !== undefined });
+    this.folders.set(record.type === 'trial-started' ? record.trial : record.key, folder);
+  }
+
+  private end(work: number | string, time: number): void {
+    const part = this.parts.get(this.folders.get(work) ?? '');
+    if (part) part.overSince ??= time;
   }
 }

@@ -110,7 +110,7 @@ export class SweepTransfer {
     if (!transfer.ended && part.overSince !== null) {
       await transfer.abandon({ status: 'KILLED', endTime: part.overSince, artifacts: ['manifest.json'] });
     }
-    if (transfer.ended) {
+    if (transfer.ended && part.overSince !== null) {
       this.parts.done(part);
       this.open.delete(part.folder);
       await lock.release();
@@ -124,8 +124,9 @@ export class SweepTransfer {
     const { client, experiment } = this.options;
     const cursor = await readCursor(folder);
     const here = cursor?.url === client.url && cursor.experiment === experiment && cursor.parent === parent;
-    if (here && cursor.ended) this.parts.done(part);
-    if ((here && cursor.ended) || !(await begun(folder))) return null;
+    const sent = here && cursor.ended && !part.resumed;
+    if (sent) this.parts.done(part);
+    if (sent || !(await begun(folder))) return null;
     const lock = await holdSendingLock(folder);
     try {
       const transfer = await Transfer.open({ ...this.options, folder, parent }, runMapping);

@@ -36,7 +36,7 @@ export async function describeRun(options: {
   runId: string;
   spec: Spec;
   specFile: string;
-  sweep?: SweepPart;
+  sweep?: SweepPart | undefined;
   members: readonly Member[];
 }): Promise<RunManifest> {
   const { runId, spec, specFile, members, sweep } = options;

@@ -5,10 +5,12 @@ import type { TrainerGroup } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
 import { Journal } from '../journal/journal.js';
 import { recordMetrics } from '../journal/metrics-file.js';
-import type { SweepPart } from '../journal/records.js';
+import type { RunEvent, SweepPart } from '../journal/records.js';
 import { describeRun } from './manifest.js';
+import { continued, type Past } from './past.js';
 import { type RunContext, Stopped } from './run.js';
 import { createRunFolder, writeJson } from './run-folder.js';
+import { removeSnapshot } from './snapshot.js';
 
 export interface RecordedRun {
   folder: string;
@@ -17,6 +19,8 @@ export interface RecordedRun {
   specFile: string;
   group: TrainerGroup;
   sweep?: SweepPart;
+  /** Of the run in the folder, which goes on. */
+  past?: Past | undefined;
 }
 
 interface Hooks {
@@ -27,24 +31,22 @@ interface Hooks {
 }
 
 /**
- * Makes the run folder with its manifest and journal, carries `work` out with them, and ends the journal by `run-failed` where it
- * fails.
+ * Makes the run folder with its manifest and journal, carries `work` out with them, and ends the journal by `run-failed` where it fails.
+ * With `past`, goes on with the folder that is there.
  */
 export async function recorded<T>(
-  { folder, runId, spec, specFile, group, sweep }: RecordedRun,
+  { folder, runId, spec, specFile, group, sweep, past }: RecordedRun,
   work: (context: Omit<RunContext, 'onProgress'>) => Promise<T>,
   { watch, explain = (error) => Promise.resolve(error) }: Hooks = {},
 ): Promise<T> {
   const { members } = group;
-  await createRunFolder(folder);
-  const manifest = await describeRun({ runId, spec, specFile, members, ...(sweep && { sweep }) });
-  await writeJson(`${folder}/manifest.json`, manifest);
-  const journal = await Journal.create(folder);
-  const metrics = recordMetrics(journal);
+  const first = past ? resumption(past) : await begin({ folder, runId, spec, specFile, members, sweep });
+  const journal = await (past ? Journal.reopen(folder) : Journal.create(folder));
+  const metrics = recordMetrics(journal, past?.records);
   let watched: (() => Promise<void>) | undefined;
   try {
     watched = watch?.(journal);
-    await journal.append({ type: 'run-started', manifest });
+    await journal.append(first);
     for (const { number, hello, ready } of members) {
       await journal.append({
         type: 'trainer-joined',
@@ -56,11 +58,18 @@ export async function recorded<T>(
       });
     }
     const model = models.get(spec.model) as NonNullable<ReturnType<typeof models.get>>;
+    const log = past ? { past, journal: continued(journal, past) } : { journal };
     try {
-      return await work({ spec, runId, model, group, journal, folder, now: () => performance.now() });
+      const result = await work({ spec, runId, model, group, ...log, folder, now: () => performance.now() });
+      await removeSnapshot(folder);
+      return result;
     } catch (caught) {
-      if (caught instanceof Stopped) throw caught;
-      const error = await explain(caught);
+      const error = caught instanceof Stopped ? caught : await explain(caught);
+      // What cannot go on is not to be gone on with.
+      if (error instanceof Stopped || (error instanceof Failure && error.kind === 'training')) {
+        await removeSnapshot(folder);
+      }
+      if (error instanceof Stopped) throw error;
       const { kind, message } = error instanceof Failure ? error : { kind: 'internal', message: String(error) };
       await journal.append({ type: 'run-failed', kind, message });
       throw error;
@@ -70,4 +79,15 @@ export async function recorded<T>(
     await metrics.close();
     await journal.close();
   }
+}
+
+async function begin({ folder, ...run }: { folder: string } & Parameters<typeof describeRun>[0]): Promise<RunEvent> {
+  await createRunFolder(folder);
+  const manifest = await describeRun(run);
+  await writeJson(`${folder}/manifest.json`, manifest);
+  return { type: 'run-started', manifest };
+}
+
+function resumption({ snapshot: { phase, steps, totalEpochs } }: Past): RunEvent {
+  return { type: 'run-resumed', commandLine: ['prunegrid', ...process.argv.slice(2)], phase, steps, totalEpochs };
 }

@@ -1,2 +1,9 @@
-export { createOptimizer, type Optimizer, type OptimizerChoice, type ParameterRange } from './optimizer.js';
+export {
+  createOptimizer,
+  momentCounts,
+  type Optimizer,
+  type OptimizerChoice,
+  type OptimizerState,
+  type ParameterRange,
+} from './optimizer.js';
 export { addPenaltyGradient, penalty } from './penalty.js';

@@ -14,25 +14,49 @@ export interface ParameterRange {
  * stored, so every replica that sees the same gradients has the same bits, whatever engine it computes with.
  */
 export interface Optimizer {
-  /** The running moments, each as long as the parameters. */
+  /** The running moments, each as long as the parameters: Adam's first and second, SGD's velocity. */
   readonly moments: readonly Float32Array[];
   /** `gradient` may be longer than `parameters`; what lies beyond is not read. */
   step(parameters: Float32Array, gradient: Float32Array, learningRate: number): void;
 }
 
-/** `ranges` cover the parameters, in order. */
-export function createOptimizer(choice: OptimizerChoice, ranges: ParameterRange[]): Optimizer {
-  return choice.$case === 'adam' ? adam(choice.value, ranges) : sgd(choice.value, ranges);
+/** An optimizer in the middle of its work. */
+export interface OptimizerState {
+  /** Steps done. */
+  steps: number;
+  /** As `Optimizer.moments`, and its own from now on. */
+  moments: readonly Float32Array[];
 }
 
+/** How many moments an optimizer has. */
+export const momentCounts: Readonly<Record<OptimizerChoice['$case'], number>> = { adam: 2, sgd: 1 };
+
+/**
+ * @param ranges cover the parameters, in order
+ * @param state where it goes on; by default it begins
+ */
+export function createOptimizer(
+  choice: OptimizerChoice,
+  ranges: ParameterRange[],
+  state: OptimizerState = freshState(choice, ranges),
+): Optimizer {
+  return choice.$case === 'adam' ? adam(choice.value, ranges, state) : sgd(choice.value, ranges, state);
+}
+
+const freshState = ({ $case }: OptimizerChoice, ranges: ParameterRange[]): OptimizerState => ({
+  steps: 0,
+  moments: Array.from({ length: momentCounts[$case] }, () => new Float32Array(ranges.at(-1)?.to ?? 0)),
+});
+
 /** Kingma & Ba 2015, algorithm 1; the L2 term is part of the gradient. */
-function adam({ beta1, beta2, epsilon, weightDecay }: Adam, ranges: ParameterRange[]): Optimizer {
-  const size = ranges.at(-1)?.to ?? 0;
-  const first = new Float32Array(size);
-  const second = new Float32Array(size);
-  let steps = 0;
+function adam(
+  { beta1, beta2, epsilon, weightDecay }: Adam,
+  ranges: ParameterRange[],
+  { steps, moments }: OptimizerState,
+): Optimizer {
+  const [first, second] = moments;
   return {
-    moments: [first, second],
+    moments,
     step(parameters, gradient, learningRate) {
       steps++;
       const rate = learningRate / (1 - beta1 ** steps);
@@ -51,10 +75,10 @@ function adam({ beta1, beta2, epsilon, weightDecay }: Adam, ranges: ParameterRan
 }
 
 /** Heavy-ball momentum as in Caffe and PyTorch: v = momentum * v + g; W = W - learningRate * v. */
-function sgd({ momentum, weightDecay }: Sgd, ranges: ParameterRange[]): Optimizer {
-  const velocity = new Float32Array(ranges.at(-1)?.to ?? 0);
+function sgd({ momentum, weightDecay }: Sgd, ranges: ParameterRange[], { moments }: OptimizerState): Optimizer {
+  const [velocity] = moments;
   return {
-    moments: [velocity],
+    moments,
     step(parameters, gradient, learningRate) {
       for (const { from, to, decayed } of ranges) {
         const decay = decayed ? weightDecay : 0;

@@ -6,7 +6,7 @@ import { dropoutFactors, epochOrder, trainingBatch } from '../datasets/index.js'
 import type { Engine } from '../engine/engine.js';
 import { Failure } from '../failure.js';
 import type { Model } from '../models/index.js';
-import type { Optimizer, ParameterRange } from '../optimizer/index.js';
+import type { Optimizer, OptimizerState, ParameterRange } from '../optimizer/index.js';
 import { addPenaltyGradient, createOptimizer } from '../optimizer/index.js';
 
 /** Elements behind the gradient in what a step exchanges: the loss and the count of correct answers. */
@@ -42,6 +42,7 @@ export class Replica {
   /**
    * @param weights [model.size], owned by the replica from now on
    * @param survivors where the phase is masked: ascending positions in `weights`; all others must be zero or stay as they are
+   * @param state of the optimizer, where the phase goes on
    */
   constructor(
     private readonly engine: Engine,
@@ -50,12 +51,13 @@ export class Replica {
     private readonly phase: BeginPhase,
     readonly weights: Float32Array,
     survivors?: Uint32Array,
+    state?: OptimizerState,
   ) {
     if (!phase.optimizer)
       throw new Failure('input', 'the coordinator named no optimizer: are both sides of one version?');
     this.survivors = survivors;
     this.trained = survivors ? Float32Array.from(survivors, (position) => weights[position]) : weights;
-    this.optimizer = createOptimizer(phase.optimizer, trainedRanges(model, survivors));
+    this.optimizer = createOptimizer(phase.optimizer, trainedRanges(model, survivors), state);
     this.stepsPerEpoch = Math.floor(dataset.training.count / phase.globalBatch);
   }
 
@@ -69,14 +71,9 @@ export class Replica {
     return this.phase.microBatches;
   }
 
-  /** The optimizer's moments of every parameter, [model.size] each: zero where nothing is trained. */
-  moments(): Float32Array[] {
-    return this.optimizer.moments.map((moment) => {
-      if (!this.survivors) return moment;
-      const all = new Float32Array(this.model.size);
-      this.survivors.forEach((position, i) => (all[position] = moment[i]));
-      return all;
-    });
+  /** The optimizer's moments of the trained parameters. */
+  get moments(): readonly Float32Array[] {
+    return this.optimizer.moments;
   }
 
   /** `target` holds Z - U of the layers in `layers`, one after another. */

@@ -18,7 +18,8 @@ import { loadTensorFlow } from '../engine/index.js';
 import { Failure } from '../failure.js';
 import type { Model } from '../models/index.js';
 import { models } from '../models/index.js';
-import { LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
+import { momentCounts } from '../optimizer/index.js';
+import { Halted, LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
 import { evaluate } from './evaluation.js';
 import { Replica, TAIL } from './replica.js';
 
@@ -190,6 +191,11 @@ async function obey(
       case 'fetchWeights':
         await channel.sendTensor(untimed(TensorKind.WEIGHTS, generation), replica.weights);
         break;
+      case 'fetchMoments':
+        for (const [node, moment] of replica.moments.entries()) {
+          await channel.sendTensor({ ...untimed(TensorKind.MOMENTS, generation), node }, moment);
+        }
+        break;
       default:
         throw unexpected(command.$case);
     }
@@ -205,33 +211,43 @@ async function beginPhase(
   dataset: Dataset,
 ) {
   const weights = await channel.receiveTensor(untimed(TensorKind.WEIGHTS, generation), new Float32Array(model.size));
-  if (!phase.masked) return new Replica(engine, model, dataset, phase, weights);
-  const survivors = await channel.receiveTensor(
-    untimed(TensorKind.SURVIVORS, generation),
-    new Uint32Array(phase.survivors),
-  );
-  return new Replica(engine, model, dataset, phase, weights, survivors);
+  const survivors = phase.masked
+    ? await channel.receiveTensor(untimed(TensorKind.SURVIVORS, generation), new Uint32Array(phase.survivors))
+    : undefined;
+  const { optimizer, optimizerSteps: steps } = phase;
+  if (!optimizer || steps === 0) return new Replica(engine, model, dataset, phase, weights, survivors);
+  const moments: Float32Array[] = [];
+  for (let node = 0; node < momentCounts[optimizer.$case]; node++) {
+    const header = { ...untimed(TensorKind.MOMENTS, generation), node };
+    moments.push(await channel.receiveTensor(header, new Float32Array((survivors ?? weights).length)));
+  }
+  return new Replica(engine, model, dataset, phase, weights, survivors, { steps, moments });
 }
 
 async function train(channel: TrainerChannel, generation: number, replica: Replica, plan: Train): Promise<void> {
   const own = Array.from({ length: plan.microBatches }, (_, i) => plan.firstMicroBatch + i);
   const received = new Float32Array(plan.alone ? TAIL : replica.exchangedLength);
   const last = plan.firstStep + plan.learningRates.length - 1;
-  for (let step = plan.firstStep; step <= last; step++) {
-    const tree = new TreeSum();
-    for (const microBatch of own) tree.add(replica.leaves + microBatch, replica.gradient(step, microBatch));
-    for (const [node, vector] of tree.nodes()) {
-      const exchanged = plan.alone ? vector.subarray(-TAIL) : vector;
-      await channel.sendTensor({ kind: TensorKind.GRADIENT, generation, step, node }, exchanged);
+  let step = plan.firstStep;
+  try {
+    for (; step <= last; step++) {
+      const tree = new TreeSum();
+      for (const microBatch of own) tree.add(replica.leaves + microBatch, replica.gradient(step, microBatch));
+      for (const [node, vector] of tree.nodes()) {
+        const exchanged = plan.alone ? vector.subarray(-TAIL) : vector;
+        await channel.sendTensor({ kind: TensorKind.GRADIENT, generation, step, node }, exchanged);
+      }
+      // While the others finish and the sum travels.
+      if (step < last) for (const microBatch of own) replica.prepare(step + 1, microBatch);
+      await channel.receiveTensor({ kind: TensorKind.SUM, generation, step, node: 0 }, received);
+      const sum = plan.alone ? tree.total : received;
+      if (!sum) throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
+      replica.apply(step, sum, plan.learningRates[step - plan.firstStep]);
     }
-    // While the others finish and the sum travels.
-    if (step < last) for (const microBatch of own) replica.prepare(step + 1, microBatch);
-    await channel.receiveTensor({ kind: TensorKind.SUM, generation, step, node: 0 }, received);
-    const sum = plan.alone ? tree.total : received;
-    if (!sum) throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
-    replica.apply(step, sum, plan.learningRates[step - plan.firstStep]);
+  } catch (error) {
+    if (!(error instanceof Halted)) throw error;
   }
-  await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: replica.weightsHash(last) } }));
+  await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: replica.weightsHash(step - 1) } }));
 }
 
 /** The header of a tensor that belongs to no step. */

@@ -25,6 +25,8 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
         `${spec.name}: ${spec.model} on ${spec.dataset.name}, seed ${seed}, ${counted(epochs, 'epoch')}; ${engine} on ${device}`,
       );
     }
+    case 'run-resumed':
+      return milestone(`goes on in ${titleOf(event.phase, view.spec)}, after ${counted(event.totalEpochs, 'epoch')}`);
     case 'trainer-joined':
       return milestone(
         `trainer ${event.trainer} joined: ${event.engine} on ${event.device}, process ${event.pid} on ${event.host}`,

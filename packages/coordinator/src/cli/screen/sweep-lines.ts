@@ -1,7 +1,7 @@
 import type { Recorded } from '../../journal/records.js';
 import { counted, duration, percent, ratio } from '../../report/figures.js';
 import { countsOf, describeTrial } from '../../report/sweep-status.js';
-import type { SweepEvent } from '../../sweep/records.js';
+import type { SweepEvent, WorkFolder } from '../../sweep/records.js';
 import type { SweepView } from './sweep-view.js';
 
 /** What an event of a sweep is worth saying in a line of its own, after the view and the state have taken it in. */
@@ -19,14 +19,14 @@ export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: 
       return `dense network ${short(record.key)}: reused, trained by run ${record.runId.slice(0, 8)}`;
     case 'dense-started':
       begun.set(record.key, record.time);
-      return `dense network ${short(record.key)}: training${sharing(view, record.key)}, on ${trainersOf(record.trainers)}`;
+      return `dense network ${short(record.key)}: training${sharing(view, record.key)}, on ${trainersOf(record.trainers)}${goingOn(record)}`;
     case 'dense-finished':
       return `dense network ${short(record.key)}: trained in ${since(begun, record.key, record.time)}`;
     case 'dense-failed':
       return `dense network ${short(record.key)}: failed${record.again ? ', will be tried again' : ''}: ${record.message}`;
     case 'trial-started':
       begun.set(String(record.trial), record.time);
-      return `${nameOf(view, record.trial)}: started on ${trainersOf(record.trainers)}${record.attempt > 1 ? `, attempt ${record.attempt}` : ''}`;
+      return `${nameOf(view, record.trial)}: started on ${trainersOf(record.trainers)}${goingOn(record)}`;
     case 'trial-finished': {
       const { final, total } = record.result;
       return `${nameOf(view, record.trial)}: ${percent(final.testAccuracy)} on the test set, ${percent(final.validationAccuracy)} held out, ${ratio(total.weights, total.kept)} fewer, in ${since(begun, String(record.trial), record.time)}`;
@@ -40,6 +40,13 @@ export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: 
       return null;
   }
 }
+
+const goingOn = ({ attempt, resumedAt }: WorkFolder): string =>
+  resumedAt !== undefined
+    ? `, where it was after ${counted(resumedAt, 'epoch')}`
+    : attempt > 1
+      ? `, attempt ${attempt}`
+      : '';
 
 const short = (key: string): string => key.slice(0, 12);
 

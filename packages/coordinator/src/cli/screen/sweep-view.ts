@@ -1,7 +1,7 @@
 import type { Recorded } from '../../journal/records.js';
 import { epochsAfterDense } from '../../report/plan.js';
 import type { SweepPlan, Trial } from '../../sweep/plan.js';
-import type { SweepEvent } from '../../sweep/records.js';
+import type { SweepEvent, WorkFolder } from '../../sweep/records.js';
 import type { Work } from '../../sweep/runner.js';
 import type { SweepState } from '../../sweep/state.js';
 import type { Progress } from './run-view.js';
@@ -17,7 +17,8 @@ export interface Running {
 export class SweepView {
   readonly running = new Map<string, Running>();
   /** Epochs that were done before this process took the sweep up. */
-  private readonly doneBefore: number;
+  private doneBefore: number;
+  private readonly begun = new Set<string>();
   private startedAt: number | undefined;
 
   constructor(
@@ -30,10 +31,10 @@ export class SweepView {
   event(record: Recorded<SweepEvent>): void {
     switch (record.type) {
       case 'dense-started':
-        this.start({ kind: 'dense', key: record.key }, record.trainers, record.time);
+        this.start({ kind: 'dense', key: record.key }, record);
         break;
       case 'trial-started':
-        this.start({ kind: 'trial', trial: record.trial }, record.trainers, record.time);
+        this.start({ kind: 'trial', trial: record.trial }, record);
         break;
       case 'dense-finished':
       case 'dense-failed':
@@ -69,9 +70,14 @@ export class SweepView {
     return this.plan.trials.find((trial) => trial.number === number) as Trial;
   }
 
-  private start(work: Work, trainers: readonly number[], time: number): void {
-    this.running.set(idOf(work), { work, trainers });
+  private start(work: Work, { trainers, resumedAt = 0, time }: Recorded<WorkFolder>): void {
+    const id = idOf(work);
+    this.running.set(id, { work, trainers });
     this.startedAt ??= time;
+    if (this.begun.has(id)) return;
+    this.begun.add(id);
+    const notOwn = work.kind === 'trial' ? this.trial(work.trial).spec.dense.epochs : 0;
+    this.doneBefore += Math.max(0, resumedAt - notOwn);
   }
 
   private denseEpochs(): Map<string, number> {

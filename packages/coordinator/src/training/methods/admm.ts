@@ -1,22 +1,30 @@
 import { converged, initialise, iterate, type LayerState, rhoAt, target } from '../../admm/index.js';
-import { weightsOf } from '../layers.js';
+import { type PrunedLayer, weightsOf } from '../layers.js';
 import type { LayerTensors } from '../run-folder.js';
+import { maskOf, type PhaseState, positionsIn } from '../snapshot.js';
 import type { Method } from './method.js';
 
 /** ADMM (Zhang et al. 2018): each iteration trains W towards Z - U, projects Z and updates U. */
 export const admm: Method = async (training, dense, layers) => {
   const { spec, group, journal } = training.context;
   const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
-  const states = layers.map((layer) => initialise(weightsOf(layer, dense), layer.keep, rhoAt(rho, 0, iterations)));
+  const resumed = await training.resume('admm');
+  if (!resumed) {
+    await training.give('admm', dense);
+    await training.announce('admm');
+  }
+  const first = Math.floor(training.epoch / epochsPerIteration);
+  const rhoNow = rhoAt(rho, first, iterations);
+  const states = resumed
+    ? recall(layers, rhoNow, resumed.own)
+    : layers.map((layer) => initialise(weightsOf(layer, dense), layer.keep, rhoNow));
   let weights = dense;
-  await training.give('admm', dense);
-  await training.announce('admm');
-  for (let k = 0; k < iterations; k++) {
+  for (let k = first; k < iterations; k++) {
     await group.setPenalty(
       layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
       concatenate(states.map(target)),
     );
-    for (let epoch = 0; epoch < epochsPerIteration; epoch++) await training.trainEpoch('admm');
+    while (training.epoch < (k + 1) * epochsPerIteration) await training.trainEpoch('admm', () => keep(states));
     weights = await group.fetchWeights();
     const nextRho = rhoAt(rho, Math.min(k + 1, iterations - 1), iterations);
     const residuals = layers.map((layer, i) => {
@@ -44,6 +52,24 @@ function admmTensors(layers: readonly { name: string }[], states: readonly Layer
   const byLayer = (pick: (state: LayerState) => Float32Array) =>
     new Map(layers.map(({ name }, i) => [name, pick(states[i])]));
   return { Z: byLayer(({ Z }) => Z), U: byLayer(({ U }) => U) };
+}
+
+/** What `recall` needs to go on: Z, U and the support of Z of all layers, one after another. */
+const keep = (states: readonly LayerState[]): PhaseState => ({
+  tensors: {
+    Z: concatenate(states.map(({ Z }) => Z)),
+    U: concatenate(states.map(({ U }) => U)),
+    support: concatenate(states.map(({ support, Z }) => maskOf(support, Z.length))),
+  },
+});
+
+function recall(layers: readonly PrunedLayer[], rho: number, { tensors = {} }: PhaseState): LayerState[] {
+  let offset = 0;
+  return layers.map(({ size, keep }) => {
+    const [Z, U, support] = ['Z', 'U', 'support'].map((name) => tensors[name].slice(offset, offset + size));
+    offset += size;
+    return { Z, U, rho, support: positionsIn(support), keep };
+  });
 }
 
 function concatenate(arrays: Float32Array[]): Float32Array {

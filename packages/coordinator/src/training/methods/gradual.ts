@@ -12,8 +12,7 @@ export const gradual: Method = async (training, dense, layers) => {
   const { spec, model, group, journal } = training.context;
   const epochs = epochsOf(spec).admm;
   let weights = dense;
-  await training.announce('admm');
-  for (let epoch = 1; epoch <= epochs; epoch++) {
+  const tighten = async (epoch: number) => {
     const { weights: masked, supports } = hardPruneAll(
       weights,
       layers.map((layer) => ({ ...layer, keep: keptIn(epoch, epochs, layer) })),
@@ -21,6 +20,12 @@ export const gradual: Method = async (training, dense, layers) => {
     await training.give('admm', masked, survivorsOf(model, supports));
     const { totalEpochs } = training;
     await journal.append({ type: 'mask-tightened', epoch, totalEpochs, layers: countLayers(model, masked) });
+  };
+  let tightened = (await training.resume('admm')) !== undefined;
+  if (!tightened) await training.announce('admm');
+  while (training.epoch < epochs) {
+    if (!tightened) await tighten(training.epoch + 1);
+    tightened = false;
     await training.trainEpoch('admm');
     weights = await group.fetchWeights();
     await training.checkpoint('gradual', 'admm', weights);

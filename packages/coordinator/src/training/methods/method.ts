@@ -2,20 +2,32 @@ import type { ModelDescription } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup } from '../../cluster/index.js';
 import type { PhaseName, Spec } from '../../experiment/spec.js';
-import type { Journal } from '../../journal/journal.js';
 import type { Evaluation } from '../../journal/records.js';
 import type { PrunedLayer } from '../layers.js';
+import type { RunLog } from '../past.js';
 import type { LayerTensors } from '../run-folder.js';
+import type { PhaseState } from '../snapshot.js';
 
 /** A run's training as a method of pruning drives it, epoch by epoch. */
 export interface Training {
-  readonly context: { spec: Spec; model: ModelDescription; group: TrainerGroup; journal: Journal };
+  readonly context: { spec: Spec; model: ModelDescription; group: TrainerGroup; journal: RunLog };
   /** Passes over the training images so far, all phases together. */
   readonly totalEpochs: number;
+  /** Epochs of the phase that are finished. */
+  readonly epoch: number;
   announce(phase: PhaseName): Promise<void>;
   /** Hands the trainers the weights, with fresh optimizer moments; with `survivors`, only these are trained from now on. */
   give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void>;
-  trainEpoch(phase: PhaseName): Promise<Evaluation>;
+  /**
+   * Where the run goes on in the middle of this phase, instead of announcing it: hands the trainers what they had, and returns what the phase
+   * had kept. The epoch of the last step is then the one under way, though all its steps may be done.
+   */
+  resume(phase: PhaseName): Promise<{ own: PhaseState } | undefined>;
+  /**
+   * One pass over the training images, or the rest of one, measured on the validation part.
+   * @param own asked for what the phase needs, where the run is saved
+   */
+  trainEpoch(phase: PhaseName, own?: () => PhaseState): Promise<Evaluation>;
   checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): Promise<void>;
   /** The phase ends so many epochs before its time. */
   skipEpochs(count: number): void;

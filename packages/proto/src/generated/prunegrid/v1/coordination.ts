@@ -20,16 +20,18 @@ export const protobufFileName = "prunegrid/v1/coordination.proto";
  *   Ready            ->
  *                    <-             Admission        or Refusal
  *                    <-             Lease            (from here on one piece of work, with others or alone)
- *                    <-             BeginPhase, then the tensors WEIGHTS and, when masked, SURVIVORS
+ *                    <-             BeginPhase, then the tensors WEIGHTS, when masked SURVIVORS, and MOMENTS of a phase that goes on
  *                    <-             SetPenalty, then the tensor TARGET          (ADMM only, each iteration)
  *                    <-             Train
  *   GRADIENT (step)  ->
- *                    <-             SUM (step)                                  (for each step)
+ *                    <-             SUM (step)                                  (for each step; Halt instead of a SUM ends it early)
  *   Trained          ->
  *                    <-             Evaluate
  *   Evaluated        ->
  *                    <-             FetchWeights
  *   WEIGHTS          ->
+ *                    <-             FetchMoments
+ *   MOMENTS (each)   ->
  *                    <-             Release          (at any time after Lease, in the middle of a step too)
  *   Released         ->                              (after whatever was on its way; another Lease may follow)
  *                    <-             Finish
@@ -50,6 +52,8 @@ export const TensorKind = {
   GRADIENT: 4,
   /** SUM - float32: the tree's root, in GRADIENT's layout. */
   SUM: 5,
+  /** MOMENTS - float32: one of the optimizer's moments of the trained parameters; `node` counts them, from 0. */
+  MOMENTS: 6,
 } as const;
 
 export type TensorKind = typeof TensorKind[keyof typeof TensorKind];
@@ -61,6 +65,7 @@ export namespace TensorKind {
   export type SURVIVORS = typeof TensorKind.SURVIVORS;
   export type GRADIENT = typeof TensorKind.GRADIENT;
   export type SUM = typeof TensorKind.SUM;
+  export type MOMENTS = typeof TensorKind.MOMENTS;
 }
 
 export const Split = { SPLIT_UNSPECIFIED: 0, VALIDATION: 1, TEST: 2 } as const;
@@ -99,6 +104,8 @@ export interface FromCoordinator {
     | { $case: "finish"; value: Finish }
     | { $case: "lease"; value: Lease }
     | { $case: "release"; value: Release }
+    | { $case: "halt"; value: Halt }
+    | { $case: "fetchMoments"; value: FetchMoments }
     | undefined;
 }
 
@@ -109,7 +116,7 @@ export interface TensorChunk {
   generation: number;
   /** Optimizer step within the phase; 0 where a tensor belongs to no step. */
   step: number;
-  /** GRADIENT only: index in the summation tree, heap order: 1 is the root, node i has children 2i and 2i + 1. */
+  /** GRADIENT: index in the summation tree, heap order: 1 is the root, node i has children 2i and 2i + 1. MOMENTS: which one. */
   node: number;
   /** Elements of the whole tensor, and the element with which this piece begins. */
   length: number;
@@ -195,7 +202,7 @@ export interface Sgd {
   weightDecay: number;
 }
 
-/** Starts with fresh optimizer moments and the weights that follow. */
+/** Starts with the weights that follow, and with fresh optimizer moments unless these follow too. */
 export interface BeginPhase {
   seed: number;
   /** Separates the random numbers of the phases from each other. */
@@ -209,6 +216,8 @@ export interface BeginPhase {
   /** A tensor SURVIVORS of `survivors` elements follows, and nothing but these positions is trained and exchanged. */
   masked: boolean;
   survivors: number;
+  /** Steps that the optimizer has done. Where there are any, its moments follow: Adam's two, SGD's one. */
+  optimizerSteps: number;
 }
 
 /** From now on rho * (W - Z + U) is part of the gradient. The tensor TARGET follows. */
@@ -233,6 +242,10 @@ export interface Train {
   alone: boolean;
 }
 
+/** Leave the rest of Train's steps out: answer Trained, with the weights after the last SUM. */
+export interface Halt {
+}
+
 export interface Trained {
   /** SHA-256 of all parameters after the last step, in hex. */
   weightsHash: string;
@@ -253,6 +266,9 @@ export interface Evaluated {
 }
 
 export interface FetchWeights {
+}
+
+export interface FetchMoments {
 }
 
 /** The trainer may leave. */
@@ -441,6 +457,12 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
       case "release":
         Release.encode(message.body.value, writer.uint32(98).fork()).join();
         break;
+      case "halt":
+        Halt.encode(message.body.value, writer.uint32(106).fork()).join();
+        break;
+      case "fetchMoments":
+        FetchMoments.encode(message.body.value, writer.uint32(114).fork()).join();
+        break;
     }
     return writer;
   },
@@ -552,6 +574,22 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
             }
 
             message.body = { $case: "release", value: Release.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.body = { $case: "halt", value: Halt.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.body = { $case: "fetchMoments", value: FetchMoments.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1426,6 +1464,7 @@ function createBaseBeginPhase(): BeginPhase {
     dropout: 0,
     masked: false,
     survivors: 0,
+    optimizerSteps: 0,
   };
 }
 
@@ -1462,6 +1501,9 @@ export const BeginPhase: MessageFns<BeginPhase> = {
     }
     if (message.survivors !== 0) {
       writer.uint32(80).uint32(message.survivors);
+    }
+    if (message.optimizerSteps !== 0) {
+      writer.uint32(88).uint32(message.optimizerSteps);
     }
     return writer;
   },
@@ -1557,6 +1599,14 @@ export const BeginPhase: MessageFns<BeginPhase> = {
             }
 
             message.survivors = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.optimizerSteps = reader.uint32();
             continue;
           }
         }
@@ -1766,6 +1816,41 @@ export const Train: MessageFns<Train> = {
             message.alone = reader.bool();
             continue;
           }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHalt(): Halt {
+  return {};
+}
+
+export const Halt: MessageFns<Halt> = {
+  encode(_: Halt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Halt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHalt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1994,6 +2079,41 @@ export const FetchWeights: MessageFns<FetchWeights> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseFetchWeights();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFetchMoments(): FetchMoments {
+  return {};
+}
+
+export const FetchMoments: MessageFns<FetchMoments> = {
+  encode(_: FetchMoments, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchMoments {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchMoments();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {

@@ -1,0 +1,67 @@
+import { Failure } from '@prunegrid/trainer/failure';
+import { isDeepStrictEqual } from 'node:util';
+
+import type { Journal } from '../journal/journal.js';
+import { readJournal } from '../journal/reading.js';
+import type { JournalRecord, RunEvent } from '../journal/records.js';
+import { readSnapshot, removeSnapshot, type Snapshot } from './snapshot.js';
+
+/** What is known of a run that goes on. */
+export interface Past {
+  runId: string;
+  snapshot: Snapshot;
+  records: readonly JournalRecord[];
+}
+
+/**
+ * Undefined where the folder's run cannot go on and has to begin anew: it was not saved, what was is damaged, or it was trained on other data
+ * than `datasetHash`.
+ */
+export async function readPast(folder: string, datasetHash: string): Promise<Past | undefined> {
+  const snapshot = await readSnapshot(folder);
+  if (!snapshot) return undefined;
+  const records = await readJournal(folder).catch(() => []);
+  const [first] = records;
+  if (records.length < snapshot.seq || first.type !== 'run-started') return undefined;
+  const { runId, dataset } = first.manifest;
+  return dataset.sha256 === datasetHash ? { runId, snapshot, records } : undefined;
+}
+
+/** Where a run's events go. */
+export interface RunLog {
+  append: (event: RunEvent) => Promise<JournalRecord>;
+  /** The `seq` of the next record. */
+  readonly nextSeq: number;
+}
+
+/** What each process writes anew, whatever the others have written. */
+const ofOneProcess: readonly RunEvent['type'][] = ['run-resumed', 'trainer-joined', 'run-failed'];
+
+/**
+ * The journal of a run that goes on from a snapshot. What had happened after the snapshot happens again, and is not written twice but held against
+ * what is there: it must be the same. Where it is not, `append` throws Failure, and the run can only begin anew.
+ */
+export function continued(journal: Journal, { snapshot, records }: Pick<Past, 'snapshot' | 'records'>): RunLog {
+  const again = records.slice(snapshot.seq).filter(({ type }) => !ofOneProcess.includes(type));
+  return {
+    get nextSeq() {
+      return again[0]?.seq ?? journal.nextSeq;
+    },
+    async append(event) {
+      const known = again.shift();
+      if (!known) return journal.append(event);
+      if (isDeepStrictEqual(timeless(known), timeless(event))) return known;
+      await removeSnapshot(journal.folder);
+      throw new Failure(
+        'trainers',
+        `${journal.folder}: ${event.type} differs from record ${known.seq} of before: other trainers than then? It has to begin anew`,
+      );
+    },
+  };
+}
+
+/** What must be the same when it happens again, as the journal has it. */
+function timeless(event: RunEvent & { seq?: number; time?: number; imagesPerSecond?: number }): unknown {
+  const timed = { seq: undefined, time: undefined, imagesPerSecond: undefined };
+  return JSON.parse(JSON.stringify({ ...event, ...timed }));
+}
