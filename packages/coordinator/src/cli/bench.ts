@@ -8,7 +8,12 @@ interface BenchOptions {
   json: boolean;
 }
 
-/** Adds `step`. Each prints figures that are medians of rounds in which all that is compared takes turns. */
+interface ExchangeOptions extends BenchOptions {
+  weights: number;
+  trainers: number;
+}
+
+/** Adds `step` and `exchange`. Each prints figures that are medians of rounds in which all that is compared takes turns. */
 export function addBenchCommands(bench: Command): void {
   measuring(bench.command('step'), 7)
     .description("LeNet-5's training steps by one trainer and two: images/s, what the exchange costs, bytes a step")
@@ -16,6 +21,14 @@ export function addBenchCommands(bench: Command): void {
       await (await import('./engine.js')).requireEngine((line) => console.error(line));
       const { benchStep } = await import('../bench/step.js');
       await print('step', json, () => benchStep(rounds));
+    });
+  measuring(bench.command('exchange'), 5)
+    .description('a gradient there and back between the coordinator and trainers that compute nothing, beside raw gRPC')
+    .option('--weights <n>', 'elements of 4 bytes; 60965224 are as many as AlexNet has', wholeNumber(1), 431_080)
+    .option('--trainers <n>', 'up to so many at once', wholeNumber(1), 2)
+    .action(async ({ rounds, json, weights, trainers }: ExchangeOptions) => {
+      const { benchExchange } = await import('../bench/exchange/exchange.js');
+      await print('exchange', json, () => benchExchange(weights, trainers, rounds));
     });
 }
 
