@@ -13,29 +13,60 @@ interface ExchangeOptions extends BenchOptions {
   trainers: number;
 }
 
-/** Adds `step` and `exchange`. Each prints figures that are medians of rounds in which all that is compared takes turns. */
+interface SweepOptions {
+  trials: number;
+  json: boolean;
+}
+
+/** Adds `step`, `exchange`, `projection`, `loader` and `sweep`. */
 export function addBenchCommands(bench: Command): void {
-  measuring(bench.command('step'), 7)
+  inRounds(bench.command('step'), 7)
     .description("LeNet-5's training steps by one trainer and two: images/s, what the exchange costs, bytes a step")
     .action(async ({ rounds, json }: BenchOptions) => {
-      await (await import('./engine.js')).requireEngine((line) => console.error(line));
+      await provide();
       const { benchStep } = await import('../bench/step.js');
       await print('step', json, () => benchStep(rounds));
     });
-  measuring(bench.command('exchange'), 5)
+  inRounds(bench.command('exchange'), 5)
     .description('a gradient there and back between the coordinator and trainers that compute nothing, beside raw gRPC')
     .option('--weights <n>', 'elements of 4 bytes; 60965224 are as many as AlexNet has', wholeNumber(1), 431_080)
-    .option('--trainers <n>', 'up to so many at once', wholeNumber(1), 2)
+    .option('--trainers <n>', '1, 2, 4, ... up to so many at once', wholeNumber(1), 2)
     .action(async ({ rounds, json, weights, trainers }: ExchangeOptions) => {
       const { benchExchange } = await import('../bench/exchange/exchange.js');
       await print('exchange', json, () => benchExchange(weights, trainers, rounds));
     });
+  inRounds(bench.command('projection'), 5)
+    .description('the Z projection of up to 38 million weights by selection, beside sorting: time and memory')
+    .action(async ({ rounds, json }: BenchOptions) => {
+      const { benchProjection } = await import('../bench/projection/projection.js');
+      await print('projection', json, () => benchProjection(rounds));
+    });
+  inRounds(bench.command('loader'), 9)
+    .description('training images gathered and shifted a second')
+    .action(async ({ rounds, json }: BenchOptions) => {
+      const { benchLoader } = await import('../bench/loader.js');
+      await print('loader', json, () => benchLoader(rounds));
+    });
+  inJson(bench.command('sweep'))
+    .description('what a sweep adds to its trials')
+    .option('--trials <n>', 'trials of a toy', wholeNumber(3), 24)
+    .action(async ({ trials, json }: SweepOptions) => {
+      await provide();
+      const { benchSweep } = await import('../bench/sweep.js');
+      await print('sweep', json, () => benchSweep(trials));
+    });
 }
 
-function measuring(command: Command, rounds: number): Command {
-  return command
-    .option('--rounds <n>', 'how often everything is measured', wholeNumber(1), rounds)
-    .option('--json', 'print a JSON object', false);
+/** All that is compared takes turns within a round; the figures are medians over the rounds. */
+function inRounds(command: Command, rounds: number): Command {
+  return inJson(command).option('--rounds <n>', 'how often everything is measured', wholeNumber(1), rounds);
+}
+
+const inJson = (command: Command): Command => command.option('--json', 'print a JSON object', false);
+
+async function provide(): Promise<void> {
+  const { requireEngine } = await import('./engine.js');
+  await requireEngine((line) => console.error(line));
 }
 
 async function print(benchmark: string, json: boolean, measure: () => Promise<BenchTable>): Promise<void> {

@@ -3,7 +3,7 @@ import { grouped } from '../../report/figures.js';
 import { version } from '../../version.js';
 import { inTurns } from '../rounds.js';
 import type { BenchTable } from '../table.js';
-import { type Peer, peakBytes, startPeer } from './peer.js';
+import { type Peer, peakBytes, startPeer } from '../peer.js';
 import { RawHub } from './raw-hub.js';
 
 /** Bytes that one turn moves in each direction and with each trainer, roughly. */
@@ -90,7 +90,7 @@ async function openGateway(weights: number, trainers: number): Promise<{ gateway
     warn: (line) => console.error(line),
   });
   const peers = Array.from({ length: trainers }, () =>
-    startPeer('idle-trainer', gateway.address, String(weights), String(trainers)),
+    startPeer('exchange/idle-trainer', gateway.address, String(weights), String(trainers)),
   );
   const early = Promise.race(peers.map(({ left }) => left.then(() => Promise.reject(new Error('a trainer left')))));
   early.catch(() => undefined);

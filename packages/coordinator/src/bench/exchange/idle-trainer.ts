@@ -13,7 +13,7 @@ import {
 import { hostname } from 'node:os';
 
 import { version } from '../../version.js';
-import { leave } from './peer.js';
+import { leave } from '../peer.js';
 
 // A trainer that exchanges all that a trainer exchanges and computes nothing. It holds W, a gradient and the sum.
 

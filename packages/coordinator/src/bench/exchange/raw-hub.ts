@@ -1,7 +1,7 @@
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import { coordinationService, keepalive } from '@prunegrid/proto';
 
-import { type Peer, startPeer } from './peer.js';
+import { type Peer, startPeer } from '../peer.js';
 import { RawEnd } from './raw-end.js';
 
 /** grpc-js by itself, set up as the coordinator's: moves raw buffers there and back between this process and peers. */
@@ -32,7 +32,9 @@ export class RawHub {
         error ? reject(error) : resolve(bound),
       ),
     );
-    const peers = Array.from({ length: count }, () => startPeer('raw-peer', `127.0.0.1:${port}`, String(bytes)));
+    const peers = Array.from({ length: count }, () =>
+      startPeer('exchange/raw-peer', `127.0.0.1:${port}`, String(bytes)),
+    );
     await Promise.race([complete, ...peers.map(({ left }) => left)]);
     return new RawHub(server, streams, ends, peers, bytes);
   }

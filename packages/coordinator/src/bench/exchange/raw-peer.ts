@@ -1,7 +1,7 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import { coordinationService, keepalive } from '@prunegrid/proto';
 
-import { leave } from './peer.js';
+import { leave } from '../peer.js';
 import { RawEnd } from './raw-end.js';
 
 // Sends so many bytes, waits for as many, and begins anew until the other side ends the stream.
