@@ -8,7 +8,15 @@ import { epochsOf } from '../experiment/epochs.js';
 import { denseKey } from '../experiment/keys.js';
 import type { PhaseName, Spec } from '../experiment/spec.js';
 import type { Evaluation, RunResult } from '../journal/records.js';
-import { countLayers, deadUnits, hardPruneAll, prunedLayers, type PrunedLayer, survivorsOf, totalOf } from './layers.js';
+import {
+  countLayers,
+  deadUnits,
+  hardPruneAll,
+  prunedLayers,
+  type PrunedLayer,
+  survivorsOf,
+  totalOf,
+} from './layers.js';
 import { methods } from './methods/index.js';
 import type { Past, RunLog } from './past.js';
 import { writeJson, writeModel } from './run-folder.js';

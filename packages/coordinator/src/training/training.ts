@@ -182,7 +182,13 @@ export class EpochTraining implements Training {
     );
     const { weightsHash } = trained;
     this.optimizerSteps += trained.steps;
-    this.sums = { steps: done + trained.steps, loss, correct, seconds: seconds + (now() - started) / 1000, weightsHash };
+    this.sums = {
+      steps: done + trained.steps,
+      loss,
+      correct,
+      seconds: seconds + (now() - started) / 1000,
+      weightsHash,
+    };
   }
 
   /** To be called after a step, before anything that follows on it. */

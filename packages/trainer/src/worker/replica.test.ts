@@ -63,12 +63,18 @@ describe('Replica', () => {
   });
 
   it.each(['adam', 'sgd'] as const)('goes on from its weights and moments with the same bits: %s', ($case) => {
-    const optimizer = { adam: phase.optimizer, sgd: { $case: 'sgd' as const, value: { momentum: 0.9, weightDecay: 0 } } };
+    const optimizer = {
+      adam: phase.optimizer,
+      sgd: { $case: 'sgd' as const, value: { momentum: 0.9, weightDecay: 0 } },
+    };
     const own = { ...phase, optimizer: optimizer[$case] };
     const undisturbed = new Replica(engine, model, dataset, own, initialParameters(model, 1));
     for (let i = 0; i < 2; i++) step(undisturbed, i);
     const moments = undisturbed.moments.map((moment) => moment.slice());
-    const later = new Replica(engine, model, dataset, own, undisturbed.weights.slice(), undefined, { steps: 2, moments });
+    const later = new Replica(engine, model, dataset, own, undisturbed.weights.slice(), undefined, {
+      steps: 2,
+      moments,
+    });
     for (const replica of [undisturbed, later]) for (let i = 2; i < 5; i++) step(replica, i);
     expect(later.weightsHash(4)).toBe(undisturbed.weightsHash(4));
   });
