@@ -47,6 +47,14 @@ function storyOf(run: string): object[] {
     });
 }
 
+/** Expects `prunegrid resume` to say in one line why it does not go on. */
+async function refused(place: string, reason: RegExp): Promise<void> {
+  expect(await prunegrid('resume', place)).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(new RegExp(`^prunegrid: .*${reason.source}.*\\n$`)) as string,
+  });
+}
+
 /** Interrupts the sweep in the epoch after the phase's epoch `epoch`. */
 async function interruptIn(sweep: Running, run: () => string, phase: string, epoch: number) {
   await expect
@@ -117,6 +125,9 @@ describe('a trial that is interrupted', () => {
     expect(counts).toEqual(counts.map((_, i) => 5 + i));
     const metrics = readFileSync(join(trial(out), 'metrics.jsonl'), 'utf8').split('\n');
     expect(metrics.filter((line) => line.includes('"train/loss"'))).toHaveLength(counts.length);
+    await refused(trial(out), /is part of a sweep: go on with that/);
+    writeFileSync(snapshotIn(trial(out)), 'no snapshot');
+    await refused(trial(out), /nothing was saved of it/);
   });
 
   it('begins anew where what was saved is damaged', async () => {
@@ -130,5 +141,29 @@ describe('a trial that is interrupted', () => {
     await again.prints(/trial 1 .*: started on trainers 1, 2, attempt 2/);
     again.process.kill('SIGINT');
     expect((await again.ended).code).toBe(130);
+  });
+});
+
+describe('prunegrid resume', () => {
+  const smoke = ['dataset.limit=2048', 'dataset.validation=500', 'admm.iterations=2', 'retrain.epochs=4'];
+  const settings = smoke.flatMap((setting) => ['--set', setting]);
+  const run = (out: string) => ['run', 'experiments/lenet5-smoke.yaml', ...settings, '--out', out];
+
+  it('goes on with a run by other trainers, with the bits of one that was not interrupted', async () => {
+    const out = join(folder.path, 'run');
+    const interrupted = start(...run(out));
+    await interruptIn(interrupted, () => out, 'retrain', 1);
+    const resumed = await prunegrid('resume', out, '--trainers', '1');
+    expect(resumed).toMatchObject({ code: 0, stderr: '' });
+    expect(resumed.stdout).toMatch(/^goes on in retrain, after \d epochs$/m);
+    const undisturbed = join(folder.path, 'undisturbed');
+    expect((await prunegrid(...run(undisturbed))).code).toBe(0);
+    expect(storyOf(out)).toEqual(storyOf(undisturbed));
+  });
+
+  it('says what it cannot go on with', async () => {
+    const out = join(folder.path, 'run');
+    await refused(out, /has ended already/);
+    await refused(folder.path, /does not exist; name the folder of a run/);
   });
 });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 import type { Member } from '../cluster/index.js';
 import type { Evaluation } from '../journal/records.js';
-import type { DenseNetwork } from '../training/run.js';
+import type { DenseNetwork } from '../training/context.js';
 import { writeJson, writeModel } from '../training/run-folder.js';
 
 /** What lies beside the weights. */

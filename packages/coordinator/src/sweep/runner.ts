@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { Reported, type TrainerGroup, type TrainerPool } from '../cluster/index.js';
 import type { Journal } from '../journal/journal.js';
 import type { Evaluation, SweepPart } from '../journal/records.js';
-import { type Past, readPast } from '../training/past.js';
+import { hasDataOf, type Past, readPast } from '../training/past.js';
 import { throttled } from '../training/progress.js';
 import { recorded } from '../training/recorded.js';
-import { prune, Stopped, type StepProgress, trainDense } from '../training/run.js';
+import type { StepProgress } from '../training/context.js';
+import { prune, Stopped, trainDense } from '../training/run.js';
 import type { Broker, Demand, Seat } from './broker.js';
 import type { DenseStore } from './dense-store.js';
 import { classOf, type EarlyStopping } from './early-stopping.js';
@@ -216,10 +217,10 @@ export class SweepRunner {
     group: TrainerGroup,
   ): Promise<Attempt> {
     const trainers = group.members.map(({ number }) => number);
-    const { datasetHash } = group.members[0].ready;
-    const past = latest === undefined ? undefined : await readPast(join(this.options.folder, latest), datasetHash);
-    if (latest !== undefined && past) {
-      const { runId, snapshot } = past;
+    const past = latest === undefined ? undefined : await readPast(join(this.options.folder, latest));
+    if (latest !== undefined && past && hasDataOf(past, group.members[0])) {
+      const { manifest, snapshot } = past;
+      const { runId } = manifest;
       return {
         past,
         told: { attempt: attempts, folder: latest, runId, trainers, resumedAt: snapshot.totalEpochs },

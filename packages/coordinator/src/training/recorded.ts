@@ -8,7 +8,8 @@ import { recordMetrics } from '../journal/metrics-file.js';
 import type { RunEvent, SweepPart } from '../journal/records.js';
 import { describeRun } from './manifest.js';
 import { continued, type Past } from './past.js';
-import { type RunContext, Stopped } from './run.js';
+import type { RunContext } from './context.js';
+import { Stopped } from './run.js';
 import { createRunFolder, writeJson } from './run-folder.js';
 import { removeSnapshot } from './snapshot.js';
 
