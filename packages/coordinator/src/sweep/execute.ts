@@ -7,7 +7,7 @@ import type { Journal } from '../journal/journal.js';
 import { readJournal } from '../journal/reading.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../launch/trainers.js';
 import type { Broker } from './broker.js';
-import { DenseStore } from './dense-store.js';
+import { NetworkStore } from './network-store.js';
 import { classOf, EarlyStopping } from './early-stopping.js';
 import type { SweepFile } from './folder.js';
 import { groupBy } from './grouping.js';
@@ -64,12 +64,13 @@ export async function execute(
       const events = { warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
         const model = models.get(trials[0].spec.model) as NonNullable<ReturnType<typeof models.get>>;
-        const store = new DenseStore(model, pool.members[0]);
+        const store = new NetworkStore(model, pool.members[0]);
         runner = new SweepRunner({
           ...runnerOptions,
           folder,
           manifest,
           trials,
+          plan: plan.trials,
           state,
           journal,
           pool,

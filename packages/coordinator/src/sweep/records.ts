@@ -53,6 +53,8 @@ export type SweepEvent =
   | { type: 'dense-finished'; key: string; attempt: number }
   | ({ type: 'dense-failed'; key: string; attempt: number } & Mishap)
   | ({ type: 'trial-started'; trial: number; settings: Record<string, Plain>; seed: number } & WorkFolder)
+  /** A point of a chain: its result and its network were in the store already, computed by the run `runId` of an earlier sweep. */
+  | { type: 'trial-reused'; trial: number; runId: string; result: RunResult }
   | { type: 'trial-finished'; trial: number; attempt: number; result: RunResult }
   /** By the sweep's early stopping. */
   | { type: 'trial-stopped'; trial: number; attempt: number; reason: string }

@@ -8,11 +8,12 @@ import type { Evaluation, SweepPart } from '../journal/records.js';
 import { hasDataOf, type Past, readPast } from '../training/past.js';
 import { throttled } from '../training/progress.js';
 import { recorded } from '../training/recorded.js';
-import type { StepProgress } from '../training/context.js';
+import type { DenseNetwork, StepProgress } from '../training/context.js';
 import { prune, Stopped, trainDense } from '../training/run.js';
 import type { Broker, Demand, Seat } from './broker.js';
-import type { DenseStore } from './dense-store.js';
+import { type ChainPoint, nextOf, readChainPoint, startOf } from './chain.js';
 import { classOf, type EarlyStopping } from './early-stopping.js';
+import type { NetworkStore } from './network-store.js';
 import type { Trial } from './plan.js';
 import type { SweepEvent, SweepManifest, WorkFolder } from './records.js';
 import { shareOut } from './schedule.js';
@@ -26,12 +27,14 @@ export interface RunnerOptions {
   manifest: SweepManifest;
   /** Those to be worked on, of one workload; the others of the sweep are left alone. */
   trials: readonly Trial[];
+  /** All of the sweep. */
+  plan: readonly Trial[];
   state: SweepState;
   journal: Journal<SweepEvent>;
   pool: TrainerPool;
   /** Says how many of the pool's trainers may be lent at this moment. */
   broker: Broker;
-  store: DenseStore;
+  store: NetworkStore;
   stopping?: EarlyStopping | undefined;
   trainersPerTrial?: number | undefined;
   maxConcurrent: number;
@@ -101,12 +104,19 @@ export class SweepRunner {
     clearTimeout(timer);
   }
 
-  /** Dense networks of this or earlier sweeps need not be trained again. */
+  /** What others start from and this or an earlier sweep has computed already need not be computed again. */
   private async lookIntoStore(): Promise<void> {
-    const { trials, store, journal } = this.options;
-    const keys = new Set(trials.filter(({ number }) => this.isWaiting(number)).map(({ denseKey }) => denseKey));
+    const { trials, plan, store, journal } = this.options;
+    const waiting = () => trials.filter(({ number }) => this.isWaiting(number));
+    for (const trial of waiting().filter((one) => nextOf(one, plan).length > 0)) {
+      const point = await store.find<ChainPoint>(trial.key);
+      if (!point) continue;
+      const { runId, result } = point;
+      await journal.append({ type: 'trial-reused', trial: trial.number, runId, result });
+    }
+    const keys = new Set(waiting().map(({ denseKey }) => denseKey));
     for (const key of keys) {
-      const network = await store.find(key);
+      const network = await store.find<DenseNetwork>(key);
       if (network) await journal.append({ type: 'dense-reused', key, runId: network.runId });
     }
   }
@@ -121,9 +131,15 @@ export class SweepRunner {
     return [
       ...[...missing].filter((key) => !this.running.has(`dense ${key}`)).map((key): Work => ({ kind: 'dense', key })),
       ...waiting
-        .filter(({ denseKey }) => !missing.has(denseKey))
+        .filter((trial) => !missing.has(trial.denseKey) && this.canStart(trial))
         .map(({ number }): Work => ({ kind: 'trial', trial: number })),
     ];
+  }
+
+  /** Whether the network that it starts from is there. */
+  private canStart(trial: Trial): boolean {
+    const before = startOf(trial, this.options.plan);
+    return !before || this.options.state.trials.get(before.number)?.status === 'finished';
   }
 
   private isWaiting(trial: number): boolean {
@@ -187,27 +203,45 @@ export class SweepRunner {
   }
 
   private async tryTrial(number: number, group: TrainerGroup): Promise<void> {
-    const { journal, store, state, stopping } = this.options;
+    const { plan, journal, store, state, stopping } = this.options;
     const trial = this.trialOf({ kind: 'trial', trial: number });
     const next = await this.nextAttempt(join('trials', String(number)), state.trials.get(number), group);
     const { attempt } = next.told;
-    const { settings, spec } = trial;
+    const { key, settings, spec } = trial;
     await journal.append({ type: 'trial-started', trial: number, settings, seed: spec.seed, ...next.told });
     const report = (epoch: number, { accuracy }: Evaluation) =>
       stopping?.report({ trial: number, class: classOf(trial), epoch, accuracy });
     stopping?.forget(number);
     for (const { epoch, validation } of next.past ? retrainedBefore(next.past) : []) report(epoch, validation);
-    const dense = await store.find(trial.denseKey);
+    const dense = await store.find<DenseNetwork>(trial.denseKey);
+    const start = await this.networkBefore(trial);
     try {
       const work: Work = { kind: 'trial', trial: number };
       const result = await this.record(work, group, next, { settings }, (context) =>
-        prune({ ...context, ...(dense && { dense }), reasonToStop: report }),
+        prune({ ...context, ...(dense && { dense }), ...(start && { start }), reasonToStop: report }),
       );
+      if (nextOf(trial, plan).length > 0) {
+        const { folder, runId } = next.told;
+        await store.keep(await readChainPoint(join(this.options.folder, folder), store.model, { key, runId, result }));
+      }
       await journal.append({ type: 'trial-finished', trial: number, attempt, result });
     } catch (error) {
       if (!(error instanceof Stopped)) throw error;
       await journal.append({ type: 'trial-stopped', trial: number, attempt, reason: error.message });
+      await this.failNext(trial, 'training', 'was stopped early');
     }
+  }
+
+  /** Throws Failure where it is no longer there. */
+  private async networkBefore(trial: Trial): Promise<ChainPoint | undefined> {
+    const { plan, store } = this.options;
+    const before = startOf(trial, plan);
+    const point = before && (await store.find<ChainPoint>(before.key));
+    if (!before || point) return point;
+    throw new Failure(
+      'input',
+      `the network of trial ${before.number}, which it starts from, is no longer in the cache: start the sweep anew`,
+    );
   }
 
   /** Goes on with the latest attempt, where its run was saved and can go on, else begins one in a folder under `place`. */
@@ -262,8 +296,10 @@ export class SweepRunner {
     // A bad spec fails again, and so does a loss that is not finite; a lost trainer has nothing to do with the work.
     const again = trainerFailed && mishaps < retries;
     const mishap = { attempt: attempts, kind, message, again };
-    if (work.kind === 'trial') await journal.append({ type: 'trial-failed', trial: work.trial, ...mishap });
-    else {
+    if (work.kind === 'trial') {
+      await journal.append({ type: 'trial-failed', trial: work.trial, ...mishap });
+      if (!again) await this.failNext(this.trialOf(work), kind, `failed: ${message}`);
+    } else {
       await journal.append({ type: 'dense-failed', key: work.key, ...mishap });
       if (!again) await this.failDependents(work.key, kind, message);
     }
@@ -275,6 +311,16 @@ export class SweepRunner {
     for (const { number } of trials.filter((trial) => trial.denseKey === key && this.isWaiting(trial.number))) {
       const text = `its dense network failed: ${message}`;
       await journal.append({ type: 'trial-failed', trial: number, attempt: 0, kind, message: text, again: false });
+    }
+  }
+
+  /** The trials that would have started from its network, and those after them. */
+  private async failNext(trial: Trial, kind: string, what: string): Promise<void> {
+    const { plan, journal } = this.options;
+    for (const next of nextOf(trial, plan).filter(({ number }) => this.isWaiting(number))) {
+      const message = `trial ${trial.number}, which it starts from, ${what}`;
+      await journal.append({ type: 'trial-failed', trial: next.number, attempt: 0, kind, message, again: false });
+      await this.failNext(next, kind, 'failed too');
     }
   }
 

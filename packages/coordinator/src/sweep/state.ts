@@ -92,6 +92,7 @@ export class SweepState {
         this.trials.set(record.trial, { status: 'running', attempts, mishaps, folder, trainers });
         break;
       }
+      case 'trial-reused':
       case 'trial-finished':
         this.end(record.trial, { status: 'finished', result: record.result });
         break;

@@ -29,11 +29,22 @@ export interface RunContext {
   past?: Past;
   /** Dense weights that are there already, instead of dense training. */
   dense?: DenseNetwork;
+  /** A pruned network whose survivors are trained and pruned further, instead of the dense one. */
+  start?: StartNetwork;
   /** Asked after each epoch of retraining; the reason that it gives ends the run. */
   reasonToStop?: (epoch: number, validation: Evaluation) => string | undefined;
   onProgress: (progress: StepProgress) => void;
   /** Milliseconds that only grow. */
   now: () => number;
+}
+
+/** The network that a chain goes on with. */
+export interface StartNetwork {
+  /** Of the trial that it came out of. */
+  key: string;
+  /** Of that trial's run. */
+  runId: string;
+  weights: Float32Array;
 }
 
 /** A network before pruning, as `trainDense` leaves it: what runs with one `denseKey` can share. */

@@ -12,6 +12,7 @@ import {
   hardPruneAll,
   prunedLayers,
   type PrunedLayer,
+  supportsIn,
   survivorsOf,
   totalOf,
 } from './layers.js';
@@ -47,7 +48,7 @@ class Pruning {
     const { runId, spec, model, journal, folder } = this.context;
     const { weights: dense, ...denseScores } = await this.denseNetwork();
     const layersToPrune = prunedLayers(model, spec, dense);
-    const prunedScore = this.recalled('hardPruned') ?? (await this.hardPrune(dense, layersToPrune));
+    const prunedScore = this.recalled('hardPruned') ?? (await this.hardPrune(await this.startOf(dense), layersToPrune));
     const final = await this.retrain();
     const finalScore = await this.training.evaluate('final');
 
@@ -116,11 +117,21 @@ class Pruning {
     return { weights, validation, test };
   }
 
+  /** The weights that are to be pruned. */
+  private async startOf(dense: Float32Array): Promise<Float32Array> {
+    const { start, journal } = this.context;
+    if (!start) return dense;
+    const { key, runId, weights } = start;
+    if (!this.recalled('dense')) await journal.append({ type: 'chain-continued', key, runId });
+    return weights;
+  }
+
   /** Trains for pruning, prunes, and leaves the trainers with the survivors. */
-  private async hardPrune(dense: Float32Array, layers: readonly PrunedLayer[]): Promise<Scores> {
+  private async hardPrune(weightsBefore: Float32Array, layers: readonly PrunedLayer[]): Promise<Scores> {
     const { training } = this;
-    const { spec, model, journal } = this.context;
-    const toPrune = await methods[spec.method](training, dense, layers);
+    const { spec, model, journal, start } = this.context;
+    const before = { weights: weightsBefore, ...(start && { supports: supportsIn(weightsBefore, layers) }) };
+    const toPrune = await methods[spec.method](training, before, layers);
     const { weights, supports } = hardPruneAll(toPrune, layers);
     await training.give('retrain', weights, survivorsOf(model, supports));
     await journal.append({ type: 'hard-pruned', layers: countLayers(model, weights) });

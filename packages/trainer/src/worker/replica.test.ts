@@ -112,6 +112,22 @@ describe('Replica', () => {
     expect(penalised.findIndex((value, i) => i >= 500 && value !== unpenalised[i])).toBe(-1);
   });
 
+  it('adds the penalty to the survivors alone in a masked phase, as to the same weights of a dense one', () => {
+    const weights = initialParameters(model, 1);
+    const survivors = Uint32Array.from({ length: model.size / 7 }, (_, i) => 7 * i);
+    const pruned = new Float32Array(model.size);
+    for (const position of survivors) pruned[position] = weights[position];
+    const layers = ['conv2', 'fc2'].map((layer, i) => ({ layer, rho: 0.5 + i }));
+    const target = Float32Array.from({ length: 25_000 + 5_000 }, (_, i) => i / 30_000);
+    const dense = new Replica(engine, model, dataset, phase, pruned.slice());
+    const masked = new Replica(engine, model, dataset, { ...phase, masked: true }, pruned.slice(), survivors);
+    for (const replica of [dense, masked]) replica.setPenalty(layers, target);
+    const whole = step(dense, 0);
+    expect([...step(masked, 0).subarray(0, survivors.length)]).toEqual(
+      [...survivors].map((position) => whole[position]),
+    );
+  });
+
   it('says which layer and step when training blows up, and moves nothing', () => {
     const replica = new Replica(engine, model, dataset, phase, initialParameters(model, 1));
     replica.weights[model.parameters[4].offset + 3] = NaN;

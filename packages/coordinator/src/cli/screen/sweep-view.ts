@@ -36,6 +36,9 @@ export class SweepView {
       case 'trial-started':
         this.start({ kind: 'trial', trial: record.trial }, record);
         break;
+      case 'trial-reused':
+        this.doneBefore += epochsAfterDense(this.trial(record.trial).spec);
+        break;
       case 'dense-finished':
       case 'dense-failed':
         this.running.delete(idOf({ kind: 'dense', key: record.key }));
