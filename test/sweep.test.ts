@@ -165,7 +165,11 @@ describe('a chain', () => {
     // Starts of others are reused; the last points are the sweep's own.
     expect(stdout).toMatch(/trial 1 .*: reused, computed by run [0-9a-f]{8}, \d\d\.\d\d % on the test set/);
     expect(ofType(later.out, 'trial-reused').map(({ trial }) => trial)).toEqual([1, 4]);
-    expect(ofType(later.out, 'trial-started').map(({ trial }) => trial as number).sort()).toEqual([2, 3, 5, 6]);
+    expect(
+      ofType(later.out, 'trial-started')
+        .map(({ trial }) => trial as number)
+        .sort(),
+    ).toEqual([2, 3, 5, 6]);
     expect(hashesOf(join(later.out, 'trials/2/attempt-1'))).toEqual(hashesOf(run(2)));
     expect(readFileSync(join(later.out, 'report/report.html'), 'utf8')).toMatch(/computed by an earlier sweep/);
   });
@@ -191,6 +195,25 @@ describe('a sweep', () => {
       { status: 'finished', attempts: 1 },
       { status: 'finished', attempts: 2 },
     ]);
+  });
+
+  it('gives its last trial the trainers that have nothing else to do, without a change of its bits', async () => {
+    const { file, out } = sweepOf('list: [{ retrain.epochs: 10 }, { retrain.epochs: 60 }]\n');
+    const { code, stdout } = await prunegrid('sweep', 'run', file, '--out', out);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /trial 2 .*: goes on with more trainers\ntrial 2 .*: started on trainers 1, 2, where it was/,
+    );
+    expect(ofType(out, 'trial-started').map(({ trial, attempt, trainers }) => [trial, attempt, trainers])).toEqual([
+      [1, 1, [1]],
+      [2, 1, [2]],
+      [2, 1, [1, 2]],
+    ]);
+    const alone = `${out}-alone`;
+    const flags = ['--set', 'retrain.epochs=60', '--trainers', '1'];
+    writeFileSync(`${file}.yaml`, readFileSync(file, 'utf8').replace(/^list: .*$/m, ''));
+    expect((await prunegrid('sweep', 'run', `${file}.yaml`, '--out', alone, ...flags)).code).toBe(0);
+    expect(hashesOf(join(out, 'trials/2/attempt-1'))).toEqual(hashesOf(join(alone, 'trials/1/attempt-1')));
   });
 
   it('whose coordinator is killed goes on where it was, and finished trials are left alone', async () => {

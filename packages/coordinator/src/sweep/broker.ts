@@ -20,6 +20,8 @@ export interface Seat {
   ask: () => void;
   /** To be called from `start`, by what is started. Returns what gives the trainers back, to be called once. */
   take: (trainers: number) => () => void;
+  /** Trainers that could be taken now and that nobody wants; those of its own pool may be fewer. */
+  idle: () => number;
   /** Nothing is started any more; what was taken is still to be given back. */
   leave: () => void;
 }
@@ -59,6 +61,7 @@ export class Broker {
           this.deal();
         };
       },
+      idle: () => this.trainers - this.lent,
       leave: () => {
         this.borrowers.delete(borrower);
         // Trainers may have been kept for it.

@@ -9,7 +9,7 @@ import { hasDataOf, type Past, readPast } from '../training/past.js';
 import { throttled } from '../training/progress.js';
 import { recorded } from '../training/recorded.js';
 import type { DenseNetwork, StepProgress } from '../training/context.js';
-import { prune, Stopped, trainDense } from '../training/run.js';
+import { Paused, prune, Stopped, trainDense } from '../training/run.js';
 import type { Broker, Demand, Seat } from './broker.js';
 import { type ChainPoint, nextOf, readChainPoint, startOf } from './chain.js';
 import { classOf, type EarlyStopping } from './early-stopping.js';
@@ -21,6 +21,9 @@ import type { SweepState } from './state.js';
 
 /** A piece of work: a dense network for the trials that share it, or a trial. */
 export type Work = { kind: 'dense'; key: string } | { kind: 'trial'; trial: number };
+
+/** What goes on with more trainers has to have more than so many seconds ahead of it: saving it and handing it out again take one or two. */
+const REGROUP_SECONDS = 10;
 
 export interface RunnerOptions {
   folder: string;
@@ -55,7 +58,7 @@ export interface RunnerOptions {
  * What was done, and with what outcome, is in the sweep's journal.
  */
 export class SweepRunner {
-  private readonly running = new Map<string, Promise<void>>();
+  private readonly running = new Map<string, Running>();
   private readonly controller = new AbortController();
   /** Ends all work at the next step: the user, or something that makes going on useless. */
   private readonly signal: AbortSignal;
@@ -84,6 +87,7 @@ export class SweepRunner {
     for (;;) {
       const changed = new Promise<void>((resolve) => (this.wake = resolve));
       seat.ask();
+      this.regroup(seat);
       if (this.running.size === 0 && (this.signal.aborted || this.readyWork().length === 0)) break;
       await this.unlessDeserted(changed);
     }
@@ -161,6 +165,17 @@ export class SweepRunner {
     return { each: each ?? 1, most: Math.min(most, pool.freeCount) };
   }
 
+  /** Where trainers are idle and no work is left to be started, lets the trial with the fewest go on with more. */
+  private regroup(seat: Seat): void {
+    const { pool, trainersPerTrial } = this.options;
+    const idle = Math.min(pool.freeCount, seat.idle());
+    if (trainersPerTrial !== undefined || this.signal.aborted || idle < 1 || this.readyWork().length > 0) return;
+    const [smallest] = [...this.running.values()]
+      .filter(({ work, trainers }) => trainers < this.trialOf(work).spec.batch.microBatches)
+      .sort((a, b) => a.trainers - b.trainers);
+    if (smallest && secondsLeft(smallest) > REGROUP_SECONDS) smallest.pause.abort(new Paused());
+  }
+
   private start(trainers: number, seat: Seat): void {
     const ready = this.startable();
     const shares = shareOut({ free: trainers, ready, slots: ready.length, each: this.options.trainersPerTrial });
@@ -168,29 +183,39 @@ export class SweepRunner {
       const { work } = ready[i];
       const id = nameOf(work);
       const giveBack = seat.take(share);
-      const carriedOut = this.carryOut(work, share)
+      const running: Running = { work, trainers: share, pause: new AbortController() };
+      this.running.set(id, running);
+      void this.carryOut(running)
         .catch((error: unknown) => this.controller.abort(error))
         .finally(() => {
           this.running.delete(id);
           giveBack();
           this.wake();
         });
-      this.running.set(id, carriedOut);
     }
   }
 
   /** One attempt. Rejects with what must end the sweep. */
-  private async carryOut(work: Work, trainers: number): Promise<void> {
+  private async carryOut({ work, trainers, pause }: Running): Promise<void> {
     try {
       await this.options.pool.lend(
         trainers,
         (group) => (work.kind === 'dense' ? this.trainDense(work.key, group) : this.tryTrial(work.trial, group)),
-        this.signal,
+        AbortSignal.any([this.signal, pause.signal]),
       );
     } catch (error) {
       if (this.signal.aborted) return;
-      await this.fail(work, error);
+      if (error instanceof Paused) await this.options.journal.append(this.pausedEvent(work));
+      else await this.fail(work, error);
     }
+  }
+
+  private pausedEvent(work: Work): SweepEvent {
+    const { state } = this.options;
+    if (work.kind === 'dense') {
+      return { type: 'dense-paused', key: work.key, attempt: state.dense.get(work.key)?.attempts ?? 0 };
+    }
+    return { type: 'trial-paused', trial: work.trial, attempt: state.trials.get(work.trial)?.attempts ?? 0 };
   }
 
   private async trainDense(key: string, group: TrainerGroup): Promise<void> {
@@ -280,7 +305,11 @@ export class SweepRunner {
       (context) =>
         carryOut({
           ...context,
-          onProgress: throttled(spec.batch.global, (progress) => onProgress(work, progress)),
+          onProgress: throttled(spec.batch.global, (progress) => {
+            const running = this.running.get(nameOf(work));
+            if (running) running.marks = [running.marks?.[0] ?? markOf(work, progress), markOf(work, progress)];
+            onProgress(work, progress);
+          }),
         }),
     );
   }
@@ -337,6 +366,32 @@ export class SweepRunner {
 }
 
 const nameOf = (work: Work): string => (work.kind === 'dense' ? `dense ${work.key}` : `trial ${work.trial}`);
+
+interface Running {
+  work: Work;
+  trainers: number;
+  /** The first and the latest: seconds, and the share of its steps that was done then. */
+  marks?: [Mark, Mark];
+  /** Aborted with `Paused` as its reason. */
+  pause: AbortController;
+}
+
+interface Mark {
+  at: number;
+  share: number;
+}
+
+const markOf = (work: Work, { step, steps, totalStep, totalSteps }: StepProgress): Mark => ({
+  at: performance.now() / 1000,
+  share: work.kind === 'dense' ? step / steps : totalStep / totalSteps,
+});
+
+/** At its speed so far; 0 as long as that is not known. */
+function secondsLeft({ marks }: Running): number {
+  if (!marks || marks[1].share === marks[0].share) return 0;
+  const [first, last] = marks;
+  return ((1 - last.share) * (last.at - first.at)) / (last.share - first.share);
+}
 
 interface Attempt {
   /** What the sweep's journal is told of it. */

@@ -9,7 +9,7 @@ import type { RunEvent, SweepPart } from '../journal/records.js';
 import { describeRun } from './manifest.js';
 import { continued, type Past } from './past.js';
 import type { RunContext } from './context.js';
-import { Stopped } from './run.js';
+import { Paused, Stopped } from './run.js';
 import { createRunFolder, writeJson } from './run-folder.js';
 import { removeSnapshot } from './snapshot.js';
 
@@ -65,6 +65,7 @@ export async function recorded<T>(
       await removeSnapshot(folder);
       return result;
     } catch (caught) {
+      if (caught instanceof Paused) throw caught;
       const error = caught instanceof Stopped ? caught : await explain(caught);
       // What cannot go on is not to be gone on with.
       if (error instanceof Stopped || (error instanceof Failure && error.kind === 'training')) {

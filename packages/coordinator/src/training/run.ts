@@ -20,6 +20,9 @@ import { methods } from './methods/index.js';
 import { writeJson, writeModel } from './run-folder.js';
 import { checkpointFile, EpochTraining, type Scores } from './training.js';
 
+/** The reason by which a signal ends a run that is to go on at once. */
+export class Paused extends Error {}
+
 /** Thrown where `reasonToStop` gave a reason. */
 export class Stopped extends Error {}
 

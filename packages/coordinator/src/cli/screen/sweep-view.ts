@@ -40,10 +40,12 @@ export class SweepView {
         this.doneBefore += epochsAfterDense(this.trial(record.trial).spec);
         break;
       case 'dense-finished':
+      case 'dense-paused':
       case 'dense-failed':
         this.running.delete(idOf({ kind: 'dense', key: record.key }));
         break;
       case 'trial-finished':
+      case 'trial-paused':
       case 'trial-stopped':
       case 'trial-failed':
         this.running.delete(idOf({ kind: 'trial', trial: record.trial }));
