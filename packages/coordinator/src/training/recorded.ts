@@ -5,7 +5,7 @@ import type { TrainerGroup } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
 import { Journal } from '../journal/journal.js';
 import { recordMetrics } from '../journal/metrics-file.js';
-import type { SweepPart } from '../journal/records.js';
+import type { RunManifest, SweepPart } from '../journal/records.js';
 import { describeRun } from './manifest.js';
 import { type RunContext, Stopped } from './run.js';
 import { createRunFolder, writeJson } from './run-folder.js';
@@ -17,6 +17,8 @@ export interface RecordedRun {
   specFile: string;
   group: TrainerGroup;
   sweep?: SweepPart;
+  /** Who wanted it, and how, where that is not this process. */
+  asked?: Pick<RunManifest, 'user' | 'commandLine'>;
 }
 
 interface Hooks {
@@ -31,13 +33,20 @@ interface Hooks {
  * fails.
  */
 export async function recorded<T>(
-  { folder, runId, spec, specFile, group, sweep }: RecordedRun,
+  { folder, runId, spec, specFile, group, sweep, asked }: RecordedRun,
   work: (context: Omit<RunContext, 'onProgress'>) => Promise<T>,
   { watch, explain = (error) => Promise.resolve(error) }: Hooks = {},
 ): Promise<T> {
   const { members } = group;
   await createRunFolder(folder);
-  const manifest = await describeRun({ runId, spec, specFile, members, ...(sweep && { sweep }) });
+  const manifest = await describeRun({
+    runId,
+    spec,
+    specFile,
+    members,
+    ...(sweep && { sweep }),
+    ...(asked && { asked }),
+  });
   await writeJson(`${folder}/manifest.json`, manifest);
   const journal = await Journal.create(folder);
   const metrics = recordMetrics(journal);

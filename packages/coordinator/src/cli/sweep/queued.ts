@@ -5,7 +5,7 @@ import { createQueue, endEntry, entryName, listEntries, putEntry, serverOf } fro
 import { createSweepFolder } from '../../sweep/folder.js';
 import { planSweep } from '../../sweep/plan.js';
 import type { SweepManifest } from '../../sweep/records.js';
-import { requireTracking } from '../../tracking/address.js';
+import { addressWithoutLogin } from '../../tracking/address.js';
 import { catalogue } from './catalogue.js';
 import { defaultSweepFolder, describeSweep, type SweepRunOptions } from './run.js';
 
@@ -25,7 +25,7 @@ export async function sweepEnqueue(file: string, options: QueueOptions, flags: r
   const { set, seeds, queue: queuePlace, maxConcurrent, retries, failFast, json } = options;
   const unfit = flags.find((flag) => serversOwn.includes(flag));
   if (unfit) throw new Failure('input', `${unfit}: the queue's server has trainers of its own: leave it out`);
-  requireTracking(options.mlflow);
+  const mlflow = addressWithoutLogin(options.mlflow);
   const overrides = { ...(set && { set }), ...(seeds && { seeds }) };
   const plan = await planSweep(file, catalogue, overrides);
   const described = await describeSweep(file, plan, overrides);
@@ -35,7 +35,6 @@ export async function sweepEnqueue(file: string, options: QueueOptions, flags: r
   const shown = options.out ?? defaultSweepFolder(plan.name);
   await createQueue(queue);
   await createSweepFolder(resolve(shown), { manifest, plan });
-  const mlflow = options.mlflow ?? process.env['MLFLOW_TRACKING_URI'];
   await putEntry(place, {
     sweep: resolve(shown),
     ...(maxConcurrent !== undefined && { maxConcurrent }),
