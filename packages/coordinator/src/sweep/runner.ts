@@ -101,12 +101,17 @@ export class SweepRunner {
 
   /** Dense networks of this or earlier sweeps need not be trained again. */
   private async lookIntoStore(): Promise<void> {
-    const { trials, store, journal } = this.options;
+    const { trials } = this.options;
     const keys = new Set(trials.filter(({ number }) => this.isWaiting(number)).map(({ denseKey }) => denseKey));
-    for (const key of keys) {
-      const network = await store.find(key);
-      if (network) await journal.append({ type: 'dense-reused', key, runId: network.runId });
-    }
+    for (const key of keys) await this.reuseDense(key);
+  }
+
+  /** False where the network is not in the store. */
+  private async reuseDense(key: string): Promise<boolean> {
+    const { store, journal } = this.options;
+    const network = await store.find(key);
+    if (network) await journal.append({ type: 'dense-reused', key, runId: network.runId });
+    return network !== undefined;
   }
 
   /** What could start now, in the order in which it should. */
@@ -130,9 +135,10 @@ export class SweepRunner {
 
   /** What could start now and find free trainers, in the order in which it should. */
   private startable(): { work: Work; most: number }[] {
-    const { pool, maxConcurrent } = this.options;
+    const { pool, store, maxConcurrent } = this.options;
     if (this.signal.aborted) return [];
     return this.readyWork()
+      .filter((work) => work.kind === 'trial' || !store.isClaimed(work.key))
       .slice(0, Math.max(0, Math.min(pool.freeCount, maxConcurrent - this.running.size)))
       .map((work) => ({ work, most: this.trialOf(work).spec.batch.microBatches }));
   }
@@ -145,15 +151,18 @@ export class SweepRunner {
 
   private start(trainers: number, seat: Seat): void {
     const ready = this.startable();
-    const shares = shareOut({ free: trainers, ready, slots: ready.length, each: this.options.trainersPerTrial });
+    const shares = shareOut({ free: trainers, ready, each: this.options.trainersPerTrial });
     for (const [i, share] of shares.entries()) {
       const { work } = ready[i];
       const id = nameOf(work);
       const giveBack = seat.take(share);
+      const unclaim = work.kind === 'dense' ? this.options.store.claim(work.key) : () => undefined;
       const carriedOut = this.carryOut(work, share)
         .catch((error: unknown) => this.controller.abort(error))
         .finally(() => {
           this.running.delete(id);
+          unclaim();
+          // Has the broker look who can start now, be it with the dense network that this one has trained.
           giveBack();
           this.wake();
         });
@@ -177,6 +186,8 @@ export class SweepRunner {
 
   private async trainDense(key: string, group: TrainerGroup): Promise<void> {
     const { journal, store, state } = this.options;
+    // Another sweep may have trained it meanwhile.
+    if (await this.reuseDense(key)) return;
     const attempt = (state.dense.get(key)?.attempts ?? 0) + 1;
     const folder = join('dense', key.slice(0, 12), `attempt-${attempt}`);
     const runId = randomUUID();
@@ -231,9 +242,18 @@ export class SweepRunner {
     const { manifest, onProgress } = this.options;
     const { spec } = this.trialOf(work);
     const trial = work.kind === 'trial' ? { trial: work.trial } : {};
+    const { user, commandLine } = manifest;
     const sweep: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, ...part };
     return recorded(
-      { folder: join(this.options.folder, folder), runId, spec, specFile: manifest.file, group, sweep },
+      {
+        folder: join(this.options.folder, folder),
+        runId,
+        spec,
+        specFile: manifest.file,
+        group,
+        sweep,
+        asked: { user, commandLine },
+      },
       (context) =>
         carryOut({
           ...context,
