@@ -18,8 +18,8 @@ afterEach(async () => {
 });
 
 /** Starts a server of the queue with one trainer at work at a time. */
-async function serve(): Promise<Running> {
-  const server = start('serve', queue, '--trainers', '1');
+async function serve(...flags: string[]): Promise<Running> {
+  const server = start('serve', queue, '--trainers', '1', ...flags);
   servers.push(server);
   await server.prints(/^serving /m);
   return server;
@@ -83,6 +83,47 @@ describe('prunegrid serve', () => {
     const listed = (await prunegrid('sweep', 'ls', queue)).stdout;
     expect(listed).toMatch(/ann .* 5 finished +finished\n.*bob .* 2 finished +finished\n/);
     expect(readdirSync(join(queue, 'entries'))).toEqual([]);
+  });
+
+  it('has users take turns where there are more of them than places', async () => {
+    const long = await submit('ann', [2, 3, 4, 5]);
+    const short = await submit('bob', [1, 2]);
+    await serve('--max-sweeps', '1');
+    await becomes(short, 'finished');
+    await becomes(long, 'finished');
+    const times = [short, long].map((out) => ofType(out, 'sweep-finished')[0].time as number);
+    expect(times[0]).toBeLessThan(times[1]);
+    // Nothing was lost by parking: what was running came to its end, and in each turn there was some of it.
+    expect(trialsOf(long, 'trial-started')).toEqual([1, 2, 3, 4]);
+    expect(trialsOf(long, 'trial-finished')).toEqual([1, 2, 3, 4]);
+    const turns = journalOf(long)
+      .map(({ type, reason }) => [type, reason].join(' ').trim())
+      .filter((line) => /^(sweep|trial-started)/.test(line))
+      .join(', ');
+    const turn = 'trial-started, (trial-started, )*';
+    const parked = 'sweep-interrupted parked: others wait for their turn, sweep-resumed, ';
+    expect(turns).toMatch(new RegExp(`^sweep-started, (${turn}${parked})+${turn}sweep-finished$`));
+    // The long sweep had no place while the short one had it.
+    const ends = journalOf(short).filter(({ type }) => type === 'sweep-started' || type === 'trainer-joined');
+    const interrupted = ofType(long, 'sweep-interrupted')[0].time as number;
+    for (const { time } of ends) expect(time).toBeGreaterThanOrEqual(interrupted);
+  });
+
+  it('trains a dense network once that sweeps of two users need, and names these users in the runs', async () => {
+    const own = ['--set', `seed=${Math.floor(Math.random() * 2 ** 32)}`];
+    const [first, second] = [await submit('ann', [1], ...own), await submit('bob', [2], ...own)];
+    await serve();
+    await becomes(first, 'finished');
+    await becomes(second, 'finished');
+    expect(ofType(first, 'dense-finished')).toHaveLength(1);
+    expect(ofType(second, 'dense-started')).toEqual([]);
+    const [dense] = ofType(first, 'dense-started');
+    expect(ofType(second, 'dense-reused')).toMatchObject([{ key: dense.key, runId: dense.runId }]);
+    const manifest = JSON.parse(readFileSync(join(second, 'trials/1/attempt-1/manifest.json'), 'utf8')) as object;
+    expect(manifest).toMatchObject({
+      user: 'bob',
+      commandLine: expect.arrayContaining(['submit', '--user']) as string[],
+    });
   });
 
   it('goes on after it was killed, and after it was interrupted, and does nothing twice', async () => {
@@ -153,6 +194,12 @@ describe('prunegrid serve', () => {
     expect(await prunegrid(...args, '--trainers', '3')).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/^prunegrid: --trainers: the queue's server has trainers of its own/) as string,
+    });
+    expect(await prunegrid(...args, '--mlflow', 'http://ada:secret@host:1')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /^prunegrid: MLflow address "http:\/\/host:1" was given with a login.*\n$/,
+      ) as string,
     });
     expect(await prunegrid(...args, '--set', 'batch.global=-1')).toMatchObject({
       code: 2,

@@ -38,6 +38,8 @@ export interface RunnerOptions {
   failFast: boolean;
   /** Ends all work at the next step. */
   signal: AbortSignal;
+  /** Begins nothing more once it aborts. */
+  parking?: AbortSignal | undefined;
   /** Rejects when no trainer is to be expected any more. */
   trainersEnded: Promise<never>;
   /** Seconds to wait for a trainer when all have left. */
@@ -58,7 +60,7 @@ export class SweepRunner {
 
   constructor(private readonly options: RunnerOptions) {
     this.signal = AbortSignal.any([options.signal, this.controller.signal]);
-    this.signal.addEventListener('abort', () => this.wake());
+    for (const signal of [this.signal, options.parking]) signal?.addEventListener('abort', () => this.wake());
     options.trainersEnded.catch((error: unknown) => this.controller.abort(error));
   }
 
@@ -79,11 +81,17 @@ export class SweepRunner {
     for (;;) {
       const changed = new Promise<void>((resolve) => (this.wake = resolve));
       seat.ask();
-      if (this.running.size === 0 && (this.signal.aborted || this.readyWork().length === 0)) break;
+      if (this.running.size === 0 && (this.isEnding || this.readyWork().length === 0)) break;
       await this.unlessDeserted(changed);
     }
     seat.leave();
     this.signal.throwIfAborted();
+    if (this.readyWork().length > 0) this.options.parking?.throwIfAborted();
+  }
+
+  /** Nothing more is begun. */
+  private get isEnding(): boolean {
+    return this.signal.aborted || this.options.parking?.aborted === true;
   }
 
   /** Waits for a change; not for ever, where there is nobody left to bring it about. */
@@ -136,7 +144,7 @@ export class SweepRunner {
   /** What could start now and find free trainers, in the order in which it should. */
   private startable(): { work: Work; most: number }[] {
     const { pool, store, maxConcurrent } = this.options;
-    if (this.signal.aborted) return [];
+    if (this.isEnding) return [];
     return this.readyWork()
       .filter((work) => work.kind === 'trial' || !store.isClaimed(work.key))
       .slice(0, Math.max(0, Math.min(pool.freeCount, maxConcurrent - this.running.size)))

@@ -71,7 +71,7 @@ export function serveTable(sweeps: readonly ServedSweep[]): string[] {
     ...sweeps.map(({ user, name, status, open, folder }) => [
       user,
       name,
-      open ? countsOf(open.state) : status,
+      open ? `${countsOf(open.state)}${status === 'parking' ? ', giving way' : ''}` : status,
       open ? String(trainersAtWork(open.state)) : '-',
       folder,
     ]),
@@ -97,7 +97,7 @@ function sweepTeller() {
       case 'sweep-finished':
         return `${user}/${name}: ended: ${countsOf(state)}`;
       case 'sweep-interrupted':
-        return `${user}/${name}: ended before its time: ${record.reason}`;
+        return `${user}/${name}: interrupted, ${countsOf(state)}: ${record.reason}`;
       default:
         return `${user}/${name}: ${sweepLine(record, view, begun)}`;
     }
