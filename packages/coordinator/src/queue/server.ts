@@ -6,6 +6,7 @@ import { Broker } from '../sweep/broker.js';
 import { lockSweep, readSweepFile } from '../sweep/folder.js';
 import { beginning, type OpenSweep, openSweep, perform } from '../sweep/perform.js';
 import type { SweepEvent } from '../sweep/records.js';
+import type { SweepState } from '../sweep/state.js';
 import { endEntry, isQueued, listEntries, type QueueEntry, readEntry } from './folder.js';
 import { nextSweeps, sweepsToPark } from './order.js';
 
@@ -20,6 +21,8 @@ export interface ServedSweep {
   status: 'queued' | 'active' | 'parking' | 'ended';
   /** While it is active or being parked. */
   open?: OpenSweep;
+  /** How its trials stand, once this server has worked on it. */
+  state?: SweepState;
 }
 
 export interface ServerOptions {
@@ -182,6 +185,7 @@ export class SweepServer {
       return true;
     }
     sweep.open = open;
+    sweep.state = state;
     const interrupted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
     });

@@ -84,8 +84,7 @@ export async function execute(
           trainersEnded,
           wait: trainers.wait,
         });
-        await runner.run();
-        runner = undefined;
+        await runner.run().finally(() => (runner = undefined));
       });
     }
     const [finished, stopped, failed] = (['finished', 'stopped', 'failed'] as const).map((status) =>
