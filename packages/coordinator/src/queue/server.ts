@@ -7,7 +7,7 @@ import { lockSweep, readSweepFile } from '../sweep/folder.js';
 import { beginning, type OpenSweep, openSweep, perform } from '../sweep/perform.js';
 import type { SweepEvent } from '../sweep/records.js';
 import type { SweepState } from '../sweep/state.js';
-import { endEntry, isQueued, listEntries, type QueueEntry, readEntry } from './folder.js';
+import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, type QueuePlace, readEntry } from './folder.js';
 import { nextSweeps, sweepsToPark } from './order.js';
 
 /** A sweep of the queue as the server sees it. */
@@ -56,7 +56,7 @@ interface Known extends ServedSweep {
 /** How often the server looks into the queue, in milliseconds. */
 const LOOK_MS = 1000;
 /** How long a sweep is left alone that could not be worked on for a reason which may go away, in milliseconds. */
-const REST_MS = 30_000;
+const REST_MS = 60_000;
 /** Time for local trainers to come, in seconds. */
 const WAIT_S = 120;
 
@@ -135,7 +135,7 @@ export class SweepServer {
     const place = { folder: this.options.queue, entry };
     try {
       const options = await readEntry(place);
-      const { user, name } = (await readSweepFile(options.sweep)).manifest;
+      const { user, name } = (await readSweepFile(options.sweep).catch(gone(options.sweep, place))).manifest;
       this.sweeps.set(entry, {
         ...{ entry, folder: options.sweep, user, name, options },
         status: 'queued',
@@ -168,7 +168,7 @@ export class SweepServer {
     } catch (error) {
       sweep.status = 'queued';
       sweep.restsUntil = Date.now() + REST_MS;
-      this.warnOnce(entry, error);
+      this.warnOnce(entry, new Failure('environment', `${folder}: will be tried again: ${messageOf(error)}`));
     }
   }
 
@@ -224,6 +224,11 @@ export class SweepServer {
     this.warnings.set(entry, line);
   }
 }
+
+const gone = (sweep: string, place: QueuePlace) => (cause: unknown) => {
+  const remedy = `bring it back, or remove ${entryFile(place)}`;
+  throw new Failure('input', `${sweep}: is in the queue, but holds no sweep that can be read: ${remedy}`, { cause });
+};
 
 const mayPass = (error: unknown): boolean =>
   error instanceof Failure && (error.kind === 'environment' || error.kind === 'trainers');
