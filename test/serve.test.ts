@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -173,16 +174,28 @@ describe('prunegrid serve', () => {
     expect(await condition(waiting)).toBe('finished');
   });
 
-  it('warns of an entry that is damaged, and works on the others', async () => {
+  it('warns of what it cannot work on, and works on the others', async () => {
     mkdirSync(join(queue, 'entries'), { recursive: true });
     writeFileSync(join(queue, 'entries', '0.json'), '{"sweep":');
-    const out = await submit('ann', [1]);
-    const server = await serve();
+    rmSync(await submit('ann', [1]), { recursive: true });
+    const held = await submit('bob', [1]);
+    const holder = { token: 'another', pid: process.pid, host: hostname() };
+    writeFileSync(join(held, 'coordinator.lock'), JSON.stringify(holder));
+    const out = await submit('cyd', [1]);
+    const server = await serve('--max-sweeps', '1');
     await becomes(out, 'finished');
     server.process.kill('SIGTERM');
-    const warnings = (await server.ended).stderr.match(/0\.json: is no entry of a queue/g);
-    expect(warnings).toHaveLength(1);
+    const warnings = (await server.ended).stderr.trim().split('\n');
+    expect(warnings).toEqual([
+      expect.stringMatching(/0\.json: is no entry of a queue/),
+      expect.stringMatching(
+        /sweep\d+: is in the queue, but holds no sweep that can be read: bring it back, or remove .*\.json$/,
+      ),
+      expect.stringMatching(/sweep\d+: will be tried again: process \d+ on .* is running the sweep in /),
+      expect.stringMatching(/^prunegrid: SIGTERM: stopped/),
+    ]);
     expect(readFileSync(join(queue, 'entries', '0.json'), 'utf8')).toBe('{"sweep":');
+    expect(readdirSync(join(queue, 'entries'))).toHaveLength(3);
   });
 
   it('refuses a second server of a queue, and what a queue cannot take', async () => {

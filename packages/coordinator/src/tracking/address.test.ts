@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addressWithoutLogin, trackingAddress } from './address.js';
+import { addressWithoutLogin, trackingAddress, withoutLogin } from './address.js';
 
 describe('trackingAddress', () => {
   it('keeps the path and drops what does not belong to the server', () => {
@@ -42,4 +42,10 @@ describe('addressWithoutLogin', () => {
     expect(() => addressWithoutLogin(url, {})).toThrow(refused);
     expect(() => addressWithoutLogin(undefined, { MLFLOW_TRACKING_URI: url })).toThrow(refused);
   });
+});
+
+it('takes a login out of any text, and nothing else', () => {
+  expect(withoutLogin('--mlflow=http://ada:s@cret@host:1/x?y')).toBe('--mlflow=http://host:1/x?y');
+  for (const text of ['http://host/a@b', '//shared/ada@home', 'https://host?mail=a@b', 'dataset.limit=1000'])
+    expect(withoutLogin(text)).toBe(text);
 });

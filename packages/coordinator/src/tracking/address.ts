@@ -66,4 +66,4 @@ const basic = (user: string, password: string): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
 /** A text that may hold such an address. */
-export const withoutLogin = (text: string): string => text.replace(/:\/\/[^/]*@/, '://');
+export const withoutLogin = (text: string): string => text.replace(/:\/\/[^/?#]*@/, '://');

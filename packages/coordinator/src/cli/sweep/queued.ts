@@ -1,5 +1,6 @@
 import { Failure } from '@prunegrid/trainer/failure';
-import { relative, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
 
 import { createQueue, endEntry, entryName, listEntries, putEntry, serverOf } from '../../queue/folder.js';
 import { createSweepFolder } from '../../sweep/folder.js';
@@ -41,6 +42,10 @@ export async function sweepEnqueue(file: string, options: QueueOptions, flags: r
     retries,
     failFast,
     ...(mlflow && { mlflow }),
+  }).catch(async (error: unknown) => {
+    // Else the same command would find the folder taken.
+    await rm(join(resolve(shown), 'sweep.json'), { force: true });
+    throw error;
   });
   const number = (await listEntries(queue)).indexOf(place.entry) + 1;
   const served = (await serverOf(queue)) !== null;
