@@ -21,6 +21,8 @@ export interface ExecuteOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'r
   broker: Broker;
   /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
   signal: AbortSignal;
+  /** Aborts when the sweep is to give way to others: nothing more is begun, and what is running comes to its end. */
+  parking?: AbortSignal | undefined;
   interrupted: Promise<never>;
   warn: (line: string) => void;
 }
@@ -36,7 +38,7 @@ export async function execute(
   journal: Journal<SweepEvent>,
   options: ExecuteOptions,
 ): Promise<void> {
-  const { trainers, signal, interrupted, warn, ...runnerOptions } = options;
+  const { trainers, signal, parking, interrupted, warn, ...runnerOptions } = options;
   const wanted = trainers.trainers + trainers.external;
   if (plan.trainersPerTrial !== undefined && plan.trainersPerTrial > wanted) {
     throw new Failure(
@@ -57,6 +59,7 @@ export async function execute(
     for (const trials of byWorkload(
       plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'waiting'),
     )) {
+      parking?.throwIfAborted();
       let runner: SweepRunner | undefined;
       const changed = () => runner?.changed();
       // Trainers that leave when they may are no news.
@@ -78,11 +81,11 @@ export async function execute(
           stopping,
           trainersPerTrial: plan.trainersPerTrial,
           signal,
+          parking,
           trainersEnded,
           wait: trainers.wait,
         });
-        await runner.run();
-        runner = undefined;
+        await runner.run().finally(() => (runner = undefined));
       });
     }
     const [finished, stopped, failed] = (['finished', 'stopped', 'failed'] as const).map((status) =>

@@ -21,6 +21,9 @@ interface Entry {
   weightsHash: string;
 }
 
+/** Folders of the networks that sweeps of this process are training. */
+const claimed = new Set<string>();
+
 /**
  * Networks that were trained on this machine, in the user's cache folder, for every sweep to start from. An entry is found by its
  * key together with the engine, the processor and the data it was computed with, so that what is taken has the bits that training would
@@ -46,6 +49,18 @@ export class NetworkStore {
     } catch {
       return undefined;
     }
+  }
+
+  /** Whether a sweep of this process is training the network, so that another one does better to wait. */
+  isClaimed(key: string): boolean {
+    return claimed.has(this.folder(key));
+  }
+
+  /** Says that the network is about to be trained. Returns what takes that back. */
+  claim(key: string): () => void {
+    const folder = this.folder(key);
+    claimed.add(folder);
+    return () => void claimed.delete(folder);
   }
 
   /** Throws Failure where the cache folder cannot be written. */

@@ -1,44 +1,24 @@
 import { Failure } from '@prunegrid/trainer/failure';
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 
-import { Reported, type TrainerGroup, type TrainerPool } from '../cluster/index.js';
-import type { Journal } from '../journal/journal.js';
-import type { Evaluation, SweepPart } from '../journal/records.js';
-import { hasDataOf, type Past, readPast } from '../training/past.js';
-import { throttled } from '../training/progress.js';
-import { recorded } from '../training/recorded.js';
-import type { DenseNetwork, StepProgress } from '../training/context.js';
-import { Paused, prune, Stopped, trainDense } from '../training/run.js';
+import { Reported, type TrainerPool } from '../cluster/index.js';
+import { Paused } from '../training/run.js';
+import { type AttemptOptions, Attempts } from './attempts.js';
 import type { Broker, Demand, Seat } from './broker.js';
-import { type ChainPoint, nextOf, readChainPoint, startOf } from './chain.js';
-import { classOf, type EarlyStopping } from './early-stopping.js';
-import type { NetworkStore } from './network-store.js';
+import { type ChainPoint, nextOf, startOf } from './chain.js';
 import type { Trial } from './plan.js';
-import type { SweepEvent, SweepManifest, WorkFolder } from './records.js';
+import type { SweepEvent } from './records.js';
 import { shareOut } from './schedule.js';
-import type { SweepState } from './state.js';
-
-/** A piece of work: a dense network for the trials that share it, or a trial. */
-export type Work = { kind: 'dense'; key: string } | { kind: 'trial'; trial: number };
+import { nameOf, Running, trialOf, type Work } from './work.js';
 
 /** What goes on with more trainers has to have more than so many seconds ahead of it: saving it and handing it out again take one or two. */
 const REGROUP_SECONDS = 10;
 
-export interface RunnerOptions {
-  folder: string;
-  manifest: SweepManifest;
+export interface RunnerOptions extends AttemptOptions {
   /** Those to be worked on, of one workload; the others of the sweep are left alone. */
   trials: readonly Trial[];
-  /** All of the sweep. */
-  plan: readonly Trial[];
-  state: SweepState;
-  journal: Journal<SweepEvent>;
   pool: TrainerPool;
   /** Says how many of the pool's trainers may be lent at this moment. */
   broker: Broker;
-  store: NetworkStore;
-  stopping?: EarlyStopping | undefined;
   trainersPerTrial?: number | undefined;
   maxConcurrent: number;
   /** Further attempts at a piece of work that has lost a trainer. */
@@ -46,11 +26,12 @@ export interface RunnerOptions {
   failFast: boolean;
   /** Ends all work at the next step. */
   signal: AbortSignal;
+  /** Begins nothing more once it aborts. */
+  parking?: AbortSignal | undefined;
   /** Rejects when no trainer is to be expected any more. */
   trainersEnded: Promise<never>;
   /** Seconds to wait for a trainer when all have left. */
   wait: number;
-  onProgress: (work: Work, progress: StepProgress & { imagesPerSecond: number }) => void;
 }
 
 /**
@@ -59,14 +40,24 @@ export interface RunnerOptions {
  */
 export class SweepRunner {
   private readonly running = new Map<string, Running>();
+  /** Trials that were found to have no start. */
+  private readonly hopeless = new Set<number>();
+  private readonly attempts: Attempts;
   private readonly controller = new AbortController();
   /** Ends all work at the next step: the user, or something that makes going on useless. */
   private readonly signal: AbortSignal;
   private wake: () => void = () => undefined;
 
   constructor(private readonly options: RunnerOptions) {
+    this.attempts = new Attempts({
+      ...options,
+      onProgress: (work, progress) => {
+        this.running.get(nameOf(work))?.progress(progress);
+        options.onProgress(work, progress);
+      },
+    });
     this.signal = AbortSignal.any([options.signal, this.controller.signal]);
-    this.signal.addEventListener('abort', () => this.wake());
+    for (const signal of [this.signal, options.parking]) signal?.addEventListener('abort', () => this.wake());
     options.trainersEnded.catch((error: unknown) => this.controller.abort(error));
   }
 
@@ -78,6 +69,7 @@ export class SweepRunner {
   /** Resolves when nothing is left to do. Rejects, once all work has ended, when it was ended before its time. */
   async run(): Promise<void> {
     const { broker, manifest } = this.options;
+    await this.failHopeless();
     await this.lookIntoStore();
     const seat: Seat = broker.join({
       user: manifest.user,
@@ -88,11 +80,17 @@ export class SweepRunner {
       const changed = new Promise<void>((resolve) => (this.wake = resolve));
       seat.ask();
       this.regroup(seat);
-      if (this.running.size === 0 && (this.signal.aborted || this.readyWork().length === 0)) break;
+      if (this.running.size === 0 && (this.isEnding || this.readyWork().length === 0)) break;
       await this.unlessDeserted(changed);
     }
     seat.leave();
     this.signal.throwIfAborted();
+    if (this.readyWork().length > 0) this.options.parking?.throwIfAborted();
+  }
+
+  /** Nothing more is begun. */
+  private get isEnding(): boolean {
+    return this.signal.aborted || this.options.parking?.aborted === true;
   }
 
   /** Waits for a change; not for ever, where there is nobody left to bring it about. */
@@ -119,10 +117,7 @@ export class SweepRunner {
       await journal.append({ type: 'trial-reused', trial: trial.number, runId, result });
     }
     const keys = new Set(waiting().map(({ denseKey }) => denseKey));
-    for (const key of keys) {
-      const network = await store.find<DenseNetwork>(key);
-      if (network) await journal.append({ type: 'dense-reused', key, runId: network.runId });
-    }
+    for (const key of keys) await this.attempts.reuseDense(key);
   }
 
   /** What could start now, in the order in which it should. */
@@ -152,11 +147,12 @@ export class SweepRunner {
 
   /** What could start now and find free trainers, in the order in which it should. */
   private startable(): { work: Work; most: number }[] {
-    const { pool, maxConcurrent } = this.options;
-    if (this.signal.aborted) return [];
+    const { pool, store, maxConcurrent } = this.options;
+    if (this.isEnding) return [];
     return this.readyWork()
+      .filter((work) => work.kind === 'trial' || !store.isClaimed(work.key))
       .slice(0, Math.max(0, Math.min(pool.freeCount, maxConcurrent - this.running.size)))
-      .map((work) => ({ work, most: this.trialOf(work).spec.batch.microBatches }));
+      .map((work) => ({ work, most: trialOf(work, this.options.plan).spec.batch.microBatches }));
   }
 
   private demand(): Demand {
@@ -169,26 +165,29 @@ export class SweepRunner {
   private regroup(seat: Seat): void {
     const { pool, trainersPerTrial } = this.options;
     const idle = Math.min(pool.freeCount, seat.idle());
-    if (trainersPerTrial !== undefined || this.signal.aborted || idle < 1 || this.readyWork().length > 0) return;
+    if (trainersPerTrial !== undefined || this.isEnding || idle < 1 || this.readyWork().length > 0) return;
     const [smallest] = [...this.running.values()]
-      .filter(({ work, trainers }) => trainers < this.trialOf(work).spec.batch.microBatches)
+      .filter(({ work, trainers }) => trainers < trialOf(work, this.options.plan).spec.batch.microBatches)
       .sort((a, b) => a.trainers - b.trainers);
-    if (smallest && secondsLeft(smallest) > REGROUP_SECONDS) smallest.pause.abort(new Paused());
+    if (smallest && smallest.secondsLeft > REGROUP_SECONDS) smallest.pause.abort(new Paused());
   }
 
   private start(trainers: number, seat: Seat): void {
     const ready = this.startable();
-    const shares = shareOut({ free: trainers, ready, slots: ready.length, each: this.options.trainersPerTrial });
+    const shares = shareOut({ free: trainers, ready, each: this.options.trainersPerTrial });
     for (const [i, share] of shares.entries()) {
       const { work } = ready[i];
       const id = nameOf(work);
       const giveBack = seat.take(share);
-      const running: Running = { work, trainers: share, pause: new AbortController() };
+      const unclaim = work.kind === 'dense' ? this.options.store.claim(work.key) : () => undefined;
+      const running = new Running(work, share);
       this.running.set(id, running);
       void this.carryOut(running)
         .catch((error: unknown) => this.controller.abort(error))
         .finally(() => {
           this.running.delete(id);
+          unclaim();
+          // Has the broker look who can start now, be it with the dense network that this one has trained.
           giveBack();
           this.wake();
         });
@@ -200,7 +199,7 @@ export class SweepRunner {
     try {
       await this.options.pool.lend(
         trainers,
-        (group) => (work.kind === 'dense' ? this.trainDense(work.key, group) : this.tryTrial(work.trial, group)),
+        (group) => this.attempts.make(work, group),
         AbortSignal.any([this.signal, pause.signal]),
       );
     } catch (error) {
@@ -208,6 +207,7 @@ export class SweepRunner {
       if (error instanceof Paused) await this.options.journal.append(this.pausedEvent(work));
       else await this.fail(work, error);
     }
+    await this.failHopeless();
   }
 
   private pausedEvent(work: Work): SweepEvent {
@@ -216,102 +216,6 @@ export class SweepRunner {
       return { type: 'dense-paused', key: work.key, attempt: state.dense.get(work.key)?.attempts ?? 0 };
     }
     return { type: 'trial-paused', trial: work.trial, attempt: state.trials.get(work.trial)?.attempts ?? 0 };
-  }
-
-  private async trainDense(key: string, group: TrainerGroup): Promise<void> {
-    const { journal, store, state } = this.options;
-    const attempt = await this.nextAttempt(join('dense', key.slice(0, 12)), state.dense.get(key), group);
-    await journal.append({ type: 'dense-started', key, ...attempt.told });
-    const network = await this.record({ kind: 'dense', key }, group, attempt, {}, trainDense);
-    await store.keep(network);
-    await journal.append({ type: 'dense-finished', key, attempt: attempt.told.attempt });
-  }
-
-  private async tryTrial(number: number, group: TrainerGroup): Promise<void> {
-    const { plan, journal, store, state, stopping } = this.options;
-    const trial = this.trialOf({ kind: 'trial', trial: number });
-    const next = await this.nextAttempt(join('trials', String(number)), state.trials.get(number), group);
-    const { attempt } = next.told;
-    const { key, settings, spec } = trial;
-    await journal.append({ type: 'trial-started', trial: number, settings, seed: spec.seed, ...next.told });
-    const report = (epoch: number, { accuracy }: Evaluation) =>
-      stopping?.report({ trial: number, class: classOf(trial), epoch, accuracy });
-    stopping?.forget(number);
-    for (const { epoch, validation } of next.past ? retrainedBefore(next.past) : []) report(epoch, validation);
-    const dense = await store.find<DenseNetwork>(trial.denseKey);
-    const start = await this.networkBefore(trial);
-    try {
-      const work: Work = { kind: 'trial', trial: number };
-      const result = await this.record(work, group, next, { settings }, (context) =>
-        prune({ ...context, ...(dense && { dense }), ...(start && { start }), reasonToStop: report }),
-      );
-      if (nextOf(trial, plan).length > 0) {
-        const { folder, runId } = next.told;
-        await store.keep(await readChainPoint(join(this.options.folder, folder), store.model, { key, runId, result }));
-      }
-      await journal.append({ type: 'trial-finished', trial: number, attempt, result });
-    } catch (error) {
-      if (!(error instanceof Stopped)) throw error;
-      await journal.append({ type: 'trial-stopped', trial: number, attempt, reason: error.message });
-      await this.failNext(trial, 'training', 'was stopped early');
-    }
-  }
-
-  /** Throws Failure where it is no longer there. */
-  private async networkBefore(trial: Trial): Promise<ChainPoint | undefined> {
-    const { plan, store } = this.options;
-    const before = startOf(trial, plan);
-    const point = before && (await store.find<ChainPoint>(before.key));
-    if (!before || point) return point;
-    throw new Failure(
-      'input',
-      `the network of trial ${before.number}, which it starts from, is no longer in the cache: start the sweep anew`,
-    );
-  }
-
-  /** Goes on with the latest attempt, where its run was saved and can go on, else begins one in a folder under `place`. */
-  private async nextAttempt(
-    place: string,
-    { folder: latest, attempts }: { folder?: string; attempts: number } = { attempts: 0 },
-    group: TrainerGroup,
-  ): Promise<Attempt> {
-    const trainers = group.members.map(({ number }) => number);
-    const past = latest === undefined ? undefined : await readPast(join(this.options.folder, latest));
-    if (latest !== undefined && past && hasDataOf(past, group.members[0])) {
-      const { manifest, snapshot } = past;
-      const { runId } = manifest;
-      return {
-        past,
-        told: { attempt: attempts, folder: latest, runId, trainers, resumedAt: snapshot.totalEpochs },
-      };
-    }
-    const attempt = attempts + 1;
-    return { told: { attempt, folder: join(place, `attempt-${attempt}`), runId: randomUUID(), trainers } };
-  }
-
-  private record<T>(
-    work: Work,
-    group: TrainerGroup,
-    { told: { attempt, folder, runId }, past }: Attempt,
-    settings: Pick<SweepPart, 'settings'>,
-    carryOut: (context: Parameters<typeof prune>[0]) => Promise<T>,
-  ): Promise<T> {
-    const { manifest, onProgress } = this.options;
-    const { spec } = this.trialOf(work);
-    const trial = work.kind === 'trial' ? { trial: work.trial } : {};
-    const sweep: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, attempt, ...settings };
-    return recorded(
-      { folder: join(this.options.folder, folder), runId, spec, specFile: manifest.file, group, sweep, past },
-      (context) =>
-        carryOut({
-          ...context,
-          onProgress: throttled(spec.batch.global, (progress) => {
-            const running = this.running.get(nameOf(work));
-            if (running) running.marks = [running.marks?.[0] ?? markOf(work, progress), markOf(work, progress)];
-            onProgress(work, progress);
-          }),
-        }),
-    );
   }
 
   private async fail(work: Work, error: unknown): Promise<void> {
@@ -325,10 +229,8 @@ export class SweepRunner {
     // A bad spec fails again, and so does a loss that is not finite; a lost trainer has nothing to do with the work.
     const again = trainerFailed && mishaps < retries;
     const mishap = { attempt: attempts, kind, message, again };
-    if (work.kind === 'trial') {
-      await journal.append({ type: 'trial-failed', trial: work.trial, ...mishap });
-      if (!again) await this.failNext(this.trialOf(work), kind, `failed: ${message}`);
-    } else {
+    if (work.kind === 'trial') await journal.append({ type: 'trial-failed', trial: work.trial, ...mishap });
+    else {
       await journal.append({ type: 'dense-failed', key: work.key, ...mishap });
       if (!again) await this.failDependents(work.key, kind, message);
     }
@@ -343,64 +245,18 @@ export class SweepRunner {
     }
   }
 
-  /** The trials that would have started from its network, and those after them. */
-  private async failNext(trial: Trial, kind: string, what: string): Promise<void> {
-    const { plan, journal } = this.options;
-    for (const next of nextOf(trial, plan).filter(({ number }) => this.isWaiting(number))) {
-      const message = `trial ${trial.number}, which it starts from, ${what}`;
-      await journal.append({ type: 'trial-failed', trial: next.number, attempt: 0, kind, message, again: false });
-      await this.failNext(next, kind, 'failed too');
+  /** Trials whose start will have no network. */
+  private async failHopeless(): Promise<void> {
+    const { plan, state, journal } = this.options;
+    // In the order of the plan, in which a chain's points follow one another.
+    for (const trial of plan) {
+      if (!this.isWaiting(trial.number) || this.hopeless.has(trial.number)) continue;
+      const before = startOf(trial, plan);
+      const { status, kind = 'training' } = (before && state.trials.get(before.number)) ?? {};
+      if (!before || (status !== 'failed' && status !== 'stopped')) continue;
+      this.hopeless.add(trial.number);
+      const message = `trial ${before.number}, which it starts from, ${status === 'failed' ? 'failed' : 'was stopped early'}`;
+      await journal.append({ type: 'trial-failed', trial: trial.number, attempt: 0, kind, message, again: false });
     }
   }
-
-  /** The trial, or one of those that share the dense network. */
-  private trialOf(work: Work): Trial {
-    const { trials } = this.options;
-    const trial =
-      work.kind === 'dense'
-        ? trials.find(({ denseKey }) => denseKey === work.key)
-        : trials.find(({ number }) => number === work.trial);
-    if (!trial) throw new RangeError(`${nameOf(work)} is not among this runner's trials`);
-    return trial;
-  }
 }
-
-const nameOf = (work: Work): string => (work.kind === 'dense' ? `dense ${work.key}` : `trial ${work.trial}`);
-
-interface Running {
-  work: Work;
-  trainers: number;
-  /** The first and the latest: seconds, and the share of its steps that was done then. */
-  marks?: [Mark, Mark];
-  /** Aborted with `Paused` as its reason. */
-  pause: AbortController;
-}
-
-interface Mark {
-  at: number;
-  share: number;
-}
-
-const markOf = (work: Work, { step, steps, totalStep, totalSteps }: StepProgress): Mark => ({
-  at: performance.now() / 1000,
-  share: work.kind === 'dense' ? step / steps : totalStep / totalSteps,
-});
-
-/** At its speed so far; 0 as long as that is not known. */
-function secondsLeft({ marks }: Running): number {
-  if (!marks || marks[1].share === marks[0].share) return 0;
-  const [first, last] = marks;
-  return ((1 - last.share) * (last.at - first.at)) / (last.share - first.share);
-}
-
-interface Attempt {
-  /** What the sweep's journal is told of it. */
-  told: WorkFolder;
-  past?: Past;
-}
-
-/** Epochs of retraining that had finished when the run was saved. */
-const retrainedBefore = ({ records, snapshot }: Past) =>
-  records
-    .slice(0, snapshot.seq)
-    .flatMap((record) => (record.type === 'epoch-finished' && record.phase === 'retrain' ? [record] : []));

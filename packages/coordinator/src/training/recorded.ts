@@ -5,7 +5,7 @@ import type { TrainerGroup } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
 import { Journal } from '../journal/journal.js';
 import { recordMetrics } from '../journal/metrics-file.js';
-import type { RunEvent, SweepPart } from '../journal/records.js';
+import type { RunEvent, RunManifest, SweepPart } from '../journal/records.js';
 import { describeRun } from './manifest.js';
 import { continued, type Past } from './past.js';
 import type { RunContext } from './context.js';
@@ -20,6 +20,8 @@ export interface RecordedRun {
   specFile: string;
   group: TrainerGroup;
   sweep?: SweepPart;
+  /** Who wanted it, and how, where that is not this process. */
+  asked?: Pick<RunManifest, 'user' | 'commandLine'>;
   /** Of the run in the folder, which goes on. */
   past?: Past | undefined;
 }
@@ -36,12 +38,12 @@ interface Hooks {
  * With `past`, goes on with the folder that is there.
  */
 export async function recorded<T>(
-  { folder, runId, spec, specFile, group, sweep, past }: RecordedRun,
+  { folder, runId, spec, specFile, group, sweep, asked, past }: RecordedRun,
   work: (context: Omit<RunContext, 'onProgress'>) => Promise<T>,
   { watch, explain = (error) => Promise.resolve(error) }: Hooks = {},
 ): Promise<T> {
   const { members } = group;
-  const first = past ? resumption(past) : await begin({ folder, runId, spec, specFile, members, sweep });
+  const first = past ? resumption(past) : await begin({ folder, runId, spec, specFile, members, sweep, asked });
   const journal = await (past ? Journal.reopen(folder) : Journal.create(folder));
   const metrics = recordMetrics(journal, past?.records);
   let watched: (() => Promise<void>) | undefined;

@@ -2,7 +2,7 @@ import type { Recorded } from '../../journal/records.js';
 import { epochsAfterDense } from '../../report/plan.js';
 import type { SweepPlan, Trial } from '../../sweep/plan.js';
 import type { SweepEvent, WorkFolder } from '../../sweep/records.js';
-import type { Work } from '../../sweep/runner.js';
+import type { Work } from '../../sweep/work.js';
 import type { SweepState } from '../../sweep/state.js';
 import type { Progress } from './run-view.js';
 
