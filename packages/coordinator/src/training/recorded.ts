@@ -6,7 +6,7 @@ import type { Spec } from '../experiment/spec.js';
 import { Journal } from '../journal/journal.js';
 import { recordMetrics } from '../journal/metrics-file.js';
 import type { RunEvent, RunManifest, SweepPart } from '../journal/records.js';
-import { describeRun } from './manifest.js';
+import { commandLine, describeRun } from './manifest.js';
 import { continued, type Past } from './past.js';
 import type { RunContext } from './context.js';
 import { Paused, Stopped } from './run.js';
@@ -93,5 +93,5 @@ async function begin({ folder, ...run }: { folder: string } & Parameters<typeof 
 }
 
 function resumption({ snapshot: { phase, steps, totalEpochs } }: Past): RunEvent {
-  return { type: 'run-resumed', commandLine: ['prunegrid', ...process.argv.slice(2)], phase, steps, totalEpochs };
+  return { type: 'run-resumed', commandLine: commandLine(), phase, steps, totalEpochs };
 }
