@@ -265,6 +265,25 @@ describe('a sweep', () => {
     expect((await status(out)).trials.map(({ attempts }) => attempts)).toEqual([2, 1]);
   });
 
+  it('runs what has failed and nothing else, where that is asked for, and then what is unfinished', async () => {
+    const { file, out } = sweepOf(
+      'list: [{ retrain.learningRate.max: 1e38 }, { retrain.epochs: 2 }, { retrain.epochs: 3 }]\n',
+    );
+    expect((await prunegrid('sweep', 'run', file, '--out', out, '--fail-fast', '--max-concurrent', '1')).code).toBe(3);
+    const again = await prunegrid('sweep', 'resume', out, '--failed');
+    expect(again.code).toBe(3);
+    expect(ofType(out, 'trial-started').map(({ trial }) => trial)).toEqual([1, 1]);
+    expect(await status(out)).toMatchObject({ condition: 'interrupted' });
+    expect((await prunegrid('sweep', 'resume', out)).code).toBe(3);
+    expect(
+      ofType(out, 'trial-started')
+        .map(({ trial }) => trial)
+        .slice(2)
+        .sort(),
+    ).toEqual([2, 3]);
+    expect(await status(out)).toMatchObject({ condition: 'finished, some trials failed' });
+  });
+
   it('ends at the first failure where it should', async () => {
     const { file, out } = sweepOf(
       'list: [{ retrain.learningRate.max: 1e38 }, { retrain.epochs: 300 }, { retrain.epochs: 301 }]\n',

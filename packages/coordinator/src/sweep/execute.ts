@@ -18,6 +18,8 @@ import type { SweepState } from './state.js';
 
 export interface ExecuteOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
   trainers: TrainerChoice;
+  /** Numbers of the trials to be worked on; by default all that are waiting. */
+  only?: ReadonlySet<number> | undefined;
   broker: Broker;
   /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
   signal: AbortSignal;
@@ -28,7 +30,7 @@ export interface ExecuteOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'r
 }
 
 /**
- * Works through all trials of a sweep that are waiting, and closes its journal with `sweep-finished` or `sweep-interrupted`. `state` must
+ * Works through the trials of a sweep that are waiting, and closes its journal with `sweep-finished` or `sweep-interrupted`. `state` must
  * follow the journal. Rejects with what ended the sweep before its time; trials that fail are no reason.
  */
 export async function execute(
@@ -38,7 +40,7 @@ export async function execute(
   journal: Journal<SweepEvent>,
   options: ExecuteOptions,
 ): Promise<void> {
-  const { trainers, signal, parking, interrupted, warn, ...runnerOptions } = options;
+  const { trainers, only, signal, parking, interrupted, warn, ...runnerOptions } = options;
   const wanted = trainers.trainers + trainers.external;
   if (plan.trainersPerTrial !== undefined && plan.trainersPerTrial > wanted) {
     throw new Failure(
@@ -57,7 +59,7 @@ export async function execute(
   };
   try {
     for (const trials of byWorkload(
-      plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'waiting'),
+      plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'waiting' && (only?.has(number) ?? true)),
     )) {
       parking?.throwIfAborted();
       let runner: SweepRunner | undefined;
@@ -91,7 +93,8 @@ export async function execute(
     const [finished, stopped, failed] = (['finished', 'stopped', 'failed'] as const).map((status) =>
       state.count(status),
     );
-    await journal.append({ type: 'sweep-finished', finished, stopped, failed });
+    if (state.count('waiting') === 0) await journal.append({ type: 'sweep-finished', finished, stopped, failed });
+    else await journal.append({ type: 'sweep-interrupted', reason: 'only trials that had failed were to be run' });
   } catch (error) {
     const reason = error instanceof Failure ? error.message : String(error);
     await journal.append({ type: 'sweep-interrupted', reason });
