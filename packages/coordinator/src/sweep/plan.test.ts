@@ -64,6 +64,14 @@ describe('a sweep', () => {
     expect(made.trials[5].settings).toEqual({ 'admm.rho': 1e-2, 'keep.fc1': 30 });
   });
 
+  it('takes its base from its own folder, or from anywhere by an absolute name', async () => {
+    const relative = await plan('');
+    const absolute = join(folder, 'sweep.yaml');
+    await writeFile(absolute, `name: s\nbase: ${join(folder, 'base.yaml')}\n`);
+    const made = await planSweep(absolute, { models: [...models.values()], datasets: ['mnist'] });
+    expect(made.trials).toEqual(relative.trials);
+  });
+
   it('takes zipped lists together and crosses them with the others', async () => {
     const made = await plan(
       'zip:\n  keep.fc1: [10, 20]\n  keep.fc2: [1, 2]\nlist:\n  - admm.rho: 1\n  - { admm.rho: 2, seed: 9 }\n',

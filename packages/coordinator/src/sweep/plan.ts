@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/trainer/failure';
 import type { ModelDescription } from '@prunegrid/trainer/models';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 
 import { type BudgetLayer, dependsOnWeights, keepsFor, keptInAll } from '../budget/index.js';
 import type { Catalogue } from '../experiment/check.js';
@@ -59,7 +59,7 @@ export async function planSweep(
   const places = new Places();
   const described = readSweep(await readSource(file), file, places);
   const sweep = { ...described, seeds: seeds ?? described.seeds };
-  const base = join(dirname(file), sweep.base);
+  const base = isAbsolute(sweep.base) ? sweep.base : join(dirname(file), sweep.base);
   const basePlaces = new Places();
   const root = readExperiment(await readSource(base), base, basePlaces);
   for (const [key, value] of Object.entries(sweep.set)) {
