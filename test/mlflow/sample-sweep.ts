@@ -127,6 +127,38 @@ export function sampleSweep(): SampleSweep {
   };
 }
 
+/** A sweep of one trial that is interrupted, and goes on in the same run. */
+export function resumedSweep(): Record<'interrupted' | 'resumed' | 'finished', Step[]> & { runId: string } {
+  const runId = randomUUID();
+  const only = attemptAt(1, 1);
+  const { folder, trial, attempt, settings } = only;
+  const { result, artifacts } = finish();
+  const commandLine = ['prunegrid', 'sweep', 'resume', 'sweeps/sample'];
+  const work = { trial, attempt, settings, seed: 7, folder, runId: only.runId, trainers, resumedAt: 6 };
+  return {
+    runId,
+    interrupted: [
+      inSweep({ type: 'sweep-started', manifest: sampleSweepManifest(runId) }),
+      ...begin(runId, randomUUID(), only, middle().slice(8, 15)),
+      { folder, event: { type: 'run-failed', kind: 'interrupted', message: 'SIGINT' } },
+      inSweep({ type: 'sweep-interrupted', reason: 'SIGINT' }),
+    ],
+    resumed: [
+      inSweep({ type: 'sweep-resumed', commandLine, again: [], added: 0 }),
+      inSweep({ type: 'trial-started', ...work }),
+      { folder, event: { type: 'run-resumed', commandLine, phase: 'admm', steps: 10, totalEpochs: 6 } },
+      ...middle()
+        .slice(15)
+        .map((event): Step => ({ folder, event })),
+    ],
+    finished: [
+      { folder, event: { type: 'run-finished', result, artifacts } },
+      inSweep({ type: 'trial-finished', trial, attempt, result }),
+      inSweep({ type: 'sweep-finished', finished: 1, stopped: 0, failed: 0 }),
+    ],
+  };
+}
+
 /** Trials that bear `points` points of metrics each, ten an epoch, in a sweep that has finished. */
 export function longSweep(trials: number, points: number): { runId: string; steps: Step[] } {
   const runId = randomUUID();

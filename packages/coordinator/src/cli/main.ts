@@ -4,7 +4,7 @@ import { Failure } from '@prunegrid/trainer/failure';
 import { addBenchCommands } from './bench.js';
 import type { EvaluateOptions } from './evaluate.js';
 import { collect, wholeNumber, withTrainerOptions } from './options.js';
-import type { RunOptions } from './run.js';
+import type { ResumeOptions, RunOptions } from './run.js';
 import type { ServeOptions } from './serve.js';
 import { addReproduceCommand, addSweepCommands } from './sweep/commands.js';
 import type { SyncOptions } from './sync.js';
@@ -29,6 +29,13 @@ async function main(): Promise<void> {
     .option('--seed <n>', 'the same as --set seed=N', wholeNumber(0))
     .option('--json', 'print one JSON object a line, one for each event', false)
     .action(async (file: string, options: RunOptions) => (await import('./run.js')).run(file, options));
+
+  withTrainerOptions(program.command('resume'))
+    .description('go on with a run that was interrupted, where it was saved')
+    .argument('<dir>', 'the run folder')
+    .option('--mlflow <url>', 'MLflow server to log to (default: where the run was sent before)')
+    .option('--json', 'print one JSON object a line, one for each event', false)
+    .action(async (folder: string, options: ResumeOptions) => (await import('./run.js')).resume(folder, options));
 
   program
     .command('trainer')

@@ -10,27 +10,33 @@ import type { TrainerGroup } from '../cluster/index.js';
 import { loadSpec } from '../experiment/load.js';
 import type { Spec } from '../experiment/spec.js';
 import type { Journal } from '../journal/journal.js';
-import type { JournalRecord, RunResult } from '../journal/records.js';
+import { holdLock } from '../journal/lock.js';
+import { readJournal } from '../journal/reading.js';
+import type { RunResult } from '../journal/records.js';
 import { requireTrainers, type TrainerChoice, withTrainers } from '../launch/trainers.js';
 import { renderComparison } from '../report/table.js';
 import { epochTimesOf, rememberEpochTimes } from '../sweep/epoch-times.js';
 import { requireTracking } from '../tracking/address.js';
 import { startMirror } from '../tracking/mirror.js';
-import { experimentName } from '../tracking/sync.js';
+import { destinationOf } from '../tracking/sync.js';
+import { hasDataOf, readPast } from '../training/past.js';
 import { throttled } from '../training/progress.js';
-import { recorded } from '../training/recorded.js';
+import { recorded, type RecordedRun } from '../training/recorded.js';
 import { prune } from '../training/run.js';
 import { createRunFolder } from '../training/run-folder.js';
 import { requireEngine } from './engine.js';
 import { untilInterrupted } from './interruption.js';
 import { createScreen, type Screen, screenMode } from './screen/index.js';
 
-export interface RunOptions extends TrainerChoice {
+export interface ResumeOptions extends TrainerChoice {
+  mlflow?: string;
+  json: boolean;
+}
+
+export interface RunOptions extends ResumeOptions {
   set: string[];
   out?: string;
-  mlflow?: string;
   seed?: number;
-  json: boolean;
 }
 
 /** How long the end of a run waits for MLflow to take the rest, in milliseconds. */
@@ -44,28 +50,25 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   requireTracking(options.mlflow);
   const overrides = options.seed === undefined ? options.set : [...options.set, `seed=${options.seed}`];
   const { spec } = await loadSpec(file, overrides, { models: [...models.values()], datasets: datasetNames });
-  await requireEngine((line) => console.error(line));
-
-  const screen = createScreen({
-    mode: screenMode({ json: options.json, isTTY: process.stdout.isTTY, term: process.env['TERM'] }),
-    stdout: process.stdout,
-    stderr: process.stderr,
-  });
   const folder = resolve(options.out ?? defaultFolder(spec));
-  const interruption = untilInterrupted('what was done is in the run folder');
-  try {
-    await createRunFolder(folder);
-    const { happened: interrupted, signal } = interruption;
-    const events = { warn: (line: string) => screen.warn(line), replace: false, interrupted };
-    const result = await withTrainers(spec, options, events, ({ pool }, ended) =>
-      pool.lend(pool.freeCount, (group) => runIn(folder, group, ended, file, spec, options, screen), signal),
-    );
-    screen.close();
-    if (!options.json) console.log(`\n${renderComparison(result, relative(process.cwd(), folder) || '.')}`);
-  } finally {
-    screen.close();
-    interruption.ignore();
-  }
+  await requireEngine((line) => console.error(line));
+  await createRunFolder(folder);
+  await carryOut({ folder, runId: randomUUID(), spec, specFile: file }, options);
+}
+
+/** `prunegrid resume`: goes on with a run that was interrupted, with the same bits. Throws Failure, also where it cannot go on. */
+export async function resume(place: string, options: ResumeOptions): Promise<void> {
+  requireTrainers(options);
+  requireTracking(options.mlflow);
+  const folder = resolve(place);
+  const records = await readJournal(folder);
+  if (records.some(({ type }) => type === 'run-finished')) throw new Failure('input', `${place}: has ended already`);
+  const past = await readPast(folder);
+  if (!past) throw new Failure('input', `${place}: nothing was saved of it: begin anew with prunegrid run`);
+  const { runId, spec, specFile, sweep } = past.manifest;
+  if (sweep) throw new Failure('input', `${place}: is part of a sweep: go on with that, by prunegrid sweep resume`);
+  await requireEngine((line) => console.error(line));
+  await carryOut({ folder, runId, spec, specFile, past }, options);
 }
 
 const defaultFolder = ({ name, seed }: Spec): string => {
@@ -73,38 +76,74 @@ const defaultFolder = ({ name, seed }: Spec): string => {
   return join('runs', `${name}-seed${seed}-${time}`);
 };
 
-/** Runs the experiment with all that is fed from its journal. */
-async function runIn(
-  folder: string,
+/** Carries a run out with all that is fed from its journal, and shows what it came to. */
+async function carryOut(run: Omit<RecordedRun, 'group'>, options: ResumeOptions): Promise<void> {
+  const { folder, spec, past } = run;
+  const shown = relative('', folder) || '.';
+  const lock = await lockRun(folder);
+  const screen = createScreen({
+    mode: screenMode({ json: options.json, isTTY: process.stdout.isTTY, term: process.env['TERM'] }),
+    stdout: process.stdout,
+    stderr: process.stderr,
+  });
+  if (past) screen.recall(past.records);
+  const interruption = untilInterrupted(`go on with prunegrid resume ${shown}`);
+  try {
+    const { happened: interrupted, signal } = interruption;
+    const events = { warn: (line: string) => screen.warn(line), replace: false, interrupted };
+    const result = await withTrainers(spec, options, events, ({ pool }, ended) =>
+      pool.lend(pool.freeCount, (group) => runOn(group, ended, run, options.mlflow, screen), signal),
+    );
+    if (!past && options.external === 0) await measure(folder, spec);
+    screen.close();
+    if (!options.json) console.log(`\n${renderComparison(result, shown)}`);
+  } finally {
+    screen.close();
+    interruption.ignore();
+    await lock.release();
+  }
+}
+
+async function runOn(
   group: TrainerGroup,
   ended: Promise<never>,
-  specFile: string,
-  spec: Spec,
-  options: RunOptions,
+  run: Omit<RecordedRun, 'group'>,
+  mlflow: string | undefined,
   screen: Screen,
 ): Promise<RunResult> {
-  const records: JournalRecord[] = [];
+  const { folder, spec, past } = run;
+  if (past && !hasDataOf(past, group.members[0])) {
+    throw new Failure(
+      'input',
+      `${folder}: was trained on other data than the trainers have: begin anew with prunegrid run`,
+    );
+  }
+  const destination = await destinationOf(folder, { ...(mlflow && { url: mlflow }) });
   const watch = (journal: Journal) => {
-    journal.subscribe((record) => {
-      records.push(record);
-      screen.event(record);
-    });
-    const url = options.mlflow ?? process.env['MLFLOW_TRACKING_URI'];
-    if (!url) return undefined;
-    const warn = (line: string) => screen.warn(line);
-    const mirror = startMirror({ url, experiment: experimentName(), folder, journal, warn });
+    journal.subscribe((record) => screen.event(record));
+    if (!destination) return undefined;
+    const mirror = startMirror({ ...destination, folder, journal, warn: (line) => screen.warn(line) });
     return async () => void (await mirror.drain(DRAIN_MS));
   };
   const onProgress = throttled(spec.batch.global, (progress) => screen.progress(progress));
-  const result = await recorded(
-    { folder, runId: randomUUID(), spec, specFile, group },
-    (context) => prune({ ...context, onProgress }),
-    { watch, explain: (error) => withReason(error, ended) },
-  );
-  const times = options.external === 0 ? epochTimesOf(records) : undefined;
-  if (times) await rememberEpochTimes(spec, times);
-  return result;
+  return recorded({ ...run, group }, (context) => prune({ ...context, onProgress }), {
+    watch,
+    explain: (error) => withReason(error, ended),
+  });
 }
+
+/** Keeps the times of a run for later plans. */
+async function measure(folder: string, spec: Spec): Promise<void> {
+  const times = epochTimesOf(await readJournal(folder));
+  if (times) await rememberEpochTimes(spec, times);
+}
+
+/** Two coordinators must not work on one run. Throws Failure where another one does. */
+const lockRun = (folder: string) =>
+  holdLock(
+    join(folder, 'coordinator.lock'),
+    (holder) => new Failure('environment', `${folder}: ${holder} is working on this run: wait for its end`),
+  );
 
 /** A broken stream comes first, how its trainer ended a moment later: that is the better thing to say. */
 async function withReason(error: unknown, ended: Promise<never>): Promise<unknown> {

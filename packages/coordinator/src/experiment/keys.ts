@@ -15,12 +15,16 @@ const unused: Record<MethodName, readonly string[]> = {
 export const matters = (key: string, method: MethodName): boolean =>
   !unused[method].some((name) => `${key}.`.startsWith(`admm.${name}.`));
 
-/** SHA-256, in hex, of all that determines an experiment's result: everything but its name and what its method does without. */
-export function resultKey({ name: _name, method, ...spec }: Spec): string {
+/**
+ * SHA-256, in hex, of all that determines an experiment's result: everything but its name and what its method does without.
+ * @param start of the experiment whose network it starts from, if any
+ */
+export function resultKey({ name: _name, method, ...rest }: Spec, start?: string): string {
+  const spec = { ...rest, start };
   // Without the method, as keys were before there was a choice.
   if (method === 'admm') return hash(spec);
-  const { iterations, epochsPerIteration, ...rest } = spec.admm;
-  const used = Object.entries(rest).filter(([key]) => matters(`admm.${key}`, method));
+  const { iterations, epochsPerIteration, ...others } = spec.admm;
+  const used = Object.entries(others).filter(([key]) => matters(`admm.${key}`, method));
   return hash({ ...spec, method, admm: { epochs: iterations * epochsPerIteration, ...Object.fromEntries(used) } });
 }
 

@@ -70,6 +70,8 @@ export type RunEvent =
   | { type: 'trainer-joined'; trainer: number; host: string; pid: number; engine: string; device: string }
   /** Instead of dense training: its weights were there, trained by the run `runId`. */
   | { type: 'dense-reused'; key: string; runId: string }
+  /** What is pruned is not the dense network but that of the trial with the key `key`, which came out of the run `runId`. */
+  | { type: 'chain-continued'; key: string; runId: string }
   | { type: 'phase-started'; phase: PhaseName; epochs: number; stepsPerEpoch: number }
   | {
       type: 'epoch-finished';

@@ -30,7 +30,7 @@ const entrySchema = z.strictObject({
 export type QueueEntry = z.infer<typeof entrySchema>;
 
 const ending = '.json';
-const fileOf = ({ folder, entry }: QueuePlace, part: 'entries' | 'ended' = 'entries'): string =>
+export const entryFile = ({ folder, entry }: QueuePlace, part: 'entries' | 'ended' = 'entries'): string =>
   join(folder, part, `${entry}${ending}`);
 
 /** Throws Failure where the folder cannot be made. */
@@ -61,7 +61,7 @@ export async function listEntries(folder: string, part: 'entries' | 'ended' = 'e
 
 /** Throws Failure `input` where the entry is damaged. */
 export async function readEntry(place: QueuePlace, part: 'entries' | 'ended' = 'entries'): Promise<QueueEntry> {
-  const file = fileOf(place, part);
+  const file = entryFile(place, part);
   try {
     return entrySchema.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (cause) {
@@ -70,21 +70,21 @@ export async function readEntry(place: QueuePlace, part: 'entries' | 'ended' = '
 }
 
 /** Puts an entry into the queue, whole or not at all. Throws Failure where it cannot be written. */
-export const putEntry = (place: QueuePlace, entry: QueueEntry): Promise<void> => writeJson(fileOf(place), entry);
+export const putEntry = (place: QueuePlace, entry: QueueEntry): Promise<void> => writeJson(entryFile(place), entry);
 
 /** Takes an entry out of those that are to be worked on; false where it was out already. */
 export async function endEntry(place: QueuePlace): Promise<boolean> {
   try {
-    await rename(fileOf(place), fileOf(place, 'ended'));
+    await rename(entryFile(place), entryFile(place, 'ended'));
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw new Failure('environment', `${fileOf(place)}: cannot be moved: ${(error as Error).message}`);
+    throw new Failure('environment', `${entryFile(place)}: cannot be moved: ${(error as Error).message}`);
   }
 }
 
 export const isQueued = (place: QueuePlace): Promise<boolean> =>
-  access(fileOf(place)).then(
+  access(entryFile(place)).then(
     () => true,
     () => false,
   );

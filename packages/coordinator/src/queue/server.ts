@@ -6,8 +6,9 @@ import { Broker } from '../sweep/broker.js';
 import { lockSweep, readSweepFile } from '../sweep/folder.js';
 import { beginning, type OpenSweep, openSweep, perform } from '../sweep/perform.js';
 import type { SweepEvent } from '../sweep/records.js';
-import { endEntry, isQueued, listEntries, type QueueEntry, readEntry } from './folder.js';
-import { nextSweeps } from './order.js';
+import type { SweepState } from '../sweep/state.js';
+import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, type QueuePlace, readEntry } from './folder.js';
+import { nextSweeps, sweepsToPark } from './order.js';
 
 /** A sweep of the queue as the server sees it. */
 export interface ServedSweep {
@@ -16,10 +17,12 @@ export interface ServedSweep {
   folder: string;
   user: string;
   name: string;
-  /** `ended` where its entry is about to go. */
-  status: 'queued' | 'active' | 'ended';
-  /** While it is active. */
+  /** `parking` while it gives its place up to another user's, `ended` where its entry is about to go. */
+  status: 'queued' | 'active' | 'parking' | 'ended';
+  /** While it is active or being parked. */
   open?: OpenSweep;
+  /** How its trials stand, once this server has worked on it. */
+  state?: SweepState;
 }
 
 export interface ServerOptions {
@@ -40,17 +43,28 @@ export interface ServerOptions {
 
 interface Known extends ServedSweep {
   options: QueueEntry;
+  /** Ends its work at the next step. */
   controller: AbortController;
+  /** Has it begin nothing more; a new one each time that it becomes active. */
+  parking: AbortController;
+  /** A trial since it became active. */
+  begun: boolean;
+  /** Left alone until then, in Unix milliseconds: it could not be worked on. */
+  restsUntil: number;
 }
 
 /** How often the server looks into the queue, in milliseconds. */
 const LOOK_MS = 1000;
+/** How long a sweep is left alone that could not be worked on for a reason which may go away, in milliseconds. */
+const REST_MS = 60_000;
 /** Time for local trainers to come, in seconds. */
 const WAIT_S = 120;
 
+const parked = new Failure('interrupted', 'parked: others wait for their turn');
+
 /**
  * Works on the sweeps of a queue until `signal` aborts; then the entries of those that have not ended are still there, for the next server. What
- * is wrong with one sweep or entry is a warning and keeps no other one back.
+ * is wrong with one sweep or entry is a warning and keeps no other one back. Where more users have sweeps than places there are, they take turns.
  */
 export class SweepServer {
   private readonly sweeps = new Map<string, Known>();
@@ -76,7 +90,7 @@ export class SweepServer {
   }
 
   private async look(): Promise<void> {
-    const { queue, maxSweeps, signal } = this.options;
+    const { queue, signal } = this.options;
     let entries: string[];
     try {
       entries = await listEntries(queue);
@@ -87,27 +101,49 @@ export class SweepServer {
     this.warnings.delete('');
     for (const sweep of this.sweeps.values()) {
       if (entries.includes(sweep.entry)) continue;
-      if (sweep.status === 'active') sweep.controller.abort(new Failure('interrupted', 'taken out of the queue'));
+      const at = sweep.status === 'active' || sweep.status === 'parking';
+      if (at) sweep.controller.abort(new Failure('interrupted', 'taken out of the queue'));
       else this.sweeps.delete(sweep.entry);
     }
     for (const entry of entries) if (!this.sweeps.has(entry)) await this.add(entry);
-    this.broker.retain(new Set([...this.sweeps.values()].map(({ user }) => user)));
-    for (const sweep of nextSweeps([...this.sweeps.values()], maxSweeps)) {
-      if (signal.aborted) break;
+    if (!signal.aborted) this.takeTurns();
+    this.options.onChange([...this.sweeps.values()]);
+  }
+
+  private takeTurns(): void {
+    const { maxSweeps } = this.options;
+    const sweeps = [...this.sweeps.values()];
+    const users = new Set(sweeps.map(({ user }) => user));
+    this.broker.attend(users);
+    const uses = new Map([...users].map((user) => [user, this.broker.useOf(user)]));
+    const use = (user: string) => uses.get(user) ?? 0;
+    const able = sweeps.filter(({ status, restsUntil }) => status !== 'queued' || restsUntil <= Date.now());
+    for (const sweep of sweepsToPark(able, maxSweeps, use)) {
+      sweep.status = 'parking';
+      sweep.parking.abort(parked);
+    }
+    for (const sweep of nextSweeps(able, maxSweeps, use)) {
       sweep.status = 'active';
+      sweep.begun = false;
+      sweep.parking = new AbortController();
       const work = this.work(sweep).finally(() => this.working.delete(work));
       this.working.add(work);
     }
-    this.options.onChange([...this.sweeps.values()]);
   }
 
   private async add(entry: string): Promise<void> {
     const place = { folder: this.options.queue, entry };
     try {
       const options = await readEntry(place);
-      const { user, name } = (await readSweepFile(options.sweep)).manifest;
-      const controller = new AbortController();
-      this.sweeps.set(entry, { entry, folder: options.sweep, user, name, status: 'queued', options, controller });
+      const { user, name } = (await readSweepFile(options.sweep).catch(gone(options.sweep, place))).manifest;
+      this.sweeps.set(entry, {
+        ...{ entry, folder: options.sweep, user, name, options },
+        status: 'queued',
+        controller: new AbortController(),
+        parking: new AbortController(),
+        begun: false,
+        restsUntil: 0,
+      });
     } catch (error) {
       if (await isQueued(place)) this.warnOnce(entry, error);
     }
@@ -115,54 +151,71 @@ export class SweepServer {
 
   /** Never rejects. */
   private async work(sweep: Known): Promise<void> {
-    const { queue, signal, warn } = this.options;
-    let lock: Awaited<ReturnType<typeof lockSweep>>;
+    const { entry, folder } = sweep;
     try {
-      lock = await lockSweep(sweep.folder);
+      const lock = await lockSweep(folder);
+      let ended: boolean;
+      try {
+        ended = await this.carryOut(sweep);
+      } finally {
+        delete sweep.open;
+        await lock.release();
+      }
+      this.warnings.delete(entry);
+      // What the server's own end has interrupted stays in the queue.
+      if (ended && !this.options.signal.aborted) await endEntry({ folder: this.options.queue, entry });
+      sweep.status = ended ? 'ended' : 'queued';
     } catch (error) {
-      // Looked at again until it is free.
       sweep.status = 'queued';
-      return this.warnOnce(sweep.entry, error);
+      sweep.restsUntil = Date.now() + REST_MS;
+      this.warnOnce(entry, new Failure('environment', `${folder}: will be tried again: ${messageOf(error)}`));
     }
-    try {
-      await this.carryOut(sweep);
-    } catch (error) {
-      if (!sweep.controller.signal.aborted) warn(`${sweep.folder}: ended before its time: ${messageOf(error)}`);
-    } finally {
-      delete sweep.open;
-      sweep.status = 'ended';
-      await lock.release();
-    }
-    // What the server's own end has interrupted stays in the queue.
-    if (signal.aborted) return;
-    await endEntry({ folder: queue, entry: sweep.entry }).catch((error: unknown) => warn(messageOf(error)));
   }
 
-  private async carryOut(sweep: Known): Promise<void> {
+  /** Resolves to false where the sweep was parked. Throws where it may do better later: another process has it, the disk is full. */
+  private async carryOut(sweep: Known): Promise<boolean> {
     const { trainers, onEvent, warn } = this.options;
-    const { folder, options, controller } = sweep;
+    const { folder, options, controller, parking } = sweep;
     const { signal } = controller;
     const open = await openSweep(folder, await readSweepFile(folder));
+    const { state, journal } = open;
     // A server that was killed just then had not come to ending the entry.
-    if (open.state.ended || signal.aborted) return open.journal.close();
+    if (state.ended || signal.aborted) {
+      await journal.close();
+      return true;
+    }
     sweep.open = open;
+    sweep.state = state;
     const interrupted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
     });
     interrupted.catch(() => undefined);
-    await perform(open, beginning(open), {
-      trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S },
-      broker: this.broker,
-      maxConcurrent: options.maxConcurrent ?? Infinity,
-      retries: options.retries,
-      failFast: options.failFast,
-      mlflow: options.mlflow,
-      signal,
-      interrupted,
-      onEvent: (record) => onEvent({ ...sweep, open }, record),
-      warn: (line) => warn(`${folder}: ${line}`),
-      onProgress: () => undefined,
-    });
+    try {
+      await perform(open, beginning(open), {
+        trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S },
+        broker: this.broker,
+        maxConcurrent: options.maxConcurrent ?? Infinity,
+        retries: options.retries,
+        failFast: options.failFast,
+        mlflow: options.mlflow,
+        signal,
+        parking: parking.signal,
+        interrupted,
+        onEvent: (record) => {
+          sweep.begun ||= record.type === 'trial-started';
+          onEvent({ ...sweep, open }, record);
+        },
+        warn: (line) => warn(`${folder}: ${line}`),
+        onProgress: () => undefined,
+      });
+    } catch (error) {
+      if (error === parked) return false;
+      if (signal.aborted) return true;
+      const failedFast = options.failFast && state.count('failed') > 0;
+      if (mayPass(error) && !failedFast) throw error;
+      warn(`${folder}: ended before its time: ${messageOf(error)}`);
+    }
+    return true;
   }
 
   private warnOnce(entry: string, error: unknown): void {
@@ -171,5 +224,13 @@ export class SweepServer {
     this.warnings.set(entry, line);
   }
 }
+
+const gone = (sweep: string, place: QueuePlace) => (cause: unknown) => {
+  const remedy = `bring it back, or remove ${entryFile(place)}`;
+  throw new Failure('input', `${sweep}: is in the queue, but holds no sweep that can be read: ${remedy}`, { cause });
+};
+
+const mayPass = (error: unknown): boolean =>
+  error instanceof Failure && (error.kind === 'environment' || error.kind === 'trainers');
 
 const messageOf = (error: unknown): string => (error instanceof Failure ? error.message : String(error));

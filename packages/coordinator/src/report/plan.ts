@@ -20,6 +20,7 @@ export function renderPlan(
   const { trials } = plan;
   const axes = [...new Set(trials.flatMap(({ settings }) => Object.keys(settings)))];
   const cells = new Set(trials.map(({ cell }) => cell)).size;
+  const chained = trials.some(({ start }) => start !== undefined);
   const shared = new Set(trials.map(({ denseKey }) => denseKey)).size;
   return [
     `${plan.name}: ${counted(cells, 'cell')}, ${counted(trials.length, 'trial')}, from ${plan.base}`,
@@ -28,15 +29,18 @@ export function renderPlan(
       : []),
     '',
     ...columns([
-      ['trial', 'cell', ...axes, 'seed', 'kept', 'times fewer', 'epochs', 'key'],
+      ['trial', 'cell', ...axes, 'seed', 'kept', 'times fewer', ...(chained ? ['starts from'] : []), 'epochs', 'key'],
       null,
-      ...trials.map(({ number, cell, settings, spec, kept, key }) => [
+      ...trials.map(({ number, cell, settings, spec, kept, key, start }) => [
         String(number),
         String(cell),
         ...axes.map((axis) => (axis in settings ? brief(settings[axis]) : '-')),
         String(spec.seed),
         grouped(kept.total),
         ratio(weights(spec.model), kept.total),
+        ...(chained
+          ? [start === undefined ? 'dense' : `trial ${trials.find((other) => other.key === start)?.number}`]
+          : []),
         String(spec.dense.epochs + epochsAfterDense(spec)),
         key.slice(0, KEY_LENGTH),
       ]),

@@ -51,10 +51,10 @@ fc2             5,000    350    350
 -----------------------------------
 total         430,500  6,050  6,050
 
-(1) pruning by magnitude in several rounds is not among the methods here
-(2) dynamic network surgery is not among the methods here
-(3) progressive ADMM is not among the methods here
-(4) sparse variational dropout is not among the methods here
+(1) the recipe of pruning by magnitude in several rounds is not among the experiments here
+(2) the recipe of dynamic network surgery is not among the experiments here
+(3) the recipe of progressive ADMM is not among the experiments here
+(4) the recipe of sparse variational dropout is not among the experiments here
 
 Not the recipe: seed=2`.trimStart(),
     );
@@ -64,7 +64,7 @@ Not the recipe: seed=2`.trimStart(),
     for (const name of tableNames) {
       const { rows, layers, total } = compare(tableNamed(name)!, { results: [], missing: 'why' });
       for (const { here } of [...rows, ...layers, total]) {
-        expect(here).toEqual({ notRun: expect.stringMatching(/why|is not among the methods/) as string });
+        expect(here).toEqual({ notRun: expect.stringMatching(/why|is not among the experiments/) as string });
       }
     }
   });

@@ -42,7 +42,7 @@ export function rowsOf({ denseAccuracy, finalAccuracy, total, others }: PaperNet
     { name: 'ADMM (the paper)', ratio: total.ratio, accuracy: finalAccuracy, here: 'final' },
     ...others.map(({ by, method, ratio, accuracy }) => ({
       ...{ name: by, ratio, accuracy },
-      here: { notRun: `${method} is not among the methods here` },
+      here: { notRun: `the recipe of ${method} is not among the experiments here` },
     })),
   ];
 }

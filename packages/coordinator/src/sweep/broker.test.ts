@@ -95,11 +95,27 @@ describe('the broker', () => {
     const long = new Sweep(broker, 'ann', 100, started);
     for (let i = 0; i < 11; i++) step(away, long);
     away.leave();
-    broker.retain(new Set(['ann']));
+    broker.attend(new Set(['ann']));
     started.length = 0;
     const back = new Sweep(broker, 'bob', 100, started);
     for (let i = 0; i < 10; i++) step(back, long);
     expect(started.filter((name) => name === 'bob')).toHaveLength(5);
+  });
+
+  it('counts a user as come who waits for a turn to join, and by what others had used by then', () => {
+    const broker = new Broker(1, () => time);
+    broker.attend(new Set(['ann']));
+    const long = new Sweep(broker, 'ann', 100, []);
+    step(long);
+    broker.attend(new Set(['ann', 'bob']));
+    step(long);
+    broker.attend(new Set(['ann', 'bob']));
+    expect([broker.useOf('ann'), broker.useOf('bob')]).toEqual([2000, 1000]);
+    time += 500;
+    expect(broker.useOf('ann')).toBe(2500);
+    broker.attend(new Set(['ann']));
+    broker.attend(new Set(['ann', 'bob']));
+    expect(broker.useOf('bob')).toBe(2500);
   });
 
   it('goes round between users who come at the same time', () => {

@@ -20,6 +20,8 @@ export interface Seat {
   ask: () => void;
   /** To be called from `start`, by what is started. Returns what gives the trainers back, to be called once. */
   take: (trainers: number) => () => void;
+  /** Trainers that could be taken now and that nobody wants; those of its own pool may be fewer. */
+  idle: () => number;
   /** Nothing is started any more; what was taken is still to be given back. */
   leave: () => void;
 }
@@ -27,7 +29,7 @@ export interface Seat {
 /**
  * Shares out a number of trainers among the users of sweeps, a piece of work at a time. First comes, among the users who want some, the one who
  * has used the fewest trainer-seconds; of one user's sweeps, that which came first. A user who comes anew starts with the least that any
- * other one has used: not to have been here before is no credit.
+ * other one has used by then: not to have been here before is no credit.
  */
 export class Broker {
   private readonly borrowers = new Set<Borrower>();
@@ -46,7 +48,7 @@ export class Broker {
 
   join(borrower: Borrower): Seat {
     const { user } = borrower;
-    if (!this.used.has(user)) this.used.set(user, this.leastUse());
+    this.admit(user);
     this.borrowers.add(borrower);
     return {
       ask: () => this.deal(),
@@ -59,6 +61,7 @@ export class Broker {
           this.deal();
         };
       },
+      idle: () => this.trainers - this.lent,
       leave: () => {
         this.borrowers.delete(borrower);
         // Trainers may have been kept for it.
@@ -67,9 +70,23 @@ export class Broker {
     };
   }
 
-  /** Forgets what all but these users have used: who comes back comes anew. */
-  retain(users: ReadonlySet<string>): void {
+  /** Says who is here, be it that they wait for their turn to join. What others have used is forgotten: who comes back comes anew. */
+  attend(users: ReadonlySet<string>): void {
     for (const user of this.used.keys()) if (!users.has(user)) this.used.delete(user);
+    for (const user of users) this.admit(user);
+  }
+
+  /** Trainer-milliseconds that the user has used, up to this moment. */
+  useOf(user: string, time = this.clock()): number {
+    return [...this.taken]
+      .filter((loan) => loan.user === user)
+      .reduce((sum, { trainers, since }) => sum + trainers * (time - since), this.used.get(user) ?? 0);
+  }
+
+  private admit(user: string): void {
+    if (this.used.has(user)) return;
+    const uses = [...this.used.keys()].map((other) => this.useOf(other));
+    this.used.set(user, uses.length > 0 ? Math.min(...uses) : 0);
   }
 
   /** Starts what can start, until nobody takes more. */
@@ -104,17 +121,5 @@ export class Broker {
 
   private get lent(): number {
     return [...this.taken].reduce((sum, { trainers }) => sum + trainers, 0);
-  }
-
-  private useOf(user: string, time: number): number {
-    return [...this.taken]
-      .filter((loan) => loan.user === user)
-      .reduce((sum, { trainers, since }) => sum + trainers * (time - since), this.used.get(user) ?? 0);
-  }
-
-  private leastUse(): number {
-    const time = this.clock();
-    const uses = [...this.used.keys()].map((user) => this.useOf(user, time));
-    return uses.length > 0 ? Math.min(...uses) : 0;
   }
 }

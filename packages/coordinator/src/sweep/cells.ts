@@ -12,20 +12,26 @@ export interface Setting {
   place: string;
 }
 
-/** One point of the sweep: the keys that vary, in the order of the file, without the seed. */
+/** One point of the sweep: the keys that vary, in the order of the file, without the seed. Those of a chain come one after another. */
 export type Cell = readonly Setting[];
 
 /** More trials than this are a slip of the pen. */
 const MOST_TRIALS = 10_000;
 
 /**
- * The sweep's cells: all combinations of what grid, zip, list and random give, the last key varying fastest.
+ * The sweep's cells: all combinations of what grid, zip, list, random and chain give, the last key varying fastest.
  * @param places of the sweep's file
  * @throws Failure `input`: a key that varies twice, zipped lists of unequal lengths, too many trials
  */
 export function cellsOf(sweep: SweepDescription, places: Places): Cell[] {
   refuseKeysThatVaryTwice(sweep, places);
-  const blocks = [...gridAxes(sweep, places), zipRows(sweep, places), listed(sweep, places), draws(sweep, places)];
+  const blocks = [
+    ...gridAxes(sweep, places),
+    together('zip', sweep, places),
+    listed(sweep, places),
+    draws(sweep, places),
+    together('chain', sweep, places),
+  ];
   const axes = blocks.filter((alternatives) => alternatives.length > 0);
   const trials = axes.reduce(
     (product, alternatives) => product * alternatives.length,
@@ -46,19 +52,22 @@ function gridAxes({ grid }: SweepDescription, places: Places): Cell[][] {
   );
 }
 
-function zipRows({ zip }: SweepDescription, places: Places): Cell[] {
-  const axes = Object.entries(zip);
+/** Points of a chain; 1 where there is none. */
+export const chainLength = ({ chain }: SweepDescription): number => Object.values(chain).at(0)?.length ?? 1;
+
+function together(block: 'zip' | 'chain', { [block]: lists }: SweepDescription, places: Places): Cell[] {
+  const axes = Object.entries(lists);
   if (axes.length === 0) return [];
   const [[first, { length }]] = axes;
   const odd = axes.find(([, values]) => values.length !== length);
   if (odd) {
     throw new Failure(
       'input',
-      `${places.ofKey(['zip', odd[0]])}: zip.${odd[0]}: ${odd[1].length} values, but ${first} has ${length}: zipped lists must be of one length`,
+      `${places.ofKey([block, odd[0]])}: ${block}.${odd[0]}: ${odd[1].length} values, but ${first} has ${length}: lists of a ${block} must be of one length`,
     );
   }
   return Array.from({ length }, (_, i) =>
-    axes.map(([key, values]) => ({ key, value: values[i], place: places.ofValue(['zip', key, i]) })),
+    axes.map(([key, values]) => ({ key, value: values[i], place: places.ofValue([block, key, i]) })),
   );
 }
 
@@ -95,6 +104,7 @@ function refuseKeysThatVaryTwice(sweep: SweepDescription, places: Places): void 
   const varying: [key: string, path: KeyPath][] = [
     ...Object.keys(sweep.grid).map((key): [string, KeyPath] => [key, ['grid', key]]),
     ...Object.keys(sweep.zip).map((key): [string, KeyPath] => [key, ['zip', key]]),
+    ...Object.keys(sweep.chain).map((key): [string, KeyPath] => [key, ['chain', key]]),
     ...[...listKeys].map(([key, path]): [string, KeyPath] => [key, path as KeyPath]),
     ...Object.keys(sweep.random?.over ?? {}).map((key): [string, KeyPath] => [key, ['random', 'over', key]]),
     ...(sweep.baseline.length > 0 ? [['method', ['baseline']] satisfies [string, KeyPath]] : []),

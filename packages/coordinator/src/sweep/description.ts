@@ -34,7 +34,7 @@ const earlyStopping = z.discriminatedUnion('rule', [
 
 /**
  * A sweep: a base experiment and the keys that vary. Keys are an experiment's, joined by dots (`admm.rho`). Each of `grid`, `zip`,
- * `list` and `random` gives alternatives; the sweep's cells are all combinations of them.
+ * `list`, `random` and `chain` gives alternatives; the sweep's cells are all combinations of them.
  */
 export const sweepSchema = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-" only, 64 at most'),
@@ -56,6 +56,11 @@ export const sweepSchema = z.strictObject({
       over: z.record(z.string(), distribution),
     })
     .optional(),
+  /**
+   * Lists of one length, taken together, that prune ever more: all but the first start from the network of the one before and train its survivors
+   * (progressive pruning, Ye et al. 2018, arXiv 1810.07378).
+   */
+  chain: z.record(z.string(), values).default({}),
   /** Each cell is run with so many seeds: the base's, the next one, and so on. */
   seeds: count.default(1),
   /** Trainers of each trial, all leased at once; where absent, those that are free are shared out. No result depends on it. */

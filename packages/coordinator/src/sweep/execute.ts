@@ -7,7 +7,7 @@ import type { Journal } from '../journal/journal.js';
 import { readJournal } from '../journal/reading.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../launch/trainers.js';
 import type { Broker } from './broker.js';
-import { DenseStore } from './dense-store.js';
+import { NetworkStore } from './network-store.js';
 import { classOf, EarlyStopping } from './early-stopping.js';
 import type { SweepFile } from './folder.js';
 import { groupBy } from './grouping.js';
@@ -18,15 +18,19 @@ import type { SweepState } from './state.js';
 
 export interface ExecuteOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
   trainers: TrainerChoice;
+  /** Numbers of the trials to be worked on; by default all that are waiting. */
+  only?: ReadonlySet<number> | undefined;
   broker: Broker;
   /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
   signal: AbortSignal;
+  /** Aborts when the sweep is to give way to others: nothing more is begun, and what is running comes to its end. */
+  parking?: AbortSignal | undefined;
   interrupted: Promise<never>;
   warn: (line: string) => void;
 }
 
 /**
- * Works through all trials of a sweep that are waiting, and closes its journal with `sweep-finished` or `sweep-interrupted`. `state` must
+ * Works through the trials of a sweep that are waiting, and closes its journal with `sweep-finished` or `sweep-interrupted`. `state` must
  * follow the journal. Rejects with what ended the sweep before its time; trials that fail are no reason.
  */
 export async function execute(
@@ -36,7 +40,7 @@ export async function execute(
   journal: Journal<SweepEvent>,
   options: ExecuteOptions,
 ): Promise<void> {
-  const { trainers, signal, interrupted, warn, ...runnerOptions } = options;
+  const { trainers, only, signal, parking, interrupted, warn, ...runnerOptions } = options;
   const wanted = trainers.trainers + trainers.external;
   if (plan.trainersPerTrial !== undefined && plan.trainersPerTrial > wanted) {
     throw new Failure(
@@ -55,8 +59,9 @@ export async function execute(
   };
   try {
     for (const trials of byWorkload(
-      plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'waiting'),
+      plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'waiting' && (only?.has(number) ?? true)),
     )) {
+      parking?.throwIfAborted();
       let runner: SweepRunner | undefined;
       const changed = () => runner?.changed();
       // Trainers that leave when they may are no news.
@@ -64,12 +69,13 @@ export async function execute(
       const events = { warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
         const model = models.get(trials[0].spec.model) as NonNullable<ReturnType<typeof models.get>>;
-        const store = new DenseStore(model, pool.members[0]);
+        const store = new NetworkStore(model, pool.members[0]);
         runner = new SweepRunner({
           ...runnerOptions,
           folder,
           manifest,
           trials,
+          plan: plan.trials,
           state,
           journal,
           pool,
@@ -77,17 +83,18 @@ export async function execute(
           stopping,
           trainersPerTrial: plan.trainersPerTrial,
           signal,
+          parking,
           trainersEnded,
           wait: trainers.wait,
         });
-        await runner.run();
-        runner = undefined;
+        await runner.run().finally(() => (runner = undefined));
       });
     }
     const [finished, stopped, failed] = (['finished', 'stopped', 'failed'] as const).map((status) =>
       state.count(status),
     );
-    await journal.append({ type: 'sweep-finished', finished, stopped, failed });
+    if (state.count('waiting') === 0) await journal.append({ type: 'sweep-finished', finished, stopped, failed });
+    else await journal.append({ type: 'sweep-interrupted', reason: 'only trials that had failed were to be run' });
   } catch (error) {
     const reason = error instanceof Failure ? error.message : String(error);
     await journal.append({ type: 'sweep-interrupted', reason });

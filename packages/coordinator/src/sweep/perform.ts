@@ -3,6 +3,7 @@ import { Journal } from '../journal/journal.js';
 import type { Recorded } from '../journal/records.js';
 import { type Mirror, startSweepMirror } from '../tracking/mirror.js';
 import { destinationOf } from '../tracking/sync.js';
+import { commandLine } from '../training/manifest.js';
 import { execute, type ExecuteOptions } from './execute.js';
 import { hasBegun, type SweepFile } from './folder.js';
 import type { SweepEvent } from './records.js';
@@ -33,7 +34,7 @@ export function beginning(
   changes: { again: number[]; added: number } = { again: [], added: 0 },
 ): First {
   if (state.startedAt === 0) return { type: 'sweep-started', manifest };
-  return { type: 'sweep-resumed', commandLine: ['prunegrid', ...process.argv.slice(2)], ...changes };
+  return { type: 'sweep-resumed', commandLine: commandLine(), ...changes };
 }
 
 /** Opens the journal of a sweep, whose folder the caller has locked, or begins it. Throws Failure where it is damaged. */

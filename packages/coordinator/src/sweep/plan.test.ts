@@ -64,6 +64,14 @@ describe('a sweep', () => {
     expect(made.trials[5].settings).toEqual({ 'admm.rho': 1e-2, 'keep.fc1': 30 });
   });
 
+  it('takes its base from its own folder, or from anywhere by an absolute name', async () => {
+    const relative = await plan('');
+    const absolute = join(folder, 'sweep.yaml');
+    await writeFile(absolute, `name: s\nbase: ${join(folder, 'base.yaml')}\n`);
+    const made = await planSweep(absolute, { models: [...models.values()], datasets: ['mnist'] });
+    expect(made.trials).toEqual(relative.trials);
+  });
+
   it('takes zipped lists together and crosses them with the others', async () => {
     const made = await plan(
       'zip:\n  keep.fc1: [10, 20]\n  keep.fc2: [1, 2]\nlist:\n  - admm.rho: 1\n  - { admm.rho: 2, seed: 9 }\n',
@@ -152,6 +160,29 @@ describe('a sweep', () => {
     expect(new Set(both.trials.map(({ key }) => key)).size).toBe(16);
   });
 
+  it('lets each point of a chain start from the one before, seed by seed, for the cells of the other axes and for baselines', async () => {
+    const body = 'grid: { admm.rho: [1e-3, 1e-2] }\nchain: { keep.fc1: [30, 20, 10] }\nseeds: 2\nbaseline: magnitude\n';
+    const { trials, duplicates } = await plan(body);
+    const numberOf = (start?: string) => trials.find(({ key }) => key === start)?.number;
+    expect(trials.map(({ cell, spec, start }) => [cell, spec.keep?.['fc1'], spec.seed, numberOf(start)])).toEqual(
+      [0, 6, 12].flatMap((n) => [
+        [n / 2 + 1, 30, 5, undefined],
+        [n / 2 + 1, 30, 6, undefined],
+        [n / 2 + 2, 20, 5, n + 1],
+        [n / 2 + 2, 20, 6, n + 2],
+        [n / 2 + 3, 10, 5, n + 3],
+        [n / 2 + 3, 10, 6, n + 4],
+      ]),
+    );
+    expect(duplicates).toBe(0);
+    // What it starts from is part of what determines a result.
+    const apart = await plan(body.replace('chain:', 'zip:'));
+    expect(apart.trials.map(({ key }) => key)).not.toContain(trials[2].key);
+    expect(apart.trials[0].key).toBe(trials[0].key);
+    const later = await plan(body.replace('10]', '10, 5]'));
+    expect(later.trials[4].key).toBe(trials[4].key);
+  });
+
   it('knows what is kept, by layer where no dense weights are needed for it', async () => {
     const budgets = await plan('set: { keep: null, budget.ratio: 71.2 }\ngrid:\n  budget.rule: [uniform, lamp]\n');
     expect(budgets.trials.map(({ kept }) => kept)).toEqual([
@@ -180,6 +211,21 @@ describe('a sweep that is wrong', () => {
       'zipped lists of two lengths',
       'zip: { admm.rho: [1, 2], keep.fc1: [1] }\n',
       'sweep.yaml:3:26: zip.keep.fc1: 1 values, but admm.rho has 2',
+    ],
+    [
+      'a chain that prunes less and less',
+      'chain: { keep.fc1: [10, 20] }\n',
+      'sweep.yaml:3:25: fc1 would keep 20 weights after 10: each point of a chain must prune more than the one before',
+    ],
+    [
+      'a chain over several dense networks',
+      'chain: { dense.epochs: [1, 2] }\n',
+      'sweep.yaml:3:28: a chain prunes one network on and on: leave keys of the dense network out of it',
+    ],
+    [
+      'a chain of lists of two lengths',
+      'chain: { keep.fc1: [20, 10], keep.fc2: [1] }\n',
+      'sweep.yaml:3:30: chain.keep.fc2: 1 values, but keep.fc1 has 2: lists of a chain must be of one length',
     ],
     [
       'a key that varies twice',

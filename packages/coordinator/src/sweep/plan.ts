@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/trainer/failure';
 import type { ModelDescription } from '@prunegrid/trainer/models';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 
 import { type BudgetLayer, dependsOnWeights, keepsFor, keptInAll } from '../budget/index.js';
 import type { Catalogue } from '../experiment/check.js';
@@ -12,7 +12,7 @@ import { failureOf, problemsOf, requirement } from '../experiment/problems.js';
 import { readSource } from '../experiment/source.js';
 import type { MethodName, Spec } from '../experiment/spec.js';
 import { type Plain, type PlainMap, readYaml } from '../experiment/yaml.js';
-import { type Cell, cellsOf, covers, type Setting } from './cells.js';
+import { type Cell, cellsOf, chainLength, covers, type Setting } from './cells.js';
 import { type EarlyStoppingRule, type SweepDescription, sweepSchema } from './description.js';
 import type { SweepOverrides } from './records.js';
 
@@ -29,6 +29,8 @@ export interface Trial {
   key: string;
   /** Hash of what determines the dense weights: trials with the same one share dense training. */
   denseKey: string;
+  /** `key` of the trial whose network it starts from, in a chain. */
+  start?: string;
   /** Weights kept; by layer, where that is known before the dense network is trained. */
   kept: { total: number; layers?: Record<string, number> };
 }
@@ -57,7 +59,7 @@ export async function planSweep(
   const places = new Places();
   const described = readSweep(await readSource(file), file, places);
   const sweep = { ...described, seeds: seeds ?? described.seeds };
-  const base = join(dirname(file), sweep.base);
+  const base = isAbsolute(sweep.base) ? sweep.base : join(dirname(file), sweep.base);
   const basePlaces = new Places();
   const root = readExperiment(await readSource(base), base, basePlaces);
   for (const [key, value] of Object.entries(sweep.set)) {
@@ -83,30 +85,38 @@ export async function planSweep(
   };
 
   const trials = new Map<string, Trial>();
+  const chained = chainLength(sweep);
+  let before: Trial[] = [];
   let distinct = 0;
   let duplicates = 0;
   for (const [index, cell] of [...cells, ...baselinesOf(sweep, cells, places)].entries()) {
     const { seed } = resolve(cell);
-    const before = trials.size;
+    const known = trials.size;
+    // One a seed, as those of the chain's point before.
+    const ofCell: Trial[] = [];
     for (let i = 0; i < sweep.seeds; i++) {
       const spec = resolve([...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }]);
-      const key = resultKey(spec);
-      if (trials.has(key)) {
-        // That baselines of several cells are one run is what they are for.
-        if (index < cells.length) duplicates++;
-        continue;
-      }
-      trials.set(key, {
+      const from = index % chained > 0 ? before[i] : undefined;
+      const key = resultKey(spec, from?.key);
+      const same = trials.get(key);
+      // That baselines of several cells are one run is what they are for.
+      if (same && index < cells.length) duplicates++;
+      const trial = same ?? {
         number: trials.size + 1,
         cell: distinct + 1,
         settings: settingsOf(cell, spec.method),
         spec: { ...spec, name: sweep.name },
         key,
         denseKey: denseKey(spec),
+        ...(from && { start: from.key }),
         kept: keptBy(spec, catalogue.models),
-      });
+      };
+      if (from) requireFewer(trial, from, cell);
+      trials.set(key, trial);
+      ofCell.push(trial);
     }
-    if (trials.size > before) distinct++;
+    if (trials.size > known) distinct++;
+    before = ofCell;
   }
   return {
     name: sweep.name,
@@ -116,6 +126,27 @@ export async function planSweep(
     ...(sweep.trainersPerTrial !== undefined && { trainersPerTrial: sweep.trainersPerTrial }),
     ...(sweep.earlyStopping && { earlyStopping: sweep.earlyStopping }),
   };
+}
+
+/** Throws Failure where a point of a chain is another network than the one before, or keeps more of a layer. */
+function requireFewer(trial: Trial, before: Trial, cell: Cell): void {
+  const place = cell.at(-1)?.place;
+  if (trial.denseKey !== before.denseKey) {
+    throw new Failure(
+      'input',
+      `${place}: a chain prunes one network on and on: leave keys of the dense network out of it`,
+    );
+  }
+  const more = Object.entries(trial.kept.layers ?? {}).find(
+    ([layer, kept]) => kept > (before.kept.layers?.[layer] ?? Infinity),
+  );
+  if (!more && trial.kept.total <= before.kept.total) return;
+  const what = more ? `${more[0]} would keep ${more[1]} weights` : `${trial.kept.total} weights would be kept`;
+  const earlier = more ? before.kept.layers?.[more[0]] : before.kept.total;
+  throw new Failure(
+    'input',
+    `${place}: ${what} after ${earlier}: each point of a chain must prune more than the one before`,
+  );
 }
 
 function put(root: PlainMap, { key, value, place }: Setting, places: Places): void {

@@ -51,9 +51,15 @@ export type SweepEvent =
   | { type: 'dense-reused'; key: string; runId: string }
   | ({ type: 'dense-started'; key: string } & WorkFolder)
   | { type: 'dense-finished'; key: string; attempt: number }
+  /** To go on at once with more trainers. */
+  | { type: 'dense-paused'; key: string; attempt: number }
   | ({ type: 'dense-failed'; key: string; attempt: number } & Mishap)
   | ({ type: 'trial-started'; trial: number; settings: Record<string, Plain>; seed: number } & WorkFolder)
+  /** A point of a chain: its result and its network were in the store already, computed by the run `runId` of an earlier sweep. */
+  | { type: 'trial-reused'; trial: number; runId: string; result: RunResult }
   | { type: 'trial-finished'; trial: number; attempt: number; result: RunResult }
+  /** To go on at once with more trainers. */
+  | { type: 'trial-paused'; trial: number; attempt: number }
   /** By the sweep's early stopping. */
   | { type: 'trial-stopped'; trial: number; attempt: number; reason: string }
   | ({ type: 'trial-failed'; trial: number; attempt: number } & Mishap)

@@ -1,37 +1,24 @@
 import { Failure } from '@prunegrid/trainer/failure';
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 
-import { Reported, type TrainerGroup, type TrainerPool } from '../cluster/index.js';
-import type { Journal } from '../journal/journal.js';
-import type { Evaluation, SweepPart } from '../journal/records.js';
-import { type Past, readPast } from '../training/past.js';
-import { throttled } from '../training/progress.js';
-import { recorded } from '../training/recorded.js';
-import { prune, Stopped, type StepProgress, trainDense } from '../training/run.js';
+import { Reported, type TrainerPool } from '../cluster/index.js';
+import { Paused } from '../training/run.js';
+import { type AttemptOptions, Attempts } from './attempts.js';
 import type { Broker, Demand, Seat } from './broker.js';
-import type { DenseStore } from './dense-store.js';
-import { classOf, type EarlyStopping } from './early-stopping.js';
+import { type ChainPoint, nextOf, startOf } from './chain.js';
 import type { Trial } from './plan.js';
-import type { SweepEvent, SweepManifest, WorkFolder } from './records.js';
+import type { SweepEvent } from './records.js';
 import { shareOut } from './schedule.js';
-import type { SweepState } from './state.js';
+import { nameOf, Running, trialOf, type Work } from './work.js';
 
-/** A piece of work: a dense network for the trials that share it, or a trial. */
-export type Work = { kind: 'dense'; key: string } | { kind: 'trial'; trial: number };
+/** What goes on with more trainers has to have more than so many seconds ahead of it: saving it and handing it out again take one or two. */
+const REGROUP_SECONDS = 10;
 
-export interface RunnerOptions {
-  folder: string;
-  manifest: SweepManifest;
+export interface RunnerOptions extends AttemptOptions {
   /** Those to be worked on, of one workload; the others of the sweep are left alone. */
   trials: readonly Trial[];
-  state: SweepState;
-  journal: Journal<SweepEvent>;
   pool: TrainerPool;
   /** Says how many of the pool's trainers may be lent at this moment. */
   broker: Broker;
-  store: DenseStore;
-  stopping?: EarlyStopping | undefined;
   trainersPerTrial?: number | undefined;
   maxConcurrent: number;
   /** Further attempts at a piece of work that has lost a trainer. */
@@ -39,11 +26,12 @@ export interface RunnerOptions {
   failFast: boolean;
   /** Ends all work at the next step. */
   signal: AbortSignal;
+  /** Begins nothing more once it aborts. */
+  parking?: AbortSignal | undefined;
   /** Rejects when no trainer is to be expected any more. */
   trainersEnded: Promise<never>;
   /** Seconds to wait for a trainer when all have left. */
   wait: number;
-  onProgress: (work: Work, progress: StepProgress & { imagesPerSecond: number }) => void;
 }
 
 /**
@@ -51,15 +39,25 @@ export interface RunnerOptions {
  * What was done, and with what outcome, is in the sweep's journal.
  */
 export class SweepRunner {
-  private readonly running = new Map<string, Promise<void>>();
+  private readonly running = new Map<string, Running>();
+  /** Trials that were found to have no start. */
+  private readonly hopeless = new Set<number>();
+  private readonly attempts: Attempts;
   private readonly controller = new AbortController();
   /** Ends all work at the next step: the user, or something that makes going on useless. */
   private readonly signal: AbortSignal;
   private wake: () => void = () => undefined;
 
   constructor(private readonly options: RunnerOptions) {
+    this.attempts = new Attempts({
+      ...options,
+      onProgress: (work, progress) => {
+        this.running.get(nameOf(work))?.progress(progress);
+        options.onProgress(work, progress);
+      },
+    });
     this.signal = AbortSignal.any([options.signal, this.controller.signal]);
-    this.signal.addEventListener('abort', () => this.wake());
+    for (const signal of [this.signal, options.parking]) signal?.addEventListener('abort', () => this.wake());
     options.trainersEnded.catch((error: unknown) => this.controller.abort(error));
   }
 
@@ -71,6 +69,7 @@ export class SweepRunner {
   /** Resolves when nothing is left to do. Rejects, once all work has ended, when it was ended before its time. */
   async run(): Promise<void> {
     const { broker, manifest } = this.options;
+    await this.failHopeless();
     await this.lookIntoStore();
     const seat: Seat = broker.join({
       user: manifest.user,
@@ -80,11 +79,18 @@ export class SweepRunner {
     for (;;) {
       const changed = new Promise<void>((resolve) => (this.wake = resolve));
       seat.ask();
-      if (this.running.size === 0 && (this.signal.aborted || this.readyWork().length === 0)) break;
+      this.regroup(seat);
+      if (this.running.size === 0 && (this.isEnding || this.readyWork().length === 0)) break;
       await this.unlessDeserted(changed);
     }
     seat.leave();
     this.signal.throwIfAborted();
+    if (this.readyWork().length > 0) this.options.parking?.throwIfAborted();
+  }
+
+  /** Nothing more is begun. */
+  private get isEnding(): boolean {
+    return this.signal.aborted || this.options.parking?.aborted === true;
   }
 
   /** Waits for a change; not for ever, where there is nobody left to bring it about. */
@@ -100,14 +106,18 @@ export class SweepRunner {
     clearTimeout(timer);
   }
 
-  /** Dense networks of this or earlier sweeps need not be trained again. */
+  /** What others start from and this or an earlier sweep has computed already need not be computed again. */
   private async lookIntoStore(): Promise<void> {
-    const { trials, store, journal } = this.options;
-    const keys = new Set(trials.filter(({ number }) => this.isWaiting(number)).map(({ denseKey }) => denseKey));
-    for (const key of keys) {
-      const network = await store.find(key);
-      if (network) await journal.append({ type: 'dense-reused', key, runId: network.runId });
+    const { trials, plan, store, journal } = this.options;
+    const waiting = () => trials.filter(({ number }) => this.isWaiting(number));
+    for (const trial of waiting().filter((one) => nextOf(one, plan).length > 0)) {
+      const point = await store.find<ChainPoint>(trial.key);
+      if (!point) continue;
+      const { runId, result } = point;
+      await journal.append({ type: 'trial-reused', trial: trial.number, runId, result });
     }
+    const keys = new Set(waiting().map(({ denseKey }) => denseKey));
+    for (const key of keys) await this.attempts.reuseDense(key);
   }
 
   /** What could start now, in the order in which it should. */
@@ -120,9 +130,15 @@ export class SweepRunner {
     return [
       ...[...missing].filter((key) => !this.running.has(`dense ${key}`)).map((key): Work => ({ kind: 'dense', key })),
       ...waiting
-        .filter(({ denseKey }) => !missing.has(denseKey))
+        .filter((trial) => !missing.has(trial.denseKey) && this.canStart(trial))
         .map(({ number }): Work => ({ kind: 'trial', trial: number })),
     ];
+  }
+
+  /** Whether the network that it starts from is there. */
+  private canStart(trial: Trial): boolean {
+    const before = startOf(trial, this.options.plan);
+    return !before || this.options.state.trials.get(before.number)?.status === 'finished';
   }
 
   private isWaiting(trial: number): boolean {
@@ -131,11 +147,12 @@ export class SweepRunner {
 
   /** What could start now and find free trainers, in the order in which it should. */
   private startable(): { work: Work; most: number }[] {
-    const { pool, maxConcurrent } = this.options;
-    if (this.signal.aborted) return [];
+    const { pool, store, maxConcurrent } = this.options;
+    if (this.isEnding) return [];
     return this.readyWork()
+      .filter((work) => work.kind === 'trial' || !store.isClaimed(work.key))
       .slice(0, Math.max(0, Math.min(pool.freeCount, maxConcurrent - this.running.size)))
-      .map((work) => ({ work, most: this.trialOf(work).spec.batch.microBatches }));
+      .map((work) => ({ work, most: trialOf(work, this.options.plan).spec.batch.microBatches }));
   }
 
   private demand(): Demand {
@@ -144,110 +161,61 @@ export class SweepRunner {
     return { each: each ?? 1, most: Math.min(most, pool.freeCount) };
   }
 
+  /** Where trainers are idle and no work is left to be started, lets the trial with the fewest go on with more. */
+  private regroup(seat: Seat): void {
+    const { pool, trainersPerTrial } = this.options;
+    const idle = Math.min(pool.freeCount, seat.idle());
+    if (trainersPerTrial !== undefined || this.isEnding || idle < 1 || this.readyWork().length > 0) return;
+    const [smallest] = [...this.running.values()]
+      .filter(({ work, trainers }) => trainers < trialOf(work, this.options.plan).spec.batch.microBatches)
+      .sort((a, b) => a.trainers - b.trainers);
+    if (smallest && smallest.secondsLeft > REGROUP_SECONDS) smallest.pause.abort(new Paused());
+  }
+
   private start(trainers: number, seat: Seat): void {
     const ready = this.startable();
-    const shares = shareOut({ free: trainers, ready, slots: ready.length, each: this.options.trainersPerTrial });
+    const shares = shareOut({ free: trainers, ready, each: this.options.trainersPerTrial });
     for (const [i, share] of shares.entries()) {
       const { work } = ready[i];
       const id = nameOf(work);
       const giveBack = seat.take(share);
-      const carriedOut = this.carryOut(work, share)
+      const unclaim = work.kind === 'dense' ? this.options.store.claim(work.key) : () => undefined;
+      const running = new Running(work, share);
+      this.running.set(id, running);
+      void this.carryOut(running)
         .catch((error: unknown) => this.controller.abort(error))
         .finally(() => {
           this.running.delete(id);
+          unclaim();
+          // Has the broker look who can start now, be it with the dense network that this one has trained.
           giveBack();
           this.wake();
         });
-      this.running.set(id, carriedOut);
     }
   }
 
   /** One attempt. Rejects with what must end the sweep. */
-  private async carryOut(work: Work, trainers: number): Promise<void> {
+  private async carryOut({ work, trainers, pause }: Running): Promise<void> {
     try {
       await this.options.pool.lend(
         trainers,
-        (group) => (work.kind === 'dense' ? this.trainDense(work.key, group) : this.tryTrial(work.trial, group)),
-        this.signal,
+        (group) => this.attempts.make(work, group),
+        AbortSignal.any([this.signal, pause.signal]),
       );
     } catch (error) {
       if (this.signal.aborted) return;
-      await this.fail(work, error);
+      if (error instanceof Paused) await this.options.journal.append(this.pausedEvent(work));
+      else await this.fail(work, error);
     }
+    await this.failHopeless();
   }
 
-  private async trainDense(key: string, group: TrainerGroup): Promise<void> {
-    const { journal, store, state } = this.options;
-    const attempt = await this.nextAttempt(join('dense', key.slice(0, 12)), state.dense.get(key), group);
-    await journal.append({ type: 'dense-started', key, ...attempt.told });
-    const network = await this.record({ kind: 'dense', key }, group, attempt, {}, trainDense);
-    await store.keep(network);
-    await journal.append({ type: 'dense-finished', key, attempt: attempt.told.attempt });
-  }
-
-  private async tryTrial(number: number, group: TrainerGroup): Promise<void> {
-    const { journal, store, state, stopping } = this.options;
-    const trial = this.trialOf({ kind: 'trial', trial: number });
-    const next = await this.nextAttempt(join('trials', String(number)), state.trials.get(number), group);
-    const { attempt } = next.told;
-    const { settings, spec } = trial;
-    await journal.append({ type: 'trial-started', trial: number, settings, seed: spec.seed, ...next.told });
-    const report = (epoch: number, { accuracy }: Evaluation) =>
-      stopping?.report({ trial: number, class: classOf(trial), epoch, accuracy });
-    stopping?.forget(number);
-    for (const { epoch, validation } of next.past ? retrainedBefore(next.past) : []) report(epoch, validation);
-    const dense = await store.find(trial.denseKey);
-    try {
-      const work: Work = { kind: 'trial', trial: number };
-      const result = await this.record(work, group, next, { settings }, (context) =>
-        prune({ ...context, ...(dense && { dense }), reasonToStop: report }),
-      );
-      await journal.append({ type: 'trial-finished', trial: number, attempt, result });
-    } catch (error) {
-      if (!(error instanceof Stopped)) throw error;
-      await journal.append({ type: 'trial-stopped', trial: number, attempt, reason: error.message });
+  private pausedEvent(work: Work): SweepEvent {
+    const { state } = this.options;
+    if (work.kind === 'dense') {
+      return { type: 'dense-paused', key: work.key, attempt: state.dense.get(work.key)?.attempts ?? 0 };
     }
-  }
-
-  /** Goes on with the latest attempt, where its run was saved and can go on, else begins one in a folder under `place`. */
-  private async nextAttempt(
-    place: string,
-    { folder: latest, attempts }: { folder?: string; attempts: number } = { attempts: 0 },
-    group: TrainerGroup,
-  ): Promise<Attempt> {
-    const trainers = group.members.map(({ number }) => number);
-    const { datasetHash } = group.members[0].ready;
-    const past = latest === undefined ? undefined : await readPast(join(this.options.folder, latest), datasetHash);
-    if (latest !== undefined && past) {
-      const { runId, snapshot } = past;
-      return {
-        past,
-        told: { attempt: attempts, folder: latest, runId, trainers, resumedAt: snapshot.totalEpochs },
-      };
-    }
-    const attempt = attempts + 1;
-    return { told: { attempt, folder: join(place, `attempt-${attempt}`), runId: randomUUID(), trainers } };
-  }
-
-  private record<T>(
-    work: Work,
-    group: TrainerGroup,
-    { told: { attempt, folder, runId }, past }: Attempt,
-    settings: Pick<SweepPart, 'settings'>,
-    carryOut: (context: Parameters<typeof prune>[0]) => Promise<T>,
-  ): Promise<T> {
-    const { manifest, onProgress } = this.options;
-    const { spec } = this.trialOf(work);
-    const trial = work.kind === 'trial' ? { trial: work.trial } : {};
-    const sweep: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, attempt, ...settings };
-    return recorded(
-      { folder: join(this.options.folder, folder), runId, spec, specFile: manifest.file, group, sweep, past },
-      (context) =>
-        carryOut({
-          ...context,
-          onProgress: throttled(spec.batch.global, (progress) => onProgress(work, progress)),
-        }),
-    );
+    return { type: 'trial-paused', trial: work.trial, attempt: state.trials.get(work.trial)?.attempts ?? 0 };
   }
 
   private async fail(work: Work, error: unknown): Promise<void> {
@@ -277,28 +245,18 @@ export class SweepRunner {
     }
   }
 
-  /** The trial, or one of those that share the dense network. */
-  private trialOf(work: Work): Trial {
-    const { trials } = this.options;
-    const trial =
-      work.kind === 'dense'
-        ? trials.find(({ denseKey }) => denseKey === work.key)
-        : trials.find(({ number }) => number === work.trial);
-    if (!trial) throw new RangeError(`${nameOf(work)} is not among this runner's trials`);
-    return trial;
+  /** Trials whose start will have no network. */
+  private async failHopeless(): Promise<void> {
+    const { plan, state, journal } = this.options;
+    // In the order of the plan, in which a chain's points follow one another.
+    for (const trial of plan) {
+      if (!this.isWaiting(trial.number) || this.hopeless.has(trial.number)) continue;
+      const before = startOf(trial, plan);
+      const { status, kind = 'training' } = (before && state.trials.get(before.number)) ?? {};
+      if (!before || (status !== 'failed' && status !== 'stopped')) continue;
+      this.hopeless.add(trial.number);
+      const message = `trial ${before.number}, which it starts from, ${status === 'failed' ? 'failed' : 'was stopped early'}`;
+      await journal.append({ type: 'trial-failed', trial: trial.number, attempt: 0, kind, message, again: false });
+    }
   }
 }
-
-const nameOf = (work: Work): string => (work.kind === 'dense' ? `dense ${work.key}` : `trial ${work.trial}`);
-
-interface Attempt {
-  /** What the sweep's journal is told of it. */
-  told: WorkFolder;
-  past?: Past;
-}
-
-/** Epochs of retraining that had finished when the run was saved. */
-const retrainedBefore = ({ records, snapshot }: Past) =>
-  records
-    .slice(0, snapshot.seq)
-    .flatMap((record) => (record.type === 'epoch-finished' && record.phase === 'retrain' ? [record] : []));

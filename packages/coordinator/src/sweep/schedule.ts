@@ -4,8 +4,6 @@ export interface Shares {
   free: number;
   /** Pieces of work that could start now, in the order in which they should; `most` is how many trainers one can use. */
   ready: readonly { most: number }[];
-  /** Pieces of work that may be started at most. */
-  slots: number;
   /** Trainers of each; where absent, the free ones are shared out evenly. */
   each?: number | undefined;
 }
@@ -14,13 +12,11 @@ export interface Shares {
  * Trainers for the first pieces of `ready` work, one entry for each that starts now. All of a piece's trainers are given at once, and
  * when fewer pieces are ready than trainers are free, a piece gets several: the number of trainers does not change its result.
  */
-export function shareOut({ free, ready, slots, each }: Shares): number[] {
+export function shareOut({ free, ready, each }: Shares): number[] {
   const shares: number[] = [];
   let left = free;
   for (const [i, { most }] of ready.entries()) {
-    const waiting = Math.min(ready.length, slots) - i;
-    if (waiting <= 0) break;
-    const share = each ?? Math.min(most, Math.max(1, Math.floor(left / waiting)));
+    const share = each ?? Math.min(most, Math.max(1, Math.floor(left / (ready.length - i))));
     if (share > left) break;
     shares.push(share);
     left -= share;

@@ -79,6 +79,9 @@ export class SweepState {
       case 'dense-finished':
         this.dense.set(record.key, { ...(this.dense.get(record.key) as DenseState), status: 'finished', trainers: [] });
         break;
+      case 'dense-paused':
+        this.dense.set(record.key, { ...(this.dense.get(record.key) as DenseState), status: 'waiting', trainers: [] });
+        break;
       case 'dense-failed': {
         const before = this.dense.get(record.key) as DenseState;
         const ended = { ...before, trainers: [], reason: record.message };
@@ -92,8 +95,12 @@ export class SweepState {
         this.trials.set(record.trial, { status: 'running', attempts, mishaps, folder, trainers });
         break;
       }
+      case 'trial-reused':
       case 'trial-finished':
         this.end(record.trial, { status: 'finished', result: record.result });
+        break;
+      case 'trial-paused':
+        this.end(record.trial, { status: 'waiting' });
         break;
       case 'trial-stopped':
         this.end(record.trial, { status: 'stopped', reason: record.reason });

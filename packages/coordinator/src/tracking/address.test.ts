@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { trackingAddress } from './address.js';
+import { addressWithoutLogin, trackingAddress, withoutLogin } from './address.js';
 
 describe('trackingAddress', () => {
   it('keeps the path and drops what does not belong to the server', () => {
@@ -28,4 +28,24 @@ describe('trackingAddress', () => {
     expect(() => trackingAddress('localhost:5000', {})).toThrow(/write http:\/\/localhost:5000/);
     expect(() => trackingAddress('ftp://ada:secret@host', {})).toThrow(/"ftp:\/\/host"/);
   });
+});
+
+describe('addressWithoutLogin', () => {
+  it('is the address as it may be stored, given or from the environment', () => {
+    expect(addressWithoutLogin('https://host/mlflow/?a=1', {})).toBe('https://host/mlflow');
+    expect(addressWithoutLogin(undefined, { MLFLOW_TRACKING_URI: 'http://host:1/' })).toBe('http://host:1');
+    expect(addressWithoutLogin(undefined, {})).toBeUndefined();
+  });
+
+  it.each(['http://ada:secret@host', 'http://ada@host', 'http://:secret@host'])('refuses %j in one line', (url) => {
+    const refused = /^MLflow address "http:\/\/host" was given with a login, [^\n]*MLFLOW_TRACKING_PASSWORD$/;
+    expect(() => addressWithoutLogin(url, {})).toThrow(refused);
+    expect(() => addressWithoutLogin(undefined, { MLFLOW_TRACKING_URI: url })).toThrow(refused);
+  });
+});
+
+it('takes a login out of any text, and nothing else', () => {
+  expect(withoutLogin('--mlflow=http://ada:s@cret@host:1/x?y')).toBe('--mlflow=http://host:1/x?y');
+  for (const text of ['http://host/a@b', '//shared/ada@home', 'https://host?mail=a@b', 'dataset.limit=1000'])
+    expect(withoutLogin(text)).toBe(text);
 });

@@ -32,6 +32,25 @@ export function requireTracking(url: string | undefined, environment: Environmen
   if (known) trackingAddress(known, environment);
 }
 
+/**
+ * What an entry of a queue, which others can read, holds of such an address. Throws a `Failure` where that is none, or has a login in it.
+ * @returns undefined where there is no address
+ */
+export function addressWithoutLogin(
+  url: string | undefined,
+  environment: Environment = process.env,
+): string | undefined {
+  const known = url ?? environment['MLFLOW_TRACKING_URI'];
+  if (!known) return undefined;
+  const { url: shown } = trackingAddress(known, environment);
+  const { username, password } = new URL(known);
+  if (username === '' && password === '') return shown;
+  throw new Failure(
+    'input',
+    `MLflow address "${withoutLogin(known)}" was given with a login, which others could read in the queue: leave it out, and start prunegrid serve with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD`,
+  );
+}
+
 function login(url: URL, environment: Environment): string | null {
   const {
     MLFLOW_TRACKING_USERNAME: user,
@@ -46,4 +65,5 @@ function login(url: URL, environment: Environment): string | null {
 const basic = (user: string, password: string): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
-const withoutLogin = (text: string): string => text.replace(/\/\/[^/@]*@/, '//');
+/** A text that may hold such an address. */
+export const withoutLogin = (text: string): string => text.replace(/:\/\/[^/?#]*@/, '://');

@@ -28,6 +28,7 @@ export function mlflowUpdate(record: JournalRecord): MlflowUpdate {
     tags: tagsOf(tagValues(record)),
     metrics: metrics(record),
     ...(record.type === 'dense-reused' && { link: { tag: 'prunegrid.dense_mlflow_run_id', runId: record.runId } }),
+    ...(record.type === 'chain-continued' && { link: { tag: 'prunegrid.start_mlflow_run_id', runId: record.runId } }),
     ...(record.type === 'run-resumed' && { again: true as const }),
     ...ending(record),
   };
@@ -71,6 +72,8 @@ function tagValues(record: JournalRecord): TagValues {
       return { 'prunegrid.resumed': record.commandLine.join(' ') };
     case 'dense-reused':
       return { 'prunegrid.dense_run_id': record.runId };
+    case 'chain-continued':
+      return { 'prunegrid.start_run_id': record.runId };
     case 'admm-stopped-early':
       return { 'prunegrid.admm_stopped_early': `after iteration ${record.iteration}` };
     case 'dead-units':

@@ -76,6 +76,7 @@ function count(before: Tally, record: Recorded<SweepEvent>): Tally {
   switch (record.type) {
     case 'sweep-started':
       return { ...before, trials: record.manifest.trials };
+    case 'trial-reused':
     case 'trial-finished':
       return { ...before, finished: finished + 1, ended: ended + 1 };
     case 'trial-stopped':
@@ -98,7 +99,7 @@ const tallied = ({ trials, finished, stopped, failed, ended }: Tally, timestamp:
   }));
 
 function results(record: Recorded<SweepEvent>): Batch['metrics'] {
-  if (record.type !== 'trial-finished') return [];
+  if (record.type !== 'trial-finished' && record.type !== 'trial-reused') return [];
   const { final, total } = record.result;
   const values = {
     'trial/validation_accuracy': final.validationAccuracy,

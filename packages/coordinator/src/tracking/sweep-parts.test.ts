@@ -41,8 +41,8 @@ describe("a sweep's parts", () => {
     await journal.append(trial('trials/1/attempt-1'));
     const [dense, first] = await parts.pending();
     expect([dense, first]).toEqual([
-      { folder: 'dense/k', overSince: null },
-      { folder: 'trials/1/attempt-1', overSince: null },
+      { folder: 'dense/k', overSince: null, resumed: false },
+      { folder: 'trials/1/attempt-1', overSince: null, resumed: false },
     ]);
     parts.done(dense);
     await journal.append(trial('trials/1/attempt-2'));
@@ -54,11 +54,22 @@ describe("a sweep's parts", () => {
     await journal.append({ type: 'sweep-resumed', commandLine: [], again: [], added: 0 });
     await journal.append(trial('b'));
     expect(await new SweepParts(folder).pending()).toEqual([
-      { folder: 'a', overSince: 3 },
-      { folder: 'b', overSince: null },
+      { folder: 'a', overSince: 3, resumed: false },
+      { folder: 'b', overSince: null, resumed: false },
     ]);
     await journal.append({ type: 'sweep-interrupted', reason: 'SIGINT' });
     expect((await new SweepParts(folder).pending()).map(({ overSince }) => overSince)).toEqual([3, 5]);
+  });
+
+  it('are over when the sweep says so, and not any more when they go on', async () => {
+    await journal.append(trial('a'));
+    await journal.append({ type: 'trial-failed', trial: 1, attempt: 1, kind: 'trainers', message: '', again: true });
+    const parts = new SweepParts(folder);
+    const [over] = await parts.pending();
+    expect(over).toEqual({ folder: 'a', overSince: 3, resumed: false });
+    parts.done(over);
+    await journal.append({ ...trial('a'), resumedAt: 5 } as SweepEvent);
+    expect(await parts.pending()).toEqual([{ folder: 'a', overSince: null, resumed: true }]);
   });
 
   it.each(['/etc', '../other', 'trials/../../other'])('do not lie elsewhere: %s', async (place) => {

@@ -48,7 +48,7 @@ export class SweepParts {
         case 'sweep-finished':
           for (const part of this.parts.values()) part.overSince ??= record.time;
           break;
-        default: // Starts and ends no run.
+        default: // Starts and ends no run: after a pause it goes on at once.
       }
       this.position = next;
     }

@@ -68,6 +68,19 @@ export function survivorsOf(model: ModelDescription, supports: ReadonlyMap<strin
   return Uint32Array.from(positions);
 }
 
+/** Positions of the non-zero weights of each layer, within the layer. */
+export const supportsIn = (parameters: Float32Array, layers: readonly PrunedLayer[]): Map<string, Uint32Array> =>
+  new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
+
+function nonZeroIn(weights: Float32Array): Uint32Array {
+  const positions = new Uint32Array(weights.reduce((count, weight) => (weight === 0 ? count : count + 1), 0));
+  let count = 0;
+  weights.forEach((weight, position) => {
+    if (weight !== 0) positions[count++] = position;
+  });
+  return positions;
+}
+
 /** Projects W: the `keep` largest weights of each pruned layer stay, the others become zero. */
 export function hardPruneAll(
   trained: Float32Array,

@@ -8,16 +8,20 @@ import { promisify } from 'node:util';
 import type { Member } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
 import type { RunManifest, SweepPart } from '../journal/records.js';
+import { withoutLogin } from '../tracking/address.js';
 import { version } from '../version.js';
 
 const require = createRequire(import.meta.url);
+
+/** What this process was started with, fit to be shown and stored: a login in MLflow's address is left out. */
+export const commandLine = (): string[] => ['prunegrid', ...process.argv.slice(2).map(withoutLogin)];
 
 /** Who runs what on which machine, and with which commit. */
 export async function describeInvocation(): Promise<
   Pick<RunManifest, 'commandLine' | 'startedAt' | 'user' | 'git' | 'host'>
 > {
   return {
-    commandLine: ['prunegrid', ...process.argv.slice(2)],
+    commandLine: commandLine(),
     startedAt: new Date().toISOString(),
     user: userName(),
     git: await (atStart ??= gitState()),
@@ -31,15 +35,16 @@ export async function describeInvocation(): Promise<
   };
 }
 
-/** Everything that somebody needs to know, later, of what was run and on what. */
+/** Everything that somebody needs to know, later, of what was run and on what; `asked`: who wanted it, and how, where that is not this process. */
 export async function describeRun(options: {
   runId: string;
   spec: Spec;
   specFile: string;
   sweep?: SweepPart | undefined;
+  asked?: Pick<RunManifest, 'user' | 'commandLine'> | undefined;
   members: readonly Member[];
 }): Promise<RunManifest> {
-  const { runId, spec, specFile, members, sweep } = options;
+  const { runId, spec, specFile, members, sweep, asked } = options;
   const { hello, ready } = members[0];
   return {
     runId,
@@ -47,6 +52,7 @@ export async function describeRun(options: {
     specFile,
     seed: spec.seed,
     ...(await describeInvocation()),
+    ...asked,
     versions: {
       prunegrid: version,
       node: process.version,

@@ -1,31 +1,32 @@
 import { Failure } from '@prunegrid/trainer/failure';
 import { isDeepStrictEqual } from 'node:util';
 
+import type { Member } from '../cluster/index.js';
 import type { Journal } from '../journal/journal.js';
 import { readJournal } from '../journal/reading.js';
-import type { JournalRecord, RunEvent } from '../journal/records.js';
+import type { JournalRecord, RunEvent, RunManifest } from '../journal/records.js';
 import { readSnapshot, removeSnapshot, type Snapshot } from './snapshot.js';
 
 /** What is known of a run that goes on. */
 export interface Past {
-  runId: string;
+  manifest: RunManifest;
   snapshot: Snapshot;
   records: readonly JournalRecord[];
 }
 
-/**
- * Undefined where the folder's run cannot go on and has to begin anew: it was not saved, what was is damaged, or it was trained on other data
- * than `datasetHash`.
- */
-export async function readPast(folder: string, datasetHash: string): Promise<Past | undefined> {
+/** Undefined where the folder's run cannot go on and has to begin anew: it was not saved, or what was is damaged. */
+export async function readPast(folder: string): Promise<Past | undefined> {
   const snapshot = await readSnapshot(folder);
   if (!snapshot) return undefined;
   const records = await readJournal(folder).catch(() => []);
   const [first] = records;
   if (records.length < snapshot.seq || first.type !== 'run-started') return undefined;
-  const { runId, dataset } = first.manifest;
-  return dataset.sha256 === datasetHash ? { runId, snapshot, records } : undefined;
+  return { manifest: first.manifest, snapshot, records };
 }
+
+/** Whether trainers have the data that the run was trained on. */
+export const hasDataOf = ({ manifest }: Past, { ready }: Pick<Member, 'ready'>): boolean =>
+  manifest.dataset.sha256 === ready.datasetHash;
 
 /** Where a run's events go. */
 export interface RunLog {

@@ -1,4 +1,4 @@
-import type { StepProgress } from './run.js';
+import type { StepProgress } from './context.js';
 
 /** The latest progress is passed on at most this often, in milliseconds. */
 const PROGRESS_MS = 100;

@@ -5,10 +5,11 @@ import type { TrainerGroup } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
 import { Journal } from '../journal/journal.js';
 import { recordMetrics } from '../journal/metrics-file.js';
-import type { RunEvent, SweepPart } from '../journal/records.js';
-import { describeRun } from './manifest.js';
+import type { RunEvent, RunManifest, SweepPart } from '../journal/records.js';
+import { commandLine, describeRun } from './manifest.js';
 import { continued, type Past } from './past.js';
-import { type RunContext, Stopped } from './run.js';
+import type { RunContext } from './context.js';
+import { Paused, Stopped } from './run.js';
 import { createRunFolder, writeJson } from './run-folder.js';
 import { removeSnapshot } from './snapshot.js';
 
@@ -19,6 +20,8 @@ export interface RecordedRun {
   specFile: string;
   group: TrainerGroup;
   sweep?: SweepPart;
+  /** Who wanted it, and how, where that is not this process. */
+  asked?: Pick<RunManifest, 'user' | 'commandLine'>;
   /** Of the run in the folder, which goes on. */
   past?: Past | undefined;
 }
@@ -35,12 +38,12 @@ interface Hooks {
  * With `past`, goes on with the folder that is there.
  */
 export async function recorded<T>(
-  { folder, runId, spec, specFile, group, sweep, past }: RecordedRun,
+  { folder, runId, spec, specFile, group, sweep, asked, past }: RecordedRun,
   work: (context: Omit<RunContext, 'onProgress'>) => Promise<T>,
   { watch, explain = (error) => Promise.resolve(error) }: Hooks = {},
 ): Promise<T> {
   const { members } = group;
-  const first = past ? resumption(past) : await begin({ folder, runId, spec, specFile, members, sweep });
+  const first = past ? resumption(past) : await begin({ folder, runId, spec, specFile, members, sweep, asked });
   const journal = await (past ? Journal.reopen(folder) : Journal.create(folder));
   const metrics = recordMetrics(journal, past?.records);
   let watched: (() => Promise<void>) | undefined;
@@ -64,6 +67,7 @@ export async function recorded<T>(
       await removeSnapshot(folder);
       return result;
     } catch (caught) {
+      if (caught instanceof Paused) throw caught;
       const error = caught instanceof Stopped ? caught : await explain(caught);
       // What cannot go on is not to be gone on with.
       if (error instanceof Stopped || (error instanceof Failure && error.kind === 'training')) {
@@ -89,5 +93,5 @@ async function begin({ folder, ...run }: { folder: string } & Parameters<typeof 
 }
 
 function resumption({ snapshot: { phase, steps, totalEpochs } }: Past): RunEvent {
-  return { type: 'run-resumed', commandLine: ['prunegrid', ...process.argv.slice(2)], phase, steps, totalEpochs };
+  return { type: 'run-resumed', commandLine: commandLine(), phase, steps, totalEpochs };
 }

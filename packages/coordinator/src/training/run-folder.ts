@@ -10,7 +10,7 @@ import { writeSafetensors } from '@prunegrid/trainer/safetensors';
 export async function createRunFolder(folder: string): Promise<void> {
   try {
     await mkdir(join(folder, 'checkpoints'), { recursive: true });
-    const held = (await readdir(folder)).filter((name) => name !== 'checkpoints');
+    const held = (await readdir(folder)).filter((name) => !['checkpoints', 'coordinator.lock'].includes(name));
     if (held.length > 0)
       throw new Failure('input', `${folder}: holds another run already (${held[0]}): choose another --out`);
   } catch (error) {

@@ -1,59 +1,27 @@
 import { initialParameters, fromFile } from '@prunegrid/trainer/models';
-import type { ModelDescription } from '@prunegrid/trainer/models';
 import { readSafetensors } from '@prunegrid/trainer/safetensors';
 import { join } from 'node:path';
 
-import type { TrainerGroup } from '../cluster/index.js';
 import { epochsOf } from '../experiment/epochs.js';
 import { denseKey } from '../experiment/keys.js';
-import type { PhaseName, Spec } from '../experiment/spec.js';
-import type { Evaluation, RunResult } from '../journal/records.js';
-import { countLayers, deadUnits, hardPruneAll, prunedLayers, type PrunedLayer, survivorsOf, totalOf } from './layers.js';
+import type { RunResult } from '../journal/records.js';
+import type { DenseNetwork, RunContext } from './context.js';
+import {
+  countLayers,
+  deadUnits,
+  hardPruneAll,
+  prunedLayers,
+  type PrunedLayer,
+  supportsIn,
+  survivorsOf,
+  totalOf,
+} from './layers.js';
 import { methods } from './methods/index.js';
-import type { Past, RunLog } from './past.js';
 import { writeJson, writeModel } from './run-folder.js';
 import { checkpointFile, EpochTraining, type Scores } from './training.js';
 
-/** How far the training has come; told after every step, never journalled. */
-export interface StepProgress {
-  phase: PhaseName;
-  /** Steps done in the phase, and in the run; ADMM that stops early makes the run shorter than `totalSteps`. */
-  step: number;
-  steps: number;
-  totalStep: number;
-  totalSteps: number;
-  /** Of the latest global batch. */
-  loss: number;
-  accuracy: number;
-}
-
-export interface RunContext {
-  spec: Spec;
-  runId: string;
-  model: ModelDescription;
-  group: TrainerGroup;
-  journal: RunLog;
-  folder: string;
-  /** Where the run goes on. */
-  past?: Past;
-  /** Dense weights that are there already, instead of dense training. */
-  dense?: DenseNetwork;
-  /** Asked after each epoch of retraining; the reason that it gives ends the run. */
-  reasonToStop?: (epoch: number, validation: Evaluation) => string | undefined;
-  onProgress: (progress: StepProgress) => void;
-  /** Milliseconds that only grow. */
-  now: () => number;
-}
-
-/** A network before pruning, as `trainDense` leaves it: what runs with one `denseKey` can share. */
-export interface DenseNetwork {
-  key: string;
-  /** Of the run that trained it. */
-  runId: string;
-  weights: Float32Array;
-  validation: Evaluation;
-  test: Evaluation;
-}
+/** The reason by which a signal ends a run that is to go on at once. */
+export class Paused extends Error {}
 
 /** Thrown where `reasonToStop` gave a reason. */
 export class Stopped extends Error {}
@@ -83,7 +51,7 @@ class Pruning {
     const { runId, spec, model, journal, folder } = this.context;
     const { weights: dense, ...denseScores } = await this.denseNetwork();
     const layersToPrune = prunedLayers(model, spec, dense);
-    const prunedScore = this.recalled('hardPruned') ?? (await this.hardPrune(dense, layersToPrune));
+    const prunedScore = this.recalled('hardPruned') ?? (await this.hardPrune(await this.startOf(dense), layersToPrune));
     const final = await this.retrain();
     const finalScore = await this.training.evaluate('final');
 
@@ -152,11 +120,21 @@ class Pruning {
     return { weights, validation, test };
   }
 
+  /** The weights that are to be pruned. */
+  private async startOf(dense: Float32Array): Promise<Float32Array> {
+    const { start, journal } = this.context;
+    if (!start) return dense;
+    const { key, runId, weights } = start;
+    if (!this.recalled('dense')) await journal.append({ type: 'chain-continued', key, runId });
+    return weights;
+  }
+
   /** Trains for pruning, prunes, and leaves the trainers with the survivors. */
-  private async hardPrune(dense: Float32Array, layers: readonly PrunedLayer[]): Promise<Scores> {
+  private async hardPrune(weightsBefore: Float32Array, layers: readonly PrunedLayer[]): Promise<Scores> {
     const { training } = this;
-    const { spec, model, journal } = this.context;
-    const toPrune = await methods[spec.method](training, dense, layers);
+    const { spec, model, journal, start } = this.context;
+    const before = { weights: weightsBefore, ...(start && { supports: supportsIn(weightsBefore, layers) }) };
+    const toPrune = await methods[spec.method](training, before, layers);
     const { weights, supports } = hardPruneAll(toPrune, layers);
     await training.give('retrain', weights, survivorsOf(model, supports));
     await journal.append({ type: 'hard-pruned', layers: countLayers(model, weights) });

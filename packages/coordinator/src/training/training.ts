@@ -8,7 +8,7 @@ import type { OptimizerSpec, PhaseName } from '../experiment/spec.js';
 import type { Evaluation } from '../journal/records.js';
 import { learningRateAt } from './learning-rate.js';
 import type { Training } from './methods/index.js';
-import type { RunContext } from './run.js';
+import type { RunContext } from './context.js';
 import { type LayerTensors, writeModel } from './run-folder.js';
 import { type EpochSums, type PhaseState, type Snapshot, writeSnapshot } from './snapshot.js';
 
@@ -182,7 +182,13 @@ export class EpochTraining implements Training {
     );
     const { weightsHash } = trained;
     this.optimizerSteps += trained.steps;
-    this.sums = { steps: done + trained.steps, loss, correct, seconds: seconds + (now() - started) / 1000, weightsHash };
+    this.sums = {
+      steps: done + trained.steps,
+      loss,
+      correct,
+      seconds: seconds + (now() - started) / 1000,
+      weightsHash,
+    };
   }
 
   /** To be called after a step, before anything that follows on it. */

@@ -63,12 +63,18 @@ describe('Replica', () => {
   });
 
   it.each(['adam', 'sgd'] as const)('goes on from its weights and moments with the same bits: %s', ($case) => {
-    const optimizer = { adam: phase.optimizer, sgd: { $case: 'sgd' as const, value: { momentum: 0.9, weightDecay: 0 } } };
+    const optimizer = {
+      adam: phase.optimizer,
+      sgd: { $case: 'sgd' as const, value: { momentum: 0.9, weightDecay: 0 } },
+    };
     const own = { ...phase, optimizer: optimizer[$case] };
     const undisturbed = new Replica(engine, model, dataset, own, initialParameters(model, 1));
     for (let i = 0; i < 2; i++) step(undisturbed, i);
     const moments = undisturbed.moments.map((moment) => moment.slice());
-    const later = new Replica(engine, model, dataset, own, undisturbed.weights.slice(), undefined, { steps: 2, moments });
+    const later = new Replica(engine, model, dataset, own, undisturbed.weights.slice(), undefined, {
+      steps: 2,
+      moments,
+    });
     for (const replica of [undisturbed, later]) for (let i = 2; i < 5; i++) step(replica, i);
     expect(later.weightsHash(4)).toBe(undisturbed.weightsHash(4));
   });
@@ -104,6 +110,22 @@ describe('Replica', () => {
     const unpenalised = step(plain, 0);
     before.forEach((weight, i) => expect(penalised[i]).toBeCloseTo(unpenalised[i] + 0.5 * (weight - target[i]), 6));
     expect(penalised.findIndex((value, i) => i >= 500 && value !== unpenalised[i])).toBe(-1);
+  });
+
+  it('adds the penalty to the survivors alone in a masked phase, as to the same weights of a dense one', () => {
+    const weights = initialParameters(model, 1);
+    const survivors = Uint32Array.from({ length: model.size / 7 }, (_, i) => 7 * i);
+    const pruned = new Float32Array(model.size);
+    for (const position of survivors) pruned[position] = weights[position];
+    const layers = ['conv2', 'fc2'].map((layer, i) => ({ layer, rho: 0.5 + i }));
+    const target = Float32Array.from({ length: 25_000 + 5_000 }, (_, i) => i / 30_000);
+    const dense = new Replica(engine, model, dataset, phase, pruned.slice());
+    const masked = new Replica(engine, model, dataset, { ...phase, masked: true }, pruned.slice(), survivors);
+    for (const replica of [dense, masked]) replica.setPenalty(layers, target);
+    const whole = step(dense, 0);
+    expect([...step(masked, 0).subarray(0, survivors.length)]).toEqual(
+      [...survivors].map((position) => whole[position]),
+    );
   });
 
   it('says which layer and step when training blows up, and moves nothing', () => {

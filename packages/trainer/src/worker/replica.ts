@@ -12,12 +12,11 @@ import { addPenaltyGradient, createOptimizer } from '../optimizer/index.js';
 /** Elements behind the gradient in what a step exchanges: the loss and the count of correct answers. */
 export const TAIL = 2;
 
-interface Penalty {
+/** Of the trained parameters `from` to before `to`. */
+interface Penalty extends Omit<ParameterRange, 'decayed'> {
   rho: number;
-  /** The layer's part of Z - U. */
+  /** Z - U of these. */
   target: Float32Array;
-  from: number;
-  to: number;
 }
 
 interface PreparedBatch extends Batch {
@@ -33,6 +32,8 @@ export class Replica {
   private readonly survivors: Uint32Array | undefined;
   /** The trained parameters: W itself, or the survivors gathered from it. */
   private readonly trained: Float32Array;
+  /** The model's tensors in `trained`. */
+  private readonly ranges: ParameterRange[];
   private readonly optimizer: Optimizer;
   private penalties: Penalty[] = [];
   private order: { epoch: number; indices: Uint32Array } | undefined;
@@ -57,7 +58,8 @@ export class Replica {
       throw new Failure('input', 'the coordinator named no optimizer: are both sides of one version?');
     this.survivors = survivors;
     this.trained = survivors ? Float32Array.from(survivors, (position) => weights[position]) : weights;
-    this.optimizer = createOptimizer(phase.optimizer, trainedRanges(model, survivors), state);
+    this.ranges = trainedRanges(model, survivors);
+    this.optimizer = createOptimizer(phase.optimizer, this.ranges, state);
     this.stepsPerEpoch = Math.floor(dataset.training.count / phase.globalBatch);
   }
 
@@ -76,14 +78,16 @@ export class Replica {
     return this.optimizer.moments;
   }
 
-  /** `target` holds Z - U of the layers in `layers`, one after another. */
+  /** `target` holds Z - U of the layers in `layers`, one after another, of weights that are not trained too. */
   setPenalty(layers: LayerPenalty[], target: Float32Array): void {
-    let offset = 0;
+    let start = 0;
     this.penalties = layers.map(({ layer, rho }) => {
-      const { offset: from, size } = weightOf(this.model, layer);
-      const part = target.subarray(offset, offset + size);
-      offset += size;
-      return { rho, target: part, from, to: from + size };
+      const index = weightOf(this.model, layer);
+      const { offset, size } = this.model.parameters[index];
+      const { from, to } = this.ranges[index];
+      const whole = target.subarray(start, (start += size));
+      const own = this.survivors?.subarray(from, to);
+      return { rho, target: own ? Float32Array.from(own, (position) => whole[position - offset]) : whole, from, to };
     });
   }
 
@@ -130,7 +134,7 @@ export class Replica {
   apply(step: number, sum: Float32Array, learningRate: number): void {
     if (!Number.isFinite(sum[this.trained.length])) throw this.nonFinite(step);
     for (const { rho, target, from, to } of this.penalties) {
-      addPenaltyGradient(sum.subarray(from, to), this.weights.subarray(from, to), target, rho);
+      addPenaltyGradient(sum.subarray(from, to), this.trained.subarray(from, to), target, rho);
     }
     this.optimizer.step(this.trained, sum, learningRate);
     this.survivors?.forEach((position, i) => (this.weights[position] = this.trained[i]));
@@ -163,10 +167,11 @@ export class Replica {
   }
 }
 
-function weightOf(model: Model, layer: string) {
-  const parameter = model.parameters.find((candidate) => candidate.layer === layer && candidate.kind === 'weight');
-  if (!parameter) throw new Failure('input', `layer ${layer} is not in ${model.name}: are both sides of one version?`);
-  return parameter;
+/** Index of the layer's weights among the model's parameters. */
+function weightOf(model: Model, layer: string): number {
+  const index = model.parameters.findIndex((candidate) => candidate.layer === layer && candidate.kind === 'weight');
+  if (index < 0) throw new Failure('input', `layer ${layer} is not in ${model.name}: are both sides of one version?`);
+  return index;
 }
 
 /** The model's tensors as ranges of the trained vector. */

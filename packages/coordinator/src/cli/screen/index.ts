@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import type { RunEvent } from '../../journal/records.js';
+import type { JournalRecord, RunEvent } from '../../journal/records.js';
 import { frame } from './frame.js';
 import { lineOf } from './lines.js';
 import { LiveRegion, type Terminal } from './live-region.js';
@@ -12,6 +12,8 @@ export type { Progress } from './run-view.js';
 export type ScreenMode = 'tty' | 'plain' | 'json';
 
 export interface Screen {
+  /** What happened before; nothing is shown of it. */
+  recall: (records: readonly JournalRecord[]) => void;
   event: (event: RunEvent) => void;
   progress: (progress: Progress) => void;
   /** One line for the user that is no part of the run, such as that MLflow does not answer. */
@@ -63,6 +65,7 @@ function ttyScreen({ stdout, colors: enabled = pc.isColorSupported, now = Date.n
   stdout.on?.('resize', resized);
 
   return {
+    recall: (records) => records.forEach((record) => view.event(record, record.time)),
     event(event) {
       if (!open) return;
       const time = now();
@@ -91,6 +94,7 @@ function plainScreen({ stdout, stderr = stdout, now = Date.now }: ScreenOptions)
   const view = new RunView();
   let open = true;
   return {
+    recall: (records) => records.forEach((record) => view.event(record, record.time)),
     event(event) {
       if (!open) return;
       const time = now();
@@ -116,6 +120,7 @@ function jsonScreen({ stdout }: ScreenOptions): Screen {
     if (open) stdout.write(`${JSON.stringify(value)}\n`);
   };
   return {
+    recall() {},
     event: write,
     progress() {},
     warn(message) {

@@ -77,6 +77,8 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
       );
     case 'dense-reused':
       return milestone(`dense: its weights were there already, trained by run ${event.runId}`);
+    case 'chain-continued':
+      return milestone(`prunes on where run ${event.runId} has ended`);
     case 'checkpoint':
     case 'dense-finished':
     case 'run-stopped':

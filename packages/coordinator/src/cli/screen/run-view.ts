@@ -64,6 +64,11 @@ export class RunView {
         this.phase.marks = [...this.phase.marks, { step: this.phase.step, time }].slice(-measuredEpochs);
         this.share = event.totalEpochs / (event.totalEpochs + this.#epochsLeft(this.phase));
         break;
+      case 'run-resumed':
+        if (this.phase === null) break;
+        this.phase.step = event.steps;
+        this.phase.marks = [{ step: event.steps, time }];
+        break;
       case 'admm-iteration':
         this.residuals = event;
         break;

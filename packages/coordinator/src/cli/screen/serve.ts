@@ -62,20 +62,28 @@ export function createServeScreen({ mode, stdout, stderr = stdout, colors: enabl
   };
 }
 
-/** A line for each sweep: whose it is, how its trials stand, how many trainers are at work on it. */
+/** Rows of the table for sweeps without a place. */
+const QUEUED_ROWS = 8;
+
+/** A line for each sweep, those at work first: whose it is, how its trials stand, how many trainers are at work on it. */
 export function serveTable(sweeps: readonly ServedSweep[]): string[] {
   if (sweeps.length === 0) return ['the queue is empty'];
-  return columns([
-    ['user', 'sweep', 'stands', 'trainers', 'folder'],
-    null,
-    ...sweeps.map(({ user, name, status, open, folder }) => [
-      user,
-      name,
-      open ? countsOf(open.state) : status,
-      open ? String(trainersAtWork(open.state)) : '-',
-      folder,
+  const [placed, others] = [true, false].map((open) => sweeps.filter((sweep) => (sweep.open !== undefined) === open));
+  const more = others.length - QUEUED_ROWS;
+  return [
+    ...columns([
+      ['user', 'sweep', 'stands', 'trainers', 'folder'],
+      null,
+      ...[...placed, ...others.slice(0, QUEUED_ROWS)].map(({ user, name, status, open, state, folder }) => [
+        user,
+        name,
+        [...(status === 'active' && state ? [] : [status]), ...(state ? [countsOf(state)] : [])].join(': '),
+        open ? String(trainersAtWork(open.state)) : '-',
+        folder,
+      ]),
     ]),
-  ]);
+    ...(more > 0 ? [`and ${more} more`] : []),
+  ];
 }
 
 const trainersAtWork = ({ trials, dense }: SweepState): number =>
@@ -97,7 +105,7 @@ function sweepTeller() {
       case 'sweep-finished':
         return `${user}/${name}: ended: ${countsOf(state)}`;
       case 'sweep-interrupted':
-        return `${user}/${name}: ended before its time: ${record.reason}`;
+        return `${user}/${name}: interrupted, ${countsOf(state)}: ${record.reason}`;
       default:
         return `${user}/${name}: ${sweepLine(record, view, begun)}`;
     }

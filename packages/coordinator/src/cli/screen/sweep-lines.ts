@@ -31,6 +31,12 @@ export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: 
       const { final, total } = record.result;
       return `${nameOf(view, record.trial)}: ${percent(final.testAccuracy)} on the test set, ${percent(final.validationAccuracy)} held out, ${ratio(total.weights, total.kept)} fewer, in ${since(begun, String(record.trial), record.time)}`;
     }
+    case 'dense-paused':
+      return `dense network ${short(record.key)}: goes on with more trainers`;
+    case 'trial-paused':
+      return `${nameOf(view, record.trial)}: goes on with more trainers`;
+    case 'trial-reused':
+      return `${nameOf(view, record.trial)}: reused, computed by run ${record.runId.slice(0, 8)}, ${percent(record.result.final.testAccuracy)} on the test set`;
     case 'trial-stopped':
       return `${nameOf(view, record.trial)}: stopped early, ${record.reason}`;
     case 'trial-failed':

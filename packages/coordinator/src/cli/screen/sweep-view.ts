@@ -2,7 +2,7 @@ import type { Recorded } from '../../journal/records.js';
 import { epochsAfterDense } from '../../report/plan.js';
 import type { SweepPlan, Trial } from '../../sweep/plan.js';
 import type { SweepEvent, WorkFolder } from '../../sweep/records.js';
-import type { Work } from '../../sweep/runner.js';
+import type { Work } from '../../sweep/work.js';
 import type { SweepState } from '../../sweep/state.js';
 import type { Progress } from './run-view.js';
 
@@ -36,11 +36,16 @@ export class SweepView {
       case 'trial-started':
         this.start({ kind: 'trial', trial: record.trial }, record);
         break;
+      case 'trial-reused':
+        this.doneBefore += epochsAfterDense(this.trial(record.trial).spec);
+        break;
       case 'dense-finished':
+      case 'dense-paused':
       case 'dense-failed':
         this.running.delete(idOf({ kind: 'dense', key: record.key }));
         break;
       case 'trial-finished':
+      case 'trial-paused':
       case 'trial-stopped':
       case 'trial-failed':
         this.running.delete(idOf({ kind: 'trial', trial: record.trial }));

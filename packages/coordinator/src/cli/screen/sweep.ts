@@ -7,7 +7,7 @@ import { duration, grouped, percent, wholePercent } from '../../report/figures.j
 import { bestLines, cellRows, countsOf } from '../../report/sweep-status.js';
 import type { SweepPlan } from '../../sweep/plan.js';
 import type { SweepEvent } from '../../sweep/records.js';
-import type { Work } from '../../sweep/runner.js';
+import type { Work } from '../../sweep/work.js';
 import type { SweepState } from '../../sweep/state.js';
 import { bar } from './frame.js';
 import { oneLine, type ScreenOptions } from './index.js';

@@ -34,7 +34,7 @@ export function addSweepCommands(sweep: Command): void {
   conducting(sweep.command('resume'))
     .description('finish what is unfinished of a sweep')
     .argument('<dir>', "the sweep's folder")
-    .option('--failed', 'also try those trials again that have failed', false)
+    .option('--failed', 'try those trials again that have failed, and no others', false)
     .option('--extend', "add the trials that the sweep's file has gained: seeds, values of an axis", false)
     .action(async (folder: string, options: SweepResumeOptions) =>
       (await import('./resume.js')).sweepResume(folder, options),

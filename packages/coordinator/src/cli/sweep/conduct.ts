@@ -29,6 +29,7 @@ export async function conduct(
   sweep: SweepFile,
   options: ConductOptions,
   first: Extract<SweepEvent, { type: 'sweep-started' | 'sweep-resumed' }>,
+  only?: ReadonlySet<number>,
 ): Promise<void> {
   const { plan } = sweep;
   const place = relative('', folder) || '.';
@@ -46,6 +47,7 @@ export async function conduct(
   try {
     await perform(open, first, {
       trainers: options,
+      only,
       broker: new Broker(Infinity),
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries,

@@ -1,11 +1,12 @@
 import { Failure } from '@prunegrid/trainer/failure';
-import { relative, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
 
 import { createQueue, endEntry, entryName, listEntries, putEntry, serverOf } from '../../queue/folder.js';
 import { createSweepFolder } from '../../sweep/folder.js';
 import { planSweep } from '../../sweep/plan.js';
 import type { SweepManifest } from '../../sweep/records.js';
-import { requireTracking } from '../../tracking/address.js';
+import { addressWithoutLogin } from '../../tracking/address.js';
 import { catalogue } from './catalogue.js';
 import { defaultSweepFolder, describeSweep, type SweepRunOptions } from './run.js';
 
@@ -25,7 +26,7 @@ export async function sweepEnqueue(file: string, options: QueueOptions, flags: r
   const { set, seeds, queue: queuePlace, maxConcurrent, retries, failFast, json } = options;
   const unfit = flags.find((flag) => serversOwn.includes(flag));
   if (unfit) throw new Failure('input', `${unfit}: the queue's server has trainers of its own: leave it out`);
-  requireTracking(options.mlflow);
+  const mlflow = addressWithoutLogin(options.mlflow);
   const overrides = { ...(set && { set }), ...(seeds && { seeds }) };
   const plan = await planSweep(file, catalogue, overrides);
   const described = await describeSweep(file, plan, overrides);
@@ -35,13 +36,16 @@ export async function sweepEnqueue(file: string, options: QueueOptions, flags: r
   const shown = options.out ?? defaultSweepFolder(plan.name);
   await createQueue(queue);
   await createSweepFolder(resolve(shown), { manifest, plan });
-  const mlflow = options.mlflow ?? process.env['MLFLOW_TRACKING_URI'];
   await putEntry(place, {
     sweep: resolve(shown),
     ...(maxConcurrent !== undefined && { maxConcurrent }),
     retries,
     failFast,
     ...(mlflow && { mlflow }),
+  }).catch(async (error: unknown) => {
+    // Else the same command would find the folder taken.
+    await rm(join(resolve(shown), 'sweep.json'), { force: true });
+    throw error;
   });
   const number = (await listEntries(queue)).indexOf(place.entry) + 1;
   const served = (await serverOf(queue)) !== null;

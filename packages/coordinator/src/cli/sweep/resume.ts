@@ -17,8 +17,7 @@ export interface SweepResumeOptions extends ConductOptions {
 }
 
 /**
- * `prunegrid sweep resume`: finishes what is unfinished, and with `failed` tries those trials again that have failed; what has finished is left
- * alone. Throws Failure, also where the sweep's file was edited since.
+ * `prunegrid sweep resume`: finishes what is unfinished, or with `failed` tries those trials again that have failed, and no others. Throws Failure, also where the sweep's file was edited since.
  */
 export async function sweepResume(place: string, options: SweepResumeOptions): Promise<void> {
   requireTrainers(options);
@@ -36,11 +35,17 @@ export async function sweepResume(place: string, options: SweepResumeOptions): P
       : [];
     const added = plan.trials.length - before.trials.length;
     const waiting = state.count('waiting') + state.count('running') + added;
-    if (again.length + waiting === 0) throw nothingToDo(place, state.count('failed'), failed);
+    if (failed ? again.length === 0 : waiting === 0) throw nothingToDo(place, state.count('failed'), failed);
     await requireEngine((line) => console.error(line));
     const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
     if (added > 0) await writeSweepFile(folder, sweep);
-    await conduct(folder, sweep, options, beginning({ ...sweep, state }, { again, added }));
+    await conduct(
+      folder,
+      sweep,
+      options,
+      beginning({ ...sweep, state }, { again, added }),
+      failed ? new Set(again) : undefined,
+    );
   } finally {
     await lock.release();
   }

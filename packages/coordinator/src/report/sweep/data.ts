@@ -125,8 +125,11 @@ function focusOf(curves: readonly Curve[], best: readonly FinishedTrial[]): { cu
   );
 }
 
+/** Throws Failure where another sweep computed it. */
 function folderOf(folder: string, { number }: Trial, state: SweepState): string {
-  return join(folder, state.trials.get(number)?.folder ?? '');
+  const run = state.trials.get(number)?.folder;
+  if (run !== undefined) return join(folder, run);
+  throw new Failure('input', `trial ${number}: was computed by an earlier sweep, which has its residuals and weights`);
 }
 
 async function readTrial(folder: string, trial: Trial, state: SweepState): Promise<FinishedTrial> {

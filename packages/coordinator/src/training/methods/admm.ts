@@ -1,24 +1,24 @@
 import { converged, initialise, iterate, type LayerState, rhoAt, target } from '../../admm/index.js';
-import { type PrunedLayer, weightsOf } from '../layers.js';
+import { type PrunedLayer, survivorsOf, weightsOf } from '../layers.js';
 import type { LayerTensors } from '../run-folder.js';
 import { maskOf, type PhaseState, positionsIn } from '../snapshot.js';
 import type { Method } from './method.js';
 
 /** ADMM (Zhang et al. 2018): each iteration trains W towards Z - U, projects Z and updates U. */
-export const admm: Method = async (training, dense, layers) => {
-  const { spec, group, journal } = training.context;
+export const admm: Method = async (training, before, layers) => {
+  const { spec, model, group, journal } = training.context;
   const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
   const resumed = await training.resume('admm');
   if (!resumed) {
-    await training.give('admm', dense);
+    await training.give('admm', before.weights, before.supports && survivorsOf(model, before.supports));
     await training.announce('admm');
   }
   const first = Math.floor(training.epoch / epochsPerIteration);
   const rhoNow = rhoAt(rho, first, iterations);
   const states = resumed
     ? recall(layers, rhoNow, resumed.own)
-    : layers.map((layer) => initialise(weightsOf(layer, dense), layer.keep, rhoNow));
-  let weights = dense;
+    : layers.map((layer) => initialise(weightsOf(layer, before.weights), layer.keep, rhoNow));
+  let { weights } = before;
   for (let k = first; k < iterations; k++) {
     await group.setPenalty(
       layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),

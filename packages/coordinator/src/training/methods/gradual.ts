@@ -1,5 +1,5 @@
 import { epochsOf } from '../../experiment/epochs.js';
-import { countLayers, hardPruneAll, survivorsOf } from '../layers.js';
+import { countLayers, hardPruneAll, type PrunedLayer, survivorsOf } from '../layers.js';
 import type { Method } from './method.js';
 
 /**
@@ -8,14 +8,15 @@ import type { Method } from './method.js';
  *
  * The optimizer's moments start anew with each mask, so at each epoch: a survivor's belong to another network than what it is now in.
  */
-export const gradual: Method = async (training, dense, layers) => {
+export const gradual: Method = async (training, before, layers) => {
   const { spec, model, group, journal } = training.context;
   const epochs = epochsOf(spec).admm;
-  let weights = dense;
+  let { weights } = before;
+  const sizeOf = ({ name, size }: PrunedLayer) => before.supports?.get(name)?.length ?? size;
   const tighten = async (epoch: number) => {
     const { weights: masked, supports } = hardPruneAll(
       weights,
-      layers.map((layer) => ({ ...layer, keep: keptIn(epoch, epochs, layer) })),
+      layers.map((layer) => ({ ...layer, keep: keptIn(epoch, epochs, { keep: layer.keep, size: sizeOf(layer) }) })),
     );
     await training.give('admm', masked, survivorsOf(model, supports));
     const { totalEpochs } = training;
@@ -34,7 +35,7 @@ export const gradual: Method = async (training, dense, layers) => {
 };
 
 /**
- * Weights of a layer that epoch `epoch` (from 1) of `epochs` trains: the cubic schedule from all of them, before the first, to `keep`
+ * Weights of a layer that epoch `epoch` (from 1) of `epochs` trains: the cubic schedule from all `size` that there are, before the first, to `keep`
  * in the last. In terms of sparsity s, as published: s = s_final + (s_initial - s_final) * (1 - t)^3, with s_initial = 0.
  */
 export function keptIn(epoch: number, epochs: number, { keep, size }: { keep: number; size: number }): number {

@@ -33,8 +33,15 @@ export interface Training {
   skipEpochs(count: number): void;
 }
 
+/** What a method begins with. */
+export interface Before {
+  weights: Float32Array;
+  /** Where the network is pruned already: what each layer has left, positions within it. Nothing else of these layers is trained. */
+  supports?: ReadonlyMap<string, Uint32Array>;
+}
+
 /**
- * From dense weights to those of which hard pruning then keeps the largest in each of `layers`. What it trains is the phase `admm`;
- * masked retraining follows whatever the method.
+ * From dense weights, or those of a network that is to be pruned further, to those of which hard pruning then keeps the largest in each of
+ * `layers`. What it trains is the phase `admm`; masked retraining follows whatever the method.
  */
-export type Method = (training: Training, dense: Float32Array, layers: readonly PrunedLayer[]) => Promise<Float32Array>;
+export type Method = (training: Training, before: Before, layers: readonly PrunedLayer[]) => Promise<Float32Array>;

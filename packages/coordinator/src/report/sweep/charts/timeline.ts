@@ -8,6 +8,7 @@ const outcomes = {
   dense: { title: 'dense network', color: colorOf(5) },
   finished: { title: 'trial, finished', color: colorOf(2) },
   stopped: { title: 'trial, stopped early', color: colorOf(4) },
+  paused: { title: 'part of one, which went on with more trainers', color: colorOf(3) },
   failed: { title: 'attempt that failed', color: colorOf(1) },
   cut: { title: 'cut off by the end of the coordinator', color: faint },
   running: { title: 'going on', color: colorOf(0) },
@@ -49,6 +50,12 @@ export function stretchesOf(records: ReportData['records'], live: boolean): Stre
       }
       case 'dense-finished':
         end(record.key, time, 'dense');
+        break;
+      case 'dense-paused':
+        end(record.key, time, 'paused');
+        break;
+      case 'trial-paused':
+        end(`trial ${record.trial}`, time, 'paused');
         break;
       case 'dense-failed':
         end(record.key, time, 'failed');
