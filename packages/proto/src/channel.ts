@@ -11,9 +11,16 @@ export interface FrameStream extends AsyncIterable<Buffer> {
   off(event: 'drain' | 'close' | 'error' | 'cancelled', listener: () => void): unknown;
 }
 
+/** Messages and their bytes, both directions together; what gRPC and HTTP/2 put around a message is not counted. */
+export interface Traffic {
+  messages: number;
+  bytes: number;
+}
+
 /** One end of the stream between the coordinator and a trainer: messages one at a time, tensors as a whole. */
 export class Channel<Message extends { $case: string; value: unknown }> {
   private readonly incoming: AsyncIterator<Buffer>;
+  private readonly passed: Traffic = { messages: 0, bytes: 0 };
 
   /**
    * @param decode reads one frame; it may throw
@@ -28,11 +35,19 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     this.incoming = stream[Symbol.asyncIterator]();
   }
 
+  /** Sent and received so far. */
+  get traffic(): Readonly<Traffic> {
+    return this.passed;
+  }
+
   async receive(): Promise<Message> {
     let next: IteratorResult<Buffer>;
     try {
       next = await this.incoming.next();
-      if (!next.done) return this.decode(next.value);
+      if (!next.done) {
+        this.count(next.value);
+        return this.decode(next.value);
+      }
     } catch (error) {
       throw this.explain(error);
     }
@@ -59,6 +74,7 @@ export class Channel<Message extends { $case: string; value: unknown }> {
 
   /** Resolves when gRPC takes more, or when the stream is over: then the next `receive` says why. */
   async send(frame: Buffer): Promise<void> {
+    this.count(frame);
     if (this.stream.destroyed || this.stream.write(frame)) return;
     await new Promise<void>((resolve) => {
       const settle = () => {
@@ -72,6 +88,11 @@ export class Channel<Message extends { $case: string; value: unknown }> {
   /** The tensor may be changed once this has resolved. */
   async sendTensor(header: ChunkHeader, tensor: Float32Array | Uint32Array): Promise<void> {
     for (const frame of encodeTensor(header, tensor)) await this.send(frame);
+  }
+
+  private count(frame: Buffer): void {
+    this.passed.messages++;
+    this.passed.bytes += frame.length;
   }
 }
 

@@ -1,5 +1,5 @@
 export { TensorAssembler } from './assembler.js';
-export { Channel, type FrameStream } from './channel.js';
+export { Channel, type FrameStream, type Traffic } from './channel.js';
 export {
   CHUNK_BYTES,
   type ChunkHeader,

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { Failure } from '@prunegrid/trainer/failure';
 
+import { addBenchCommands } from './bench.js';
 import type { EvaluateOptions } from './evaluate.js';
 import { collect, wholeNumber, withTrainerOptions } from './options.js';
 import type { ResumeOptions, RunOptions } from './run.js';
@@ -78,6 +79,8 @@ async function main(): Promise<void> {
     .argument('<run-or-sweep>', 'the folder of a run or a sweep')
     .option('--mlflow <url>', 'the server (default: where the run was sent before, else MLFLOW_TRACKING_URI)')
     .action(async (folder: string, options: SyncOptions) => (await import('./sync.js')).sync(folder, options));
+
+  addBenchCommands(program.command('bench').description('measure how fast prunegrid is on this machine'));
 
   // gRPC's own complaints come on top of ours; whoever looks for them can still turn them on.
   process.env['GRPC_VERBOSITY'] ??= 'NONE';

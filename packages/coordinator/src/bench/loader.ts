@@ -1,0 +1,47 @@
+import { dropoutFactors, epochOrder, evaluationBatch, loadDataset, trainingBatch } from '@prunegrid/trainer/datasets';
+
+import { inTurns } from './rounds.js';
+import type { BenchTable } from './table.js';
+
+/** Images of a micro-batch, as experiments/lenet5-mnist.yaml has it; units of LeNet-5's layer with dropout. */
+const SIZE = 32;
+const UNITS = 500;
+/** Micro-batches of a turn. */
+const BATCHES = 400;
+
+/** Micro-batches of MNIST as training takes them: gathered in an epoch's order, shifted, with dropout factors. */
+export async function benchLoader(rounds: number): Promise<BenchTable> {
+  const dataset = await loadDataset({ name: 'mnist', validation: 5000 });
+  const order = epochOrder(1, 1, 0, dataset.training.count);
+  const placeOf = (step: number) => ({ seed: 1, phase: 1, step, firstSample: 0 });
+  const gathered = (pixels: number) => (step: number) =>
+    void trainingBatch(dataset, order.subarray(step * SIZE, (step + 1) * SIZE), { ...placeOf(step), pixels });
+  const ways = {
+    'as they lie': (step: number) => void evaluationBatch(dataset.training, step * SIZE, SIZE),
+    gathered: gathered(0),
+    'gathered and shifted by up to 2 pixels': gathered(2),
+    'gathered, shifted, and dropout factors': (step: number) => {
+      gathered(2)(step);
+      dropoutFactors(0.5, UNITS, SIZE, placeOf(step));
+    },
+  };
+  const turn = (take: (step: number) => void) => () => {
+    const started = performance.now();
+    for (let step = 0; step < BATCHES; step++) take(step);
+    return (1000 * BATCHES) / (performance.now() - started);
+  };
+  const contenders = new Map(Object.entries(ways).map(([name, take]) => [name, turn(take)]));
+  // Until the code is compiled.
+  for (const measure of contenders.values()) measure();
+  const measured = await inTurns(rounds, contenders);
+  return {
+    about: `MNIST in micro-batches of ${SIZE} images, one thread; medians of ${rounds} rounds of ${BATCHES} in turns`,
+    columns: { batchesPerSecond: 'batches/s', imagesPerSecond: 'images/s', toUnmoved: 'to as they lie' },
+    rows: [...contenders.keys()].map((name) => ({
+      name,
+      batchesPerSecond: measured.median(name),
+      imagesPerSecond: SIZE * measured.median(name),
+      toUnmoved: measured.ratio(name, 'as they lie'),
+    })),
+  };
+}

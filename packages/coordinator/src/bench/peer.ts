@@ -1,0 +1,36 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** A process that a benchmark measures with. */
+export interface Peer {
+  process: ChildProcess;
+  /** Its peak memory in bytes, once it has left; rejects where it ends without a word. */
+  left: Promise<number>;
+}
+
+/** Starts a program of this folder (`exchange/raw-peer`), which is to end itself by `leave`. */
+export function startPeer(program: string, ...args: string[]): Peer {
+  const child = fork(fileURLToPath(new URL(`./${program}.js`, import.meta.url)), args);
+  const left = new Promise<number>((resolve, reject) => {
+    child.on('message', (message: PeerMessage) => {
+      if ('peak' in message) resolve(message.peak);
+    });
+    child.on('error', reject);
+    child.on('close', (code, signal) => reject(new Error(`${program} ended with ${signal ?? code} in the middle`)));
+  });
+  // Whoever waits for it sees its error; it must not end the process before.
+  left.catch(() => undefined);
+  return { process: child, left };
+}
+
+/** What a peer says: how long a turn took, and in the end its peak memory in bytes. */
+export type PeerMessage = { milliseconds: number } | { peak: number };
+
+/** To be called by a peer when its work is done. */
+export function leave(peak = peakBytes()): void {
+  process.send?.({ peak } satisfies PeerMessage);
+  process.disconnect();
+}
+
+/** The most memory that this process has held so far. */
+export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;

@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+
+import type { BenchTable } from '../bench/table.js';
+import { wholeNumber } from './options.js';
+
+interface BenchOptions {
+  rounds: number;
+  json: boolean;
+}
+
+interface ExchangeOptions extends BenchOptions {
+  weights: number;
+  trainers: number;
+}
+
+interface SweepOptions {
+  trials: number;
+  json: boolean;
+}
+
+/** Adds `step`, `exchange`, `projection`, `loader` and `sweep`. */
+export function addBenchCommands(bench: Command): void {
+  inRounds(bench.command('step'), 7)
+    .description("LeNet-5's training steps by one trainer and two: images/s, what the exchange costs, bytes a step")
+    .action(async ({ rounds, json }: BenchOptions) => {
+      await provide();
+      const { benchStep } = await import('../bench/step.js');
+      await print('step', json, () => benchStep(rounds));
+    });
+  inRounds(bench.command('exchange'), 5)
+    .description('a gradient there and back between the coordinator and trainers that compute nothing, beside raw gRPC')
+    .option('--weights <n>', 'elements of 4 bytes; 60965224 are as many as AlexNet has', wholeNumber(1), 431_080)
+    .option('--trainers <n>', '1, 2, 4, ... up to so many at once', wholeNumber(1), 2)
+    .action(async ({ rounds, json, weights, trainers }: ExchangeOptions) => {
+      const { benchExchange } = await import('../bench/exchange/exchange.js');
+      await print('exchange', json, () => benchExchange(weights, trainers, rounds));
+    });
+  inRounds(bench.command('projection'), 5)
+    .description('the Z projection of up to 38 million weights by selection, beside sorting: time and memory')
+    .action(async ({ rounds, json }: BenchOptions) => {
+      const { benchProjection } = await import('../bench/projection/projection.js');
+      await print('projection', json, () => benchProjection(rounds));
+    });
+  inRounds(bench.command('loader'), 9)
+    .description('training images gathered and shifted a second')
+    .action(async ({ rounds, json }: BenchOptions) => {
+      const { benchLoader } = await import('../bench/loader.js');
+      await print('loader', json, () => benchLoader(rounds));
+    });
+  inJson(bench.command('sweep'))
+    .description('what a sweep adds to its trials')
+    .option('--trials <n>', 'trials of a toy', wholeNumber(3), 24)
+    .action(async ({ trials, json }: SweepOptions) => {
+      await provide();
+      const { benchSweep } = await import('../bench/sweep.js');
+      await print('sweep', json, () => benchSweep(trials));
+    });
+}
+
+/** All that is compared takes turns within a round; the figures are medians over the rounds. */
+function inRounds(command: Command, rounds: number): Command {
+  return inJson(command).option('--rounds <n>', 'how often everything is measured', wholeNumber(1), rounds);
+}
+
+const inJson = (command: Command): Command => command.option('--json', 'print a JSON object', false);
+
+async function provide(): Promise<void> {
+  const { requireEngine } = await import('./engine.js');
+  await requireEngine((line) => console.error(line));
+}
+
+async function print(benchmark: string, json: boolean, measure: () => Promise<BenchTable>): Promise<void> {
+  const { describeMachine } = await import('../bench/machine.js');
+  const { renderTable } = await import('../bench/table.js');
+  const machine = describeMachine();
+  const table = await measure();
+  console.log(json ? JSON.stringify({ benchmark, machine, ...table }) : renderTable(table, machine));
+}

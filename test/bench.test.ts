@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+
+import { prunegrid } from './environment/cli.js';
+
+type Row = Record<string, number> & { name: string };
+
+describe('prunegrid bench', () => {
+  it('step: a step exchanges no more bytes and messages than it did', async () => {
+    const { code, stdout } = await prunegrid('bench', 'step', '--rounds', '1', '--json');
+    expect(code).toBe(0);
+    const { rows } = JSON.parse(stdout) as { rows: Row[] };
+    // LeNet-5's 431,080 parameters in chunks of 1 MiB, each way with each of two trainers; 6,630 of them survive.
+    const bounds: Record<string, { bytesPerStep: number; messagesPerStep: number }> = {
+      'one trainer, dense': { bytesPerStep: 52, messagesPerStep: 2 },
+      'one trainer, ADMM': { bytesPerStep: 52, messagesPerStep: 2 },
+      'one trainer, masked 71x': { bytesPerStep: 52, messagesPerStep: 2 },
+      'two trainers, dense': { bytesPerStep: 6_897_520, messagesPerStep: 8 },
+      'two trainers, ADMM': { bytesPerStep: 6_897_520, messagesPerStep: 8 },
+      'two trainers, masked 71x': { bytesPerStep: 106_204, messagesPerStep: 4 },
+    };
+    for (const [name, most] of Object.entries(bounds)) {
+      const row = rows.find((each) => each.name === name);
+      for (const count of ['bytesPerStep', 'messagesPerStep'] as const) {
+        const what = `${count} of a step, ${name}, where ${most[count]} were enough`;
+        expect(row?.[count], what).toBeGreaterThan(0);
+        expect(row?.[count], what).toBeLessThanOrEqual(most[count]);
+      }
+    }
+    for (const { name, imagesPerSecond } of rows) expect(imagesPerSecond, name).toBeGreaterThan(0);
+  });
+
+  it('exchange: trainers that compute nothing exchange whole tensors, beside raw buffers', async () => {
+    const args = ['--weights', '300000', '--trainers', '4', '--rounds', '1', '--json'];
+    const { code, stdout, stderr } = await prunegrid('bench', 'exchange', ...args);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    const { rows, machine } = JSON.parse(stdout) as { rows: Row[]; machine: { cores: number; prunegrid: string } };
+    expect(rows).toHaveLength(3);
+    for (const row of rows) {
+      for (const figure of ['milliseconds', 'rawMilliseconds', 'toRaw', 'coordinatorMiB', 'trainerMiB']) {
+        expect(row[figure], `${figure} of ${row.name}`).toBeGreaterThan(0);
+      }
+    }
+    expect(machine.cores).toBeGreaterThan(0);
+  });
+
+  it('prints a table for people, with the machine on top', async () => {
+    const { code, stdout } = await prunegrid('bench', 'loader', '--rounds', '1');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^MNIST .*\n\d{4}-\d\d-\d\dT.* cores, .*load .*; prunegrid \d/);
+    expect(stdout).toMatch(/\n {2,}batches\/s +images\/s/);
+    expect(stdout).toMatch(/\ngathered and shifted by up to 2 pixels +[\d,]+ +[\d,]+ +\d/);
+  });
+});
