@@ -300,7 +300,8 @@ describe('a sweep', () => {
 trainersPerTrial: 1
 earlyStopping: { rule: median, trials: 1 }
 `,
-      { epochs: 8 },
+      // Of some seeds the better one is no better than chance by then.
+      { epochs: 8, seed: 1 },
     );
     const { code, stdout } = await prunegrid('sweep', 'run', file, '--out', out, '--trainers', '1');
     expect(code).toBe(0);

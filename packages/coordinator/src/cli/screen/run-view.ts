@@ -1,21 +1,10 @@
 import { epochsOf } from '../../experiment/epochs.js';
 import type { PhaseName, Spec } from '../../experiment/spec.js';
 import type { LayerResiduals, RunEvent } from '../../journal/records.js';
+import type { StepProgress } from '../../training/context.js';
 
-/**
- * How far the training has come, told some ten times a second at most and never journalled. Steps count those that are
- * done; loss and accuracy (a share) are of the latest training images.
- */
-export interface Progress {
-  phase: PhaseName;
-  step: number;
-  steps: number;
-  totalStep: number;
-  totalSteps: number;
-  loss: number;
-  accuracy: number;
-  imagesPerSecond: number;
-}
+/** Told some ten times a second at most; loss and accuracy (a share) are of the latest training images. */
+export type Progress = StepProgress & { imagesPerSecond: number };
 
 export interface PhaseView {
   name: PhaseName;
