@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { isAlive, journalOf, prunegrid, type Running, start, temporaryFolder } from './environment/cli.js';
+import { isAlive, journalOf, ofType, prunegrid, type Running, start, temporaryFolder } from './environment/cli.js';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let queue: string;
@@ -49,7 +49,6 @@ grid: { retrain.epochs: ${JSON.stringify(epochs)} }
   return out;
 }
 
-const ofType = (out: string, type: string) => journalOf(out).filter((record) => record.type === type);
 const trialsOf = (out: string, type: string) => ofType(out, type).map(({ trial }) => trial);
 const condition = async (out: string) =>
   (JSON.parse((await prunegrid('sweep', 'status', out, '--json')).stdout) as { condition: string }).condition;

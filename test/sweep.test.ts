@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { isAlive, journalOf, prunegrid, start, temporaryFolder } from './environment/cli.js';
+import { isAlive, journalOf, ofType, prunegrid, start, temporaryFolder } from './environment/cli.js';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let sweeps = 0;
@@ -51,7 +51,6 @@ function weightsIn(file: string): Float32Array {
 /** A dense network of that seed was never trained on this machine. */
 const freshSeed = () => Math.floor(Math.random() * 2 ** 32);
 
-const ofType = (out: string, type: string) => journalOf(out).filter((record) => record.type === type);
 const status = async (out: string) =>
   JSON.parse((await prunegrid('sweep', 'status', out, '--json')).stdout) as {
     condition: string;

@@ -72,6 +72,10 @@ export const journalOf = (folder: string): Record<string, unknown>[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
+/** Those of one type. */
+export const ofType = (folder: string, type: string): Record<string, unknown>[] =>
+  journalOf(folder).filter((record) => record.type === type);
+
 /** Whether a process with this id is alive. */
 export function isAlive(pid: number): boolean {
   try {

@@ -11,5 +11,6 @@ export {
   FrameError,
 } from './frame.js';
 export * from './generated/prunegrid/v1/coordination.js';
+export { encodeHello } from './hello.js';
 export { coveringNodes, TreeSum } from './summation.js';
 export { coordinationService, keepalive, PROTOCOL_VERSION } from './service.js';

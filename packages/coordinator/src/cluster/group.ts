@@ -31,7 +31,6 @@ export class TrainerGroup {
   /** Parameters that the phase trains. */
   private trained = 0;
   private parameters = 0;
-  private momentCount = 0;
 
   constructor(
     readonly members: readonly Member[],
@@ -65,7 +64,6 @@ export class TrainerGroup {
     const masked = survivors !== undefined;
     this.phase = { ...phase, masked, survivors: survivors?.length ?? 0, optimizerSteps: steps };
     this.parameters = weights.length;
-    this.momentCount = phase.optimizer ? momentCounts[phase.optimizer.$case] : 0;
     this.trained = survivors?.length ?? weights.length;
     await this.tell({ $case: 'beginPhase', value: this.phase });
     await this.tellTensor(TensorKind.WEIGHTS, weights);
@@ -175,8 +173,9 @@ export class TrainerGroup {
   async fetchMoments(): Promise<Float32Array[]> {
     const { channel } = this.members[0];
     await channel.send(encodeFromCoordinator({ $case: 'fetchMoments', value: {} }));
+    const { optimizer } = this.phase ?? {};
     const moments: Float32Array[] = [];
-    for (let node = 0; node < this.momentCount; node++) {
+    for (let node = 0; optimizer && node < momentCounts[optimizer.$case]; node++) {
       const header = this.header(TensorKind.MOMENTS, { node });
       moments.push(await channel.receiveTensor(header, new Float32Array(this.trained)));
     }

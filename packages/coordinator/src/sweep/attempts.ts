@@ -10,7 +10,8 @@ import { hasDataOf, type Past, readPast } from '../training/past.js';
 import { throttled } from '../training/progress.js';
 import { recorded } from '../training/recorded.js';
 import { prune, Stopped, trainDense } from '../training/run.js';
-import { type ChainPoint, nextOf, readChainPoint, startOf } from './chain.js';
+import { readModel } from '../training/run-folder.js';
+import { type ChainPoint, nextOf, startOf } from './chain.js';
 import { classOf, type EarlyStopping } from './early-stopping.js';
 import type { NetworkStore } from './network-store.js';
 import type { Trial } from './plan.js';
@@ -84,7 +85,8 @@ export class Attempts {
       );
       if (nextOf(trial, plan).length > 0) {
         const { folder, runId } = next.told;
-        await store.keep(await readChainPoint(join(this.options.folder, folder), store.model, { key, runId, result }));
+        const weights = await readModel(join(this.options.folder, folder, 'model.safetensors'), store.model);
+        await store.keep({ key, runId, weights, result });
       }
       await journal.append({ type: 'trial-finished', trial: number, attempt, result });
     } catch (error) {

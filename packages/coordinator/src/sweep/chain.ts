@@ -1,7 +1,3 @@
-import { fromFile, type ModelDescription } from '@prunegrid/trainer/models';
-import { readSafetensors } from '@prunegrid/trainer/safetensors';
-import { join } from 'node:path';
-
 import type { RunResult } from '../journal/records.js';
 import type { StartNetwork } from '../training/context.js';
 import type { Trial } from './plan.js';
@@ -17,13 +13,3 @@ export const startOf = ({ start }: Trial, plan: readonly Trial[]): Trial | undef
 
 /** The trials that start from its network. */
 export const nextOf = ({ key }: Trial, plan: readonly Trial[]): Trial[] => plan.filter(({ start }) => start === key);
-
-/** Throws Failure where the run folder holds no network. */
-export async function readChainPoint(
-  runFolder: string,
-  model: ModelDescription,
-  point: Omit<ChainPoint, 'weights'>,
-): Promise<ChainPoint> {
-  const file = join(runFolder, 'model.safetensors');
-  return { ...point, weights: fromFile(model, (await readSafetensors(file)).tensors, file) };
-}

@@ -1,14 +1,12 @@
 import { cacheFolder } from '@prunegrid/trainer/engine/provision';
 import type { ModelDescription } from '@prunegrid/trainer/models';
-import { fromFile } from '@prunegrid/trainer/models';
-import { readSafetensors } from '@prunegrid/trainer/safetensors';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Member } from '../cluster/index.js';
 import type { DenseNetwork } from '../training/context.js';
-import { writeJson, writeModel } from '../training/run-folder.js';
+import { readModel, writeJson, writeModel } from '../training/run-folder.js';
 import type { ChainPoint } from './chain.js';
 
 /** A network that other work starts from, with what is known of it: a dense one under its `denseKey`, a point of a chain under its trial's `key`. */
@@ -44,7 +42,7 @@ export class NetworkStore {
     try {
       const { weightsHash, ...entry } = JSON.parse(await readFile(join(folder, 'network.json'), 'utf8')) as Entry;
       const file = join(folder, `${weightsHash}.safetensors`);
-      const weights = fromFile(this.model, (await readSafetensors(file)).tensors, file);
+      const weights = await readModel(file, this.model);
       return entry.key === key && hashOf(weights) === weightsHash ? ({ ...entry, weights } as Network) : undefined;
     } catch {
       return undefined;

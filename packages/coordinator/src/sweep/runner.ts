@@ -230,33 +230,34 @@ export class SweepRunner {
     const again = trainerFailed && mishaps < retries;
     const mishap = { attempt: attempts, kind, message, again };
     if (work.kind === 'trial') await journal.append({ type: 'trial-failed', trial: work.trial, ...mishap });
-    else {
-      await journal.append({ type: 'dense-failed', key: work.key, ...mishap });
-      if (!again) await this.failDependents(work.key, kind, message);
-    }
+    else await journal.append({ type: 'dense-failed', key: work.key, ...mishap });
     if (!again && failFast) this.controller.abort(error);
   }
 
-  private async failDependents(key: string, kind: string, message: string): Promise<void> {
-    const { trials, journal } = this.options;
-    for (const { number } of trials.filter((trial) => trial.denseKey === key && this.isWaiting(trial.number))) {
-      const text = `its dense network failed: ${message}`;
-      await journal.append({ type: 'trial-failed', trial: number, attempt: 0, kind, message: text, again: false });
-    }
-  }
-
-  /** Trials whose start will have no network. */
+  /** Trials that will not have the network that they start from. */
   private async failHopeless(): Promise<void> {
-    const { plan, state, journal } = this.options;
+    const { plan, journal } = this.options;
     // In the order of the plan, in which a chain's points follow one another.
     for (const trial of plan) {
       if (!this.isWaiting(trial.number) || this.hopeless.has(trial.number)) continue;
-      const before = startOf(trial, plan);
-      const { status, kind = 'training' } = (before && state.trials.get(before.number)) ?? {};
-      if (!before || (status !== 'failed' && status !== 'stopped')) continue;
+      const failure = this.failureBefore(trial);
+      if (!failure) continue;
       this.hopeless.add(trial.number);
-      const message = `trial ${before.number}, which it starts from, ${status === 'failed' ? 'failed' : 'was stopped early'}`;
-      await journal.append({ type: 'trial-failed', trial: trial.number, attempt: 0, kind, message, again: false });
+      await journal.append({ type: 'trial-failed', trial: trial.number, attempt: 0, ...failure, again: false });
     }
+  }
+
+  /** Why what it starts from will never be there. */
+  private failureBefore(trial: Trial): { kind: string; message: string } | undefined {
+    const { plan, state } = this.options;
+    const dense = state.dense.get(trial.denseKey);
+    if (dense?.status === 'failed') {
+      return { kind: dense.kind ?? 'internal', message: `its dense network failed: ${dense.reason}` };
+    }
+    const before = startOf(trial, plan);
+    const { status, kind = 'training' } = (before && state.trials.get(before.number)) ?? {};
+    if (!before || (status !== 'failed' && status !== 'stopped')) return undefined;
+    const what = status === 'failed' ? 'failed' : 'was stopped early';
+    return { kind, message: `trial ${before.number}, which it starts from, ${what}` };
   }
 }

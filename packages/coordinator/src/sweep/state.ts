@@ -28,7 +28,9 @@ export interface DenseState {
   /** As a trial's. */
   folder?: string;
   trainers: number[];
+  /** As a trial's. */
   reason?: string;
+  kind?: string;
 }
 
 /** A sweep as its journal tells it: feed it every record, in order. */
@@ -84,7 +86,7 @@ export class SweepState {
         break;
       case 'dense-failed': {
         const before = this.dense.get(record.key) as DenseState;
-        const ended = { ...before, trainers: [], reason: record.message };
+        const ended = { ...before, trainers: [], reason: record.message, kind: record.kind };
         if (record.again) this.dense.set(record.key, { ...ended, status: 'waiting', mishaps: before.mishaps + 1 });
         else this.dense.set(record.key, { ...ended, status: 'failed' });
         break;

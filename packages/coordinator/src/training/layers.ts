@@ -5,6 +5,7 @@ import { findDeadUnits, hardPrune } from '../admm/index.js';
 import { type Budget, keepsFor } from '../budget/index.js';
 import type { Spec } from '../experiment/spec.js';
 import type { LayerCount } from '../journal/records.js';
+import { nonZeroIn } from './masks.js';
 
 /** A layer that the experiment prunes, and where its weights lie in the flat parameter vector. */
 export interface PrunedLayer {
@@ -71,15 +72,6 @@ export function survivorsOf(model: ModelDescription, supports: ReadonlyMap<strin
 /** Positions of the non-zero weights of each layer, within the layer. */
 export const supportsIn = (parameters: Float32Array, layers: readonly PrunedLayer[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
-
-function nonZeroIn(weights: Float32Array): Uint32Array {
-  const positions = new Uint32Array(weights.reduce((count, weight) => (weight === 0 ? count : count + 1), 0));
-  let count = 0;
-  weights.forEach((weight, position) => {
-    if (weight !== 0) positions[count++] = position;
-  });
-  return positions;
-}
 
 /** Projects W: the `keep` largest weights of each pruned layer stay, the others become zero. */
 export function hardPruneAll(

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 
 import { Failure } from '@prunegrid/trainer/failure';
 import type { ModelDescription } from '@prunegrid/trainer/models';
-import { toFile } from '@prunegrid/trainer/models';
-import { writeSafetensors } from '@prunegrid/trainer/safetensors';
+import { fromFile, toFile } from '@prunegrid/trainer/models';
+import { readSafetensors, writeSafetensors } from '@prunegrid/trainer/safetensors';
 
 /** Creates the folder of a new run. Throws Failure where it holds anything or cannot be written. */
 export async function createRunFolder(folder: string): Promise<void> {
@@ -69,6 +69,10 @@ export async function writeModel(
   }
   await writeSafetensors(file, tensors, { format: 'pt', model: model.name, ...metadata });
 }
+
+/** The parameters in a file that `writeModel` has written, or another program. Throws Failure where it does not hold the model. */
+export const readModel = async (file: string, model: ModelDescription): Promise<Float32Array> =>
+  fromFile(model, (await readSafetensors(file)).tensors, file);
 
 function cannotWrite(place: string, error: unknown): Failure {
   const { code, message } = error as NodeJS.ErrnoException;

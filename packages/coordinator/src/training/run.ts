@@ -1,5 +1,4 @@
-import { initialParameters, fromFile } from '@prunegrid/trainer/models';
-import { readSafetensors } from '@prunegrid/trainer/safetensors';
+import { initialParameters } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
 import { epochsOf } from '../experiment/epochs.js';
@@ -17,7 +16,7 @@ import {
   totalOf,
 } from './layers.js';
 import { methods } from './methods/index.js';
-import { writeJson, writeModel } from './run-folder.js';
+import { readModel, writeJson, writeModel } from './run-folder.js';
 import { checkpointFile, EpochTraining, type Scores } from './training.js';
 
 /** The reason by which a signal ends a run that is to go on at once. */
@@ -84,10 +83,10 @@ class Pruning {
   }
 
   private async denseNetwork(): Promise<{ weights: Float32Array } & Scores> {
-    const { context } = this;
+    const { folder, model, dense } = this.context;
     const scores = this.recalled('dense');
-    if (scores) return { weights: await this.readCheckpoint('dense'), ...scores };
-    return context.dense ? this.takeDense(context.dense) : this.trainDense();
+    if (scores) return { weights: await readModel(join(folder, checkpointFile('dense')), model), ...scores };
+    return dense ? this.takeDense(dense) : this.trainDense();
   }
 
   private async trainDense(): Promise<{ weights: Float32Array } & Scores> {
@@ -183,12 +182,6 @@ class Pruning {
     if (stage === 'hardPruned' && past.snapshot.phase !== 'retrain') return undefined;
     const before = past.records.slice(0, past.snapshot.seq);
     return before.find((record) => record.type === 'evaluated' && record.stage === stage) as Scores | undefined;
-  }
-
-  private async readCheckpoint(name: string): Promise<Float32Array> {
-    const { folder, model } = this.context;
-    const file = join(folder, checkpointFile(name));
-    return fromFile(model, (await readSafetensors(file)).tensors, file);
   }
 }
 

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { PhaseName } from '../experiment/spec.js';
+import { maskOf, nonZeroIn } from './masks.js';
 
 /** What a phase needs to go on, besides the weights and the optimizer's moments. */
 export interface PhaseState {
@@ -82,7 +83,7 @@ export async function readSnapshot(folder: string): Promise<Snapshot | undefined
     ...position,
     W,
     moments: named('moment').map(([, moment]) => moment),
-    ...(mask && { survivors: positionsIn(mask) }),
+    ...(mask && { survivors: nonZeroIn(mask) }),
     own: {
       ...(values && { values }),
       tensors: Object.fromEntries(named('own.').map(([name, tensor]) => [name.slice('own.'.length), tensor])),
@@ -91,22 +92,6 @@ export async function readSnapshot(folder: string): Promise<Snapshot | undefined
 }
 
 export const removeSnapshot = (folder: string): Promise<void> => rm(snapshotFile(folder), { force: true });
-
-/** 1 at the positions, 0 elsewhere: positions of large models are beyond what float32 can count. */
-export function maskOf(positions: Uint32Array, length: number): Float32Array {
-  const mask = new Float32Array(length);
-  for (const position of positions) mask[position] = 1;
-  return mask;
-}
-
-export function positionsIn(mask: Float32Array): Uint32Array {
-  const positions = new Uint32Array(mask.reduce((count, value) => count + value, 0));
-  let count = 0;
-  mask.forEach((value, position) => {
-    if (value !== 0) positions[count++] = position;
-  });
-  return positions;
-}
 
 function hashOf(state: string, tensors: ReadonlyMap<string, Float32Array>): string {
   const hash = createHash('sha256').update(state);

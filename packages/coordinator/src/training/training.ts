@@ -143,10 +143,14 @@ export class EpochTraining implements Training {
     return validation;
   }
 
+  private stepsOf(phase: PhaseName): number {
+    return epochsOf(this.context.spec)[phase] * this.stepsPerEpoch;
+  }
+
   /** One for each step of the epoch under way. */
   private learningRates(phase: PhaseName): number[] {
     const { spec } = this.context;
-    const steps = epochsOf(spec)[phase] * this.stepsPerEpoch;
+    const steps = this.stepsOf(phase);
     const stretched = this.stepsPerEpoch * stretchOf(spec, phase);
     const firstStep = this.epoch * this.stepsPerEpoch;
     return Array.from({ length: this.stepsPerEpoch }, (_, i) =>
@@ -157,7 +161,7 @@ export class EpochTraining implements Training {
   /** Goes on with the epoch, up to its end or to the moment at which the run is to be saved. */
   private async trainSteps(phase: PhaseName, rates: readonly number[]): Promise<void> {
     const { spec, group, now, onProgress } = this.context;
-    const steps = epochsOf(spec)[phase] * this.stepsPerEpoch;
+    const steps = this.stepsOf(phase);
     const started = now();
     let { loss, correct } = this.sums;
     const { steps: done, seconds } = this.sums;

@@ -3,13 +3,12 @@ import type { BeginPhase, Train } from '@prunegrid/proto';
 import {
   coordinationService,
   encodeFromTrainer,
+  encodeHello,
   keepalive,
-  PROTOCOL_VERSION,
   TensorKind,
   Trouble_Kind,
   TreeSum,
 } from '@prunegrid/proto';
-import { hostname } from 'node:os';
 
 import type { Dataset } from '../datasets/index.js';
 import { loadDataset } from '../datasets/index.js';
@@ -71,18 +70,7 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
 }
 
 async function converse(channel: TrainerChannel, version: string, report: (line: string) => void): Promise<void> {
-  await channel.send(
-    encodeFromTrainer({
-      $case: 'hello',
-      value: {
-        protocolVersion: PROTOCOL_VERSION,
-        prunegridVersion: version,
-        host: hostname(),
-        pid: process.pid,
-        nodeVersion: process.version,
-      },
-    }),
-  );
+  await channel.send(encodeHello(version));
   const terms = await channel.receive();
   if (terms.$case === 'refusal')
     throw new Failure('trainers', `the coordinator refuses this trainer: ${terms.value.reason}`);

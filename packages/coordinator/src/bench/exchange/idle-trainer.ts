@@ -6,11 +6,10 @@ import {
   coveringNodes,
   decodeFromCoordinator,
   encodeFromTrainer,
+  encodeHello,
   keepalive,
-  PROTOCOL_VERSION,
   TensorKind,
 } from '@prunegrid/proto';
-import { hostname } from 'node:os';
 
 import { version } from '../../version.js';
 import { leave } from '../peer.js';
@@ -33,18 +32,7 @@ let generation = 0;
 
 const header = (kind: TensorKind) => ({ kind, generation, step: 0, node: 0 });
 
-await channel.send(
-  encodeFromTrainer({
-    $case: 'hello',
-    value: {
-      protocolVersion: PROTOCOL_VERSION,
-      prunegridVersion: version,
-      host: hostname(),
-      pid: process.pid,
-      nodeVersion: process.version,
-    },
-  }),
-);
+await channel.send(encodeHello(version));
 await channel.receive();
 await channel.send(
   encodeFromTrainer({

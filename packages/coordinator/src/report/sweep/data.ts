@@ -1,6 +1,5 @@
 import { Failure } from '@prunegrid/trainer/failure';
-import { fromFile, type Model, models } from '@prunegrid/trainer/models';
-import { readSafetensors } from '@prunegrid/trainer/safetensors';
+import { type Model, models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
 import { readJournal } from '../../journal/reading.js';
@@ -9,6 +8,7 @@ import { readSweep } from '../../sweep/folder.js';
 import type { SweepPlan, Trial } from '../../sweep/plan.js';
 import type { SweepEvent, SweepManifest } from '../../sweep/records.js';
 import type { SweepState } from '../../sweep/state.js';
+import { readModel } from '../../training/run-folder.js';
 import { paperNetwork } from '../paper.js';
 import { type Curve, curvesOf } from './curves.js';
 import { histogramsOf, type LayerHistogram } from './histograms.js';
@@ -144,9 +144,6 @@ async function readTrial(folder: string, trial: Trial, state: SweepState): Promi
 async function readHistograms(folder: string, trial: Trial, state: SweepState): Promise<LayerHistogram[]> {
   const run = folderOf(folder, trial, state);
   const model = models.get(trial.spec.model) as Model;
-  const read = async (name: string) => {
-    const file = join(run, name);
-    return fromFile(model, (await readSafetensors(file)).tensors, file);
-  };
+  const read = (name: string) => readModel(join(run, name), model);
   return histogramsOf(model, await read('checkpoints/dense.safetensors'), await read('model.safetensors'));
 }

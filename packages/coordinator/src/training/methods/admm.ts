@@ -1,7 +1,8 @@
 import { converged, initialise, iterate, type LayerState, rhoAt, target } from '../../admm/index.js';
 import { type PrunedLayer, survivorsOf, weightsOf } from '../layers.js';
+import { maskOf, nonZeroIn } from '../masks.js';
 import type { LayerTensors } from '../run-folder.js';
-import { maskOf, type PhaseState, positionsIn } from '../snapshot.js';
+import type { PhaseState } from '../snapshot.js';
 import type { Method } from './method.js';
 
 /** ADMM (Zhang et al. 2018): each iteration trains W towards Z - U, projects Z and updates U. */
@@ -68,7 +69,7 @@ function recall(layers: readonly PrunedLayer[], rho: number, { tensors = {} }: P
   return layers.map(({ size, keep }) => {
     const [Z, U, support] = ['Z', 'U', 'support'].map((name) => tensors[name].slice(offset, offset + size));
     offset += size;
-    return { Z, U, rho, support: positionsIn(support), keep };
+    return { Z, U, rho, support: nonZeroIn(support), keep };
   });
 }
 

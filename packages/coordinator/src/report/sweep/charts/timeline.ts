@@ -40,34 +40,28 @@ export function stretchesOf(records: ReportData['records'], live: boolean): Stre
     const { time } = record;
     switch (record.type) {
       case 'dense-started':
-      case 'trial-started': {
-        const isTrial = record.type === 'trial-started';
-        open.set(isTrial ? `trial ${record.trial}` : record.key, {
+      case 'trial-started':
+        open.set(idOf(record), {
           ...{ trainers: record.trainers, from: time, to: time, outcome: 'running' },
-          label: isTrial ? String(record.trial) : '',
+          label: 'trial' in record ? String(record.trial) : '',
         });
         break;
-      }
       case 'dense-finished':
-        end(record.key, time, 'dense');
-        break;
-      case 'dense-paused':
-        end(record.key, time, 'paused');
-        break;
-      case 'trial-paused':
-        end(`trial ${record.trial}`, time, 'paused');
-        break;
-      case 'dense-failed':
-        end(record.key, time, 'failed');
+        end(idOf(record), time, 'dense');
         break;
       case 'trial-finished':
-        end(`trial ${record.trial}`, time, 'finished');
+        end(idOf(record), time, 'finished');
         break;
       case 'trial-stopped':
-        end(`trial ${record.trial}`, time, 'stopped');
+        end(idOf(record), time, 'stopped');
         break;
+      case 'dense-paused':
+      case 'trial-paused':
+        end(idOf(record), time, 'paused');
+        break;
+      case 'dense-failed':
       case 'trial-failed':
-        end(`trial ${record.trial}`, time, 'failed');
+        end(idOf(record), time, 'failed');
         break;
       case 'sweep-interrupted':
         for (const id of [...open.keys()]) end(id, time, 'cut');
@@ -83,6 +77,8 @@ export function stretchesOf(records: ReportData['records'], live: boolean): Stre
   for (const id of [...open.keys()]) end(id, last, live ? 'running' : 'cut');
   return closed;
 }
+
+const idOf = (work: { key: string } | { trial: number }): string => ('key' in work ? work.key : `trial ${work.trial}`);
 
 /** A row for each trainer, a bar for each piece of its work. */
 export function timelineFigure({ records, live }: Pick<ReportData, 'records' | 'live'>): Figure | null {
