@@ -107,10 +107,10 @@ async function engineAlone(model: Model): Promise<() => number> {
     Uint32Array.from({ length: size }, (_, i) => i),
     at,
   );
-  const weights = initialParameters(model, 1);
-  const engine = loadTensorFlow(1);
+  const network = loadTensorFlow(1).open(model);
+  network.give(initialParameters(model, 1));
   const run = (steps: number) => {
-    for (let i = 0; i < steps * batch.microBatches; i++) engine.gradient(model, weights, ready, 1 / batch.microBatches);
+    for (let i = 0; i < steps * batch.microBatches; i++) network.gradient(ready, 1 / batch.microBatches);
   };
   return () => {
     run(WARM_UP);

@@ -36,12 +36,13 @@ export async function evaluate(place: string, options: EvaluateOptions): Promise
 
   await requireEngine((line) => console.error(line));
   const dataset = await loadDataset({ name: 'mnist', validation: 5000 });
-  const engine = loadTensorFlow(1);
+  const network = loadTensorFlow(1).open(model);
+  network.give(parameters);
   const accuracy = (part: typeof dataset.test) => {
     let correct = 0;
     for (let first = 0; first < part.count; first += BLOCK) {
       const batch = evaluationBatch(part, first, Math.min(BLOCK, part.count - first));
-      correct += engine.score(model, parameters, batch).correct;
+      correct += network.score(batch).correct;
     }
     return correct / part.count;
   };

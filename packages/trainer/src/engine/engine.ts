@@ -7,7 +7,7 @@ export interface BatchScore {
   correct: number;
 }
 
-/** Runs a model forward and backward on some device. Parameters are host vectors [model.size]; everything is synchronous. */
+/** Runs models forward and backward on some device; everything is synchronous. */
 export interface Engine {
   /** Such as `libtensorflow`. */
   readonly name: string;
@@ -16,10 +16,19 @@ export interface Engine {
   readonly device: string;
   /** Memory that the engine may use, in bytes. */
   readonly memoryBytes: number;
+  /** A model with parameters of its own; to be closed when it is done with. */
+  open(model: Model): Network;
+}
+
+/** A model on the engine's device, with the parameters that it was given last. */
+export interface Network {
+  /** Copies W, a host vector [model.size], to the device: what follows is computed with it. */
+  give(parameters: Float32Array): void;
   /**
-   * Returns [model.size + 2]: the gradient of the batch's mean cross-entropy times `scale`, then that mean times `scale`, then the
-   * number of correct answers. `dropout` is [batch, model.dropoutUnits], as for Model.forward.
+   * Returns a new vector [model.size + 2]: the gradient of the batch's mean cross-entropy times `scale`, then that mean times `scale`, then
+   * the number of correct answers. `dropout` is [batch, model.dropoutUnits], as for Model.forward.
    */
-  gradient(model: Model, parameters: Float32Array, batch: Batch, scale: number, dropout?: Float32Array): Float32Array;
-  score(model: Model, parameters: Float32Array, batch: Batch): BatchScore;
+  gradient(batch: Batch, scale: number, dropout?: Float32Array): Float32Array;
+  score(batch: Batch): BatchScore;
+  close(): void;
 }

@@ -30,7 +30,9 @@ it('LeNet-300-100 is two hidden layers with ReLU and a linear one', async () => 
     const normaliser = largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
     return { loss: normaliser - logits[label], correct: logits.indexOf(largest) === label };
   });
-  const { loss, correct } = loadTensorFlow(1).score(lenet300, parameters, batch);
+  const network = loadTensorFlow(1).open(lenet300);
+  network.give(parameters);
+  const { loss, correct } = network.score(batch);
   expect(correct).toBe(scores.filter((score) => score.correct).length);
   expect(loss).toBeCloseTo(
     scores.reduce((sum, score) => sum + score.loss, 0),

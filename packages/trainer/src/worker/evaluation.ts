@@ -3,15 +3,12 @@ import { Split } from '@prunegrid/proto';
 
 import type { Dataset } from '../datasets/index.js';
 import { evaluationBatch } from '../datasets/index.js';
-import type { Engine } from '../engine/index.js';
-import type { Model } from '../models/index.js';
+import type { Replica } from './replica.js';
 
 /** Measures the blocks of images that `request` names. */
 export function evaluate(
-  engine: Engine,
-  model: Model,
+  replica: Replica,
   dataset: Dataset,
-  weights: Float32Array,
   { split, blockSize, firstBlock, blocks }: Evaluate,
 ): Evaluated {
   const all = split === Split.TEST ? dataset.test : dataset.validation;
@@ -19,7 +16,7 @@ export function evaluate(
   for (let block = firstBlock; block < firstBlock + blocks; block++) {
     const first = block * blockSize;
     const batch = evaluationBatch(all, first, Math.min(blockSize, all.count - first));
-    const { loss, correct } = engine.score(model, weights, batch);
+    const { loss, correct } = replica.score(batch);
     result.losses.push(loss);
     result.correct += correct;
   }

@@ -80,21 +80,21 @@ describe('Replica', () => {
   });
 
   it('computes the gradient of the loss it reports, the penalty apart', () => {
-    const replica = new Replica(engine, model, dataset, { ...phase, microBatches: 1 }, initialParameters(model, 1));
-    const gradient = replica.gradient(0, 0);
-    const loss = () => replica.gradient(0, 0)[model.size];
+    const weights = initialParameters(model, 1);
+    const whole = { ...phase, microBatches: 1 };
+    const gradient = new Replica(engine, model, dataset, whole, weights).gradient(0, 0);
+    const lossAt = (position: number, value: number) => {
+      const replica = new Replica(engine, model, dataset, whole, weights.with(position, value));
+      const loss = replica.gradient(0, 0)[model.size];
+      replica.close();
+      return loss;
+    };
     for (const { offset } of model.parameters) {
       // The steepest of the first weights: others are below what float32 losses resolve.
       const head = [...gradient.subarray(offset, offset + 10)];
       const at = offset + head.reduce((best, value, i) => (Math.abs(value) > Math.abs(head[best]) ? i : best), 0);
       const h = 1e-2;
-      const original = replica.weights[at];
-      replica.weights[at] = original + h;
-      const above = loss();
-      replica.weights[at] = original - h;
-      const below = loss();
-      replica.weights[at] = original;
-      const slope = (above - below) / (2 * h);
+      const slope = (lossAt(at, weights[at] + h) - lossAt(at, weights[at] - h)) / (2 * h);
       expect(Math.abs(slope - gradient[at])).toBeLessThan(0.1 * Math.abs(gradient[at]) + 1e-4);
     }
   });
@@ -129,13 +129,12 @@ describe('Replica', () => {
   });
 
   it('says which layer and step when training blows up, and moves nothing', () => {
-    const replica = new Replica(engine, model, dataset, phase, initialParameters(model, 1));
-    replica.weights[model.parameters[4].offset + 3] = NaN;
+    const broken = initialParameters(model, 1).with(model.parameters[4].offset + 3, NaN);
+    const replica = new Replica(engine, model, dataset, phase, broken);
     expect(() => step(replica, 7)).toThrow(/^step 7 of the phase: fc1.weight is no longer finite/);
-    const overflowing = new Replica(engine, model, dataset, phase, initialParameters(model, 1));
     const { offset, size } = model.parameters[6];
-    overflowing.weights.fill(3e38, offset, offset + size);
-    expect(() => step(overflowing, 3)).toThrow(
+    const overflowing = initialParameters(model, 1).fill(3e38, offset, offset + size);
+    expect(() => step(new Replica(engine, model, dataset, phase, overflowing), 3)).toThrow(
       /^step 3 of the phase: the loss is not finite, .* 3.00e\+38 in fc2.weight/,
     );
   });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 import type { Batch, Dataset } from '../datasets/index.js';
 import { dropoutFactors, epochOrder, trainingBatch } from '../datasets/index.js';
-import type { Engine } from '../engine/engine.js';
+import type { BatchScore, Engine, Network } from '../engine/index.js';
 import { Failure } from '../failure.js';
 import type { Model } from '../models/index.js';
 import type { Optimizer, OptimizerState, ParameterRange } from '../optimizer/index.js';
@@ -35,6 +35,7 @@ export class Replica {
   /** The model's tensors in `trained`. */
   private readonly ranges: ParameterRange[];
   private readonly optimizer: Optimizer;
+  private readonly network: Network;
   private penalties: Penalty[] = [];
   private order: { epoch: number; indices: Uint32Array } | undefined;
   private readonly prepared = new Map<string, PreparedBatch>();
@@ -46,7 +47,7 @@ export class Replica {
    * @param state of the optimizer, where the phase goes on
    */
   constructor(
-    private readonly engine: Engine,
+    engine: Engine,
     private readonly model: Model,
     private readonly dataset: Dataset,
     private readonly phase: BeginPhase,
@@ -61,6 +62,8 @@ export class Replica {
     this.ranges = trainedRanges(model, survivors);
     this.optimizer = createOptimizer(phase.optimizer, this.ranges, state);
     this.stepsPerEpoch = Math.floor(dataset.training.count / phase.globalBatch);
+    this.network = engine.open(model);
+    this.network.give(weights);
   }
 
   /** Length of the vectors that a step exchanges. */
@@ -98,7 +101,7 @@ export class Replica {
     const batch = this.prepared.get(key) as PreparedBatch;
     this.prepared.delete(key);
     // 1 / microBatches is a power of two: scaling by it is exact.
-    const full = this.engine.gradient(this.model, this.weights, batch, 1 / this.phase.microBatches, batch.dropout);
+    const full = this.network.gradient(batch, 1 / this.phase.microBatches, batch.dropout);
     if (!this.survivors) return full;
     const gathered = new Float32Array(this.exchangedLength);
     this.survivors.forEach((position, i) => (gathered[i] = full[position]));
@@ -138,6 +141,17 @@ export class Replica {
     }
     this.optimizer.step(this.trained, sum, learningRate);
     this.survivors?.forEach((position, i) => (this.weights[position] = this.trained[i]));
+    this.network.give(this.weights);
+  }
+
+  /** Measures W on images that it is not trained on. */
+  score(batch: Batch): BatchScore {
+    return this.network.score(batch);
+  }
+
+  /** Gives the device's memory back; the replica must not be used any more. */
+  close(): void {
+    this.network.close();
   }
 
   /** SHA-256 of W's bytes, in hex. Throws Failure where W is not finite. */

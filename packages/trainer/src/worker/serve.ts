@@ -148,6 +148,7 @@ async function obey(
   for (;;) {
     const command = await channel.receive();
     if (command.$case === 'beginPhase') {
+      replica?.close();
       replica = await beginPhase(channel, generation, command.value, engine, model, dataset);
       continue;
     }
@@ -172,7 +173,7 @@ async function obey(
         await channel.send(
           encodeFromTrainer({
             $case: 'evaluated',
-            value: evaluate(engine, model, dataset, replica.weights, command.value),
+            value: evaluate(replica, dataset, command.value),
           }),
         );
         break;
