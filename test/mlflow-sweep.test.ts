@@ -11,7 +11,7 @@ import { journalOf, prunegrid, start } from './environment/cli.js';
 import { runsByTag, storedArtifact, storedRuns, type StoredRun } from './mlflow/read-back.js';
 import { sampleArtifacts } from './mlflow/sample-run.js';
 import { longSweep, resumedSweep, sampleSweep, SweepWriter, type Step } from './mlflow/sample-sweep.js';
-import { MlflowServer } from './mlflow/server.js';
+import { MlflowServer } from './mlflow/server.mjs';
 
 const experiment = 'sweeps';
 const minutes = 60_000;

@@ -15,7 +15,7 @@ import { syncRun } from '../packages/coordinator/src/tracking/sync.js';
 import { ensurePython } from './environment/python.mjs';
 import { storedArtifact, storedRuns, type StoredRun } from './mlflow/read-back.js';
 import { sampleArtifacts, sampleClock, sampleEvents, sampleRecords, sampleStart } from './mlflow/sample-run.js';
-import { MlflowServer } from './mlflow/server.js';
+import { MlflowServer } from './mlflow/server.mjs';
 
 const experiment = 'mirror';
 const minutes = 60_000;

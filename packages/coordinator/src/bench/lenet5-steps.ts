@@ -1,0 +1,95 @@
+import type { Traffic } from '@prunegrid/proto';
+import { initialParameters, type Model, models } from '@prunegrid/trainer/models';
+
+import type { TrainerGroup, TrainerPool } from '../cluster/index.js';
+import { withTrainers } from '../launch/trainers.js';
+import { hardPruneAll, prunedLayers, survivorsOf, weightsOf } from '../training/layers.js';
+
+export const lenet5 = models.get('lenet5') as Model;
+
+/** As experiments/lenet5-mnist.yaml has them. */
+export const dataset = { name: 'mnist', validation: 5000, shift: 2 };
+export const batch = { global: 128, microBatches: 4 };
+const keep = { conv1: 100, conv2: 2000, fc1: 3600, fc2: 350 };
+const adam = { $case: 'adam', value: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } } as const;
+const RATE = 1e-4;
+const RHO = 1e-3;
+
+/** Steps of a turn before the clock starts. */
+export const WARM_UP = 3;
+
+export type StepKind = 'dense' | 'ADMM' | 'masked 71x';
+export const stepKinds: readonly StepKind[] = ['dense', 'ADMM', 'masked 71x'];
+
+/** What one turn came to. */
+export interface Turn {
+  imagesPerSecond: number;
+  /** Of a step, between the coordinator and all its trainers. */
+  traffic: Traffic;
+}
+
+/** Starts trainer processes that have the data set and stay ready between turns, for as long as `work` takes. Throws Failure. */
+export function withReadyTrainers<T>(
+  trainers: number,
+  threadsPerTrainer: number,
+  work: (pool: TrainerPool) => Promise<T>,
+): Promise<T> {
+  const workload = { model: lenet5.name, dataset, threadsPerTrainer };
+  const choice = { trainers, external: 0, listen: '127.0.0.1:0', wait: 120 };
+  const events = {
+    warn: (line: string) => console.error(line),
+    replace: false,
+    interrupted: new Promise<never>(() => undefined),
+  };
+  return withTrainers(workload, choice, events, ({ pool }) => work(pool));
+}
+
+/** Times `steps` steps of one kind by `trainers` of the pool together. */
+export const takeTurn = (pool: TrainerPool, trainers: number, kind: StepKind, steps: number): Promise<Turn> =>
+  pool.lend(trainers, (group) => timeSteps(group, kind, steps, 1));
+
+/** Images a second of `trainers` that exchange nothing, each on its part of the global batch, all together. */
+export async function takeTurnApart(pool: TrainerPool, trainers: number, steps: number): Promise<number> {
+  const turns = Array.from({ length: trainers }, () =>
+    pool.lend(1, (group) => timeSteps(group, 'dense', steps, trainers)),
+  );
+  return (await Promise.all(turns)).reduce((sum, { imagesPerSecond }) => sum + imagesPerSecond, 0);
+}
+
+/** On a `share`th of the global batch. */
+async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, share: number): Promise<Turn> {
+  const dense = initialParameters(lenet5, 1);
+  const layers = prunedLayers(lenet5, { keep }, dense);
+  const pruned = hardPruneAll(dense, layers);
+  const globalBatch = batch.global / share;
+  const phase = {
+    ...{ seed: 1, phase: 1, optimizer: adam, shift: dataset.shift, dropout: 0 },
+    ...{ globalBatch, microBatches: batch.microBatches / share },
+  };
+  if (kind === 'masked 71x') await group.beginPhase(phase, pruned.weights, survivorsOf(lenet5, pruned.supports));
+  else await group.beginPhase(phase, dense);
+  if (kind === 'ADMM') {
+    const target = Float32Array.from(layers.flatMap((layer) => [...weightsOf(layer, pruned.weights)]));
+    await group.setPenalty(
+      layers.map(({ name: layer }) => ({ layer, rho: RHO })),
+      target,
+    );
+  }
+  const passed = () => {
+    const channels = group.members.map(({ channel }) => channel.traffic);
+    return {
+      time: performance.now(),
+      bytes: channels.reduce((sum, { bytes }) => sum + bytes, 0),
+      messages: channels.reduce((sum, { messages }) => sum + messages, 0),
+    };
+  };
+  let [from, to] = [passed(), passed()];
+  await group.train(0, new Array<number>(WARM_UP + steps).fill(RATE), ({ step }) => {
+    if (step === WARM_UP - 1) from = passed();
+    if (step === WARM_UP + steps - 1) to = passed();
+  });
+  return {
+    imagesPerSecond: (1000 * steps * globalBatch) / (to.time - from.time),
+    traffic: { bytes: (to.bytes - from.bytes) / steps, messages: (to.messages - from.messages) / steps },
+  };
+}

@@ -1,0 +1,60 @@
+import { epochsOf } from '../experiment/epochs.js';
+import type { PhaseName } from '../experiment/spec.js';
+import type { JournalRecord } from '../journal/records.js';
+
+/** Seconds of a run from the start of its first phase to its last record, by what they went into. */
+export interface RunTime {
+  /** Optimizer steps, from the order to take an epoch's to the hash of the weights after them. */
+  steps: number;
+  /** After each epoch: the held-out images measured; snapshots, where one was due. */
+  epochEvaluations: number;
+  /** After each phase: the held-out images and the test set measured. */
+  stageEvaluations: number;
+  /** Weights handed out and fetched, projections, checkpoints; the journal's own writing. */
+  saving: number;
+}
+
+/**
+ * Takes the time between two records for what the second one tells of. The run was not interrupted, and its method is ADMM.
+ * @param epochs where given, as if each phase had had so many: what comes with each epoch counts for more, what comes once does not
+ */
+export function runTimeOf(records: readonly JournalRecord[], epochs?: Readonly<Record<PhaseName, number>>): RunTime {
+  const time: RunTime = { steps: 0, epochEvaluations: 0, stageEvaluations: 0, saving: 0 };
+  let imagesPerEpoch = NaN;
+  let batch = NaN;
+  let weight = (_phase: PhaseName): number => 1;
+  for (const [i, record] of records.entries()) {
+    const seconds = i === 0 ? 0 : (record.time - records[i - 1].time) / 1000;
+    switch (record.type) {
+      case 'run-started': {
+        const { spec } = record.manifest;
+        batch = spec.batch.global;
+        if (epochs) weight = (phase) => epochs[phase] / epochsOf(spec)[phase];
+        break;
+      }
+      case 'phase-started':
+        // The first one ends the start-up.
+        if (!Number.isNaN(imagesPerEpoch)) time.saving += seconds;
+        imagesPerEpoch = record.stepsPerEpoch * batch;
+        break;
+      case 'epoch-finished': {
+        const steps = imagesPerEpoch / record.imagesPerSecond;
+        time.steps += steps * weight(record.phase);
+        time.epochEvaluations += (seconds - steps) * weight(record.phase);
+        break;
+      }
+      case 'evaluated':
+        time.stageEvaluations += seconds;
+        break;
+      case 'admm-iteration':
+        time.saving += seconds * weight('admm');
+        break;
+      case 'checkpoint':
+        time.saving += seconds * (/\b(admm|retrain)\b/.test(record.file) ? weight(record.phase) : 1);
+        break;
+      default:
+        if (!Number.isNaN(imagesPerEpoch)) time.saving += seconds;
+    }
+  }
+  return time;
+}
