@@ -21,6 +21,8 @@ export interface Traffic {
 export class Channel<Message extends { $case: string; value: unknown }> {
   private readonly incoming: AsyncIterator<Buffer>;
   private readonly passed: Traffic = { messages: 0, bytes: 0 };
+  /** What `peek` has asked for. */
+  private next: Promise<Message> | undefined;
 
   /**
    * @param decode reads one frame; it may throw
@@ -40,7 +42,19 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     return this.passed;
   }
 
-  async receive(): Promise<Message> {
+  /** The next message, or why there is none; it is still the next one afterwards. */
+  peek(): Promise<Message> {
+    this.next ??= this.take();
+    return this.next;
+  }
+
+  receive(): Promise<Message> {
+    const message = this.peek();
+    this.next = undefined;
+    return message;
+  }
+
+  private async take(): Promise<Message> {
     let next: IteratorResult<Buffer>;
     try {
       next = await this.incoming.next();

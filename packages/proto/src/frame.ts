@@ -36,6 +36,17 @@ export function* encodeTensor(
 }
 
 function encodeChunk(header: ChunkHeader, length: number, offset: number, data: Buffer): Buffer {
+  return Buffer.concat([encodeChunkHead(header, length, offset, data), data]);
+}
+
+/** All bytes of an encoded chunk that come before its data. */
+export function encodeChunkHead(
+  header: ChunkHeader,
+  length: number,
+  offset: number,
+  data: Uint8Array,
+  crc = crc32(data),
+): Buffer {
   const fields = Buffer.allocUnsafe(64);
   let at = 0;
   const varint = (value: number) => {
@@ -57,7 +68,6 @@ function encodeChunk(header: ChunkHeader, length: number, offset: number, data: 
   field(4, header.node);
   field(5, length);
   field(6, offset);
-  const crc = crc32(data);
   if (crc !== 0) {
     varint(CRC_TAG);
     at = fields.writeUInt32LE(crc, at);
@@ -69,15 +79,12 @@ function encodeChunk(header: ChunkHeader, length: number, offset: number, data: 
   const fieldBytes = at;
   varint(CHUNK_TAG);
   varint(fieldBytes + data.length);
-  const frame = Buffer.allocUnsafe(at + data.length);
-  fields.copy(frame, 0, fieldBytes, at);
-  fields.copy(frame, at - fieldBytes, 0, fieldBytes);
-  data.copy(frame, at);
-  return frame;
+  return Buffer.concat([fields.subarray(fieldBytes, at), fields.subarray(0, fieldBytes)]);
 }
 
-/** Reads an encoded chunk without copying: `data` is a view on `frame`. Throws FrameError. */
-function decodeChunk(frame: Buffer): TensorChunk {
+/** Reads an encoded chunk without copying: `data` is a view on `frame`. Throws FrameError, also where `checked` and the CRC is not that of the data. */
+export function decodeChunk(frame: Buffer, checked = true): TensorChunk {
+  if (frame[0] !== CHUNK_TAG) throw new FrameError('something arrived where a tensor chunk is due');
   let at = 1;
   const varint = () => {
     let value = 0;
@@ -108,7 +115,7 @@ function decodeChunk(frame: Buffer): TensorChunk {
       chunk[name] = varint() as never;
     }
   }
-  if (crc32(chunk.data) !== chunk.crc) throw new FrameError('a tensor chunk arrived damaged (CRC mismatch)');
+  if (checked && crc32(chunk.data) !== chunk.crc) throw new FrameError('a tensor chunk arrived damaged (CRC mismatch)');
   return chunk;
 }
 

@@ -11,6 +11,8 @@ export {
   FrameError,
 } from './frame.js';
 export * from './generated/prunegrid/v1/coordination.js';
+export { deal } from './deal.js';
 export { encodeHello } from './hello.js';
+export { callAt, Door, type Elements, Link, type MessageStream } from './link/index.js';
 export { coveringNodes, TreeSum } from './summation.js';
 export { coordinationService, keepalive, PROTOCOL_VERSION } from './service.js';

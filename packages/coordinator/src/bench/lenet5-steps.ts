@@ -4,6 +4,7 @@ import { initialParameters, type Model, models } from '@prunegrid/trainer/models
 import type { TrainerGroup, TrainerPool } from '../cluster/index.js';
 import { withTrainers } from '../launch/trainers.js';
 import { hardPruneAll, prunedLayers, survivorsOf, weightsOf } from '../training/layers.js';
+import { trafficOf } from './traffic.js';
 
 export const lenet5 = models.get('lenet5') as Model;
 
@@ -35,7 +36,7 @@ export function withReadyTrainers<T>(
   work: (pool: TrainerPool) => Promise<T>,
 ): Promise<T> {
   const workload = { model: lenet5.name, dataset, threadsPerTrainer };
-  const choice = { trainers, external: 0, listen: '127.0.0.1:0', wait: 120 };
+  const choice = { trainers, external: 0, listen: '127.0.0.1:0', wait: 120, reduction: 'auto' as const };
   const events = {
     warn: (line: string) => console.error(line),
     replace: false,
@@ -64,7 +65,7 @@ async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, sha
   const globalBatch = batch.global / share;
   const phase = {
     ...{ seed: 1, phase: 1, optimizer: adam, shift: dataset.shift, dropout: 0 },
-    ...{ globalBatch, microBatches: batch.microBatches / share },
+    ...{ globalBatch, microBatches: batch.microBatches / share, bfloat16: false, syncEvery: 1 },
   };
   if (kind === 'masked 71x') await group.beginPhase(phase, pruned.weights, survivorsOf(lenet5, pruned.supports));
   else await group.beginPhase(phase, dense);
@@ -75,14 +76,7 @@ async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, sha
       target,
     );
   }
-  const passed = () => {
-    const channels = group.members.map(({ channel }) => channel.traffic);
-    return {
-      time: performance.now(),
-      bytes: channels.reduce((sum, { bytes }) => sum + bytes, 0),
-      messages: channels.reduce((sum, { messages }) => sum + messages, 0),
-    };
-  };
+  const passed = () => ({ time: performance.now(), ...trafficOf(group) });
   let [from, to] = [passed(), passed()];
   await group.train(0, new Array<number>(WARM_UP + steps).fill(RATE), ({ step }) => {
     if (step === WARM_UP - 1) from = passed();

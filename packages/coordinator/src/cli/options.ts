@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** Parses a flag's whole number. */
 export function wholeNumber(least: number) {
@@ -17,7 +17,15 @@ export function withTrainerOptions(command: Command): Command {
     .option('--trainers <n>', 'trainer processes to start on this machine', wholeNumber(0), 2)
     .option('--external <n>', 'trainers to wait for that are started elsewhere, besides those', wholeNumber(0), 0)
     .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', '127.0.0.1:0')
-    .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), 120);
+    .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), 120)
+    .addOption(
+      new Option(
+        '--reduction <way>',
+        'who adds gradients up: the coordinator (hub), or the trainers a slice each (sharded)',
+      )
+        .choices(['auto', 'hub', 'sharded'])
+        .default('auto', 'auto: by their size'),
+    );
 }
 
 /** Gathers a flag that may be repeated. */

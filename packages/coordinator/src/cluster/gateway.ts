@@ -4,6 +4,7 @@ import type { Hello, Ready, Terms } from '@prunegrid/proto';
 import { coordinationService, encodeFromCoordinator, keepalive, PROTOCOL_VERSION } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/trainer/failure';
 
+import type { ReductionChoice } from './group.js';
 import { type Member, openChannel, outOfTurn, type TrainerChannel } from './member.js';
 import { TrainerPool } from './pool.js';
 
@@ -16,6 +17,8 @@ export interface GatewayOptions {
   parameters: number;
   /** Trainers that are wanted: more are refused as long as none of these leaves. */
   trainers: number;
+  /** Who adds gradients up; by default `auto`. */
+  reduction?: ReductionChoice;
   warn: (line: string) => void;
   joined?: (member: Member) => void;
   left?: (member: Member) => void;
@@ -32,7 +35,8 @@ export class Gateway {
   private complete: () => void = () => undefined;
 
   private constructor(private readonly options: GatewayOptions) {
-    this.pool = new TrainerPool(() => {
+    const { reduction = 'auto', warn } = options;
+    this.pool = new TrainerPool({ reduction, warn }, () => {
       if (this.pool.members.length === options.trainers) this.complete();
       options.changed?.();
     });
@@ -107,7 +111,8 @@ export class Gateway {
       const number = ++this.admitted;
       name = `trainer ${number} at ${hello.host} (process ${hello.pid})`;
       const told = channel.send(encodeFromCoordinator({ $case: 'admission', value: { trainer: number } }));
-      member = { number, name, channel, hello, ready };
+      const host = stream.getPeer().replace(/:\d+$/, '');
+      member = { number, name, host, channel, hello, ready };
       this.options.joined?.(member);
       this.pool.add(member);
       await told;

@@ -1,15 +1,38 @@
 import type { BeginPhase, LayerPenalty, Split } from '@prunegrid/proto';
-import { coveringNodes, encodeFromCoordinator, encodeTensor, TensorKind, TreeSum } from '@prunegrid/proto';
+import {
+  coveringNodes,
+  deal,
+  encodeFromCoordinator,
+  encodeTensor,
+  Reduction,
+  TensorKind,
+  TreeSum,
+} from '@prunegrid/proto';
 import { Failure } from '@prunegrid/trainer/failure';
 import { momentCounts, type OptimizerState } from '@prunegrid/trainer/optimizer';
 
+import { randomBytes } from 'node:crypto';
+
 import type { Evaluation } from '../journal/records.js';
-import { type Member, outOfTurn, Reported } from './member.js';
+import { type Member, outOfTurn, PeerReported, Reported } from './member.js';
 
 /** Elements behind the gradient in what a step exchanges: mean loss, correct answers. */
 const TAIL = 2;
 /** Images that a trainer measures at a time. Fixed, so that the sums do not depend on the number of trainers. */
 const EVALUATION_BLOCK = 500;
+
+/** From so many bytes of gradient on, trainers exchange among themselves: what is less is there and back sooner through the coordinator. */
+const SHARDED_BYTES = 256 << 10;
+
+/** Who adds gradients up: `auto` decides by their size and by whether the trainers reach each other. No bit of any result depends on it. */
+export type ReductionChoice = 'auto' | 'hub' | 'sharded';
+
+export interface GroupOptions {
+  reduction: ReductionChoice;
+  warn: (line: string) => void;
+  /** Whether the work is to end: `train` then halts after the next step. */
+  signal?: AbortSignal | undefined;
+}
 
 type Command = Parameters<typeof encodeFromCoordinator>[0];
 
@@ -31,13 +54,19 @@ export class TrainerGroup {
   /** Parameters that the phase trains. */
   private trained = 0;
   private parameters = 0;
+  /** Of the phase. */
+  private reduction: Reduction = Reduction.ALONE;
+  private introduced: Promise<boolean> | undefined;
 
   constructor(
     readonly members: readonly Member[],
     private readonly generation: number,
-    /** Whether the work is to end: `train` then halts after the next step. */
-    readonly signal?: AbortSignal,
+    private readonly options: GroupOptions,
   ) {}
+
+  get signal(): AbortSignal | undefined {
+    return this.options.signal;
+  }
 
   /** Tells the trainers that what follows is one piece of work. */
   async begin(): Promise<void> {
@@ -65,6 +94,7 @@ export class TrainerGroup {
     this.phase = { ...phase, masked, survivors: survivors?.length ?? 0, optimizerSteps: steps };
     this.parameters = weights.length;
     this.trained = survivors?.length ?? weights.length;
+    this.reduction = await this.chooseReduction();
     await this.tell({ $case: 'beginPhase', value: this.phase });
     await this.tellTensor(TensorKind.WEIGHTS, weights);
     if (survivors) await this.tellTensor(TensorKind.SURVIVORS, survivors);
@@ -89,19 +119,24 @@ export class TrainerGroup {
   ): Promise<{ steps: number; weightsHash: string }> {
     const leaves = this.phase?.microBatches ?? 0;
     const shares = deal(leaves, this.members.length);
-    // Who is alone has nobody to add its gradient to.
-    const alone = this.members.length === 1;
+    const { reduction } = this;
     await together(
       this.members.map(({ channel }, i) =>
         channel.send(
           encodeFromCoordinator({
             $case: 'train',
-            value: { firstStep, learningRates, firstMicroBatch: shares[i].first, microBatches: shares[i].count, alone },
+            value: {
+              firstStep,
+              learningRates,
+              firstMicroBatch: shares[i].first,
+              microBatches: shares[i].count,
+              reduction,
+            },
           }),
         ),
       ),
     );
-    const exchanged = alone ? TAIL : this.trained + TAIL;
+    const exchanged = reduction === Reduction.HUB ? this.trained + TAIL : TAIL;
     // One buffer a node that is exchanged, for all steps.
     const parts = this.members.flatMap((member, i) =>
       coveringNodes(shares[i].first, shares[i].count, leaves).map((node) => ({
@@ -169,16 +204,24 @@ export class TrainerGroup {
     return channel.receiveTensor(this.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
   }
 
-  /** The optimizer's moments of the parameters that the phase trains, from the first trainer. */
+  /** The optimizer's moments of the parameters that the phase trains: each slice from the trainer that moves it. */
   async fetchMoments(): Promise<Float32Array[]> {
-    const { channel } = this.members[0];
-    await channel.send(encodeFromCoordinator({ $case: 'fetchMoments', value: {} }));
     const { optimizer } = this.phase ?? {};
-    const moments: Float32Array[] = [];
-    for (let node = 0; optimizer && node < momentCounts[optimizer.$case]; node++) {
-      const header = this.header(TensorKind.MOMENTS, { node });
-      moments.push(await channel.receiveTensor(header, new Float32Array(this.trained)));
-    }
+    const moments = Array.from(
+      { length: optimizer ? momentCounts[optimizer.$case] : 0 },
+      () => new Float32Array(this.trained),
+    );
+    const holders = this.reduction === Reduction.SHARDED ? this.members : this.members.slice(0, 1);
+    const slices = deal(this.trained, holders.length).map(({ first, count }) => ({ from: first, to: first + count }));
+    await together(
+      holders.map(async ({ channel }, i) => {
+        const { from, to } = slices[i];
+        await channel.send(encodeFromCoordinator({ $case: 'fetchMoments', value: { from, to } }));
+        for (const [node, moment] of moments.entries()) {
+          await channel.receiveTensor(this.header(TensorKind.MOMENTS, { node }), moment.subarray(from, to));
+        }
+      }),
+    );
     return moments;
   }
 
@@ -198,12 +241,39 @@ export class TrainerGroup {
     }
   }
 
+  private async chooseReduction(): Promise<Reduction> {
+    // Who is alone has nobody to add its gradient to.
+    if (this.members.length === 1) return Reduction.ALONE;
+    const { reduction } = this.options;
+    if (reduction === 'hub' || (reduction === 'auto' && 4 * this.trained < SHARDED_BYTES)) return Reduction.HUB;
+    this.introduced ??= this.introduce();
+    return (await this.introduced) ? Reduction.SHARDED : Reduction.HUB;
+  }
+
+  /** Connects the trainers with each other. Returns false, after a warning, where one cannot reach another. */
+  private async introduce(): Promise<boolean> {
+    await this.tell({ $case: 'invite', value: {} });
+    const doors = await this.ask('door', ({ address }) => address);
+    const addresses = doors.map((door, i) => (door.startsWith(':') ? `${this.members[i].host}${door}` : door));
+    const token = randomBytes(16).toString('hex');
+    await together(
+      this.members.map(({ channel }, own) =>
+        channel.send(encodeFromCoordinator({ $case: 'meet', value: { addresses, own, token } })),
+      ),
+    );
+    const problem = (await this.ask('met', (met) => met.problem)).find((each) => each !== '');
+    if (problem === undefined) return true;
+    if (this.options.reduction === 'sharded') throw new Failure('trainers', `--reduction sharded: ${problem}`);
+    this.options.warn(`${problem}: gradients go through the coordinator; --reduction hub does not try`);
+    return false;
+  }
+
   private header(kind: TensorKind, { step = 0, node = 0 }: { step?: number; node?: number } = {}) {
     return { kind, generation: this.generation, step, node };
   }
 
   /** Everybody's answer of the kind that is due; gradients of a step that was left out may come before it. */
-  private ask<Case extends 'trained' | 'evaluated', T>(
+  private ask<Case extends 'trained' | 'evaluated' | 'door' | 'met', T>(
     $case: Case,
     read: (value: Extract<Awaited<ReturnType<Member['channel']['receive']>>, { $case: Case }>['value']) => T,
   ): Promise<T[]> {
@@ -230,16 +300,14 @@ export class TrainerGroup {
   }
 }
 
-/** As Promise.all, but rejects only once all have settled: a channel must not be left with somebody still reading from it. */
+/**
+ * As Promise.all, but rejects only once all have settled: a channel must not be left with somebody still reading from it. Where several failed, one who says that
+ * another trainer is lost to it is not the cause.
+ */
 async function together<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(promises);
+  const settled = await Promise.allSettled(promises);
+  const reasons = settled.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+  const cause = reasons.find((reason) => !(reason instanceof PeerReported));
+  if (cause !== undefined) throw cause as Error;
   return Promise.all(promises);
-}
-
-/** Deals `count` things to `hands` in contiguous shares whose sizes differ by one at most. */
-export function deal(count: number, hands: number): { first: number; count: number }[] {
-  return Array.from({ length: hands }, (_, hand) => {
-    const first = Math.floor((hand * count) / hands);
-    return { first, count: Math.floor(((hand + 1) * count) / hands) - first };
-  });
 }

@@ -13,6 +13,8 @@ export interface Member {
   readonly number: number;
   /** For messages: which trainer it is. */
   readonly name: string;
+  /** Name or address of its machine, as other trainers may reach it. */
+  readonly host: string;
   readonly channel: TrainerChannel;
   readonly hello: Hello;
   readonly ready: Ready;
@@ -23,10 +25,14 @@ const kinds: Record<Trouble_Kind, FailureKind> = {
   [Trouble_Kind.NON_FINITE]: 'training',
   [Trouble_Kind.ENVIRONMENT]: 'environment',
   [Trouble_Kind.PROTOCOL]: 'trainers',
+  [Trouble_Kind.PEER]: 'trainers',
 };
 
 /** What a trainer itself says of its trouble. Its stream goes on, unless the trainer ends it. */
 export class Reported extends Failure {}
+
+/** A trainer lost the connection to another one. */
+export class PeerReported extends Reported {}
 
 /** The coordinator's end of a trainer's stream. `name` says for messages which trainer it is. */
 export function openChannel(stream: ServerDuplexStream<Buffer, Buffer>, name: () => string): TrainerChannel {
@@ -35,7 +41,8 @@ export function openChannel(stream: ServerDuplexStream<Buffer, Buffer>, name: ()
     if (message.$case !== 'trouble') return message;
     const { kind, message: text } = message.value;
     // What went wrong with the training is the same on every trainer: who tells first does not matter.
-    throw new Reported(kinds[kind] ?? 'trainers', kind === Trouble_Kind.NON_FINITE ? text : `${name()}: ${text}`);
+    const Report = kind === Trouble_Kind.PEER ? PeerReported : Reported;
+    throw new Report(kinds[kind] ?? 'trainers', kind === Trouble_Kind.NON_FINITE ? text : `${name()}: ${text}`);
   };
   return new Channel<TrainerMessage>(stream, decode, (error) => {
     if (error instanceof FrameError) return new Failure('trainers', `${name()}: ${error.message}`, { cause: error });

@@ -2,7 +2,7 @@ import { encodeFromCoordinator } from '@prunegrid/proto';
 
 import { setTimeout } from 'node:timers/promises';
 
-import { TrainerGroup } from './group.js';
+import { type GroupOptions, TrainerGroup } from './group.js';
 import type { Member } from './member.js';
 
 /** How long trainers may take to leave once they may, in milliseconds. */
@@ -15,7 +15,10 @@ export class TrainerPool {
   private leases = 0;
 
   /** @param changed called when a trainer has come, left or become free */
-  constructor(private readonly changed: () => void) {}
+  constructor(
+    private readonly options: Omit<GroupOptions, 'signal'>,
+    private readonly changed: () => void,
+  ) {}
 
   get members(): readonly Member[] {
     return [...this.free, ...this.lent].sort((a, b) => a.number - b.number);
@@ -48,7 +51,7 @@ export class TrainerPool {
       this.free.delete(member);
       this.lent.add(member);
     }
-    const group = new TrainerGroup(members, ++this.leases, signal);
+    const group = new TrainerGroup(members, ++this.leases, { ...this.options, signal });
     try {
       await group.begin();
       return await work(group);

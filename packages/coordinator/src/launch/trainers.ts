@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/trainer/failure';
 import { models } from '@prunegrid/trainer/models';
 
-import { Gateway, type Member } from '../cluster/index.js';
+import { Gateway, type Member, type ReductionChoice } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
 import { version } from '../version.js';
 import { launchLocally } from './local.js';
@@ -16,6 +16,8 @@ export interface TrainerChoice {
   listen: string;
   /** Seconds within which all must have come. */
   wait: number;
+  /** Who adds gradients up. */
+  reduction: ReductionChoice;
 }
 
 export interface TrainerEvents {
@@ -58,6 +60,7 @@ export async function withTrainers<T>(
     terms: { model, dataset: { name, validation, limit }, threads: threadsPerTrainer },
     parameters: (models.get(model) as { size: number }).size,
     trainers: wanted,
+    reduction: choice.reduction,
     ...events,
     joined: (member) => {
       events.joined?.(member);

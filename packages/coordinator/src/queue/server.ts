@@ -192,7 +192,7 @@ export class SweepServer {
     interrupted.catch(() => undefined);
     try {
       await perform(open, beginning(open), {
-        trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S },
+        trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto' },
         broker: this.broker,
         maxConcurrent: options.maxConcurrent ?? Infinity,
         retries: options.retries,

@@ -111,6 +111,8 @@ export class EpochTraining implements Training {
       microBatches: batch.microBatches,
       shift: dataset.shift,
       dropout: recipe.dropout,
+      bfloat16: false,
+      syncEvery: 1,
     };
   }
 

@@ -56,7 +56,9 @@ function replica({ dropout = 0, survivors }: { dropout?: number; survivors?: Uin
   const step = () => {
     const sum = own.gradient(0, 0);
     for (let i = 1; i < phase.microBatches; i++) own.gradient(0, i).forEach((value, at) => (sum[at] += value));
-    own.apply(0, sum, 1e-3);
+    own.beginMove(0, sum[sum.length - 2], 1e-3);
+    own.move(0, sum.subarray(0, -2));
+    own.settle();
   };
   step();
   return step;

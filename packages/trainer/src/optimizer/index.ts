@@ -1,6 +1,7 @@
 export {
   createOptimizer,
   momentCounts,
+  type Move,
   type Optimizer,
   type OptimizerChoice,
   type OptimizerState,

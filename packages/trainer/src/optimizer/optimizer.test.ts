@@ -11,7 +11,11 @@ const run = (choice: Parameters<typeof createOptimizer>[0], steps: number) => {
   const parameters = Float32Array.of(1, -2, 0.5);
   // The gradient of a quadratic; the two elements behind it are not parameters.
   for (let i = 0; i < steps; i++) {
-    optimizer.step(parameters, Float32Array.of(parameters[0] - 3, 2 * parameters[1], -1, 99, 99), 0.1);
+    const move = optimizer.step(0.1);
+    const gradient = Float32Array.of(parameters[0] - 3, 2 * parameters[1], -1, 99, 99);
+    // In whatever pieces: here across the border of two kinds, the later one first.
+    move(parameters, gradient.subarray(1), 1, 3);
+    move(parameters, gradient, 0, 1);
   }
   return [...parameters];
 };

@@ -16,9 +16,12 @@ export interface ParameterRange {
 export interface Optimizer {
   /** The running moments, each as long as the parameters: Adam's first and second, SGD's velocity. */
   readonly moments: readonly Float32Array[];
-  /** `gradient` may be longer than `parameters`; what lies beyond is not read. */
-  step(parameters: Float32Array, gradient: Float32Array, learningRate: number): void;
+  /** Begins the next step, in which each parameter is to be moved once. */
+  step(learningRate: number): Move;
 }
+
+/** Moves the parameters from, ..., to - 1 along their gradient, whose first element is that of `from`; what lies beyond them is not read. */
+export type Move = (parameters: Float32Array, gradient: Float32Array, from: number, to: number) => void;
 
 /** An optimizer in the middle of its work. */
 export interface OptimizerState {
@@ -57,19 +60,18 @@ function adam(
   const [first, second] = moments;
   return {
     moments,
-    step(parameters, gradient, learningRate) {
+    step(learningRate) {
       steps++;
       const rate = learningRate / (1 - beta1 ** steps);
       const correction = 1 / Math.sqrt(1 - beta2 ** steps);
-      for (const { from, to, decayed } of ranges) {
-        const decay = decayed ? weightDecay : 0;
+      return byRange(ranges, weightDecay, (parameters, gradient, from, to, decay, start) => {
         for (let i = from; i < to; i++) {
-          const g = gradient[i] + decay * parameters[i];
+          const g = gradient[i - start] + decay * parameters[i];
           const m = (first[i] = beta1 * first[i] + (1 - beta1) * g);
           const v = (second[i] = beta2 * second[i] + (1 - beta2) * g * g);
           parameters[i] -= (rate * m) / (Math.sqrt(v) * correction + epsilon);
         }
-      }
+      });
     },
   };
 }
@@ -79,14 +81,27 @@ function sgd({ momentum, weightDecay }: Sgd, ranges: ParameterRange[], { moments
   const [velocity] = moments;
   return {
     moments,
-    step(parameters, gradient, learningRate) {
-      for (const { from, to, decayed } of ranges) {
-        const decay = decayed ? weightDecay : 0;
+    step(learningRate) {
+      return byRange(ranges, weightDecay, (parameters, gradient, from, to, decay, start) => {
         for (let i = from; i < to; i++) {
-          const v = (velocity[i] = momentum * velocity[i] + gradient[i] + decay * parameters[i]);
+          const v = (velocity[i] = momentum * velocity[i] + gradient[i - start] + decay * parameters[i]);
           parameters[i] -= learningRate * v;
         }
-      }
+      });
     },
+  };
+}
+
+/** @param move as Move, of parameters of one kind: `decay` is their L2 term's factor, `start` where the gradient's first element belongs */
+function byRange(
+  ranges: readonly ParameterRange[],
+  weightDecay: number,
+  move: (...args: [...Parameters<Move>, decay: number, start: number]) => void,
+): Move {
+  return (parameters, gradient, start, end) => {
+    for (const { from, to, decayed } of ranges) {
+      const [first, last] = [Math.max(from, start), Math.min(to, end)];
+      if (first < last) move(parameters, gradient, first, last, decayed ? weightDecay : 0, start);
+    }
   };
 }

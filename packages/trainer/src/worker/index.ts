@@ -1,2 +1,3 @@
+export { Circle } from './exchange/circle.js';
 export { Replica, TAIL } from './replica.js';
 export { serve, type TrainerOptions } from './serve.js';

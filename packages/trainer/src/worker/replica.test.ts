@@ -6,7 +6,7 @@ import { loadDataset } from '../datasets/index.js';
 import { loadTensorFlow } from '../engine/index.js';
 import { initialParameters, models } from '../models/index.js';
 import type { Model } from '../models/index.js';
-import { Replica } from './replica.js';
+import { Replica, TAIL } from './replica.js';
 
 const engine = loadTensorFlow(1);
 const model = models.get('lenet5') as Model;
@@ -30,7 +30,10 @@ beforeAll(async () => {
 const step = (replica: Replica, number: number, rate = 1e-3) => {
   const sum = replica.gradient(number, 0);
   replica.gradient(number, 1).forEach((value, i) => (sum[i] += value));
-  replica.apply(number, sum, rate);
+  const gradient = sum.subarray(0, -TAIL);
+  replica.beginMove(number, sum[gradient.length], rate);
+  replica.move(0, gradient);
+  replica.settle();
   return sum;
 };
 

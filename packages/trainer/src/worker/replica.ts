@@ -6,7 +6,7 @@ import { dropoutFactors, epochOrder, trainingBatch } from '../datasets/index.js'
 import type { BatchScore, Engine, Network } from '../engine/index.js';
 import { Failure } from '../failure.js';
 import type { Model } from '../models/index.js';
-import type { Optimizer, OptimizerState, ParameterRange } from '../optimizer/index.js';
+import type { Move, Optimizer, OptimizerState, ParameterRange } from '../optimizer/index.js';
 import { addPenaltyGradient, createOptimizer } from '../optimizer/index.js';
 
 /** Elements behind the gradient in what a step exchanges: the loss and the count of correct answers. */
@@ -30,13 +30,14 @@ interface PreparedBatch extends Batch {
 export class Replica {
   /** Positions in W that the phase trains; undefined where it trains all of them. */
   private readonly survivors: Uint32Array | undefined;
-  /** The trained parameters: W itself, or the survivors gathered from it. */
-  private readonly trained: Float32Array;
+  /** The trained parameters: W itself, or the survivors gathered from it. Between `beginMove` and `settle` others may fill in what they have moved. */
+  readonly trained: Float32Array;
   /** The model's tensors in `trained`. */
   private readonly ranges: ParameterRange[];
   private readonly optimizer: Optimizer;
   private readonly network: Network;
   private penalties: Penalty[] = [];
+  private movement: Move | undefined;
   private order: { epoch: number; indices: Uint32Array } | undefined;
   private readonly prepared = new Map<string, PreparedBatch>();
   private readonly stepsPerEpoch: number;
@@ -131,15 +132,32 @@ export class Replica {
   }
 
   /**
-   * Moves W by one optimizer step along the summed gradient, to which the penalty's is added in place. Throws Failure where the
-   * loss is not finite, before anything is moved.
+   * Begins to move W by one optimizer step. Throws Failure where `loss`, the global batch's, is not finite, before anything is moved.
+   * What follows are `move` for every parameter that is not given by another trainer, and `settle`.
    */
-  apply(step: number, sum: Float32Array, learningRate: number): void {
-    if (!Number.isFinite(sum[this.trained.length])) throw this.nonFinite(step);
-    for (const { rho, target, from, to } of this.penalties) {
-      addPenaltyGradient(sum.subarray(from, to), this.trained.subarray(from, to), target, rho);
+  beginMove(step: number, loss: number, learningRate: number): void {
+    if (!Number.isFinite(loss)) throw this.nonFinite(step);
+    this.movement = this.optimizer.step(learningRate);
+  }
+
+  /** Moves the trained parameters from number `from` on along `gradient`, the sum over the global batch, to which the penalty's is added in place. */
+  move(from: number, gradient: Float32Array): void {
+    const to = from + gradient.length;
+    for (const penalty of this.penalties) {
+      const [first, last] = [Math.max(from, penalty.from), Math.min(to, penalty.to)];
+      if (first >= last) continue;
+      addPenaltyGradient(
+        gradient.subarray(first - from, last - from),
+        this.trained.subarray(first, last),
+        penalty.target.subarray(first - penalty.from, last - penalty.from),
+        penalty.rho,
+      );
     }
-    this.optimizer.step(this.trained, sum, learningRate);
+    this.movement?.(this.trained, gradient, from, to);
+  }
+
+  /** Ends a move: W is now what the trained parameters are. */
+  settle(): void {
     this.survivors?.forEach((position, i) => (this.weights[position] = this.trained[i]));
     this.network.give(this.weights);
   }

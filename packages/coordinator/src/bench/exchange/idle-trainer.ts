@@ -4,17 +4,21 @@ import {
   Channel,
   coordinationService,
   coveringNodes,
+  deal,
   decodeFromCoordinator,
+  Door,
   encodeFromTrainer,
   encodeHello,
   keepalive,
+  Reduction,
   TensorKind,
 } from '@prunegrid/proto';
+import { Circle, TAIL } from '@prunegrid/trainer/worker';
 
 import { version } from '../../version.js';
 import { leave } from '../peer.js';
 
-// A trainer that exchanges all that a trainer exchanges and computes nothing. It holds W, a gradient and the sum.
+// A trainer that exchanges all that a trainer exchanges and computes nothing. It holds W, a gradient and, where the coordinator adds up, the sum.
 
 const [address, length, leaves] = process.argv.slice(2);
 const parameters = Number(length);
@@ -25,10 +29,11 @@ const channel = new Channel(stream, decodeFromCoordinator, (error) =>
   error instanceof Error ? error : new Error('the coordinator hung up'),
 );
 const W = new Float32Array(parameters);
-// The loss and the count of correct answers come behind the gradient.
-const gradient = new Float32Array(parameters + 2).fill(1e-3);
-const sum = new Float32Array(parameters + 2);
+const gradient = new Float32Array(parameters + TAIL).fill(1e-3);
+let sum: Float32Array | undefined;
 let generation = 0;
+const door = await Door.open(true);
+let circle: Circle | undefined;
 
 const header = (kind: TensorKind) => ({ kind, generation, step: 0, node: 0 });
 
@@ -52,23 +57,52 @@ await channel.send(
 );
 await channel.receive();
 for (let command = await channel.receive(); command.$case !== 'finish'; command = await channel.receive()) {
-  if (command.$case === 'lease') generation = command.value.generation;
-  else if (command.$case === 'beginPhase') await channel.receiveTensor(header(TensorKind.WEIGHTS), W);
-  else if (command.$case === 'fetchWeights') await channel.sendTensor(header(TensorKind.WEIGHTS), W);
-  else if (command.$case === 'train') await exchange(command.value);
-  else if (command.$case === 'release')
-    await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
+  switch (command.$case) {
+    case 'lease':
+      generation = command.value.generation;
+      break;
+    case 'invite':
+      await channel.send(encodeFromTrainer({ $case: 'door', value: { address: door.address } }));
+      break;
+    case 'meet':
+      circle = await Circle.meet(door, command.value);
+      await channel.send(encodeFromTrainer({ $case: 'met', value: { problem: '' } }));
+      break;
+    case 'beginPhase':
+      await channel.receiveTensor(header(TensorKind.WEIGHTS), W);
+      break;
+    case 'fetchWeights':
+      await channel.sendTensor(header(TensorKind.WEIGHTS), W);
+      break;
+    case 'train':
+      await exchange(command.value);
+      break;
+    case 'release':
+      circle?.close();
+      await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
+      break;
+    default:
+      throw new Error(`the coordinator sent ${command.$case}, which a trainer that computes nothing cannot obey`);
+  }
 }
 stream.end();
 client.close();
+await door.close();
 leave();
 
-async function exchange({ firstStep, learningRates, firstMicroBatch, microBatches }: Train): Promise<void> {
+async function exchange({ firstStep, learningRates, firstMicroBatch, microBatches, reduction }: Train): Promise<void> {
+  const own = coveringNodes(firstMicroBatch, microBatches, Number(leaves));
+  const nodes = deal(Number(leaves), circle?.members ?? 1).map(({ first, count }) =>
+    coveringNodes(first, count, Number(leaves)),
+  );
+  const inHub = reduction === Reduction.HUB;
+  const told = inHub ? gradient : gradient.subarray(-TAIL);
+  const heard = inHub ? (sum ??= new Float32Array(gradient.length)) : new Float32Array(TAIL);
   for (let step = firstStep; step < firstStep + learningRates.length; step++) {
-    for (const node of coveringNodes(firstMicroBatch, microBatches, Number(leaves))) {
-      await channel.sendTensor({ ...header(TensorKind.GRADIENT), step, node }, gradient);
-    }
-    await channel.receiveTensor({ ...header(TensorKind.SUM), step }, sum);
+    for (const node of own) await channel.sendTensor({ ...header(TensorKind.GRADIENT), step, node }, told);
+    await channel.receiveTensor({ ...header(TensorKind.SUM), step }, heard);
+    const vectors = own.map((node) => [node, gradient] as const);
+    if (!inHub) await circle?.reduce({ generation, step, nodes }, vectors, W, (from, part) => W.set(part, from));
   }
   await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: '' } }));
 }

@@ -20,10 +20,14 @@ export const protobufFileName = "prunegrid/v1/coordination.proto";
  *   Ready            ->
  *                    <-             Admission        or Refusal
  *                    <-             Lease            (from here on one piece of work, with others or alone)
+ *                    <-             Invite           (only where the trainers are to exchange among themselves: sharded reduction)
+ *   Door             ->
+ *                    <-             Meet
+ *   Met              ->
  *                    <-             BeginPhase, then the tensors WEIGHTS, when masked SURVIVORS, and MOMENTS of a phase that goes on
  *                    <-             SetPenalty, then the tensor TARGET          (ADMM only, each iteration)
  *                    <-             Train
- *   GRADIENT (step)  ->
+ *   GRADIENT (step)  ->                                                         (no more than loss and count, unless reduced by the hub)
  *                    <-             SUM (step)                                  (for each step; Halt instead of a SUM ends it early)
  *   Trained          ->
  *                    <-             Evaluate
@@ -32,6 +36,8 @@ export const protobufFileName = "prunegrid/v1/coordination.proto";
  *   WEIGHTS          ->
  *                    <-             FetchMoments
  *   MOMENTS (each)   ->
+ *                    <-             FetchResiduals
+ *   RESIDUAL (each)  ->
  *                    <-             Release          (at any time after Lease, in the middle of a step too)
  *   Released         ->                              (after whatever was on its way; another Lease may follow)
  *                    <-             Finish
@@ -54,6 +60,13 @@ export const TensorKind = {
   SUM: 5,
   /** MOMENTS - float32: one of the optimizer's moments of the trained parameters; `node` counts them, from 0. */
   MOMENTS: 6,
+  /**
+   * GRADIENT_BFLOAT16 - GRADIENT in bfloat16: two values in each element, the first one in the lower half; where the count is odd, zero behind the last. The loss and the count
+   * of correct answers follow as they are.
+   */
+  GRADIENT_BFLOAT16: 7,
+  /** RESIDUAL - float32: what rounding to bfloat16 has left out of a micro-batch's gradients so far; `node` is the micro-batch. */
+  RESIDUAL: 8,
 } as const;
 
 export type TensorKind = typeof TensorKind[keyof typeof TensorKind];
@@ -66,6 +79,31 @@ export namespace TensorKind {
   export type GRADIENT = typeof TensorKind.GRADIENT;
   export type SUM = typeof TensorKind.SUM;
   export type MOMENTS = typeof TensorKind.MOMENTS;
+  export type GRADIENT_BFLOAT16 = typeof TensorKind.GRADIENT_BFLOAT16;
+  export type RESIDUAL = typeof TensorKind.RESIDUAL;
+}
+
+/** Who adds gradients up. The order of summation is the same, and so are the sum's bits. */
+export const Reduction = {
+  REDUCTION_UNSPECIFIED: 0,
+  /** ALONE - The share is the whole batch: the trainer itself. GRADIENT and SUM are no more than the loss and the count. */
+  ALONE: 1,
+  /** HUB - The coordinator. */
+  HUB: 2,
+  /**
+   * SHARDED - Each trainer adds up one slice of the vector for all, moves that slice of W and gives it to the others. GRADIENT and SUM are no more than the loss and
+   * the count; SUM lets the exchange of the step begin.
+   */
+  SHARDED: 3,
+} as const;
+
+export type Reduction = typeof Reduction[keyof typeof Reduction];
+
+export namespace Reduction {
+  export type REDUCTION_UNSPECIFIED = typeof Reduction.REDUCTION_UNSPECIFIED;
+  export type ALONE = typeof Reduction.ALONE;
+  export type HUB = typeof Reduction.HUB;
+  export type SHARDED = typeof Reduction.SHARDED;
 }
 
 export const Split = { SPLIT_UNSPECIFIED: 0, VALIDATION: 1, TEST: 2 } as const;
@@ -78,6 +116,13 @@ export namespace Split {
   export type TEST = typeof Split.TEST;
 }
 
+export interface BetweenTrainers {
+  chunk: TensorChunk | undefined;
+}
+
+export interface Traded {
+}
+
 export interface FromTrainer {
   body:
     | { $case: "chunk"; value: TensorChunk }
@@ -87,6 +132,8 @@ export interface FromTrainer {
     | { $case: "evaluated"; value: Evaluated }
     | { $case: "trouble"; value: Trouble }
     | { $case: "released"; value: Released }
+    | { $case: "door"; value: Door }
+    | { $case: "met"; value: Met }
     | undefined;
 }
 
@@ -106,6 +153,9 @@ export interface FromCoordinator {
     | { $case: "release"; value: Release }
     | { $case: "halt"; value: Halt }
     | { $case: "fetchMoments"; value: FetchMoments }
+    | { $case: "invite"; value: Invite }
+    | { $case: "meet"; value: Meet }
+    | { $case: "fetchResiduals"; value: FetchResiduals }
     | undefined;
 }
 
@@ -121,7 +171,7 @@ export interface TensorChunk {
   /** Elements of the whole tensor, and the element with which this piece begins. */
   length: number;
   offset: number;
-  /** CRC-32 (ISO 3309) of data. */
+  /** CRC-32 (ISO 3309) of data; between trainers on one machine, 0. */
   crc: number;
   data: Buffer;
 }
@@ -190,6 +240,30 @@ export interface Released {
   generation: number;
 }
 
+/** Open a door for the other trainers, or say where it is. */
+export interface Invite {
+}
+
+export interface Door {
+  /** `unix:PATH`, or `:PORT` on the host from which this trainer dialled the coordinator. */
+  address: string;
+}
+
+/** Connect with the other trainers of the lease. */
+export interface Meet {
+  /** Where the trainers are, in the lease's order. */
+  addresses: string[];
+  /** This trainer's place among them. */
+  own: number;
+  /** Drawn at random for the lease: a door opens to nobody else. */
+  token: string;
+}
+
+export interface Met {
+  /** Why a trainer could not be reached; empty where all could. */
+  problem: string;
+}
+
 export interface Adam {
   beta1: number;
   beta2: number;
@@ -218,6 +292,13 @@ export interface BeginPhase {
   survivors: number;
   /** Steps that the optimizer has done. Where there are any, its moments follow: Adam's two, SGD's one. */
   optimizerSteps: number;
+  /**
+   * Each micro-batch's gradient is rounded to bfloat16; what that leaves out is added to the micro-batch's next one (error feedback). Where the optimizer has
+   * done steps, a tensor RESIDUAL follows for each micro-batch.
+   */
+  bfloat16: boolean;
+  /** Local SGD where above 1: each micro-batch moves weights and moments of its own, and all are averaged after so many steps. */
+  syncEvery: number;
 }
 
 /** From now on rho * (W - Z + U) is part of the gradient. The tensor TARGET follows. */
@@ -238,8 +319,7 @@ export interface Train {
   /** This trainer's share of every global batch. */
   firstMicroBatch: number;
   microBatches: number;
-  /** The share is the whole of it: the trainer sums by itself, and GRADIENT and SUM are no more than the loss and the count. */
-  alone: boolean;
+  reduction: Reduction;
 }
 
 /** Leave the rest of Train's steps out: answer Trained, with the weights after the last SUM. */
@@ -268,7 +348,14 @@ export interface Evaluated {
 export interface FetchWeights {
 }
 
+/** The elements from, ..., to - 1 of each moment. */
 export interface FetchMoments {
+  from: number;
+  to: number;
+}
+
+/** Those of the micro-batches that this trainer has been given by the last Train. */
+export interface FetchResiduals {
 }
 
 /** The trainer may leave. */
@@ -289,6 +376,8 @@ export const Trouble_Kind = {
   ENVIRONMENT: 2,
   /** PROTOCOL - The coordinator's message could not be obeyed. */
   PROTOCOL: 3,
+  /** PEER - Another trainer of the lease has gone or cannot be understood: ends the lease, not the trainer. */
+  PEER: 4,
 } as const;
 
 export type Trouble_Kind = typeof Trouble_Kind[keyof typeof Trouble_Kind];
@@ -298,7 +387,89 @@ export namespace Trouble_Kind {
   export type NON_FINITE = typeof Trouble_Kind.NON_FINITE;
   export type ENVIRONMENT = typeof Trouble_Kind.ENVIRONMENT;
   export type PROTOCOL = typeof Trouble_Kind.PROTOCOL;
+  export type PEER = typeof Trouble_Kind.PEER;
 }
+
+function createBaseBetweenTrainers(): BetweenTrainers {
+  return { chunk: undefined };
+}
+
+export const BetweenTrainers: MessageFns<BetweenTrainers> = {
+  encode(message: BetweenTrainers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.chunk !== undefined) {
+      TensorChunk.encode(message.chunk, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BetweenTrainers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBetweenTrainers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.chunk = TensorChunk.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTraded(): Traded {
+  return {};
+}
+
+export const Traded: MessageFns<Traded> = {
+  encode(_: Traded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Traded {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTraded();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
 
 function createBaseFromTrainer(): FromTrainer {
   return { body: undefined };
@@ -327,6 +498,12 @@ export const FromTrainer: MessageFns<FromTrainer> = {
         break;
       case "released":
         Released.encode(message.body.value, writer.uint32(58).fork()).join();
+        break;
+      case "door":
+        Door.encode(message.body.value, writer.uint32(66).fork()).join();
+        break;
+      case "met":
+        Met.encode(message.body.value, writer.uint32(74).fork()).join();
         break;
     }
     return writer;
@@ -401,6 +578,22 @@ export const FromTrainer: MessageFns<FromTrainer> = {
             message.body = { $case: "released", value: Released.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.body = { $case: "door", value: Door.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.body = { $case: "met", value: Met.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -462,6 +655,15 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
         break;
       case "fetchMoments":
         FetchMoments.encode(message.body.value, writer.uint32(114).fork()).join();
+        break;
+      case "invite":
+        Invite.encode(message.body.value, writer.uint32(122).fork()).join();
+        break;
+      case "meet":
+        Meet.encode(message.body.value, writer.uint32(130).fork()).join();
+        break;
+      case "fetchResiduals":
+        FetchResiduals.encode(message.body.value, writer.uint32(138).fork()).join();
         break;
     }
     return writer;
@@ -590,6 +792,30 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
             }
 
             message.body = { $case: "fetchMoments", value: FetchMoments.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.body = { $case: "invite", value: Invite.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.body = { $case: "meet", value: Meet.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.body = { $case: "fetchResiduals", value: FetchResiduals.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1317,6 +1543,201 @@ export const Released: MessageFns<Released> = {
   },
 };
 
+function createBaseInvite(): Invite {
+  return {};
+}
+
+export const Invite: MessageFns<Invite> = {
+  encode(_: Invite, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Invite {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInvite();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDoor(): Door {
+  return { address: "" };
+}
+
+export const Door: MessageFns<Door> = {
+  encode(message: Door, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Door {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDoor();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMeet(): Meet {
+  return { addresses: [], own: 0, token: "" };
+}
+
+export const Meet: MessageFns<Meet> = {
+  encode(message: Meet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.addresses) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.own !== 0) {
+      writer.uint32(16).uint32(message.own);
+    }
+    if (message.token !== "") {
+      writer.uint32(26).string(message.token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Meet {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMeet();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.own = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMet(): Met {
+  return { problem: "" };
+}
+
+export const Met: MessageFns<Met> = {
+  encode(message: Met, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.problem !== "") {
+      writer.uint32(10).string(message.problem);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Met {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMet();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseAdam(): Adam {
   return { beta1: 0, beta2: 0, epsilon: 0, weightDecay: 0 };
 }
@@ -1465,6 +1886,8 @@ function createBaseBeginPhase(): BeginPhase {
     masked: false,
     survivors: 0,
     optimizerSteps: 0,
+    bfloat16: false,
+    syncEvery: 0,
   };
 }
 
@@ -1504,6 +1927,12 @@ export const BeginPhase: MessageFns<BeginPhase> = {
     }
     if (message.optimizerSteps !== 0) {
       writer.uint32(88).uint32(message.optimizerSteps);
+    }
+    if (message.bfloat16 !== false) {
+      writer.uint32(96).bool(message.bfloat16);
+    }
+    if (message.syncEvery !== 0) {
+      writer.uint32(104).uint32(message.syncEvery);
     }
     return writer;
   },
@@ -1607,6 +2036,22 @@ export const BeginPhase: MessageFns<BeginPhase> = {
             }
 
             message.optimizerSteps = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.bfloat16 = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.syncEvery = reader.uint32();
             continue;
           }
         }
@@ -1726,7 +2171,7 @@ export const LayerPenalty: MessageFns<LayerPenalty> = {
 };
 
 function createBaseTrain(): Train {
-  return { firstStep: 0, learningRates: [], firstMicroBatch: 0, microBatches: 0, alone: false };
+  return { firstStep: 0, learningRates: [], firstMicroBatch: 0, microBatches: 0, reduction: 0 };
 }
 
 export const Train: MessageFns<Train> = {
@@ -1747,8 +2192,8 @@ export const Train: MessageFns<Train> = {
     if (message.microBatches !== 0) {
       writer.uint32(32).uint32(message.microBatches);
     }
-    if (message.alone !== false) {
-      writer.uint32(40).bool(message.alone);
+    if (message.reduction !== 0) {
+      writer.uint32(40).int32(message.reduction);
     }
     return writer;
   },
@@ -1813,7 +2258,7 @@ export const Train: MessageFns<Train> = {
               break;
             }
 
-            message.alone = reader.bool();
+            message.reduction = reader.int32() as any;
             continue;
           }
         }
@@ -2096,11 +2541,17 @@ export const FetchWeights: MessageFns<FetchWeights> = {
 };
 
 function createBaseFetchMoments(): FetchMoments {
-  return {};
+  return { from: 0, to: 0 };
 }
 
 export const FetchMoments: MessageFns<FetchMoments> = {
-  encode(_: FetchMoments, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: FetchMoments, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== 0) {
+      writer.uint32(8).uint32(message.from);
+    }
+    if (message.to !== 0) {
+      writer.uint32(16).uint32(message.to);
+    }
     return writer;
   },
 
@@ -2114,6 +2565,57 @@ export const FetchMoments: MessageFns<FetchMoments> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseFetchMoments();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.from = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.to = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFetchResiduals(): FetchResiduals {
+  return {};
+}
+
+export const FetchResiduals: MessageFns<FetchResiduals> = {
+  encode(_: FetchResiduals, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchResiduals {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchResiduals();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {

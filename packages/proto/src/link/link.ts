@@ -1,0 +1,46 @@
+import { type ChunkHeader, decodeChunk, encodeChunkHead, FrameError } from '../frame.js';
+import type { MessageStream } from './messages.js';
+
+/** Elements of four bytes. */
+export type Elements = Float32Array | Uint32Array;
+
+/**
+ * One end of what connects two trainers: chunks of tensors, in an order that both know. Each direction has a connection of its own, because Node's HTTP/2 reads
+ * nothing while it writes: on a single one, two that send at the same time wait for each other once the sockets' buffers are full.
+ */
+export class Link {
+  constructor(
+    /** For messages: who is at the other end. */
+    readonly name: string,
+    /** The call that this trainer made. */
+    private readonly outgoing: MessageStream,
+    /** The call that the other one made. */
+    private readonly incoming: MessageStream,
+    /** Whether chunks carry a CRC. A socket within one machine cannot damage them, and the CRCs are a third of what an exchange costs there. */
+    private readonly checked: boolean,
+  ) {}
+
+  /** Sends the elements of a tensor of `length` from `offset` on. They must not change until this has resolved. */
+  async send(header: ChunkHeader, length: number, offset: number, elements: Elements): Promise<void> {
+    const data = bytesOf(elements);
+    await this.outgoing.send(encodeChunkHead(header, length, offset, data, this.checked ? undefined : 0), data);
+  }
+
+  /** Fills `into` with the chunk that must come next. Throws FrameError where it is another one. */
+  async receive(header: ChunkHeader, length: number, offset: number, into: Elements): Promise<void> {
+    const chunk = decodeChunk(await this.incoming.receive(), this.checked);
+    const due = { ...header, length, offset, bytes: into.byteLength };
+    const came = { ...chunk, bytes: chunk.data.length };
+    const odd = (Object.keys(due) as (keyof typeof due)[]).find((field) => due[field] !== came[field]);
+    if (odd !== undefined) throw new FrameError(`a chunk of ${odd} ${came[odd]} arrived where ${due[odd]} is due`);
+    bytesOf(into).set(chunk.data);
+  }
+
+  close(): void {
+    this.outgoing.close();
+    this.incoming.close();
+  }
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Elements): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);

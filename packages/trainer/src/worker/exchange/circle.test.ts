@@ -1,0 +1,85 @@
+import { coveringNodes, deal, Door, TreeSum } from '@prunegrid/proto';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { Circle, PeerLost, slicesOf } from './circle.js';
+
+const LEAVES = 8;
+/** More than a chunk in each slice, and not a multiple of anything. */
+const LENGTH = 300_007;
+/** Magnitudes far apart, so that another order of summation gives other bits. */
+const leafOf = (step: number, leaf: number) =>
+  Float32Array.from({ length: LENGTH + 2 }, (_, i) => Math.sin(step + leaf * 50 + i) * 10 ** ((leaf * 7 + i) % 9));
+
+const doors: Door[] = [];
+const circles: Circle[] = [];
+afterEach(async () => {
+  for (const circle of circles.splice(0)) circle.close();
+  await Promise.all(doors.splice(0).map((door) => door.close()));
+});
+
+async function meet(members: number): Promise<Circle[]> {
+  doors.push(...(await Promise.all(Array.from({ length: members }, () => Door.open(true)))));
+  const addresses = doors.map(({ address }) => address);
+  const met = doors.map((door, own) => Circle.meet(door, { addresses, own, token: 'token' }));
+  circles.push(...(await Promise.all(met)));
+  return circles;
+}
+
+const shares = (members: number) => deal(LEAVES, members);
+const nodesOf = (members: number) => shares(members).map(({ first, count }) => coveringNodes(first, count, LEAVES));
+
+function sumOf(step: number, first = 0, count = LEAVES): TreeSum {
+  const tree = new TreeSum();
+  for (let leaf = first; leaf < first + count; leaf++) tree.add(LEAVES + leaf, leafOf(step, leaf));
+  return tree;
+}
+
+/** Each member's part of a step, whose slice becomes the negative sum. */
+function reduceAt(step: number, members: number): Promise<Float32Array>[] {
+  return circles.map(async (circle, i) => {
+    const { first, count } = shares(members)[i];
+    const target = new Float32Array(LENGTH);
+    const parts = { generation: 1, step, nodes: nodesOf(members) };
+    await circle.reduce(parts, sumOf(step, first, count).nodes(), target, (from, sum) =>
+      sum.forEach((value, k) => (target[from + k] = -value)),
+    );
+    return target;
+  });
+}
+
+describe('Circle', () => {
+  it.each([2, 3, 4, 5])('gives %i members the bits of one sum, each having computed a slice', async (members) => {
+    await meet(members);
+    for (const step of [1, 2]) {
+      const whole = sumOf(step).total!.subarray(0, LENGTH);
+      for (const target of await Promise.all(reduceAt(step, members))) {
+        expect(target.findIndex((value, i) => !Object.is(value, Math.fround(-whole[i])))).toBe(-1);
+      }
+    }
+  });
+
+  it('tells the others when one leaves in the middle of a step', async () => {
+    const [, , third] = await meet(3);
+    const [first, second] = reduceAt(1, 3).slice(0, 2);
+    third.close();
+    for (const reduced of [first, second]) await expect(reduced).rejects.toThrow(PeerLost);
+  });
+
+  it('says which member cannot be reached', async () => {
+    const door = await Door.open(true);
+    doors.push(door);
+    const addresses = [door.address, 'unix:/nowhere/socket'];
+    await expect(Circle.meet(door, { addresses, own: 0, token: 'token' })).rejects.toThrow(
+      /^the trainer at unix:\/nowhere\/socket cannot be reached from another one \(.*ENOENT/,
+    );
+  });
+});
+
+it('slices cover the vector, in order', () => {
+  for (const members of [1, 2, 3, 7]) {
+    const slices = slicesOf(LENGTH, members);
+    expect(slices[0].from).toBe(0);
+    expect(slices.at(-1)?.to).toBe(LENGTH);
+    slices.slice(1).forEach(({ from }, i) => expect(from).toBe(slices[i].to));
+  }
+});

@@ -1,0 +1,165 @@
+import type { BeginPhase, Door, FetchMoments, Meet, SetPenalty } from '@prunegrid/proto';
+import { encodeFromTrainer, TensorKind } from '@prunegrid/proto';
+
+import type { Dataset } from '../datasets/index.js';
+import type { Engine } from '../engine/index.js';
+import { Failure } from '../failure.js';
+import type { Model } from '../models/index.js';
+import { momentCounts, type OptimizerState } from '../optimizer/index.js';
+import { LeaseEnded, type TrainerChannel } from './channel.js';
+import { evaluate } from './evaluation.js';
+import { Circle, PeerLost } from './exchange/circle.js';
+import { Replica } from './replica.js';
+import { train } from './train.js';
+import { tellTrouble, unexpected } from './trouble.js';
+
+/** What a trainer has for all its work. */
+export interface Equipment {
+  engine: Engine;
+  model: Model;
+  dataset: Dataset;
+  /** Opened when the trainer is first to meet others. */
+  door: () => Promise<Door>;
+}
+
+type Command = Awaited<ReturnType<TrainerChannel['receive']>>;
+
+/** Serves one lease to its end. Training that fails and other trainers that leave are told, and end the lease alone; other failures end this trainer. */
+export async function serveLease(channel: TrainerChannel, generation: number, equipment: Equipment): Promise<void> {
+  const lease = new Lease(channel, generation, equipment);
+  try {
+    await lease.obey().catch(async (error: unknown) => {
+      if (!(error instanceof PeerLost || (error instanceof Failure && error.kind === 'training'))) throw error;
+      await tellTrouble(channel, error);
+      for (;;) await channel.receive();
+    });
+  } catch (error) {
+    if (!(error instanceof LeaseEnded)) throw error;
+    await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
+  } finally {
+    lease.close();
+  }
+}
+
+class Lease {
+  private replica: Replica | undefined;
+  private circle: Circle | undefined;
+
+  constructor(
+    private readonly channel: TrainerChannel,
+    private readonly generation: number,
+    private readonly equipment: Equipment,
+  ) {}
+
+  /** Carries the coordinator's commands out, one at a time, until LeaseEnded is thrown. */
+  async obey(): Promise<never> {
+    for (;;) {
+      const command = await this.channel.receive();
+      if (!(await this.prepare(command))) await this.compute(command);
+    }
+  }
+
+  close(): void {
+    this.replica?.close();
+    this.circle?.close();
+  }
+
+  /** Obeys what comes before there are weights; false for any other command. */
+  private async prepare(command: Command): Promise<boolean> {
+    switch (command.$case) {
+      case 'invite': {
+        const { address } = await this.equipment.door();
+        await this.channel.send(encodeFromTrainer({ $case: 'door', value: { address } }));
+        return true;
+      }
+      case 'meet':
+        await this.meet(command.value);
+        return true;
+      case 'beginPhase':
+        await this.beginPhase(command.value);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  private async compute(command: Command): Promise<void> {
+    const { channel, generation, replica, circle } = this;
+    if (!replica) throw unexpected(command.$case);
+    switch (command.$case) {
+      case 'setPenalty':
+        await this.setPenalty(replica, command.value);
+        break;
+      case 'train':
+        await train({ channel, generation, replica, plan: command.value, circle });
+        break;
+      case 'evaluate': {
+        const value = evaluate(replica, this.equipment.dataset, command.value);
+        await channel.send(encodeFromTrainer({ $case: 'evaluated', value }));
+        break;
+      }
+      case 'fetchWeights':
+        await channel.sendTensor(this.header(TensorKind.WEIGHTS), replica.weights);
+        break;
+      case 'fetchMoments':
+        await this.sendMoments(replica, command.value);
+        break;
+      default:
+        throw unexpected(command.$case);
+    }
+  }
+
+  private async meet(meeting: Meet): Promise<void> {
+    let problem = '';
+    try {
+      this.circle = await Circle.meet(await this.equipment.door(), meeting);
+    } catch (error) {
+      problem = (error as Error).message;
+    }
+    await this.channel.send(encodeFromTrainer({ $case: 'met', value: { problem } }));
+  }
+
+  private async beginPhase(phase: BeginPhase): Promise<void> {
+    const { channel } = this;
+    const { engine, model, dataset } = this.equipment;
+    this.replica?.close();
+    const weights = await channel.receiveTensor(this.header(TensorKind.WEIGHTS), new Float32Array(model.size));
+    const survivors = phase.masked
+      ? await channel.receiveTensor(this.header(TensorKind.SURVIVORS), new Uint32Array(phase.survivors))
+      : undefined;
+    const state = await this.receiveState(phase, (survivors ?? weights).length);
+    this.replica = new Replica(engine, model, dataset, phase, weights, survivors, state);
+  }
+
+  private async receiveState(phase: BeginPhase, trained: number): Promise<OptimizerState | undefined> {
+    const { optimizer, optimizerSteps: steps } = phase;
+    if (!optimizer || steps === 0) return undefined;
+    const moments: Float32Array[] = [];
+    for (let node = 0; node < momentCounts[optimizer.$case]; node++) {
+      const header = { ...this.header(TensorKind.MOMENTS), node };
+      moments.push(await this.channel.receiveTensor(header, new Float32Array(trained)));
+    }
+    return { steps, moments };
+  }
+
+  private async setPenalty(replica: Replica, { layers }: SetPenalty): Promise<void> {
+    const { model } = this.equipment;
+    const weightsOf = (layer: string) => model.layers.find(({ name }) => name === layer)?.weights ?? 0;
+    const size = layers.reduce((sum, { layer }) => sum + weightsOf(layer), 0);
+    replica.setPenalty(
+      layers,
+      await this.channel.receiveTensor(this.header(TensorKind.TARGET), new Float32Array(size)),
+    );
+  }
+
+  private async sendMoments(replica: Replica, { from, to }: FetchMoments): Promise<void> {
+    for (const [node, moment] of replica.moments.entries()) {
+      await this.channel.sendTensor({ ...this.header(TensorKind.MOMENTS), node }, moment.subarray(from, to));
+    }
+  }
+
+  /** The header of a tensor that belongs to no step. */
+  private header(kind: TensorKind) {
+    return { kind, generation: this.generation, step: 0, node: 0 };
+  }
+}
