@@ -18,7 +18,7 @@ import { inTurns } from './rounds.js';
 import type { BenchTable } from './table.js';
 
 /** Steps of a turn. */
-const TIMED = 10;
+const TIMED = 40;
 
 /**
  * LeNet-5's steps by trainer processes and the coordinator's own `TrainerGroup`: images a second and what is exchanged. Two

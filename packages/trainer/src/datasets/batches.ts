@@ -40,7 +40,8 @@ export function trainingBatch(dataset: Dataset, indices: Uint32Array, shift: Shi
   const pixels = height * width * channels;
   const batch = { images: new Float32Array(indices.length * pixels), labels: new Int32Array(indices.length) };
   const range = 2 * shift.pixels + 1;
-  indices.forEach((image, i) => {
+  for (let i = 0; i < indices.length; i++) {
+    const image = indices[i];
     batch.labels[i] = labels[image];
     let down = 0;
     let right = 0;
@@ -49,19 +50,27 @@ export function trainingBatch(dataset: Dataset, indices: Uint32Array, shift: Shi
       down = random.nextBelow(range) - shift.pixels;
       right = random.nextBelow(range) - shift.pixels;
     }
-    const from = image * pixels;
-    const to = i * pixels;
-    for (let row = Math.max(0, down); row < Math.min(height, height + down); row++) {
-      const first = Math.max(0, right);
-      const last = Math.min(width, width + right);
-      let source = from + ((row - down) * width + first - right) * channels;
-      const end = to + (row * width + last) * channels;
-      for (let target = to + (row * width + first) * channels; target < end; target++) {
-        batch.images[target] = SCALED[images[source++]];
-      }
-    }
-  });
+    const into = batch.images.subarray(i * pixels, (i + 1) * pixels);
+    scaleShifted(into, images.subarray(image * pixels, (image + 1) * pixels), dataset.shape, down, right);
+  }
   return batch;
+}
+
+/** Scales an image to [0, 1] into `into`, which is zero, moved by so many pixels. */
+function scaleShifted(
+  into: Float32Array,
+  image: Uint8Array,
+  [height, width, channels]: Dataset['shape'],
+  down: number,
+  right: number,
+): void {
+  const first = Math.max(0, right);
+  const length = (width - Math.abs(right)) * channels;
+  for (let row = Math.max(0, down); row < Math.min(height, height + down); row++) {
+    const target = (row * width + first) * channels;
+    const source = ((row - down) * width + first - right) * channels;
+    for (let i = 0; i < length; i++) into[target + i] = SCALED[image[source + i]];
+  }
 }
 
 /** Images first, first + 1, ... as they are. */

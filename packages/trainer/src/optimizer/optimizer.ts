@@ -51,7 +51,6 @@ const freshState = ({ $case }: OptimizerChoice, ranges: ParameterRange[]): Optim
   moments: Array.from({ length: momentCounts[$case] }, () => new Float32Array(ranges.at(-1)?.to ?? 0)),
 });
 
-/** Kingma & Ba 2015, algorithm 1; the L2 term is part of the gradient. */
 function adam(
   { beta1, beta2, epsilon, weightDecay }: Adam,
   ranges: ParameterRange[],
@@ -64,44 +63,77 @@ function adam(
       steps++;
       const rate = learningRate / (1 - beta1 ** steps);
       const correction = 1 / Math.sqrt(1 - beta2 ** steps);
-      return byRange(ranges, weightDecay, (parameters, gradient, from, to, decay, start) => {
-        for (let i = from; i < to; i++) {
-          const g = gradient[i - start] + decay * parameters[i];
-          const m = (first[i] = beta1 * first[i] + (1 - beta1) * g);
-          const v = (second[i] = beta2 * second[i] + (1 - beta2) * g * g);
-          parameters[i] -= (rate * m) / (Math.sqrt(v) * correction + epsilon);
-        }
+      return byRange(ranges, weightDecay, (parameters, gradient, from, to, decay) => {
+        moveByAdam(parameters, gradient, first, second, from, to, decay, beta1, beta2, rate, correction, epsilon);
       });
     },
   };
 }
 
-/** Heavy-ball momentum as in Caffe and PyTorch: v = momentum * v + g; W = W - learningRate * v. */
 function sgd({ momentum, weightDecay }: Sgd, ranges: ParameterRange[], { moments }: OptimizerState): Optimizer {
   const [velocity] = moments;
   return {
     moments,
     step(learningRate) {
-      return byRange(ranges, weightDecay, (parameters, gradient, from, to, decay, start) => {
-        for (let i = from; i < to; i++) {
-          const v = (velocity[i] = momentum * velocity[i] + gradient[i - start] + decay * parameters[i]);
-          parameters[i] -= learningRate * v;
-        }
+      return byRange(ranges, weightDecay, (parameters, gradient, from, to, decay) => {
+        moveByMomentum(parameters, gradient, velocity, from, to, decay, momentum, learningRate);
       });
     },
   };
 }
 
-/** @param move as Move, of parameters of one kind: `decay` is their L2 term's factor, `start` where the gradient's first element belongs */
+/** Splits a move at the borders of the ranges. `move` is handed the gradient of its own parameters, and their L2 term's factor. */
 function byRange(
   ranges: readonly ParameterRange[],
   weightDecay: number,
-  move: (...args: [...Parameters<Move>, decay: number, start: number]) => void,
+  move: (...args: [...Parameters<Move>, decay: number]) => void,
 ): Move {
   return (parameters, gradient, start, end) => {
     for (const { from, to, decayed } of ranges) {
       const [first, last] = [Math.max(from, start), Math.min(to, end)];
-      if (first < last) move(parameters, gradient, first, last, decayed ? weightDecay : 0, start);
+      if (first < last) move(parameters, gradient.subarray(first - start), first, last, decayed ? weightDecay : 0);
     }
   };
+}
+
+// The loops take all that they use as parameters: as closures they would be compiled anew for every optimizer, and twice as slow once there have been several.
+
+/** Kingma & Ba 2015, algorithm 1; the L2 term is part of the gradient. `rate` and `correction` hold the corrections of the moments' bias. */
+function moveByAdam(
+  parameters: Float32Array,
+  gradient: Float32Array,
+  first: Float32Array,
+  second: Float32Array,
+  from: number,
+  to: number,
+  decay: number,
+  beta1: number,
+  beta2: number,
+  rate: number,
+  correction: number,
+  epsilon: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const g = gradient[i - from] + decay * parameters[i];
+    const m = (first[i] = beta1 * first[i] + (1 - beta1) * g);
+    const v = (second[i] = beta2 * second[i] + (1 - beta2) * g * g);
+    parameters[i] -= (rate * m) / (Math.sqrt(v) * correction + epsilon);
+  }
+}
+
+/** Heavy-ball momentum as in Caffe and PyTorch: v = momentum * v + g; W = W - learningRate * v. */
+function moveByMomentum(
+  parameters: Float32Array,
+  gradient: Float32Array,
+  velocity: Float32Array,
+  from: number,
+  to: number,
+  decay: number,
+  momentum: number,
+  learningRate: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const v = (velocity[i] = momentum * velocity[i] + gradient[i - from] + decay * parameters[i]);
+    parameters[i] -= learningRate * v;
+  }
 }
