@@ -16,6 +16,12 @@ export interface Residuals {
   supportChange: number;
 }
 
+/** What an iteration leaves. */
+export interface Iterated {
+  state: LayerState;
+  residuals: Residuals;
+}
+
 /**
  * The rest of ADMM iteration k for one layer, after its W-subproblem (Zhang et al. 2018):
  *
@@ -31,12 +37,6 @@ export interface Residuals {
  */
 export function iterate(state: LayerState, W: Float32Array, nextRho: number = state.rho): Iterated {
   return iterateInPlace({ ...state, Z: state.Z.slice(), U: state.U.slice() }, W, nextRho);
-}
-
-/** What an iteration leaves. */
-export interface Iterated {
-  state: LayerState;
-  residuals: Residuals;
 }
 
 /**

@@ -5,7 +5,8 @@ import { initialParameters, type Model, models } from '@prunegrid/trainer/models
 
 import type { TrainerGroup } from '../cluster/index.js';
 import { withTrainers } from '../launch/trainers.js';
-import { hardPruneAll, prunedLayers, survivorsOf, weightsOf } from '../training/layers.js';
+import { prunedLayers, survivorsOf, weightsOf } from '../training/layers.js';
+import { Projector } from '../training/projecting/index.js';
 import { inTurns } from './rounds.js';
 import type { BenchTable } from './table.js';
 
@@ -124,7 +125,7 @@ async function engineAlone(model: Model): Promise<() => number> {
 async function takeTurn(group: TrainerGroup, model: Model, kind: Kind, share: number): Promise<Turn> {
   const dense = initialParameters(model, 1);
   const layers = prunedLayers(model, { keep }, dense);
-  const pruned = hardPruneAll(dense, layers);
+  const pruned = await new Projector().hardPrune(layers, dense);
   const globalBatch = batch.global / share;
   const phase = {
     ...{ seed: 1, phase: 1, optimizer: adam, shift: dataset.shift, dropout: 0 },

@@ -1,7 +1,7 @@
 import type { ModelDescription, Parameter } from '@prunegrid/trainer/models';
 
 import type { WeightShape } from '../admm/index.js';
-import { findDeadUnits, hardPrune } from '../admm/index.js';
+import { findDeadUnits } from '../admm/index.js';
 import { type Budget, keepsFor } from '../budget/index.js';
 import type { Spec } from '../experiment/spec.js';
 import type { LayerCount } from '../journal/records.js';
@@ -72,21 +72,6 @@ export function survivorsOf(model: ModelDescription, supports: ReadonlyMap<strin
 /** Positions of the non-zero weights of each layer, within the layer. */
 export const supportsIn = (parameters: Float32Array, layers: readonly PrunedLayer[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
-
-/** Projects W: the `keep` largest weights of each pruned layer stay, the others become zero. */
-export function hardPruneAll(
-  trained: Float32Array,
-  layers: readonly PrunedLayer[],
-): { weights: Float32Array; supports: Map<string, Uint32Array> } {
-  const weights = trained.slice();
-  const supports = new Map<string, Uint32Array>();
-  for (const layer of layers) {
-    const pruned = hardPrune(weightsOf(layer, trained), layer.keep);
-    weights.set(pruned.weights, layer.offset);
-    supports.set(layer.name, pruned.support);
-  }
-  return { weights, supports };
-}
 
 /** Units of each layer that pruning has cut off, where there are any. */
 export function deadUnits(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>) {
