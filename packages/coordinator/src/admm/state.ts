@@ -31,7 +31,7 @@ export function initialise(W: Float32Array, keep: number, rho: number): LayerSta
 }
 
 /** Z - U, what the W-subproblem pulls the weights to: its penalty is (rho/2) * ||W - (Z - U)||_F^2. A new array. */
-export function target({ Z, U }: LayerState): Float32Array {
+export function target({ Z, U }: Pick<LayerState, 'Z' | 'U'>): Float32Array {
   const difference = new Float32Array(Z.length);
   for (let i = 0; i < difference.length; i++) difference[i] = Z[i] - U[i];
   return difference;

@@ -1,6 +1,7 @@
 import { converged, type LayerState, rhoAt, target } from '../../admm/index.js';
 import { type PrunedLayer, survivorsOf } from '../layers.js';
 import { maskOf, nonZeroIn } from '../masks.js';
+import { inPieces } from '../projecting/index.js';
 import type { LayerTensors } from '../run-folder.js';
 import type { PhaseState } from '../snapshot.js';
 import type { Method } from './method.js';
@@ -23,7 +24,7 @@ export const admm: Method = async (training, before, layers) => {
   for (let k = first; k < iterations; k++) {
     await group.setPenalty(
       layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
-      concatenate(states.map(target)),
+      await targets(states),
     );
     while (training.epoch < (k + 1) * epochsPerIteration) await training.trainEpoch('admm', () => keep(states));
     weights = await group.fetchWeights();
@@ -46,6 +47,19 @@ export const admm: Method = async (training, before, layers) => {
   }
   return weights;
 };
+
+/** Z - U of all layers, one after another. */
+async function targets(states: readonly LayerState[]): Promise<Float32Array> {
+  const all = new Float32Array(states.reduce((length, { Z }) => length + Z.length, 0));
+  let offset = 0;
+  for (const { Z, U } of states) {
+    await inPieces(Z.length, (from, to) =>
+      all.set(target({ Z: Z.subarray(from, to), U: U.subarray(from, to) }), offset + from),
+    );
+    offset += Z.length;
+  }
+  return all;
+}
 
 function admmTensors(layers: readonly { name: string }[], states: readonly LayerState[]): LayerTensors {
   const byLayer = (pick: (state: LayerState) => Float32Array) =>
