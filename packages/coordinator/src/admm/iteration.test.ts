@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { iterate } from './iteration.js';
-import { initialise, target } from './state.js';
+import { iterate, iterateInPlace } from './iteration.js';
+import { distance, norm } from './norms.js';
+import { project } from './projection.js';
+import { initialise, type LayerState, target } from './state.js';
 
 /** Multiples of 1/8 add up exactly in float32. */
 const eighths = fc.array(
@@ -93,6 +95,22 @@ describe('iterate', () => {
     expect({ W, state }).toEqual(before);
   });
 
+  it('has the bits of the equations taken one by one', () => {
+    const finite = fc.float({ noNaN: true, noDefaultInfinity: true, min: -(2 ** 90), max: 2 ** 90 });
+    const layers = fc.array(fc.tuple(finite, finite, finite), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(layers, fc.nat(), rho, rho, (values, some, rhoOld, rhoNew) => {
+        const [W0, W1, W2] = [0, 1, 2].map((column) => Float32Array.from(values, (row) => row[column]));
+        let state = initialise(W0, some % (values.length + 1), rhoOld);
+        for (const W of [W1, W2]) {
+          const next = iterate(state, W, rhoNew);
+          expect(next).toEqual(byTheEquations(state, W, rhoNew));
+          state = next.state;
+        }
+      }),
+    );
+  });
+
   it('counts the share of kept positions that are new', () => {
     const state = initialise(Float32Array.of(9, 8, 7, 6, 0, 0), 4, 1);
     expect(iterate(state, Float32Array.of(9, 8, 7, 0, 0, 6)).residuals.supportChange).toBe(0.25);
@@ -106,3 +124,42 @@ describe('iterate', () => {
     expect(() => iterate(state, Float32Array.of(0, NaN, 0))).toThrow('NaN at position 1');
   });
 });
+
+describe('iterateInPlace', () => {
+  it('comes to what iterate comes to, in the given Z and U', () => {
+    const W = Float32Array.of(3, -1, 2, -0);
+    const state = iterate(initialise(W, 2, 1), Float32Array.of(1, -2, 4, 0)).state;
+    const expected = iterate(state, W, 2);
+    const { Z, U } = state;
+    const next = iterateInPlace(state, W, 2);
+    expect(next).toEqual(expected);
+    expect(next.state.Z).toBe(Z);
+    expect(next.state.U).toBe(U);
+    expect(Array.from(W)).toEqual([3, -1, 2, -0]);
+  });
+
+  it('leaves Z and U alone where the arguments do not fit', () => {
+    const state = initialise(Float32Array.of(1, 2, 3), 1, 1);
+    const before = structuredClone(state);
+    expect(() => iterateInPlace(state, new Float32Array(2))).toThrow('2 weights for a state of 3');
+    expect(() => iterateInPlace(state, new Float32Array(3), 0)).toThrow(/rho must be/);
+    expect(state).toEqual(before);
+  });
+});
+
+/** An iteration with every intermediate tensor rounded to float32 and kept, as the doc comment of `iterate` has it. */
+function byTheEquations(state: LayerState, W: Float32Array, nextRho: number): ReturnType<typeof iterate> {
+  const sum = W.map((w, i) => w + state.U[i]);
+  const { projected: Z, support } = project(sum, state.keep);
+  const added = support.filter((position) => !state.support.includes(position));
+  return {
+    state: { Z, U: sum.map((s, i) => (s - Z[i]) * (state.rho / nextRho)), rho: nextRho, support, keep: state.keep },
+    residuals: {
+      rho: state.rho,
+      primal: distance(W, Z),
+      dual: state.rho * distance(Z, state.Z),
+      weightNorm: norm(W),
+      supportChange: support.length === 0 ? 0 : added.length / support.length,
+    },
+  };
+}

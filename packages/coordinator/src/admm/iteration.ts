@@ -1,5 +1,5 @@
 import { distance, norm } from './norms.js';
-import { project } from './projection.js';
+import { select } from './projection.js';
 import { type LayerState, requirePositive } from './state.js';
 
 /** How far a layer is from W = Z after an iteration; norms are Euclidean over the layer's weights. */
@@ -16,6 +16,12 @@ export interface Residuals {
   supportChange: number;
 }
 
+/** What an iteration leaves. */
+export interface Iterated {
+  state: LayerState;
+  residuals: Residuals;
+}
+
 /**
  * The rest of ADMM iteration k for one layer, after its W-subproblem (Zhang et al. 2018):
  *
@@ -29,26 +35,38 @@ export interface Residuals {
  * @throws {RangeError} W has another length than Z, or `nextRho` is not a positive number.
  * @throws {NonFiniteError} W + U holds NaN or an infinity.
  */
-export function iterate(
-  state: LayerState,
-  W: Float32Array,
-  nextRho: number = state.rho,
-): { state: LayerState; residuals: Residuals } {
+export function iterate(state: LayerState, W: Float32Array, nextRho: number = state.rho): Iterated {
+  return iterateInPlace({ ...state, Z: state.Z.slice(), U: state.U.slice() }, W, nextRho);
+}
+
+/**
+ * The same in the memory of the given state's own Z and U: that state is gone afterwards, also where this throws
+ * NonFiniteError. Besides W, Z, U and the two supports it needs 384 KiB, where `iterate` needs another Z and U.
+ */
+export function iterateInPlace(state: LayerState, W: Float32Array, nextRho: number = state.rho): Iterated {
+  const { Z, U, rho, keep } = state;
   requirePositive(nextRho);
-  if (W.length !== state.Z.length) throw new RangeError(`${W.length} weights for a state of ${state.Z.length}`);
+  if (W.length !== Z.length) throw new RangeError(`${W.length} weights for a state of ${Z.length}`);
 
-  const U = new Float32Array(W.length);
-  for (let i = 0; i < U.length; i++) U[i] = W[i] + state.U[i];
-  const { projected: Z, support } = project(U, state.keep);
-  const scale = state.rho / nextRho;
-  for (let i = 0; i < U.length; i++) U[i] = (U[i] - Z[i]) * scale;
-
+  for (let i = 0; i < U.length; i++) U[i] += W[i];
+  const support = select(U, keep);
+  const scale = rho / nextRho;
+  // ||Z^(k+1) - Z^k||^2, summed where the old Z is overwritten.
+  let movedSquared = 0;
+  for (let i = 0, kept = 0; i < U.length; i++) {
+    const isKept = kept < keep && support[kept] === i;
+    const z = isKept ? U[i] : 0;
+    if (isKept) kept += 1;
+    movedSquared += (z - Z[i]) * (z - Z[i]);
+    Z[i] = z;
+    U[i] = (U[i] - z) * scale;
+  }
   return {
-    state: { Z, U, rho: nextRho, support, keep: state.keep },
+    state: { Z, U, rho: nextRho, support, keep },
     residuals: {
-      rho: state.rho,
+      rho,
       primal: distance(W, Z),
-      dual: state.rho * distance(Z, state.Z),
+      dual: rho * Math.sqrt(movedSquared),
       weightNorm: norm(W),
       supportChange: supportChange(state.support, support),
     },

@@ -28,19 +28,31 @@ const nonFinite = 0x7f80;
  * The Z-subproblem (Zhang et al. 2018): Euclidean projection of `values` onto S = {at most `keep` non-zeros}. The `keep`
  * entries of largest magnitude stay, all others become zero.
  *
- * Always keeps exactly `keep` positions: among equal magnitudes, zeros included, the lowest positions are kept.
- * O(n) time in three passes; beside the two results it needs 384 KiB whatever the tensor's size.
- *
  * @throws {RangeError} `keep` is not an integer from 0 to `values.length`.
  * @throws {NonFiniteError} `values` holds NaN or an infinity.
  */
 export function project(values: Float32Array, keep: number): Projection {
+  const support = select(values, keep);
+  const projected = new Float32Array(values.length);
+  for (const position of support) projected[position] = values[position];
+  return { projected, support };
+}
+
+/**
+ * The positions that the projection of `values` keeps, ascending.
+ *
+ * Always exactly `keep` of them: among equal magnitudes, zeros included, the lowest positions are kept.
+ * O(n) time in three passes; beside the result it needs 384 KiB whatever the tensor's size.
+ *
+ * @throws {RangeError} `keep` is not an integer from 0 to `values.length`.
+ * @throws {NonFiniteError} `values` holds NaN or an infinity.
+ */
+export function select(values: Float32Array, keep: number): Uint32Array {
   if (!Number.isInteger(keep) || keep < 0 || keep > values.length) {
     throw new RangeError(`cannot keep ${keep} of ${values.length} weights`);
   }
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const threshold = selectThreshold(values, bits, keep);
-  const projected = new Float32Array(values.length);
   const support = new Uint32Array(keep);
   let kept = 0;
   let tiesLeft = threshold.ties;
@@ -51,10 +63,9 @@ export function project(values: Float32Array, keep: number): Projection {
       if (tiesLeft === 0) continue;
       tiesLeft -= 1;
     }
-    projected[i] = values[i];
     support[kept++] = i;
   }
-  return { projected, support };
+  return support;
 }
 
 interface Threshold {

@@ -3,7 +3,8 @@ import { initialParameters, type Model, models } from '@prunegrid/trainer/models
 
 import type { TrainerGroup, TrainerPool } from '../cluster/index.js';
 import { withTrainers } from '../launch/trainers.js';
-import { hardPruneAll, prunedLayers, survivorsOf, weightsOf } from '../training/layers.js';
+import { prunedLayers, survivorsOf, weightsOf } from '../training/layers.js';
+import { Projector } from '../training/projecting/index.js';
 import { trafficOf } from './traffic.js';
 
 export const lenet5 = models.get('lenet5') as Model;
@@ -61,7 +62,7 @@ export async function takeTurnApart(pool: TrainerPool, trainers: number, steps: 
 async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, share: number): Promise<Turn> {
   const dense = initialParameters(lenet5, 1);
   const layers = prunedLayers(lenet5, { keep }, dense);
-  const pruned = hardPruneAll(dense, layers);
+  const pruned = await new Projector().hardPrune(layers, dense);
   const globalBatch = batch.global / share;
   const phase = {
     ...{ seed: 1, phase: 1, optimizer: adam, shift: dataset.shift, dropout: 0 },

@@ -23,8 +23,14 @@ export function startPeer(program: string, ...args: string[]): Peer {
   return { process: child, left };
 }
 
-/** What a peer says: how long a turn took, and in the end its peak memory in bytes. */
-export type PeerMessage = { milliseconds: number } | { peak: number };
+/** What a turn took; `pause`, where it is measured, is the longest time for which the peer's event loop did not turn, in milliseconds. */
+export interface PeerTurn {
+  milliseconds: number;
+  pause?: number;
+}
+
+/** What a peer says: what a turn took, and in the end its peak memory in bytes. */
+export type PeerMessage = PeerTurn | { peak: number };
 
 /** To be called by a peer when its work is done. */
 export function leave(peak = peakBytes()): void {

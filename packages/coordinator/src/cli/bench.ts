@@ -36,7 +36,9 @@ export function addBenchCommands(bench: Command): void {
       await print('exchange', json, () => benchExchange(weights, trainers, rounds));
     });
   inRounds(bench.command('projection'), 5)
-    .description('the Z projection of up to 38 million weights by selection, beside sorting: time and memory')
+    .description(
+      'the Z projection of up to 38 million weights beside sorting, and iterations of AlexNet: time, pauses, memory',
+    )
     .action(async ({ rounds, json }: BenchOptions) => {
       const { benchProjection } = await import('../bench/projection/projection.js');
       await print('projection', json, () => benchProjection(rounds));

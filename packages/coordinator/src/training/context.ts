@@ -4,6 +4,7 @@ import type { TrainerGroup } from '../cluster/index.js';
 import type { PhaseName, Spec } from '../experiment/spec.js';
 import type { Evaluation } from '../journal/records.js';
 import type { Past, RunLog } from './past.js';
+import type { Projector } from './projecting/index.js';
 
 /** How far the training has come; told after every step, never journalled. */
 export interface StepProgress {
@@ -24,6 +25,7 @@ export interface RunContext {
   model: ModelDescription;
   group: TrainerGroup;
   journal: RunLog;
+  projector: Projector;
   folder: string;
   /** Where the run goes on. */
   past?: Past;

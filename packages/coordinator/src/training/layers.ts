@@ -1,11 +1,11 @@
 import type { ModelDescription, Parameter } from '@prunegrid/trainer/models';
 
 import type { WeightShape } from '../admm/index.js';
-import { findDeadUnits, hardPrune } from '../admm/index.js';
+import { findDeadUnits } from '../admm/index.js';
 import { type Budget, keepsFor } from '../budget/index.js';
 import type { Spec } from '../experiment/spec.js';
 import type { LayerCount } from '../journal/records.js';
-import { nonZeroIn } from './masks.js';
+import { countNonZero, nonZeroIn } from './masks.js';
 
 /** A layer that the experiment prunes, and where its weights lie in the flat parameter vector. */
 export interface PrunedLayer {
@@ -45,7 +45,7 @@ export function countLayers(model: ModelDescription, parameters: Float32Array): 
     .map((parameter) => ({
       name: parameter.layer,
       weights: parameter.size,
-      kept: weightsOf(parameter, parameters).reduce((count, weight) => (weight === 0 ? count : count + 1), 0),
+      kept: countNonZero(weightsOf(parameter, parameters)),
     }));
 }
 
@@ -60,33 +60,22 @@ export function totalOf(layers: readonly LayerCount[]): { weights: number; kept:
  * each layer), all weights of the others, and all biases.
  */
 export function survivorsOf(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>): Uint32Array {
-  const positions: number[] = [];
-  for (const { kind, layer, offset, size } of model.parameters) {
-    const support = kind === 'weight' ? supports.get(layer) : undefined;
-    if (support) for (const position of support) positions.push(offset + position);
-    else for (let i = 0; i < size; i++) positions.push(offset + i);
+  const supportOf = ({ kind, layer }: Parameter) => (kind === 'weight' ? supports.get(layer) : undefined);
+  const trained = model.parameters.reduce((sum, each) => sum + (supportOf(each)?.length ?? each.size), 0);
+  const positions = new Uint32Array(trained);
+  let count = 0;
+  for (const parameter of model.parameters) {
+    const { offset, size } = parameter;
+    const support = supportOf(parameter);
+    if (support) for (const position of support) positions[count++] = offset + position;
+    else for (let i = 0; i < size; i++) positions[count++] = offset + i;
   }
-  return Uint32Array.from(positions);
+  return positions;
 }
 
 /** Positions of the non-zero weights of each layer, within the layer. */
 export const supportsIn = (parameters: Float32Array, layers: readonly PrunedLayer[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
-
-/** Projects W: the `keep` largest weights of each pruned layer stay, the others become zero. */
-export function hardPruneAll(
-  trained: Float32Array,
-  layers: readonly PrunedLayer[],
-): { weights: Float32Array; supports: Map<string, Uint32Array> } {
-  const weights = trained.slice();
-  const supports = new Map<string, Uint32Array>();
-  for (const layer of layers) {
-    const pruned = hardPrune(weightsOf(layer, trained), layer.keep);
-    weights.set(pruned.weights, layer.offset);
-    supports.set(layer.name, pruned.support);
-  }
-  return { weights, supports };
-}
 
 /** Units of each layer that pruning has cut off, where there are any. */
 export function deadUnits(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>) {

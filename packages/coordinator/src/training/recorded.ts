@@ -9,9 +9,13 @@ import type { RunEvent, RunManifest, SweepPart } from '../journal/records.js';
 import { commandLine, describeRun } from './manifest.js';
 import { continued, type Past } from './past.js';
 import type { RunContext } from './context.js';
+import { Projector } from './projecting/index.js';
 import { Paused, Stopped } from './run.js';
 import { createRunFolder, writeJson } from './run-folder.js';
 import { removeSnapshot } from './snapshot.js';
+
+/** One for the process: the trials of a sweep share its threads. */
+const projector = new Projector();
 
 export interface RecordedRun {
   folder: string;
@@ -63,7 +67,10 @@ export async function recorded<T>(
     const model = models.get(spec.model) as NonNullable<ReturnType<typeof models.get>>;
     const log = past ? { past, journal: continued(journal, past) } : { journal };
     try {
-      const result = await work({ spec, runId, model, group, ...log, folder, now: () => performance.now() });
+      const result = await work({
+        ...{ spec, runId, model, group, projector, ...log, folder },
+        now: () => performance.now(),
+      });
       await removeSnapshot(folder);
       return result;
     } catch (caught) {

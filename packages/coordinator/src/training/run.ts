@@ -5,16 +5,7 @@ import { epochsOf } from '../experiment/epochs.js';
 import { denseKey } from '../experiment/keys.js';
 import type { RunResult } from '../journal/records.js';
 import type { DenseNetwork, RunContext } from './context.js';
-import {
-  countLayers,
-  deadUnits,
-  hardPruneAll,
-  prunedLayers,
-  type PrunedLayer,
-  supportsIn,
-  survivorsOf,
-  totalOf,
-} from './layers.js';
+import { countLayers, deadUnits, prunedLayers, type PrunedLayer, supportsIn, survivorsOf, totalOf } from './layers.js';
 import { methods } from './methods/index.js';
 import { readModel, writeJson, writeModel } from './run-folder.js';
 import { checkpointFile, EpochTraining, type Scores } from './training.js';
@@ -131,10 +122,10 @@ class Pruning {
   /** Trains for pruning, prunes, and leaves the trainers with the survivors. */
   private async hardPrune(weightsBefore: Float32Array, layers: readonly PrunedLayer[]): Promise<Scores> {
     const { training } = this;
-    const { spec, model, journal, start } = this.context;
+    const { spec, model, journal, projector, start } = this.context;
     const before = { weights: weightsBefore, ...(start && { supports: supportsIn(weightsBefore, layers) }) };
     const toPrune = await methods[spec.method](training, before, layers);
-    const { weights, supports } = hardPruneAll(toPrune, layers);
+    const { weights, supports } = await projector.hardPrune(layers, toPrune);
     await training.give('retrain', weights, survivorsOf(model, supports));
     await journal.append({ type: 'hard-pruned', layers: countLayers(model, weights) });
     for (const units of deadUnits(model, supports)) await journal.append({ type: 'dead-units', ...units });

@@ -1,13 +1,14 @@
-import { converged, initialise, iterate, type LayerState, rhoAt, target } from '../../admm/index.js';
-import { type PrunedLayer, survivorsOf, weightsOf } from '../layers.js';
+import { converged, type LayerState, rhoAt, target } from '../../admm/index.js';
+import { type PrunedLayer, survivorsOf } from '../layers.js';
 import { maskOf, nonZeroIn } from '../masks.js';
+import { inPieces } from '../projecting/index.js';
 import type { LayerTensors } from '../run-folder.js';
 import type { PhaseState } from '../snapshot.js';
 import type { Method } from './method.js';
 
 /** ADMM (Zhang et al. 2018): each iteration trains W towards Z - U, projects Z and updates U. */
 export const admm: Method = async (training, before, layers) => {
-  const { spec, model, group, journal } = training.context;
+  const { spec, model, group, journal, projector } = training.context;
   const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
   const resumed = await training.resume('admm');
   if (!resumed) {
@@ -16,23 +17,21 @@ export const admm: Method = async (training, before, layers) => {
   }
   const first = Math.floor(training.epoch / epochsPerIteration);
   const rhoNow = rhoAt(rho, first, iterations);
-  const states = resumed
+  let states = resumed
     ? recall(layers, rhoNow, resumed.own)
-    : layers.map((layer) => initialise(weightsOf(layer, before.weights), layer.keep, rhoNow));
+    : await projector.initialise(layers, before.weights, rhoNow);
   let { weights } = before;
   for (let k = first; k < iterations; k++) {
     await group.setPenalty(
       layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
-      concatenate(states.map(target)),
+      await targets(states),
     );
     while (training.epoch < (k + 1) * epochsPerIteration) await training.trainEpoch('admm', () => keep(states));
     weights = await group.fetchWeights();
     const nextRho = rhoAt(rho, Math.min(k + 1, iterations - 1), iterations);
-    const residuals = layers.map((layer, i) => {
-      const next = iterate(states[i], weightsOf(layer, weights), nextRho);
-      states[i] = next.state;
-      return { layer: layer.name, ...next.residuals };
-    });
+    const iterated = await projector.iterate(layers, states, weights, nextRho);
+    states = iterated.map(({ state }) => state);
+    const residuals = iterated.map((of, i) => ({ layer: layers[i].name, ...of.residuals }));
     await journal.append({
       type: 'admm-iteration',
       iteration: k + 1,
@@ -48,6 +47,19 @@ export const admm: Method = async (training, before, layers) => {
   }
   return weights;
 };
+
+/** Z - U of all layers, one after another. */
+async function targets(states: readonly LayerState[]): Promise<Float32Array> {
+  const all = new Float32Array(states.reduce((length, { Z }) => length + Z.length, 0));
+  let offset = 0;
+  for (const { Z, U } of states) {
+    await inPieces(Z.length, (from, to) =>
+      all.set(target({ Z: Z.subarray(from, to), U: U.subarray(from, to) }), offset + from),
+    );
+    offset += Z.length;
+  }
+  return all;
+}
 
 function admmTensors(layers: readonly { name: string }[], states: readonly LayerState[]): LayerTensors {
   const byLayer = (pick: (state: LayerState) => Float32Array) =>

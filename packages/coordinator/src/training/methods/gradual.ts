@@ -1,5 +1,5 @@
 import { epochsOf } from '../../experiment/epochs.js';
-import { countLayers, hardPruneAll, type PrunedLayer, survivorsOf } from '../layers.js';
+import { countLayers, type PrunedLayer, survivorsOf } from '../layers.js';
 import type { Method } from './method.js';
 
 /**
@@ -9,14 +9,14 @@ import type { Method } from './method.js';
  * The optimizer's moments start anew with each mask, so at each epoch: a survivor's belong to another network than what it is now in.
  */
 export const gradual: Method = async (training, before, layers) => {
-  const { spec, model, group, journal } = training.context;
+  const { spec, model, group, journal, projector } = training.context;
   const epochs = epochsOf(spec).admm;
   let { weights } = before;
   const sizeOf = ({ name, size }: PrunedLayer) => before.supports?.get(name)?.length ?? size;
   const tighten = async (epoch: number) => {
-    const { weights: masked, supports } = hardPruneAll(
-      weights,
+    const { weights: masked, supports } = await projector.hardPrune(
       layers.map((layer) => ({ ...layer, keep: keptIn(epoch, epochs, { keep: layer.keep, size: sizeOf(layer) }) })),
+      weights,
     );
     await training.give('admm', masked, survivorsOf(model, supports));
     const { totalEpochs } = training;

@@ -5,12 +5,19 @@ import type { PhaseName, Spec } from '../../experiment/spec.js';
 import type { Evaluation } from '../../journal/records.js';
 import type { PrunedLayer } from '../layers.js';
 import type { RunLog } from '../past.js';
+import type { Projector } from '../projecting/index.js';
 import type { LayerTensors } from '../run-folder.js';
 import type { PhaseState } from '../snapshot.js';
 
 /** A run's training as a method of pruning drives it, epoch by epoch. */
 export interface Training {
-  readonly context: { spec: Spec; model: ModelDescription; group: TrainerGroup; journal: RunLog };
+  readonly context: {
+    spec: Spec;
+    model: ModelDescription;
+    group: TrainerGroup;
+    journal: RunLog;
+    projector: Projector;
+  };
   /** Passes over the training images so far, all phases together. */
   readonly totalEpochs: number;
   /** Epochs of the phase that are finished. */

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+
+import { countLayers, supportsIn, survivorsOf } from './layers.js';
+
+const parameter = (kind: 'weight' | 'bias', layer: string, offset: number, size: number) => ({
+  ...{ kind, layer, offset, size },
+  shape: [size],
+});
+/** Two layers of three and four weights, with a bias each. */
+const model = {
+  name: 'toy',
+  size: 9,
+  parameters: [
+    parameter('weight', 'one', 0, 3),
+    parameter('bias', 'one', 3, 1),
+    parameter('weight', 'two', 4, 4),
+    parameter('bias', 'two', 8, 1),
+  ],
+} as unknown as Parameters<typeof countLayers>[0];
+const parameters = Float32Array.of(1, 0, -2, 7, -0, NaN, 0, 2 ** -149, 7);
+
+describe('layers', () => {
+  it('are counted without their biases, zeros of either sign left out', () => {
+    expect(countLayers(model, parameters)).toEqual([
+      { name: 'one', weights: 3, kept: 2 },
+      { name: 'two', weights: 4, kept: 2 },
+    ]);
+  });
+
+  it('have the positions of their non-zeros as supports', () => {
+    const layers = [
+      { name: 'one', keep: 1, offset: 0, size: 3 },
+      { name: 'two', keep: 1, offset: 4, size: 4 },
+    ];
+    expect(supportsIn(parameters, layers)).toEqual(
+      new Map([
+        ['one', Uint32Array.of(0, 2)],
+        ['two', Uint32Array.of(1, 3)],
+      ]),
+    );
+  });
+
+  it('are trained where they are kept, as a whole where they are not pruned, always with their biases', () => {
+    const support = Uint32Array.of(0, 3);
+    expect(survivorsOf(model, new Map([['two', support]]))).toEqual(Uint32Array.of(0, 1, 2, 3, 4, 7, 8));
+    expect(survivorsOf(model, new Map())).toEqual(Uint32Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8));
+  });
+});

@@ -1,0 +1,2 @@
+export { inPieces } from './pieces.js';
+export { Projector } from './projector.js';

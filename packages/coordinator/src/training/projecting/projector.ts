@@ -1,0 +1,88 @@
+import { setImmediate } from 'node:timers/promises';
+
+import type { Iterated, LayerState } from '../../admm/index.js';
+import { type PrunedLayer, weightsOf } from '../layers.js';
+import { type ArgumentsOf, type Operation, perform, type ResultOf } from './operations.js';
+import { copyInto, copyOf } from './pieces.js';
+import { LayerThreads } from './threads.js';
+
+/**
+ * Weights from which on a layer goes to a thread, so that no layer holds up the event loop for longer than 7 ms. An iteration here takes
+ * 13 ns a weight: 5.5 ms for LeNet-5's fc1 of 400,000, 12 ms for AlexNet's conv3 of 884,736. Alone, a thread is later done (70 ms
+ * for conv3, 120 for fc3 where 55 are enough here): it starts, gets a copy of W and runs code that V8 has not compiled yet. What it
+ * leaves to the event loop is 0.5 ms for its start and 0.7 ms for each piece of the copy. Measured by five iterations each on two cores
+ * of an AMD EPYC that also had other work, Node 20.
+ */
+const LARGE = 2 ** 19;
+
+/**
+ * Does what ADMM and hard pruning do with whole layers, and never holds up the event loop for longer than some 10 ms: large layers go
+ * to threads, all at the same time as far as there are cores, small ones follow one after another here. The bits are those of admm/'s
+ * functions, called one after another; where several layers fail, what the first of them throws.
+ *
+ * Z, U and the supports move to a layer's thread and back and are never copied. W is: it is a part of the vector of all parameters, which
+ * stays. For AlexNet's fc1 that is 151 MB (4 * 9216 * 4096 bytes) as long as its thread lives, besides 302 MB of Z and U which are there
+ * anyway; with fc2 on a second core 218 MB, with fc3 and conv3 on four 238 MB.
+ */
+export class Projector {
+  constructor(
+    private readonly threads = new LayerThreads(),
+    private readonly large = LARGE,
+  ) {}
+
+  /** Z^0 and U^0 of each layer. `parameters` are all of the model's. */
+  initialise(layers: readonly PrunedLayer[], parameters: Float32Array, rho: number): Promise<LayerState[]> {
+    return allOf(this.each(layers, parameters, 'initialise', (W, { keep }) => [W, keep, rho]));
+  }
+
+  /** Z^(k+1), U^(k+1) and the residuals of each layer. The states that it is given are gone afterwards, also where it rejects. */
+  iterate(
+    layers: readonly PrunedLayer[],
+    states: readonly LayerState[],
+    parameters: Float32Array,
+    nextRho: number,
+  ): Promise<Iterated[]> {
+    return allOf(this.each(layers, parameters, 'iterate', (W, _, i) => [states[i], W, nextRho]));
+  }
+
+  /** Projects W: the `keep` largest weights of each layer stay, the others become zero. Returns all parameters, in a new array. */
+  async hardPrune(
+    layers: readonly PrunedLayer[],
+    parameters: Float32Array,
+  ): Promise<{ weights: Float32Array; supports: Map<string, Uint32Array> }> {
+    const weights = await copyOf(parameters);
+    const supports = await allOf(
+      this.each(layers, parameters, 'hardPrune', (W, { keep }) => [W, keep]).map(async (result, i) => {
+        const pruned = await result;
+        await copyInto(weightsOf(layers[i], weights), pruned.weights);
+        return [layers[i].name, pruned.support] as const;
+      }),
+    );
+    return { weights, supports: new Map(supports) };
+  }
+
+  private each<Name extends Operation>(
+    layers: readonly PrunedLayer[],
+    parameters: Float32Array,
+    operation: Name,
+    argumentsOf: (W: Float32Array, layer: PrunedLayer, i: number) => ArgumentsOf<Name>,
+  ): Promise<ResultOf<Name>>[] {
+    let here: Promise<unknown> = Promise.resolve();
+    return layers.map((layer, i) => {
+      const W = weightsOf(layer, parameters);
+      if (layer.size >= this.large) {
+        return this.threads.carryOut(layer, operation, async () => argumentsOf(await copyOf(W), layer, i));
+      }
+      const result = here.then(() => perform({ operation, args: argumentsOf(W, layer, i) }));
+      const pause = () => setImmediate();
+      here = result.then(pause, pause);
+      return result;
+    });
+  }
+}
+
+/** As Promise.all, but rejects only once all have settled, with the failure of the first in their order: nothing is left at work. */
+async function allOf<T>(results: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(results);
+  return Promise.all(results);
+}

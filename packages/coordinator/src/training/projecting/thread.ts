@@ -1,0 +1,18 @@
+import { parentPort, workerData } from 'node:worker_threads';
+
+import { NonFiniteError } from '../../admm/index.js';
+import { type Answer, memoryOf, type Order, perform } from './operations.js';
+
+// A thread of `LayerThreads`: carries out the one order that it was started with, answers and ends.
+
+const answer = answerTo(workerData as Order);
+parentPort?.postMessage(answer, memoryOf(answer));
+
+function answerTo(order: Order): Answer {
+  try {
+    return { result: perform(order) };
+  } catch (error) {
+    if (error instanceof NonFiniteError) return { nonFinite: { index: error.index, value: error.value } };
+    throw error;
+  }
+}
