@@ -1,13 +1,5 @@
 import type { BeginPhase, LayerPenalty, Split } from '@prunegrid/proto';
-import {
-  coveringNodes,
-  deal,
-  encodeFromCoordinator,
-  encodeTensor,
-  Reduction,
-  TensorKind,
-  TreeSum,
-} from '@prunegrid/proto';
+import { deal, encodeFromCoordinator, encodeTensor, Reduction, roundsOf, slicesOf, TensorKind } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/trainer/failure';
 import { momentCounts, type OptimizerState } from '@prunegrid/trainer/optimizer';
 
@@ -15,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { Evaluation } from '../journal/records.js';
 import { type Member, outOfTurn, PeerReported, Reported } from './member.js';
+import { Summing } from './summing.js';
 
 /** Elements behind the gradient in what a step exchanges: mean loss, correct answers. */
 const TAIL = 2;
@@ -88,7 +81,7 @@ export class TrainerGroup {
     phase: Omit<BeginPhase, 'masked' | 'survivors' | 'optimizerSteps'>,
     weights: Float32Array,
     survivors?: Uint32Array,
-    { steps, moments }: OptimizerState = { steps: 0, moments: [] },
+    { steps, moments, residuals = [] }: OptimizerState = { steps: 0, moments: [] },
   ): Promise<void> {
     const masked = survivors !== undefined;
     this.phase = { ...phase, masked, survivors: survivors?.length ?? 0, optimizerSteps: steps };
@@ -99,6 +92,7 @@ export class TrainerGroup {
     await this.tellTensor(TensorKind.WEIGHTS, weights);
     if (survivors) await this.tellTensor(TensorKind.SURVIVORS, survivors);
     for (const [node, moment] of moments.entries()) await this.tellTensor(TensorKind.MOMENTS, moment, { node });
+    for (const [node, residual] of residuals.entries()) await this.tellTensor(TensorKind.RESIDUAL, residual, { node });
   }
 
   /** `target` is Z - U of the layers named, one after another. */
@@ -108,7 +102,7 @@ export class TrainerGroup {
   }
 
   /**
-   * Runs the steps firstStep, firstStep + 1, ..., one for each learning rate, or halts earlier: after a step at which `halts` holds or
+   * Runs the steps firstStep, firstStep + 1, ..., one for each learning rate, or halts earlier: after the round at whose end `halts` holds or
    * the work is to end. Returns how many steps it did and the SHA-256 of W, which is checked to be the same on every trainer.
    */
   async train(
@@ -136,44 +130,56 @@ export class TrainerGroup {
         ),
       ),
     );
-    const exchanged = reduction === Reduction.HUB ? this.trained + TAIL : TAIL;
-    // One buffer a node that is exchanged, for all steps.
-    const parts = this.members.flatMap((member, i) =>
-      coveringNodes(shares[i].first, shares[i].count, leaves).map((node) => ({
-        member,
-        node,
-        vector: new Float32Array(exchanged),
-      })),
-    );
-    const last = firstStep + learningRates.length - 1;
-    let step = firstStep;
-    for (; ; step++) {
-      const tree = new TreeSum();
-      await together(
-        this.members.map(async (member) => {
-          for (const { node, vector } of parts.filter((part) => part.member === member)) {
-            const header = this.header(TensorKind.GRADIENT, { step, node });
-            tree.add(node, await member.channel.receiveTensor(header, vector));
-          }
-        }),
-      );
-      const sum = tree.total as Float32Array;
+    const { syncEvery, bfloat16 } = this.phase as BeginPhase;
+    const rounds = roundsOf(firstStep, learningRates.length, Math.max(1, syncEvery));
+    const length = reduction === Reduction.HUB ? this.exchangedLength : 0;
+    const longest = Math.max(...rounds.map(({ count }) => TAIL * count));
+    const dealt = this.members.map((member, i) => ({ member, ...shares[i] }));
+    const summing = new Summing(dealt, leaves, length, longest, bfloat16);
+    let done = 0;
+    for (const { first, count } of rounds) {
+      const step = first + count - 1;
+      const sum = await summing.sum({ generation: this.generation, step }, TAIL * count, together);
+      done += count;
+      const last = done === learningRates.length || halts() || Boolean(this.signal?.aborted);
+      if (last && done < learningRates.length) await this.tell({ $case: 'halt', value: {} });
       await this.tellTensor(TensorKind.SUM, sum, { step });
-      onStep({ step, loss: sum[exchanged - TAIL], correct: sum[exchanged - TAIL + 1] });
-      if (step === last) break;
-      if (!halts() && !this.signal?.aborted) continue;
-      await this.tell({ $case: 'halt', value: {} });
-      break;
+      for (let i = 0; i < count; i++) {
+        const [loss, correct] = sum.subarray(length + TAIL * i);
+        onStep({ step: first + i, loss, correct });
+      }
+      if (last) break;
     }
     const hashes = await this.ask('trained', ({ weightsHash }) => weightsHash);
     const odd = hashes.findIndex((hash) => hash !== hashes[0]);
     if (odd > 0) {
       throw new Failure(
         'trainers',
-        `${this.members[odd].name} has other weights than ${this.members[0].name} after step ${step}: use trainers of one kind of processor`,
+        `${this.members[odd].name} has other weights than ${this.members[0].name} after step ${firstStep + done - 1}: use trainers of one kind of processor`,
       );
     }
-    return { steps: step + 1 - firstStep, weightsHash: hashes[0] };
+    return { steps: done, weightsHash: hashes[0] };
+  }
+
+  /**
+   * Where gradients are rounded to bfloat16: what that has left out of each micro-batch's so far, from the trainer that computes it. Each is as long as what the
+   * phase trains.
+   */
+  async fetchResiduals(): Promise<Float32Array[]> {
+    const { microBatches, bfloat16 } = this.phase as BeginPhase;
+    const residuals = Array.from({ length: bfloat16 ? microBatches : 0 }, () => new Float32Array(this.trained));
+    if (!bfloat16) return residuals;
+    const shares = deal(microBatches, this.members.length);
+    await together(
+      this.members.map(async ({ channel }, i) => {
+        await channel.send(encodeFromCoordinator({ $case: 'fetchResiduals', value: {} }));
+        const { first, count } = shares[i];
+        for (let node = first; node < first + count; node++) {
+          await channel.receiveTensor(this.header(TensorKind.RESIDUAL, { node }), residuals[node]);
+        }
+      }),
+    );
+    return residuals;
   }
 
   /** Measures the current weights on `images` images of a part of the data set. */
@@ -211,8 +217,10 @@ export class TrainerGroup {
       { length: optimizer ? momentCounts[optimizer.$case] : 0 },
       () => new Float32Array(this.trained),
     );
-    const holders = this.reduction === Reduction.SHARDED ? this.members : this.members.slice(0, 1);
-    const slices = deal(this.trained, holders.length).map(({ first, count }) => ({ from: first, to: first + count }));
+    // With local SGD everybody holds all of what was averaged.
+    const sliced = this.reduction === Reduction.SHARDED && (this.phase?.syncEvery ?? 1) <= 1;
+    const holders = sliced ? this.members : this.members.slice(0, 1);
+    const slices = slicesOf(this.trained, holders.length);
     await together(
       holders.map(async ({ channel }, i) => {
         const { from, to } = slices[i];
@@ -241,11 +249,17 @@ export class TrainerGroup {
     }
   }
 
+  /** Of the vectors that a round adds up: a gradient, or with local SGD the parameters and the moments. */
+  private get exchangedLength(): number {
+    const { optimizer, syncEvery } = this.phase as BeginPhase;
+    return syncEvery > 1 && optimizer ? (1 + momentCounts[optimizer.$case]) * this.trained : this.trained;
+  }
+
   private async chooseReduction(): Promise<Reduction> {
     // Who is alone has nobody to add its gradient to.
     if (this.members.length === 1) return Reduction.ALONE;
     const { reduction } = this.options;
-    if (reduction === 'hub' || (reduction === 'auto' && 4 * this.trained < SHARDED_BYTES)) return Reduction.HUB;
+    if (reduction === 'hub' || (reduction === 'auto' && 4 * this.exchangedLength < SHARDED_BYTES)) return Reduction.HUB;
     this.introduced ??= this.introduce();
     return (await this.introduced) ? Reduction.SHARDED : Reduction.HUB;
   }

@@ -19,8 +19,8 @@ export const matters = (key: string, method: MethodName): boolean =>
  * SHA-256, in hex, of all that determines an experiment's result: everything but its name and what its method does without.
  * @param start of the experiment whose network it starts from, if any
  */
-export function resultKey({ name: _name, method, ...rest }: Spec, start?: string): string {
-  const spec = { ...rest, start };
+export function resultKey({ name: _name, method, exchange, ...rest }: Spec, start?: string): string {
+  const spec = { ...rest, ...lossy(exchange), start };
   // Without the method, as keys were before there was a choice.
   if (method === 'admm') return hash(spec);
   const { iterations, epochsPerIteration, ...others } = spec.admm;
@@ -29,9 +29,13 @@ export function resultKey({ name: _name, method, ...rest }: Spec, start?: string
 }
 
 /** SHA-256, in hex, of all that determines the weights after dense training: experiments with the same key can share them. */
-export function denseKey({ seed, model, dataset, batch, threadsPerTrainer, dense }: Spec): string {
-  return hash({ seed, model, dataset, batch, threadsPerTrainer, dense });
+export function denseKey({ seed, model, dataset, batch, exchange, threadsPerTrainer, dense }: Spec): string {
+  return hash({ seed, model, dataset, batch, ...lossy(exchange), threadsPerTrainer, dense });
 }
+
+/** Nothing where every bit is exchanged, as keys were before there was a choice. */
+const lossy = (exchange: Spec['exchange']): Partial<Pick<Spec, 'exchange'>> =>
+  exchange.gradients === 'float32' && exchange.syncEvery === 1 ? {} : { exchange };
 
 function hash(content: object): string {
   return createHash('sha256')

@@ -85,6 +85,19 @@ const keys = z.strictObject({
       error: 'must divide batch.global',
     })
     .prefault({}),
+  /** What trainers exchange, where less than every bit will do. */
+  exchange: z
+    .strictObject({
+      /** `bfloat16`: each micro-batch's gradient is rounded, and what is left out is added to its next one. */
+      gradients: z.enum(['float32', 'bfloat16']).default('float32'),
+      /** Above 1, local SGD: each micro-batch moves weights of its own, and all are averaged after so many steps. */
+      syncEvery: count.default(1),
+    })
+    .refine(({ gradients, syncEvery }) => gradients === 'float32' || syncEvery === 1, {
+      path: ['gradients'],
+      error: 'bfloat16 is for gradients, and with syncEvery above 1 weights are exchanged: take one of the two out',
+    })
+    .prefault({}),
   /** Threads of one trainer's engine. Another number gives other bits. */
   threadsPerTrainer: count.default(1),
   /** Weights kept in each pruned layer, as counts; a layer left out stays dense. */

@@ -46,6 +46,8 @@ export interface Snapshot extends Position {
   W: Float32Array;
   /** Of the parameters that the phase trains. */
   moments: readonly Float32Array[];
+  /** Where gradients are rounded to bfloat16: what that has left out, by micro-batch. */
+  residuals: readonly Float32Array[];
   /** Of a masked phase: ascending positions in W. */
   survivors?: Uint32Array;
   own: PhaseState;
@@ -55,9 +57,10 @@ const snapshotFile = (folder: string): string => join(folder, 'checkpoints', 'sn
 
 /** Puts the snapshot in the place of the run's previous one. Throws Failure; then that one is still there. */
 export async function writeSnapshot(folder: string, snapshot: Snapshot): Promise<void> {
-  const { W, moments, survivors, own, ...position } = snapshot;
+  const { W, moments, residuals, survivors, own, ...position } = snapshot;
   const tensors = new Map<string, Float32Array>([['W', W]]);
   for (const [i, moment] of moments.entries()) tensors.set(`moment${i}`, moment);
+  for (const [i, residual] of residuals.entries()) tensors.set(`residual${i}`, residual);
   if (survivors) tensors.set('mask', maskOf(survivors, W.length));
   for (const [name, tensor] of Object.entries(own.tensors ?? {})) tensors.set(`own.${name}`, tensor);
   const state = JSON.stringify({ ...position, values: own.values });
@@ -83,6 +86,7 @@ export async function readSnapshot(folder: string): Promise<Snapshot | undefined
     ...position,
     W,
     moments: named('moment').map(([, moment]) => moment),
+    residuals: named('residual').map(([, residual]) => residual),
     ...(mask && { survivors: nonZeroIn(mask) }),
     own: {
       ...(values && { values }),

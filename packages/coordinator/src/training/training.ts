@@ -90,19 +90,23 @@ export class EpochTraining implements Training {
   async resume(phase: PhaseName): Promise<Snapshot | undefined> {
     const snapshot = this.context.past?.snapshot;
     if (snapshot?.phase !== phase) return undefined;
-    const { W, moments, survivors, steps, epoch, optimizerSteps, totalEpochs, totalStep } = snapshot;
+    const { W, moments, residuals, survivors, steps, epoch, optimizerSteps, totalEpochs, totalStep } = snapshot;
     this.epoch = (steps - epoch.steps) / this.stepsPerEpoch;
     this.sums = epoch;
     this.totalEpochs = totalEpochs;
     this.totalStep = totalStep;
     this.survivors = survivors;
     this.optimizerSteps = optimizerSteps;
-    await this.context.group.beginPhase(this.planOf(phase), W, survivors, { steps: optimizerSteps, moments });
+    await this.context.group.beginPhase(this.planOf(phase), W, survivors, {
+      steps: optimizerSteps,
+      moments,
+      residuals,
+    });
     return snapshot;
   }
 
   private planOf(phase: PhaseName): Parameters<TrainerGroup['beginPhase']>[0] {
-    const { seed, batch, dataset, [phase]: recipe } = this.context.spec;
+    const { seed, batch, dataset, exchange, [phase]: recipe } = this.context.spec;
     return {
       seed,
       phase: phaseNumbers[phase],
@@ -111,8 +115,8 @@ export class EpochTraining implements Training {
       microBatches: batch.microBatches,
       shift: dataset.shift,
       dropout: recipe.dropout,
-      bfloat16: false,
-      syncEvery: 1,
+      bfloat16: exchange.gradients === 'bfloat16',
+      syncEvery: exchange.syncEvery,
     };
   }
 
@@ -212,6 +216,7 @@ export class EpochTraining implements Training {
       epoch: this.sums,
       W: await group.fetchWeights(),
       moments: await group.fetchMoments(),
+      residuals: await group.fetchResiduals(),
       ...(this.survivors && { survivors: this.survivors }),
       own,
     });

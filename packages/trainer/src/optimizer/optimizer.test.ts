@@ -11,7 +11,7 @@ const run = (choice: Parameters<typeof createOptimizer>[0], steps: number) => {
   const parameters = Float32Array.of(1, -2, 0.5);
   // The gradient of a quadratic; the two elements behind it are not parameters.
   for (let i = 0; i < steps; i++) {
-    const move = optimizer.step(0.1);
+    const move = optimizer.step(i + 1, 0.1);
     const gradient = Float32Array.of(parameters[0] - 3, 2 * parameters[1], -1, 99, 99);
     // In whatever pieces: here across the border of two kinds, the later one first.
     move(parameters, gradient.subarray(1), 1, 3);

@@ -16,8 +16,8 @@ export interface ParameterRange {
 export interface Optimizer {
   /** The running moments, each as long as the parameters: Adam's first and second, SGD's velocity. */
   readonly moments: readonly Float32Array[];
-  /** Begins the next step, in which each parameter is to be moved once. */
-  step(learningRate: number): Move;
+  /** Begins step `number`, from 1, in which each parameter is to be moved once. */
+  step(number: number, learningRate: number): Move;
 }
 
 /** Moves the parameters from, ..., to - 1 along their gradient, whose first element is that of `from`; what lies beyond them is not read. */
@@ -27,8 +27,10 @@ export type Move = (parameters: Float32Array, gradient: Float32Array, from: numb
 export interface OptimizerState {
   /** Steps done. */
   steps: number;
-  /** As `Optimizer.moments`, and its own from now on. */
+  /** As `Optimizer.moments`. */
   moments: readonly Float32Array[];
+  /** Where gradients are rounded to bfloat16: by micro-batch, what that has left out of them so far. */
+  residuals?: readonly Float32Array[];
 }
 
 /** How many moments an optimizer has. */
@@ -36,33 +38,30 @@ export const momentCounts: Readonly<Record<OptimizerChoice['$case'], number>> = 
 
 /**
  * @param ranges cover the parameters, in order
- * @param state where it goes on; by default it begins
+ * @param moments where it goes on, and its own from now on; by default it begins
  */
 export function createOptimizer(
   choice: OptimizerChoice,
   ranges: ParameterRange[],
-  state: OptimizerState = freshState(choice, ranges),
+  moments: Optimizer['moments'] = freshMoments(choice, ranges),
 ): Optimizer {
-  return choice.$case === 'adam' ? adam(choice.value, ranges, state) : sgd(choice.value, ranges, state);
+  return choice.$case === 'adam' ? adam(choice.value, ranges, moments) : sgd(choice.value, ranges, moments);
 }
 
-const freshState = ({ $case }: OptimizerChoice, ranges: ParameterRange[]): OptimizerState => ({
-  steps: 0,
-  moments: Array.from({ length: momentCounts[$case] }, () => new Float32Array(ranges.at(-1)?.to ?? 0)),
-});
+const freshMoments = ({ $case }: OptimizerChoice, ranges: ParameterRange[]): Float32Array[] =>
+  Array.from({ length: momentCounts[$case] }, () => new Float32Array(ranges.at(-1)?.to ?? 0));
 
 function adam(
   { beta1, beta2, epsilon, weightDecay }: Adam,
   ranges: ParameterRange[],
-  { steps, moments }: OptimizerState,
+  moments: Optimizer['moments'],
 ): Optimizer {
   const [first, second] = moments;
   return {
     moments,
-    step(learningRate) {
-      steps++;
-      const rate = learningRate / (1 - beta1 ** steps);
-      const correction = 1 / Math.sqrt(1 - beta2 ** steps);
+    step(number, learningRate) {
+      const rate = learningRate / (1 - beta1 ** number);
+      const correction = 1 / Math.sqrt(1 - beta2 ** number);
       return byRange(ranges, weightDecay, (parameters, gradient, from, to, decay) => {
         moveByAdam(parameters, gradient, first, second, from, to, decay, beta1, beta2, rate, correction, epsilon);
       });
@@ -70,11 +69,11 @@ function adam(
   };
 }
 
-function sgd({ momentum, weightDecay }: Sgd, ranges: ParameterRange[], { moments }: OptimizerState): Optimizer {
+function sgd({ momentum, weightDecay }: Sgd, ranges: ParameterRange[], moments: Optimizer['moments']): Optimizer {
   const [velocity] = moments;
   return {
     moments,
-    step(learningRate) {
+    step(_number, learningRate) {
       return byRange(ranges, weightDecay, (parameters, gradient, from, to, decay) => {
         moveByMomentum(parameters, gradient, velocity, from, to, decay, momentum, learningRate);
       });

@@ -9,15 +9,11 @@ export type TrainerChannel = Channel<NonNullable<FromCoordinator['body']>>;
 /** Thrown by `receive` when the coordinator ends a lease, whatever was due instead; the channel can be used on. */
 export class LeaseEnded extends Error {}
 
-/** Thrown by `receive` when the coordinator ends a Train before its time, whatever was due instead; the channel can be used on. */
-export class Halted extends Error {}
-
 /** The trainer's end of its stream; what breaks it becomes a Failure that names the coordinator's address. */
 export function openChannel(stream: ClientDuplexStream<Buffer, Buffer>, address: string): TrainerChannel {
   const decode = (frame: Buffer) => {
     const message = decodeFromCoordinator(frame);
     if (message.$case === 'release') throw new LeaseEnded();
-    if (message.$case === 'halt') throw new Halted();
     return message;
   };
   return new Channel(stream, decode, (error) => explain(error, address));

@@ -44,6 +44,8 @@ export async function serveLease(channel: TrainerChannel, generation: number, eq
 class Lease {
   private replica: Replica | undefined;
   private circle: Circle | undefined;
+  /** The micro-batches of the last Train. */
+  private microBatches: number[] = [];
 
   constructor(
     private readonly channel: TrainerChannel,
@@ -90,9 +92,12 @@ class Lease {
       case 'setPenalty':
         await this.setPenalty(replica, command.value);
         break;
-      case 'train':
+      case 'train': {
+        const { firstMicroBatch, microBatches } = command.value;
+        this.microBatches = Array.from({ length: microBatches }, (_, i) => firstMicroBatch + i);
         await train({ channel, generation, replica, plan: command.value, circle });
         break;
+      }
       case 'evaluate': {
         const value = evaluate(replica, this.equipment.dataset, command.value);
         await channel.send(encodeFromTrainer({ $case: 'evaluated', value }));
@@ -103,6 +108,11 @@ class Lease {
         break;
       case 'fetchMoments':
         await this.sendMoments(replica, command.value);
+        break;
+      case 'fetchResiduals':
+        for (const node of this.microBatches) {
+          await channel.sendTensor({ ...this.header(TensorKind.RESIDUAL), node }, replica.residualOf(node));
+        }
         break;
       default:
         throw unexpected(command.$case);
@@ -134,12 +144,17 @@ class Lease {
   private async receiveState(phase: BeginPhase, trained: number): Promise<OptimizerState | undefined> {
     const { optimizer, optimizerSteps: steps } = phase;
     if (!optimizer || steps === 0) return undefined;
-    const moments: Float32Array[] = [];
-    for (let node = 0; node < momentCounts[optimizer.$case]; node++) {
-      const header = { ...this.header(TensorKind.MOMENTS), node };
-      moments.push(await this.channel.receiveTensor(header, new Float32Array(trained)));
-    }
-    return { steps, moments };
+    const receive = async (kind: TensorKind, count: number) => {
+      const tensors: Float32Array[] = [];
+      for (let node = 0; node < count; node++) {
+        const header = { ...this.header(kind), node };
+        tensors.push(await this.channel.receiveTensor(header, new Float32Array(trained)));
+      }
+      return tensors;
+    };
+    const moments = await receive(TensorKind.MOMENTS, momentCounts[optimizer.$case]);
+    const residuals = await receive(TensorKind.RESIDUAL, phase.bfloat16 ? phase.microBatches : 0);
+    return { steps, moments, residuals };
   }
 
   private async setPenalty(replica: Replica, { layers }: SetPenalty): Promise<void> {

@@ -1,4 +1,5 @@
 import type { BeginPhase, LayerPenalty } from '@prunegrid/proto';
+import { roundToBfloat16 } from '@prunegrid/proto';
 import { createHash } from 'node:crypto';
 
 import type { Batch, Dataset } from '../datasets/index.js';
@@ -35,6 +36,10 @@ export class Replica {
   /** The model's tensors in `trained`. */
   private readonly ranges: ParameterRange[];
   private readonly optimizer: Optimizer;
+  /** Optimizer steps done. */
+  private steps: number;
+  /** By micro-batch, where gradients are rounded to bfloat16. */
+  private readonly residuals = new Map<number, Float32Array>();
   private readonly network: Network;
   private penalties: Penalty[] = [];
   private movement: Move | undefined;
@@ -48,7 +53,7 @@ export class Replica {
    * @param state of the optimizer, where the phase goes on
    */
   constructor(
-    engine: Engine,
+    private readonly engine: Engine,
     private readonly model: Model,
     private readonly dataset: Dataset,
     private readonly phase: BeginPhase,
@@ -61,7 +66,9 @@ export class Replica {
     this.survivors = survivors;
     this.trained = survivors ? Float32Array.from(survivors, (position) => weights[position]) : weights;
     this.ranges = trainedRanges(model, survivors);
-    this.optimizer = createOptimizer(phase.optimizer, this.ranges, state);
+    this.optimizer = createOptimizer(phase.optimizer, this.ranges, state?.moments);
+    this.steps = state?.steps ?? 0;
+    state?.residuals?.forEach((residual, microBatch) => this.residuals.set(microBatch, residual));
     this.stepsPerEpoch = Math.floor(dataset.training.count / phase.globalBatch);
     this.network = engine.open(model);
     this.network.give(weights);
@@ -70,6 +77,16 @@ export class Replica {
   /** Length of the vectors that a step exchanges. */
   get exchangedLength(): number {
     return this.trained.length + TAIL;
+  }
+
+  /** Steps from one exchange to the next. */
+  get syncEvery(): number {
+    return Math.max(1, this.phase.syncEvery);
+  }
+
+  /** Whether micro-batches' gradients are values of bfloat16. */
+  get bfloat16(): boolean {
+    return this.phase.bfloat16;
   }
 
   /** Leaves of the summation tree: the micro-batches of a global batch. */
@@ -95,14 +112,37 @@ export class Replica {
     });
   }
 
+  /** What rounding to bfloat16 has left out of a micro-batch's gradients so far: as long as the trained parameters. */
+  residualOf(microBatch: number): Float32Array {
+    const residual = this.residuals.get(microBatch) ?? new Float32Array(this.trained.length);
+    this.residuals.set(microBatch, residual);
+    return residual;
+  }
+
   /** This micro-batch's share of the step's gradient, loss and correct answers: [exchangedLength]. */
   gradient(step: number, microBatch: number): Float32Array {
+    // 1 / microBatches is a power of two: scaling by it is exact.
+    const gradient = this.scaledGradient(step, microBatch, 1 / this.phase.microBatches);
+    if (this.phase.bfloat16) roundToBfloat16(gradient.subarray(0, -TAIL), this.residualOf(microBatch));
+    return gradient;
+  }
+
+  /** A step of the micro-batch's own, along its gradient alone. Returns its loss and correct answers. Throws Failure where the loss is not finite. */
+  stepAlone(step: number, microBatch: number, learningRate: number): readonly [loss: number, correct: number] {
+    const gradient = this.scaledGradient(step, microBatch, 1);
+    const [loss, correct] = gradient.subarray(-TAIL);
+    this.beginMove(step, loss, learningRate);
+    this.move(0, gradient.subarray(0, -TAIL));
+    this.settle();
+    return [loss, correct];
+  }
+
+  private scaledGradient(step: number, microBatch: number, scale: number): Float32Array {
     this.prepare(step, microBatch);
     const key = `${step}/${microBatch}`;
     const batch = this.prepared.get(key) as PreparedBatch;
     this.prepared.delete(key);
-    // 1 / microBatches is a power of two: scaling by it is exact.
-    const full = this.network.gradient(batch, 1 / this.phase.microBatches, batch.dropout);
+    const full = this.network.gradient(batch, scale, batch.dropout);
     if (!this.survivors) return full;
     const gathered = new Float32Array(this.exchangedLength);
     this.survivors.forEach((position, i) => (gathered[i] = full[position]));
@@ -136,8 +176,13 @@ export class Replica {
    * What follows are `move` for every parameter that is not given by another trainer, and `settle`.
    */
   beginMove(step: number, loss: number, learningRate: number): void {
+    this.requireFinite(step, loss);
+    this.movement = this.optimizer.step(++this.steps, learningRate);
+  }
+
+  /** Throws Failure, with where it began, unless the step's loss is finite. */
+  requireFinite(step: number, loss: number): void {
     if (!Number.isFinite(loss)) throw this.nonFinite(step);
-    this.movement = this.optimizer.step(learningRate);
   }
 
   /** Moves the trained parameters from number `from` on along `gradient`, the sum over the global batch, to which the penalty's is added in place. */
@@ -160,6 +205,31 @@ export class Replica {
   settle(): void {
     this.survivors?.forEach((position, i) => (this.weights[position] = this.trained[i]));
     this.network.give(this.weights);
+  }
+
+  /** A replica of its own in the same state. */
+  fork(): Replica {
+    const { steps, optimizer, survivors } = this;
+    const state = { steps, moments: optimizer.moments.map((moment) => moment.slice()) };
+    const fork = new Replica(this.engine, this.model, this.dataset, this.phase, this.weights.slice(), survivors, state);
+    fork.penalties = this.penalties;
+    return fork;
+  }
+
+  /** The trained parameters and the optimizer's moments, one after another, in a new array. */
+  stateVector(): Float32Array {
+    const parts = [this.trained, ...this.moments];
+    const vector = new Float32Array(parts.length * this.trained.length);
+    parts.forEach((part, i) => vector.set(part, i * part.length));
+    return vector;
+  }
+
+  /** Takes a state vector over, to which so many steps have led. */
+  adopt(vector: Float32Array, steps: number): void {
+    const { length } = this.trained;
+    [this.trained, ...this.moments].forEach((part, i) => part.set(vector.subarray(i * length, (i + 1) * length)));
+    this.steps += steps;
+    this.settle();
   }
 
   /** Measures W on images that it is not trained on. */

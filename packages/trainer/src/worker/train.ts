@@ -1,18 +1,23 @@
-import { coveringNodes, deal, encodeFromTrainer, Reduction, TensorKind, type Train, TreeSum } from '@prunegrid/proto';
+import {
+  bfloat16Words,
+  coveringNodes,
+  deal,
+  encodeFromTrainer,
+  packBfloat16,
+  Reduction,
+  type Round,
+  roundsOf,
+  TensorKind,
+  type Train,
+} from '@prunegrid/proto';
 
 import { Failure } from '../failure.js';
-import { Halted, type TrainerChannel } from './channel.js';
+import type { TrainerChannel } from './channel.js';
+import type { Course, Nodes } from './course/course.js';
+import { Local } from './course/local.js';
+import { Synchronous } from './course/synchronous.js';
 import type { Circle } from './exchange/circle.js';
 import { type Replica, TAIL } from './replica.js';
-
-/** Nodes of the summation tree, with the sum of the gradients below each: [Replica.exchangedLength]. */
-type Nodes = readonly (readonly [number, Float32Array])[];
-
-/**
- * Adds a step's gradients up with those of the other trainers and moves W by the sum.
- * @param meanwhile done while the others finish and the sum travels
- */
-type Update = (step: number, own: Nodes, learningRate: number, meanwhile: () => void) => Promise<void>;
 
 interface Work {
   channel: TrainerChannel;
@@ -22,99 +27,144 @@ interface Work {
   circle: Circle | undefined;
 }
 
+/** A round whose own share has been computed. */
+interface Computed {
+  round: Round;
+  learningRates: readonly number[];
+  own: Nodes;
+  /** Done while the others finish and the sum travels. */
+  meanwhile: () => void;
+}
+
+/** Adds a round's vectors up with those of the other trainers, and does with the sum what the course does. Returns whether the round is the last one. */
+type Exchange = (course: Course, computed: Computed) => Promise<boolean>;
+
 /** Runs the steps of a plan, up to the last one or to Halt, and tells the coordinator what W has become. */
 export async function train(work: Work): Promise<void> {
   const { channel, replica, plan } = work;
-  const update = updates[plan.reduction](work);
+  const exchange = exchanges[plan.reduction](work);
   const microBatches = Array.from({ length: plan.microBatches }, (_, i) => plan.firstMicroBatch + i);
-  const last = plan.firstStep + plan.learningRates.length - 1;
-  let step = plan.firstStep;
+  const course = new (replica.syncEvery > 1 ? Local : Synchronous)(replica, microBatches);
+  const rounds = roundsOf(plan.firstStep, plan.learningRates.length, replica.syncEvery);
+  let lastStep = plan.firstStep - 1;
   try {
-    for (; step <= last; step++) {
-      const tree = new TreeSum();
-      for (const microBatch of microBatches) tree.add(replica.leaves + microBatch, replica.gradient(step, microBatch));
-      await update(step, tree.nodes(), plan.learningRates[step - plan.firstStep], () => {
-        if (step < last) for (const microBatch of microBatches) replica.prepare(step + 1, microBatch);
+    for (const [i, round] of rounds.entries()) {
+      const at = round.first - plan.firstStep;
+      const learningRates = plan.learningRates.slice(at, at + round.count);
+      const own = course.compute(round, learningRates);
+      const next = rounds[i + 1] as Round | undefined;
+      const halted = await exchange(course, {
+        round,
+        learningRates,
+        own,
+        meanwhile: () => next && course.prepare(next),
       });
+      lastStep = lastStepOf(round);
+      if (halted) break;
     }
-  } catch (error) {
-    if (!(error instanceof Halted)) throw error;
+  } finally {
+    course.close();
   }
-  await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: replica.weightsHash(step - 1) } }));
+  await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: replica.weightsHash(lastStep) } }));
 }
 
-const updates: Record<Reduction, (work: Work) => Update> = {
+const exchanges: Record<Reduction, (work: Work) => Exchange> = {
   [Reduction.REDUCTION_UNSPECIFIED]: () => {
     throw new Failure('trainers', 'the coordinator named no reduction: are both sides of one version?');
   },
 
-  [Reduction.ALONE]: (work) => async (step, own, learningRate, meanwhile) => {
-    const loss = await meanLoss(work, step, own, meanwhile);
+  [Reduction.ALONE]: (work) => async (course, computed) => {
+    const { own, round, learningRates } = computed;
+    const { halted, tails } = await exchangeTails(work, computed);
     const [[node, sum]] = own;
-    if (node !== 1)
+    if (node !== 1) {
       throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
-    moveBy(work.replica, step, sum.subarray(0, -TAIL), loss, learningRate);
+    }
+    course.begin(round, tails, learningRates);
+    course.move(0, sum.subarray(0, course.target.length));
+    course.settle(round);
+    return halted;
   },
 
-  [Reduction.HUB]: ({ channel, generation, replica }) => {
-    const sum = new Float32Array(replica.exchangedLength);
-    return async (step, own, learningRate, meanwhile) => {
-      for (const [node, vector] of own) {
-        await channel.sendTensor({ kind: TensorKind.GRADIENT, generation, step, node }, vector);
-      }
-      meanwhile();
-      await channel.receiveTensor({ kind: TensorKind.SUM, generation, step, node: 0 }, sum);
-      const gradient = sum.subarray(0, -TAIL);
-      moveBy(replica, step, gradient, sum[gradient.length], learningRate);
-    };
+  [Reduction.HUB]: (work) => async (course, computed) => {
+    const { own, round, learningRates, meanwhile } = computed;
+    const { length } = course.target;
+    for (const [node, vector] of own) await sendToHub(work, lastStepOf(round), node, vector, length);
+    meanwhile();
+    const { halted, sum } = await receiveSum(work, round, length + TAIL * round.count);
+    course.begin(round, sum.subarray(length), learningRates);
+    course.move(0, sum.subarray(0, length));
+    course.settle(round);
+    return halted;
   },
 
   [Reduction.SHARDED]: (work) => {
     const { channel, generation, replica, circle } = work;
     if (!circle) throw new Failure('trainers', 'the coordinator left Meet out: are both sides of one version?');
-    const { leaves } = replica;
+    const { leaves, bfloat16 } = replica;
     const nodes = deal(leaves, circle.members).map(({ first, count }) => coveringNodes(first, count, leaves));
-    return async (step, own, learningRate, meanwhile) => {
-      // Nobody sends to the others before all are there: then nothing is on its way between trainers when Halt comes.
-      const loss = await meanLoss(work, step, own, meanwhile);
-      replica.beginMove(step, loss, learningRate);
-      const reduced = circle.reduce({ generation, step, nodes }, own, replica.trained, (from, sum) =>
-        replica.move(from, sum),
+    const isRounded = (node: number) => bfloat16 && node >= leaves;
+    return async (course, computed) => {
+      const { own, round, learningRates } = computed;
+      const parts = { generation, step: lastStepOf(round), nodes, isRounded };
+      const reduction = circle.begin(parts, own, course.target);
+      const { halted, tails } = await exchangeTails(work, computed);
+      course.begin(round, tails, learningRates);
+      await unlessEnded(
+        channel,
+        reduction.finish((from, sum) => course.move(from, sum)),
       );
-      await unlessEnded(channel, reduced);
-      replica.settle();
+      course.settle(round);
+      return halted;
     };
   },
 };
 
-/** Tells the coordinator the loss and the count of one's own share, and returns the mean loss over the global batch. */
-async function meanLoss(
-  { channel, generation }: Work,
-  step: number,
-  own: Nodes,
-  meanwhile: () => void,
-): Promise<number> {
+/** Tells the coordinator the losses and counts of one's own share, and returns those of the global batch. */
+async function exchangeTails(work: Work, { own, round, meanwhile }: Computed) {
+  const length = TAIL * round.count;
   for (const [node, vector] of own) {
-    await channel.sendTensor({ kind: TensorKind.GRADIENT, generation, step, node }, vector.subarray(-TAIL));
+    await work.channel.sendTensor(
+      { kind: TensorKind.GRADIENT, generation: work.generation, step: lastStepOf(round), node },
+      vector.subarray(-length),
+    );
   }
   meanwhile();
-  const sum = new Float32Array(TAIL);
-  await channel.receiveTensor({ kind: TensorKind.SUM, generation, step, node: 0 }, sum);
-  return sum[0];
+  const { halted, sum } = await receiveSum(work, round, length);
+  return { halted, tails: sum };
 }
 
-function moveBy(replica: Replica, step: number, gradient: Float32Array, loss: number, learningRate: number): void {
-  replica.beginMove(step, loss, learningRate);
-  replica.move(0, gradient);
-  replica.settle();
+async function receiveSum({ channel, generation }: Work, round: Round, length: number) {
+  const halted = (await channel.peek()).$case === 'halt';
+  if (halted) await channel.receive();
+  const header = { kind: TensorKind.SUM, generation, step: lastStepOf(round), node: 0 };
+  return { halted, sum: await channel.receiveTensor(header, new Float32Array(length)) };
 }
 
-/** As `work`, unless the coordinator ends the lease or hangs up before it is done. Halt ends nothing that has begun. */
+async function sendToHub(
+  { channel, generation, replica }: Work,
+  step: number,
+  node: number,
+  vector: Float32Array,
+  length: number,
+): Promise<void> {
+  if (!replica.bfloat16 || node < replica.leaves) {
+    await channel.sendTensor({ kind: TensorKind.GRADIENT, generation, step, node }, vector);
+    return;
+  }
+  const words = bfloat16Words(length);
+  const packed = new Uint32Array(words + vector.length - length);
+  packed.set(packBfloat16(vector.subarray(0, length)));
+  new Float32Array(packed.buffer, 4 * words).set(vector.subarray(length));
+  await channel.sendTensor({ kind: TensorKind.GRADIENT_BFLOAT16, generation, step, node }, packed);
+}
+
+const lastStepOf = ({ first, count }: Round): number => first + count - 1;
+
+/** As `work`, unless the coordinator ends the lease or hangs up before it is done. */
 function unlessEnded(channel: TrainerChannel, work: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     work.then(resolve, reject);
-    channel.peek().catch((error: Error) => {
-      if (!(error instanceof Halted)) reject(error);
-    });
+    channel.peek().catch(reject);
   });
 }

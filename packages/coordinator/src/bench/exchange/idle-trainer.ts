@@ -102,7 +102,9 @@ async function exchange({ firstStep, learningRates, firstMicroBatch, microBatche
     for (const node of own) await channel.sendTensor({ ...header(TensorKind.GRADIENT), step, node }, told);
     await channel.receiveTensor({ ...header(TensorKind.SUM), step }, heard);
     const vectors = own.map((node) => [node, gradient] as const);
-    if (!inHub) await circle?.reduce({ generation, step, nodes }, vectors, W, (from, part) => W.set(part, from));
+    if (inHub) continue;
+    const reduction = circle?.begin({ generation, step, nodes, isRounded: () => false }, vectors, W);
+    await reduction?.finish((from, part) => W.set(part, from));
   }
   await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: '' } }));
 }

@@ -1,16 +1,21 @@
 import {
+  bfloat16Words,
   callAt,
   CHUNK_BYTES,
-  deal,
   type Door,
   Link,
   type Meet,
   type MessageStream,
+  packBfloat16,
+  type Slice,
+  slicesOf,
   TensorKind,
   TreeSum,
+  unpackBfloat16,
 } from '@prunegrid/proto';
 
 import { Failure } from '../../failure.js';
+import type { Nodes } from '../course/course.js';
 
 /** Another trainer of the lease has gone, or what it says cannot be understood: ends the lease, not this trainer. */
 export class PeerLost extends Failure {
@@ -28,6 +33,8 @@ export interface Parts {
   step: number;
   /** By member, ascending. */
   nodes: readonly (readonly number[])[];
+  /** Whether all of a node's values are of bfloat16: then two travel in the room of one. */
+  isRounded: (node: number) => boolean;
 }
 
 /**
@@ -69,53 +76,11 @@ export class Circle {
   }
 
   /**
-   * Adds the members' vectors up. Of this member's slice, `move` is handed the sum, piece by piece, and writes what comes of it into `target`; when this has
-   * resolved, `target` also holds what the other members have written into theirs. Throws PeerLost.
-   *
-   * Memory: a chunk for each node of another member; what is sent is not copied.
-   * @param vectors of this member's nodes; in its own slice, they are added to
+   * Sends the others their slices of this member's vectors, as far as there is room on the way; what is not copied must not change before the reduction has finished.
+   * @param vectors of this member's nodes, at least as long as `target`; in its own slice, they are added to
    */
-  async reduce(
-    { generation, step, nodes }: Parts,
-    vectors: readonly (readonly [number, Float32Array])[],
-    target: Float32Array,
-    move: (from: number, sum: Float32Array) => void,
-  ): Promise<void> {
-    const { length } = target;
-    const slices = slicesOf(length, this.members);
-    const gradient = (node: number) => ({ kind: TensorKind.GRADIENT, generation, step, node });
-    const weights = { kind: TensorKind.WEIGHTS, generation, step, node: 0 };
-    const sent: Promise<void>[] = [];
-    const send = (link: Link, ...chunk: Parameters<Link['send']>) => {
-      const sending = lostAs(link, link.send(...chunk));
-      // Whoever receives sees the connection break, too, and before the end nobody looks at what was sent.
-      sending.catch(() => undefined);
-      sent.push(sending);
-    };
-    for (const [member, link] of this.links) {
-      for (const { from, to } of chunksOf(slices[member])) {
-        for (const [node, vector] of vectors) send(link, gradient(node), length, from, vector.subarray(from, to));
-      }
-    }
-    for (const { from, to } of chunksOf(slices[this.own])) {
-      const tree = new TreeSum();
-      for (const [node, vector] of vectors) tree.add(node, vector.subarray(from, to));
-      for (const [member, link] of this.links) {
-        for (const node of nodes[member]) {
-          const chunk = this.scratchFor(member, node).subarray(0, to - from);
-          await lostAs(link, link.receive(gradient(node), length, from, chunk));
-          tree.add(node, chunk);
-        }
-      }
-      move(from, tree.total as Float32Array);
-      for (const link of this.links.values()) send(link, weights, length, from, target.subarray(from, to));
-    }
-    for (const [member, link] of this.links) {
-      for (const { from, to } of chunksOf(slices[member])) {
-        await lostAs(link, link.receive(weights, length, from, target.subarray(from, to)));
-      }
-    }
-    await Promise.all(sent);
+  begin(parts: Parts, vectors: Nodes, target: Float32Array): Reducing {
+    return new Reducing(this.own, this.links, this.scratch, parts, vectors, target);
   }
 
   get members(): number {
@@ -125,23 +90,98 @@ export class Circle {
   close(): void {
     for (const link of this.links.values()) link.close();
   }
+}
 
-  private scratchFor(member: number, node: number): Float32Array {
+/** One reduction under way. Memory: a chunk for each node of another member; what is sent as float32 is not copied. */
+class Reducing {
+  private readonly slices: Slice[];
+  private readonly sent: Promise<void>[] = [];
+
+  constructor(
+    private readonly own: number,
+    private readonly links: ReadonlyMap<number, Link>,
+    private readonly scratch: Map<string, Float32Array>,
+    private readonly parts: Parts,
+    private readonly vectors: Nodes,
+    private readonly target: Float32Array,
+  ) {
+    this.slices = slicesOf(target.length, links.size + 1);
+    for (const [member, link] of links) {
+      for (const { from, to } of chunksOf(this.slices[member])) {
+        for (const [node, vector] of vectors) this.sendGradient(link, node, from, vector.subarray(from, to));
+      }
+    }
+  }
+
+  /**
+   * Adds the members' vectors up. Of this member's slice, `move` is handed the sum, piece by piece, and writes what comes of it into the target; when this
+   * has resolved, the target also holds what the other members have written into theirs. Throws PeerLost.
+   */
+  async finish(move: (from: number, sum: Float32Array) => void): Promise<void> {
+    const { target, slices } = this;
+    for (const { from, to } of chunksOf(slices[this.own])) {
+      const tree = new TreeSum();
+      for (const [node, vector] of this.vectors) tree.add(node, vector.subarray(from, to));
+      for (const [member, link] of this.links) {
+        for (const node of this.parts.nodes[member]) {
+          tree.add(node, await this.receiveGradient(link, node, from, this.scratchFor(member, node, to - from)));
+        }
+      }
+      move(from, tree.total as Float32Array);
+      for (const link of this.links.values()) {
+        this.send(link, this.header(TensorKind.WEIGHTS), target.length, from, target.subarray(from, to));
+      }
+    }
+    for (const [member, link] of this.links) {
+      for (const { from, to } of chunksOf(slices[member])) {
+        const chunk = target.subarray(from, to);
+        await lostAs(link, link.receive(this.header(TensorKind.WEIGHTS), target.length, from, chunk));
+      }
+    }
+    await Promise.all(this.sent);
+  }
+
+  private sendGradient(link: Link, node: number, from: number, values: Float32Array): void {
+    const { length } = this.target;
+    if (this.parts.isRounded(node)) {
+      const header = this.header(TensorKind.GRADIENT_BFLOAT16, node);
+      this.send(link, header, bfloat16Words(length), from / 2, packBfloat16(values));
+    } else {
+      this.send(link, this.header(TensorKind.GRADIENT, node), length, from, values);
+    }
+  }
+
+  private async receiveGradient(link: Link, node: number, from: number, into: Float32Array): Promise<Float32Array> {
+    const { length } = this.target;
+    if (this.parts.isRounded(node)) {
+      const words = new Uint32Array(bfloat16Words(into.length));
+      const header = this.header(TensorKind.GRADIENT_BFLOAT16, node);
+      await lostAs(link, link.receive(header, bfloat16Words(length), from / 2, words));
+      unpackBfloat16(words, into);
+    } else {
+      await lostAs(link, link.receive(this.header(TensorKind.GRADIENT, node), length, from, into));
+    }
+    return into;
+  }
+
+  private send(link: Link, ...chunk: Parameters<Link['send']>): void {
+    const sending = lostAs(link, link.send(...chunk));
+    // Whoever receives sees the connection break, too, and before the end nobody looks at what was sent.
+    sending.catch(() => undefined);
+    this.sent.push(sending);
+  }
+
+  private header(kind: TensorKind, node = 0) {
+    const { generation, step } = this.parts;
+    return { kind, generation, step, node };
+  }
+
+  private scratchFor(member: number, node: number, length: number): Float32Array {
     const key = `${member}/${node}`;
     const chunk = this.scratch.get(key) ?? new Float32Array(CHUNK_ELEMENTS);
     this.scratch.set(key, chunk);
-    return chunk;
+    return chunk.subarray(0, length);
   }
-}
-
-interface Slice {
-  from: number;
-  to: number;
-}
-
-/** The slices of a vector that the members own, in their order. */
-export function slicesOf(length: number, members: number): Slice[] {
-  return deal(length, members).map(({ first, count }) => ({ from: first, to: first + count }));
 }
 
 function* chunksOf({ from, to }: Slice): Generator<Slice> {

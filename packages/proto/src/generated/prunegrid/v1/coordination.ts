@@ -28,7 +28,7 @@ export const protobufFileName = "prunegrid/v1/coordination.proto";
  *                    <-             SetPenalty, then the tensor TARGET          (ADMM only, each iteration)
  *                    <-             Train
  *   GRADIENT (step)  ->                                                         (no more than loss and count, unless reduced by the hub)
- *                    <-             SUM (step)                                  (for each step; Halt instead of a SUM ends it early)
+ *                    <-             SUM (step)                                  (for each round of steps; after Halt, it is the last one)
  *   Trained          ->
  *                    <-             Evaluate
  *   Evaluated        ->
@@ -52,8 +52,8 @@ export const TensorKind = {
   /** SURVIVORS - uint32, ascending: the positions in WEIGHTS that a masked phase trains. */
   SURVIVORS: 3,
   /**
-   * GRADIENT - float32: a node of the summation tree: the gradient of the trained parameters, then the loss, then the count of
-   * correct answers.
+   * GRADIENT - float32: a node of the summation tree: the gradient of the trained parameters, or with local SGD their share of the mean of the parameters and of the
+   * moments; then, for each step since the last exchange, the loss and the count of correct answers.
    */
   GRADIENT: 4,
   /** SUM - float32: the tree's root, in GRADIENT's layout. */
@@ -164,7 +164,7 @@ export interface TensorChunk {
   kind: TensorKind;
   /** Counts the coordinator's leases; a chunk of another one is refused. */
   generation: number;
-  /** Optimizer step within the phase; 0 where a tensor belongs to no step. */
+  /** Optimizer step within the phase, of a round the last one; 0 where a tensor belongs to no step. */
   step: number;
   /** GRADIENT: index in the summation tree, heap order: 1 is the root, node i has children 2i and 2i + 1. MOMENTS: which one. */
   node: number;
@@ -322,7 +322,7 @@ export interface Train {
   reduction: Reduction;
 }
 
-/** Leave the rest of Train's steps out: answer Trained, with the weights after the last SUM. */
+/** The next SUM is the last one: leave the rest of Train's steps out. */
 export interface Halt {
 }
 

@@ -1,0 +1,69 @@
+import { bfloat16Words, type ChunkHeader, coveringNodes, TensorKind, TreeSum, unpackBfloat16 } from '@prunegrid/proto';
+
+import type { Member } from './member.js';
+
+/** A member's share of the micro-batches. */
+export interface Share {
+  member: Member;
+  first: number;
+  count: number;
+}
+
+interface Part {
+  node: number;
+  /** Reused from round to round. */
+  vector: Float32Array;
+}
+
+/** Receives what the members have of a vector and adds it up in the fixed tree over the micro-batches. */
+export class Summing {
+  private readonly parts: ReadonlyMap<Member, readonly Part[]>;
+
+  /**
+   * @param leaves micro-batches of a global batch
+   * @param length of the vector, without what follows on it for each step
+   * @param longest the most elements that follow on it
+   * @param rounded whether the micro-batches' own vectors come as bfloat16
+   */
+  constructor(
+    shares: readonly Share[],
+    private readonly leaves: number,
+    private readonly length: number,
+    longest: number,
+    private readonly rounded: boolean,
+  ) {
+    this.parts = new Map(
+      shares.map(({ member, first, count }) => [
+        member,
+        coveringNodes(first, count, leaves).map((node) => ({ node, vector: new Float32Array(length + longest) })),
+      ]),
+    );
+  }
+
+  /** The sum of a round, with `following` elements behind the vector; it is valid until the next one. */
+  async sum(
+    header: Pick<ChunkHeader, 'generation' | 'step'>,
+    following: number,
+    together: (work: Promise<void>[]) => Promise<unknown>,
+  ): Promise<Float32Array> {
+    const tree = new TreeSum();
+    await together(
+      [...this.parts].map(async ([{ channel }, parts]) => {
+        for (const { node, vector } of parts) {
+          const into = vector.subarray(0, this.length + following);
+          if (this.rounded && this.length > 0 && node >= this.leaves) {
+            const words = bfloat16Words(this.length);
+            const packed = new Uint32Array(words + following);
+            await channel.receiveTensor({ ...header, kind: TensorKind.GRADIENT_BFLOAT16, node }, packed);
+            unpackBfloat16(packed, into.subarray(0, this.length));
+            into.set(new Float32Array(packed.buffer, 4 * words), this.length);
+          } else {
+            await channel.receiveTensor({ ...header, kind: TensorKind.GRADIENT, node }, into);
+          }
+          tree.add(node, into);
+        }
+      }),
+    );
+    return tree.total as Float32Array;
+  }
+}

@@ -1,0 +1,17 @@
+/** Steps after which the trainers exchange once. */
+export interface Round {
+  first: number;
+  count: number;
+}
+
+/** Cuts steps into the rounds of local SGD: one ends after every `every`-th step of the phase, and the last one with the last step. */
+export function roundsOf(firstStep: number, steps: number, every: number): Round[] {
+  const rounds: Round[] = [];
+  const end = firstStep + steps;
+  for (let first = firstStep; first < end;) {
+    const count = Math.min(end - first, every - (first % every));
+    rounds.push({ first, count });
+    first += count;
+  }
+  return rounds;
+}
