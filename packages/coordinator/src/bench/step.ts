@@ -88,7 +88,7 @@ async function engineAlone(): Promise<() => number> {
   const network = loadTensorFlow(1).open(lenet5);
   network.give(initialParameters(lenet5, 1));
   const run = (steps: number) => {
-    for (let i = 0; i < steps * batch.microBatches; i++) network.gradient(ready, 1 / batch.microBatches);
+    for (let i = 0; i < steps * batch.microBatches; i++) network.gradient(ready, 1 / batch.microBatches).take();
   };
   return () => {
     run(WARM_UP);

@@ -25,10 +25,18 @@ export interface Network {
   /** Copies W, a host vector [model.size], to the device: what follows is computed with it. */
   give(parameters: Float32Array): void;
   /**
-   * Returns a new vector [model.size + 2]: the gradient of the batch's mean cross-entropy times `scale`, then that mean times `scale`, then
-   * the number of correct answers. `dropout` is [batch, model.dropoutUnits], as for Model.forward.
+   * [model.size + 2]: the gradient of the batch's mean cross-entropy times `scale`, then that mean times `scale`, then the number of correct answers. `dropout` is
+   * [batch, model.dropoutUnits], as for Model.forward.
    */
-  gradient(batch: Batch, scale: number, dropout?: Float32Array): Float32Array;
+  gradient(batch: Batch, scale: number, dropout?: Float32Array): DeviceVector;
   score(batch: Batch): BatchScore;
   close(): void;
+}
+
+/** A vector of float32 on the device. Each is to be taken or added up once, and is gone afterwards. */
+export interface DeviceVector {
+  /** The sum of both, which are gone afterwards. */
+  plus(other: DeviceVector): DeviceVector;
+  /** The values, in a new array. */
+  take(): Float32Array;
 }

@@ -1,2 +1,2 @@
-export type { BatchScore, Engine, Network } from './engine.js';
+export type { BatchScore, DeviceVector, Engine, Network } from './engine.js';
 export { loadTensorFlow } from './tensorflow.js';

@@ -3,7 +3,7 @@ import type * as tensorflow from '@tensorflow/tfjs';
 import type { Batch } from '../datasets/index.js';
 import type { Model } from '../models/index.js';
 import { gradientTensor, type Inputs, scoreTensor } from './computations.js';
-import type { BatchScore, Network } from './engine.js';
+import type { BatchScore, DeviceVector, Network } from './engine.js';
 import type { OpAttribute, TensorValues } from './graph/binding.js';
 import { record, type Recorded } from './graph/recording.js';
 import { GraphSession } from './graph/session.js';
@@ -70,7 +70,7 @@ class TensorFlowNetwork implements Network {
     this.parameters = this.model.parameters.map(({ offset, size }) => parameters.subarray(offset, offset + size));
   }
 
-  gradient(batch: Batch, scale: number, dropout?: Float32Array): Float32Array {
+  gradient(batch: Batch, scale: number, dropout?: Float32Array): DeviceVector {
     const inputs = { parameters: this.parameters, batch, dropout };
     const key = ['gradient', this.model.name, batch.labels.length, scale, dropout !== undefined].join('/');
     return this.run(key, inputs, (tf) => gradientTensor(tf, this.model, inputs, scale));
@@ -79,7 +79,7 @@ class TensorFlowNetwork implements Network {
   score(batch: Batch): BatchScore {
     const inputs = { parameters: this.parameters, batch };
     const key = ['score', this.model.name, batch.labels.length].join('/');
-    const [loss, correct] = this.run(key, inputs, (tf) => scoreTensor(tf, this.model, inputs));
+    const [loss, correct] = this.run(key, inputs, (tf) => scoreTensor(tf, this.model, inputs)).take();
     return { loss, correct };
   }
 
@@ -88,7 +88,7 @@ class TensorFlowNetwork implements Network {
     this.tensors = [];
   }
 
-  private run(key: string, inputs: Inputs, compute: (tf: TensorFlow) => tensorflow.Tensor): Float32Array {
+  private run(key: string, inputs: Inputs, compute: (tf: TensorFlow) => tensorflow.Tensor): DeviceVector {
     const session = this.networks.session(key, inputs, compute);
     if (this.tensors.length === 0) this.tensors = this.parameters.map((values, i) => session.input(i, values));
     const own = arraysOf(inputs)

@@ -28,8 +28,7 @@ beforeAll(async () => {
 });
 
 const step = (replica: Replica, number: number, rate = 1e-3) => {
-  const sum = replica.gradient(number, 0);
-  replica.gradient(number, 1).forEach((value, i) => (sum[i] += value));
+  const [[, sum]] = replica.gradients(number, [0, 1]);
   const gradient = sum.subarray(0, -TAIL);
   replica.beginMove(number, sum[gradient.length], rate);
   replica.move(0, gradient);
@@ -85,10 +84,10 @@ describe('Replica', () => {
   it('computes the gradient of the loss it reports, the penalty apart', () => {
     const weights = initialParameters(model, 1);
     const whole = { ...phase, microBatches: 1 };
-    const gradient = new Replica(engine, model, dataset, whole, weights).gradient(0, 0);
+    const [[, gradient]] = new Replica(engine, model, dataset, whole, weights).gradients(0, [0]);
     const lossAt = (position: number, value: number) => {
       const replica = new Replica(engine, model, dataset, whole, weights.with(position, value));
-      const loss = replica.gradient(0, 0)[model.size];
+      const loss = replica.gradients(0, [0])[0][1][model.size];
       replica.close();
       return loss;
     };

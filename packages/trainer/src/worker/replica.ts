@@ -1,10 +1,10 @@
 import type { BeginPhase, LayerPenalty } from '@prunegrid/proto';
-import { roundToBfloat16 } from '@prunegrid/proto';
+import { roundToBfloat16, TreeSum } from '@prunegrid/proto';
 import { createHash } from 'node:crypto';
 
 import type { Batch, Dataset } from '../datasets/index.js';
 import { dropoutFactors, epochOrder, trainingBatch } from '../datasets/index.js';
-import type { BatchScore, Engine, Network } from '../engine/index.js';
+import type { BatchScore, DeviceVector, Engine, Network } from '../engine/index.js';
 import { Failure } from '../failure.js';
 import type { Model } from '../models/index.js';
 import type { Move, Optimizer, OptimizerState, ParameterRange } from '../optimizer/index.js';
@@ -119,17 +119,30 @@ export class Replica {
     return residual;
   }
 
-  /** This micro-batch's share of the step's gradient, loss and correct answers: [exchangedLength]. */
-  gradient(step: number, microBatch: number): Float32Array {
+  /**
+   * These micro-batches' gradients, losses and correct answers, added up as far as they are neighbours in the summation tree: nodes of it with vectors
+   * [exchangedLength]. Every micro-batch's is a share of the global batch's.
+   */
+  gradients(step: number, microBatches: readonly number[]): [number, Float32Array][] {
     // 1 / microBatches is a power of two: scaling by it is exact.
-    const gradient = this.scaledGradient(step, microBatch, 1 / this.phase.microBatches);
-    if (this.phase.bfloat16) roundToBfloat16(gradient.subarray(0, -TAIL), this.residualOf(microBatch));
-    return gradient;
+    const scale = 1 / this.phase.microBatches;
+    if (!this.phase.bfloat16) {
+      const onDevice = new TreeSum<DeviceVector>((a, b) => a.plus(b));
+      for (const each of microBatches) onDevice.add(this.leaves + each, this.deviceGradient(step, each, scale));
+      return onDevice.nodes().map(([node, vector]) => [node, this.trainedOf(vector.take())]);
+    }
+    const tree = new TreeSum();
+    for (const each of microBatches) {
+      const vector = this.trainedOf(this.deviceGradient(step, each, scale).take());
+      roundToBfloat16(vector.subarray(0, -TAIL), this.residualOf(each));
+      tree.add(this.leaves + each, vector);
+    }
+    return tree.nodes();
   }
 
   /** A step of the micro-batch's own, along its gradient alone. Returns its loss and correct answers. Throws Failure where the loss is not finite. */
   stepAlone(step: number, microBatch: number, learningRate: number): readonly [loss: number, correct: number] {
-    const gradient = this.scaledGradient(step, microBatch, 1);
+    const gradient = this.trainedOf(this.deviceGradient(step, microBatch, 1).take());
     const [loss, correct] = gradient.subarray(-TAIL);
     this.beginMove(step, loss, learningRate);
     this.move(0, gradient.subarray(0, -TAIL));
@@ -137,16 +150,20 @@ export class Replica {
     return [loss, correct];
   }
 
-  private scaledGradient(step: number, microBatch: number, scale: number): Float32Array {
+  private deviceGradient(step: number, microBatch: number, scale: number): DeviceVector {
     this.prepare(step, microBatch);
     const key = `${step}/${microBatch}`;
     const batch = this.prepared.get(key) as PreparedBatch;
     this.prepared.delete(key);
-    const full = this.network.gradient(batch, scale, batch.dropout);
-    if (!this.survivors) return full;
+    return this.network.gradient(batch, scale, batch.dropout);
+  }
+
+  /** Of a vector over all parameters, the trained ones, and what follows on them. */
+  private trainedOf(all: Float32Array): Float32Array {
+    if (!this.survivors) return all;
     const gathered = new Float32Array(this.exchangedLength);
-    this.survivors.forEach((position, i) => (gathered[i] = full[position]));
-    gathered.set(full.subarray(this.model.size), this.trained.length);
+    this.survivors.forEach((position, i) => (gathered[i] = all[position]));
+    gathered.set(all.subarray(this.model.size), this.trained.length);
     return gathered;
   }
 

@@ -32,7 +32,7 @@ describe('a recorded graph', () => {
       const parameters = model.parameters.map(({ offset, size }) => weights.subarray(offset, offset + size));
       for (const factors of [undefined, dropout]) {
         const eager = gradientTensor(tf, model, { parameters, batch, dropout: factors }, 0.25).dataSync();
-        const graph = network.gradient(batch, 0.25, factors);
+        const graph = network.gradient(batch, 0.25, factors).take();
         expect(graph).toHaveLength(model.size + 2);
         const apart = graph.reduce((most, value, at) => Math.max(most, Math.abs(value - eager[at])), 0);
         expect(apart).toBeLessThan(1e-6);
@@ -52,7 +52,7 @@ describe('a recorded graph', () => {
     const session = new GraphSession(backend, recording);
     expect(graphsIn()).toEqual(before);
     const input = session.input(0, Float32Array.of(3, 4));
-    expect(session.run([input])).toEqual(Float32Array.of(9, 16));
+    expect(session.run([input]).take()).toEqual(Float32Array.of(9, 16));
     const { TMPDIR } = process.env;
     process.env['TMPDIR'] = '/nowhere';
     try {
@@ -66,6 +66,13 @@ describe('a recorded graph', () => {
 });
 
 const idOf = (tensor: tensorflow.Tensor) => backend.tensorMap.get(tensor.dataId).id;
+
+it('vectors add up on the device as arrays do, and are then gone', () => {
+  const recording = record(backend, [], () => idOf(tf.square(tf.tensor1d([0.1, 2]))));
+  const session = new GraphSession(backend, recording);
+  const square = Math.fround(Math.fround(0.1) ** 2);
+  expect(session.run([]).plus(session.run([])).take()).toEqual(Float32Array.of(2 * square, 8));
+});
 
 describe('recording', () => {
   it('refuses computations that a graph cannot repeat', () => {

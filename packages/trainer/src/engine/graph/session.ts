@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { Failure } from '../../failure.js';
 import type { TensorValues } from './binding.js';
+import { NativeVector } from './native-vector.js';
 import type { Recorded, Recording } from './recording.js';
 import { encodeSavedModel, GRAPH_TAG } from './saved-model.js';
 
@@ -50,14 +51,9 @@ export class GraphSession {
     return this.backend.binding.createTensor(shape, dtype, values);
   }
 
-  /** One tensor for each input, in the recording's order. Returns the output's values as a new array. */
-  run(inputs: number[]): Float32Array {
-    const { binding } = this.backend;
-    const [output] = binding.runSavedModel(this.session, inputs, this.inputNames, this.outputName);
-    try {
-      return binding.tensorDataSync(output.id);
-    } finally {
-      binding.deleteTensor(output.id);
-    }
+  /** One tensor for each input, in the recording's order. */
+  run(inputs: number[]): NativeVector {
+    const [output] = this.backend.binding.runSavedModel(this.session, inputs, this.inputNames, this.outputName);
+    return new NativeVector(this.backend, output.id);
   }
 }

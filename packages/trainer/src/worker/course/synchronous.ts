@@ -1,4 +1,4 @@
-import { type Round, TreeSum } from '@prunegrid/proto';
+import type { Round } from '@prunegrid/proto';
 
 import type { Replica } from '../replica.js';
 import type { Course, Nodes } from './course.js';
@@ -15,11 +15,7 @@ export class Synchronous implements Course {
   }
 
   compute({ first }: Round): Nodes {
-    const tree = new TreeSum();
-    for (const microBatch of this.microBatches) {
-      tree.add(this.replica.leaves + microBatch, this.replica.gradient(first, microBatch));
-    }
-    return tree.nodes();
+    return this.replica.gradients(first, this.microBatches);
   }
 
   prepare({ first }: Round): void {
