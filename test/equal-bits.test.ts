@@ -17,13 +17,14 @@ const settings = [
   'retrain.optimizer={name: adam, weightDecay: 1e-3}',
 ].flatMap((setting) => ['--set', setting]);
 
-describe('the number of trainers', () => {
+describe('the number of trainers and who adds up', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let runs = 0;
   beforeAll(async () => (folder = await temporaryFolder()));
   afterAll(() => folder.remove());
 
   const run = async (trainers: number, ...more: string[]) => {
-    const out = join(folder.path, [trainers, ...more].join('-').replaceAll(/[^\w.-]/g, ''));
+    const out = join(folder.path, [runs++, trainers, ...more].join('-').replaceAll(/[^\w.-]/g, ''));
     const args = ['run', 'experiments/lenet5-smoke.yaml', ...settings, '--trainers', String(trainers), '--out', out];
     const { code, stderr } = await prunegrid(...args, ...more);
     expect(stderr).toBe('');
@@ -42,7 +43,22 @@ describe('the number of trainers', () => {
     expect(one.hashes.map(({ phase }) => phase)).toEqual(['dense', 'admm', 'admm', 'admm', 'retrain', 'retrain']);
     expect(new Set(one.hashes.map(({ weightsHash }) => weightsHash)).size).toBe(6);
     for (const trainers of [2, 3, 4]) expect((await run(trainers)).hashes).toEqual(one.hashes);
+    // Through the coordinator, where LeNet-5's gradients go between the trainers by default.
+    for (const trainers of [2, 3]) expect((await run(trainers, '--reduction', 'hub')).hashes).toEqual(one.hashes);
     // The comparison is not empty: another seed has other bits.
     expect((await run(2, '--seed', '2')).hashes).not.toEqual(one.hashes);
+  });
+
+  it.each(['exchange.gradients=bfloat16', 'exchange.syncEvery=3'])('change none with %s either', async (setting) => {
+    const lossy = ['--set', setting];
+    const one = await run(1, ...lossy);
+    for (const [trainers, reduction] of [
+      [2, 'sharded'],
+      [2, 'hub'],
+      [3, 'sharded'],
+    ] as const) {
+      expect((await run(trainers, ...lossy, '--reduction', reduction)).hashes).toEqual(one.hashes);
+    }
+    expect((await run(1)).hashes).not.toEqual(one.hashes);
   });
 });

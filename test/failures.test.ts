@@ -7,9 +7,12 @@ import {
   type FromCoordinator,
   PROTOCOL_VERSION,
 } from '@prunegrid/proto';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -189,6 +192,32 @@ describe('trainers', () => {
     oneLine(stderr, new RegExp(`the local trainer of process ${pids[1]} was ended by SIGKILL$`, 'm'));
     expect(journalOf(to).at(-1)).toMatchObject({ type: 'run-failed', kind: 'trainers' });
     expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  it('that do not see each other, as in containers, exchange through the coordinator', async () => {
+    const to = out();
+    const run = start('run', smoke, '--out', to, '--trainers', '1', '--external', '1');
+    const address = await listening(run);
+    // A trainer with a /tmp of its own, in which the others' sockets are not.
+    const inside = `mount -t tmpfs none /tmp && exec "$0" packages/coordinator/bin/prunegrid.js trainer --coordinator ${address}`;
+    const contained = spawn('unshare', ['--mount', 'sh', '-c', inside, process.execPath], { stdio: 'ignore' });
+    const left = once(contained, 'close');
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(0);
+    expect(stderr.match(/cannot be reached from another one .*: gradients go through the coordinator/g)).toHaveLength(
+      1,
+    );
+    expect(await left).toEqual([0, null]);
+  });
+
+  it('that die leave no socket behind', async () => {
+    const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('prunegrid-door-'));
+    const before = sockets();
+    const run = start('run', smoke, '--out', out(), '--set', 'dense.epochs=50');
+    await run.prints(/dense epoch 1\/50/);
+    expect(sockets()).toEqual(before);
+    run.process.kill('SIGINT');
+    await run.ended;
   });
 
   it('leave when the coordinator is killed', async () => {

@@ -149,21 +149,26 @@ describe('prunegrid resume', () => {
   const settings = smoke.flatMap((setting) => ['--set', setting]);
   const run = (out: string) => ['run', 'experiments/lenet5-smoke.yaml', ...settings, '--out', out];
 
-  it('goes on with a run by other trainers, with the bits of one that was not interrupted', async () => {
-    const out = join(folder.path, 'run');
-    const interrupted = start(...run(out));
-    await interruptIn(interrupted, () => out, 'retrain', 1);
+  it.each([
+    { exchange: 'every bit', phase: 'retrain', more: [] },
+    { exchange: 'bfloat16', phase: 'admm', more: ['--set', 'exchange.gradients=bfloat16'] },
+    { exchange: 'averages of weights', phase: 'admm', more: ['--set', 'exchange.syncEvery=3'] },
+  ])('goes on by other trainers with the bits of a run that was not interrupted: $exchange', async (each) => {
+    const out = join(folder.path, each.exchange.replaceAll(' ', '-'));
+    const interrupted = start(...run(out), ...each.more);
+    await interruptIn(interrupted, () => out, each.phase, 1);
     const resumed = await prunegrid('resume', out, '--trainers', '1');
     expect(resumed).toMatchObject({ code: 0, stderr: '' });
-    expect(resumed.stdout).toMatch(/^goes on in retrain, after \d epochs$/m);
-    const undisturbed = join(folder.path, 'undisturbed');
-    expect((await prunegrid(...run(undisturbed))).code).toBe(0);
+    expect(resumed.stdout).toMatch(
+      new RegExp(`^goes on in ${each.phase === 'admm' ? 'ADMM' : each.phase}, after \\d epochs?$`, 'm'),
+    );
+    const undisturbed = `${out}-undisturbed`;
+    expect((await prunegrid(...run(undisturbed), ...each.more)).code).toBe(0);
     expect(storyOf(out)).toEqual(storyOf(undisturbed));
   });
 
   it('says what it cannot go on with', async () => {
-    const out = join(folder.path, 'run');
-    await refused(out, /has ended already/);
+    await refused(join(folder.path, 'every-bit'), /has ended already/);
     await refused(folder.path, /does not exist; name the folder of a run/);
   });
 });

@@ -111,8 +111,7 @@ export class Gateway {
       const number = ++this.admitted;
       name = `trainer ${number} at ${hello.host} (process ${hello.pid})`;
       const told = channel.send(encodeFromCoordinator({ $case: 'admission', value: { trainer: number } }));
-      const host = stream.getPeer().replace(/:\d+$/, '');
-      member = { number, name, host, channel, hello, ready };
+      member = { number, name, channel, hello, ready };
       this.options.joined?.(member);
       this.pool.add(member);
       await told;

@@ -267,19 +267,25 @@ export class TrainerGroup {
   /** Connects the trainers with each other. Returns false, after a warning, where one cannot reach another. */
   private async introduce(): Promise<boolean> {
     await this.tell({ $case: 'invite', value: {} });
-    const doors = await this.ask('door', ({ address }) => address);
-    const addresses = doors.map((door, i) => (door.startsWith(':') ? `${this.members[i].host}${door}` : door));
+    const addresses = await this.ask('door', ({ address }) => address);
+    const closed = addresses.indexOf('');
+    const problem =
+      closed < 0 ? await this.meet(addresses) : `${this.members[closed].name} cannot be reached by others`;
+    if (problem === undefined) return true;
+    if (this.options.reduction === 'sharded') throw new Failure('trainers', `--reduction sharded: ${problem}`);
+    this.options.warn(`${problem}: gradients go through the coordinator; --reduction hub does not try`);
+    return false;
+  }
+
+  /** Returns why a trainer cannot reach another one, where there is one that cannot. */
+  private async meet(addresses: string[]): Promise<string | undefined> {
     const token = randomBytes(16).toString('hex');
     await together(
       this.members.map(({ channel }, own) =>
         channel.send(encodeFromCoordinator({ $case: 'meet', value: { addresses, own, token } })),
       ),
     );
-    const problem = (await this.ask('met', (met) => met.problem)).find((each) => each !== '');
-    if (problem === undefined) return true;
-    if (this.options.reduction === 'sharded') throw new Failure('trainers', `--reduction sharded: ${problem}`);
-    this.options.warn(`${problem}: gradients go through the coordinator; --reduction hub does not try`);
-    return false;
+    return (await this.ask('met', ({ problem }) => problem)).find((problem) => problem !== '');
   }
 
   private header(kind: TensorKind, { step = 0, node = 0 }: { step?: number; node?: number } = {}) {

@@ -13,8 +13,6 @@ export interface Member {
   readonly number: number;
   /** For messages: which trainer it is. */
   readonly name: string;
-  /** Name or address of its machine, as other trainers may reach it. */
-  readonly host: string;
   readonly channel: TrainerChannel;
   readonly hello: Hello;
   readonly ready: Ready;

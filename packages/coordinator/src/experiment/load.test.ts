@@ -148,6 +148,12 @@ describe('an experiment file', () => {
       'microBatches: 256',
       'e.yaml:6:17: batch.microBatches: must divide batch.global',
     ],
+    [
+      'rounded gradients where weights are exchanged',
+      'microBatches: 4',
+      'microBatches: 4\nexchange: { gradients: bfloat16, syncEvery: 4 }',
+      'e.yaml:7:24: exchange.gradients: bfloat16 is for gradients, and with syncEvery above 1 weights are exchanged',
+    ],
     ['an unknown model', 'lenet5', 'lenet-5', 'e.yaml:2:8: model: no model "lenet-5"; did you mean "lenet5"?'],
     [
       'an unknown data set',
@@ -456,8 +462,10 @@ describe('the keys of results', () => {
 
   it('of dense training depend on what it depends on, and on nothing that comes later', () => {
     for (const later of ['admm.rho=2e-3', 'keep.conv1=99', 'retrain.epochs=1']) expect(stage(later)).toBe(stage());
-    for (const own of ['seed=2', 'dense.epochs=1', 'dataset.shift=1', 'batch.global=64', 'threadsPerTrainer=2']) {
-      expect(stage(own)).not.toBe(stage());
-    }
+    const own = ['seed=2', 'dense.epochs=1', 'dataset.shift=1', 'batch.global=64', 'threadsPerTrainer=2'];
+    const lossy = ['exchange.gradients=bfloat16', 'exchange.syncEvery=4'];
+    for (const each of [...own, ...lossy]) expect(stage(each), each).not.toBe(stage());
+    for (const each of lossy) expect(key(valid, each), each).not.toBe(key(valid));
+    expect(key(valid, 'exchange.syncEvery=1')).toBe(key(valid));
   });
 });

@@ -35,13 +35,8 @@ export class Door {
   private readonly callers = new Set<Caller>();
   private readonly meetings = new Map<string, (member: number, stream: MessageStream) => void>();
   private folder: string | undefined;
-  /** `unix:PATH` or `:PORT`. */
-  address = '';
 
-  private constructor(
-    /** Whether all who come are on this machine: then the door is a socket in a folder of this user's own. */
-    readonly local: boolean,
-  ) {
+  private constructor() {
     this.server.on('session', (session) => {
       session.setLocalWindowSize(WINDOW_BYTES);
       session.on('error', () => session.destroy());
@@ -53,19 +48,24 @@ export class Door {
     });
   }
 
-  static async open(local: boolean): Promise<Door> {
-    const door = new Door(local);
-    if (local) {
-      door.folder = await mkdtemp(join(tmpdir(), 'prunegrid-door-'));
-      const path = join(door.folder, 'socket');
-      door.server.listen(path);
-      door.address = `unix:${path}`;
+  /** @param host the address at which others reach this machine; without one, the door is a socket in a folder of this user's own */
+  static async open(host?: string): Promise<Door> {
+    const door = new Door();
+    if (host !== undefined) {
+      door.server.listen(0, host);
     } else {
-      door.server.listen(0);
+      door.folder = await mkdtemp(join(tmpdir(), 'prunegrid-door-'));
+      door.server.listen(join(door.folder, 'socket'));
     }
     await once(door.server, 'listening');
-    if (!local) door.address = `:${(door.server.address() as AddressInfo).port}`;
     return door;
+  }
+
+  /** `unix:PATH` or `HOST:PORT`. */
+  get address(): string {
+    const address = this.server.address() as AddressInfo | string;
+    if (typeof address === 'string') return `unix:${address}`;
+    return `${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   }
 
   /** The streams of `members`, once all have come who know the token. Rejects where one stays away. */

@@ -21,17 +21,16 @@ const bytesOf = ({ buffer }: Float32Array) => Buffer.from(buffer);
 
 const doors: Door[] = [];
 const open = async (local: boolean) => {
-  const door = await Door.open(local);
+  const door = await Door.open(local ? undefined : '127.0.0.1');
   doors.push(door);
   return door;
 };
-const addressOf = (door: Door) => door.address.replace(/^:/, '127.0.0.1:');
 afterEach(() => Promise.all(doors.splice(0).map((door) => door.close())));
 
 /** Two links, each the other's end. */
 async function pair(local: boolean): Promise<[Link, Link]> {
   const both = await Promise.all([open(local), open(local)]);
-  const calls = both.map((_, i) => callAt(addressOf(both[1 - i]), 'token', i));
+  const calls = both.map((_, i) => callAt(both[1 - i].address, 'token', i));
   const [left, right] = await Promise.all(both.map((door, i) => door.expect('token', [1 - i])));
   const [outLeft, outRight] = await Promise.all(calls);
   return [new Link('right', outLeft, left.get(1)!, !local), new Link('left', outRight, right.get(0)!, !local)];
@@ -76,7 +75,7 @@ describe.each([
 describe('the door', () => {
   it('speaks gRPC with callers: grpc-js streams to it', async () => {
     const door = await open(false);
-    const client = new Client(addressOf(door), credentials.createInsecure());
+    const client = new Client(door.address, credentials.createInsecure());
     const metadata = new Metadata();
     metadata.set('prunegrid-token', 'token');
     metadata.set('prunegrid-member', '4');
@@ -130,14 +129,14 @@ describe('the door', () => {
 
   it('opens neither to another path nor, while others meet, to another token', async () => {
     const door = await open(false);
-    const client = new Client(addressOf(door), credentials.createInsecure());
+    const client = new Client(door.address, credentials.createInsecure());
     const refused = new Promise<number | undefined>((resolve) => {
       client.makeClientStreamRequest('/somewhere/Else', bytes, bytes, (error) => resolve(error?.code));
     });
     expect(await refused).toBe(status.UNAUTHENTICATED);
-    const stranger = callAt(addressOf(door), 'guessed', 1);
+    const stranger = callAt(door.address, 'guessed', 1);
     stranger.catch(() => undefined);
-    const known = callAt(addressOf(door), 'token', 1);
+    const known = callAt(door.address, 'token', 1);
     const streams = await door.expect('token', [1]);
     expect([...streams.keys()]).toEqual([1]);
     const message = streams.get(1)!.receive().then(String);

@@ -18,8 +18,8 @@ export interface Equipment {
   engine: Engine;
   model: Model;
   dataset: Dataset;
-  /** Opened when the trainer is first to meet others. */
-  door: () => Promise<Door>;
+  /** Opens a door for other trainers; rejects where they cannot reach this one. */
+  openDoor: () => Promise<Door>;
 }
 
 type Command = Awaited<ReturnType<TrainerChannel['receive']>>;
@@ -37,12 +37,14 @@ export async function serveLease(channel: TrainerChannel, generation: number, eq
     if (!(error instanceof LeaseEnded)) throw error;
     await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
   } finally {
-    lease.close();
+    await lease.close();
   }
 }
 
 class Lease {
   private replica: Replica | undefined;
+  /** Open from Invite to Meet. */
+  private door: Door | undefined;
   private circle: Circle | undefined;
   /** The micro-batches of the last Train. */
   private microBatches: number[] = [];
@@ -61,16 +63,18 @@ class Lease {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.replica?.close();
     this.circle?.close();
+    await this.door?.close();
   }
 
   /** Obeys what comes before there are weights; false for any other command. */
   private async prepare(command: Command): Promise<boolean> {
     switch (command.$case) {
       case 'invite': {
-        const { address } = await this.equipment.door();
+        this.door = await this.equipment.openDoor().catch(() => undefined);
+        const address = this.door?.address ?? '';
         await this.channel.send(encodeFromTrainer({ $case: 'door', value: { address } }));
         return true;
       }
@@ -120,12 +124,15 @@ class Lease {
   }
 
   private async meet(meeting: Meet): Promise<void> {
+    if (!this.door) throw unexpected('meet');
     let problem = '';
     try {
-      this.circle = await Circle.meet(await this.equipment.door(), meeting);
+      this.circle = await Circle.meet(this.door, meeting);
     } catch (error) {
       problem = (error as Error).message;
     }
+    // Who is in stays in.
+    await this.door.close();
     await this.channel.send(encodeFromTrainer({ $case: 'met', value: { problem } }));
   }
 

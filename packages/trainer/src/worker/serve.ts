@@ -6,6 +6,7 @@ import { loadTensorFlow } from '../engine/index.js';
 import { Failure } from '../failure.js';
 import { models } from '../models/index.js';
 import { openChannel, type TrainerChannel } from './channel.js';
+import { addressFacing } from './exchange/facing.js';
 import { serveLease } from './lease.js';
 import { tellTrouble, unexpected } from './trouble.js';
 
@@ -43,16 +44,14 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
     const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
     const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     const channel = openChannel(stream, coordinator);
-    let door: Promise<Door> | undefined;
-    const doorOnce = () => (door ??= Door.open(isLocal(coordinator)));
+    const openDoor = async () => Door.open(await addressFacing(coordinator));
     try {
-      await converse(channel, version, doorOnce, report);
+      await converse(channel, version, openDoor, report);
     } catch (error) {
       await tellTrouble(channel, error);
       throw error;
     } finally {
       stream.end();
-      await (await door)?.close();
     }
   } finally {
     client.close();
@@ -62,7 +61,7 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
 async function converse(
   channel: TrainerChannel,
   version: string,
-  door: () => Promise<Door>,
+  openDoor: () => Promise<Door>,
   report: (line: string) => void,
 ): Promise<void> {
   await channel.send(encodeHello(version));
@@ -101,10 +100,7 @@ async function converse(
     const command = await channel.receive();
     if (command.$case === 'finish') break;
     if (command.$case !== 'lease') throw unexpected(command.$case);
-    await serveLease(channel, command.value.generation, { engine, model, dataset, door });
+    await serveLease(channel, command.value.generation, { engine, model, dataset, openDoor });
   }
   report('the coordinator is done with this trainer');
 }
-
-/** Whether the coordinator, and with it every trainer, is on this machine. */
-const isLocal = (coordinator: string): boolean => /^(unix:|127\.|localhost:|\[::1\])/.test(coordinator);

@@ -32,7 +32,7 @@ const W = new Float32Array(parameters);
 const gradient = new Float32Array(parameters + TAIL).fill(1e-3);
 let sum: Float32Array | undefined;
 let generation = 0;
-const door = await Door.open(true);
+const door = await Door.open();
 let circle: Circle | undefined;
 
 const header = (kind: TensorKind) => ({ kind, generation, step: 0, node: 0 });

@@ -55,6 +55,7 @@ export class Circle {
   static async meet(door: Door, { addresses, own, token }: Meet): Promise<Circle> {
     const others = [...addresses.keys()].filter((member) => member !== own);
     const name = (member: number) => `the trainer at ${addresses[member]}`;
+    const checked = addresses.some((address) => !address.startsWith('unix:'));
     // From now on, since who calls here is only let in where it is expected.
     const expected = door.expect(token, others);
     const made = others.map((member) =>
@@ -65,7 +66,7 @@ export class Circle {
     try {
       const [incoming, ...outgoing] = await Promise.all([expected, ...made]);
       const link = (member: number, i: number) =>
-        new Link(name(member), outgoing[i], incoming.get(member) as MessageStream, !door.local);
+        new Link(name(member), outgoing[i], incoming.get(member) as MessageStream, checked);
       return new Circle(own, new Map(others.map((member, i) => [member, link(member, i)])));
     } catch (error) {
       const close = (stream: MessageStream) => stream.close();

@@ -245,7 +245,7 @@ export interface Invite {
 }
 
 export interface Door {
-  /** `unix:PATH`, or `:PORT` on the host from which this trainer dialled the coordinator. */
+  /** `unix:PATH` or `HOST:PORT`; empty where others cannot reach this trainer. */
   address: string;
 }
 
