@@ -1,9 +1,20 @@
+import type { Reduction } from '@prunegrid/proto';
+
 import { Gateway, type ReductionChoice, type TrainerGroup } from '../../cluster/index.js';
 import { version } from '../../version.js';
 import { type Peer, startPeer } from '../peer.js';
 import { trafficOf } from '../traffic.js';
 
 const JOIN_SECONDS = 60;
+
+/** What steps came to. */
+export interface Exchanged {
+  /** Of one step. */
+  milliseconds: number;
+  /** Between the coordinator and all trainers. */
+  bytesPerStep: number;
+  reduction: Reduction;
+}
 
 /** Processes that exchange all that trainers exchange and compute nothing, behind a door of the coordinator's own kind. */
 export class IdleTrainers {
@@ -37,12 +48,8 @@ export class IdleTrainers {
     return this.gateway.pool.lend(count, work);
   }
 
-  /** Milliseconds of one of `times` steps by `count` of them, and bytes between the coordinator and all of these. */
-  exchange(
-    count: number,
-    vector: Float32Array,
-    times: number,
-  ): Promise<{ milliseconds: number; bytesPerStep: number }> {
+  /** `times` steps by `count` of them, after one that does not count. */
+  exchange(count: number, vector: Float32Array, times: number): Promise<Exchanged> {
     return this.lend(count, async (group) => {
       await group.beginPhase(idlePhase(this.peers.length), vector);
       const now = () => ({ time: performance.now(), bytes: trafficOf(group).bytes });
@@ -54,8 +61,15 @@ export class IdleTrainers {
       return {
         milliseconds: (ended.time - started.time) / times,
         bytesPerStep: (ended.bytes - started.bytes) / times,
+        reduction: group.reduces,
       };
     });
+  }
+
+  /** Ends them in the middle of their work, where it has failed. */
+  abandon(): void {
+    for (const { process } of this.peers) process.kill();
+    this.gateway.close();
   }
 
   /** Returns the largest peak memory of one, in bytes. */
