@@ -10,7 +10,7 @@ import { orOneLine, setup } from '../scripts/setup.mjs';
 const folder = dirname(fileURLToPath(import.meta.url));
 const root = dirname(folder);
 const dist = join(root, 'packages/coordinator/dist/bench');
-const ours = ['step', 'exchange', 'projection', 'loader', 'sweep'];
+const ours = ['step', 'exchange', 'cost', 'projection', 'loader', 'sweep'];
 const besideOthers = ['steps-beside-pytorch', 'main-job-beside-pytorch', 'grid-beside-pytorch'];
 
 await orOneLine(async () => {

@@ -35,13 +35,39 @@ describe('prunegrid bench', () => {
     expect(stderr).toBe('');
     expect(code).toBe(0);
     const { rows, machine } = JSON.parse(stdout) as { rows: Row[]; machine: { cores: number; prunegrid: string } };
-    expect(rows).toHaveLength(3);
+    // Two trainers and four each among themselves and through the coordinator.
+    expect(rows).toHaveLength(5);
     for (const row of rows) {
       for (const figure of ['milliseconds', 'rawMilliseconds', 'toRaw', 'coordinatorMiB', 'trainerMiB']) {
         expect(row[figure], `${figure} of ${row.name}`).toBeGreaterThan(0);
       }
     }
     expect(machine.cores).toBeGreaterThan(0);
+  });
+
+  it('cost: the bytes through the coordinator do not depend on the size of the network once trainers share it out', async () => {
+    const args = ['--weights', '200000', '--trainers', '2', '--rounds', '1', '--json'];
+    const { code, stdout, stderr } = await prunegrid('bench', 'cost', ...args);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    const { rows } = JSON.parse(stdout) as { rows: Row[] };
+    const sizes = ['10,000', '100,000', '200,000'].map((size) => `${size} weights`);
+    expect(rows.map(({ name }) => name)).toEqual(
+      sizes.flatMap((size) => [`${size}, 1 trainer`, `${size}, 2 trainers`]),
+    );
+    for (const row of rows) {
+      for (const cost of ['move', 'exchange', 'project', 'log']) {
+        expect(row[`${cost}Milliseconds`], `${cost} of ${row.name}`).toBeGreaterThan(0);
+      }
+      if (row.name.endsWith('2 trainers')) expect(row.reduceMilliseconds, row.name).toBeGreaterThan(0);
+      else expect(row, row.name).not.toHaveProperty('reduceMilliseconds');
+    }
+    const [throughCoordinator, ...sharded] = rows
+      .filter(({ name }) => name.endsWith('2 trainers'))
+      .map(({ coordinatorBytes }) => coordinatorBytes);
+    expect(throughCoordinator).toBeGreaterThan(2 * 2 * 4 * 10_000);
+    expect(sharded[0]).toBeLessThan(1000);
+    expect(sharded[1]).toBe(sharded[0]);
   });
 
   it('prints a table for people, with the machine on top', async () => {

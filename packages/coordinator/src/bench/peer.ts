@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** A process that a benchmark measures with. */
@@ -27,6 +28,13 @@ export function startPeer(program: string, ...args: string[]): Peer {
 export interface PeerTurn {
   milliseconds: number;
   pause?: number;
+}
+
+/** Lets the peer do once what it is told. Rejects where it ends instead. */
+export async function takeTurn({ process, left }: Peer, order = 'go'): Promise<PeerTurn> {
+  process.send(order);
+  const [turn] = (await Promise.race([once(process, 'message'), left])) as [PeerTurn];
+  return turn;
 }
 
 /** What a peer says: what a turn took, and in the end its peak memory in bytes. */

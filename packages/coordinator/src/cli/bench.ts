@@ -8,7 +8,7 @@ interface BenchOptions {
   json: boolean;
 }
 
-interface ExchangeOptions extends BenchOptions {
+interface SizeOptions extends BenchOptions {
   weights: number;
   trainers: number;
 }
@@ -18,7 +18,7 @@ interface SweepOptions {
   json: boolean;
 }
 
-/** Adds `step`, `exchange`, `projection`, `loader` and `sweep`. */
+/** Adds `step`, `exchange`, `cost`, `projection`, `loader` and `sweep`. */
 export function addBenchCommands(bench: Command): void {
   inRounds(bench.command('step'), 7)
     .description("LeNet-5's training steps by one trainer and two: images/s, what the exchange costs, bytes a step")
@@ -31,9 +31,17 @@ export function addBenchCommands(bench: Command): void {
     .description('a gradient there and back between the coordinator and trainers that compute nothing, beside raw gRPC')
     .option('--weights <n>', 'elements of 4 bytes; 60965224 are as many as AlexNet has', wholeNumber(1), 431_080)
     .option('--trainers <n>', '1, 2, 4, ... up to so many at once', wholeNumber(1), 2)
-    .action(async ({ rounds, json, weights, trainers }: ExchangeOptions) => {
+    .action(async ({ rounds, json, weights, trainers }: SizeOptions) => {
       const { benchExchange } = await import('../bench/exchange/exchange.js');
       await print('exchange', json, () => benchExchange(weights, trainers, rounds));
+    });
+  inRounds(bench.command('cost'), 5)
+    .description('what steps and ADMM iterations cost by the number of weights and of trainers, in classes of cost')
+    .option('--weights <n>', '10000, 100000, ... up to so many', wholeNumber(1), 100_000_000)
+    .option('--trainers <n>', '1, 2, 4, ... up to so many at once', wholeNumber(1), 8)
+    .action(async ({ rounds, json, weights, trainers }: SizeOptions) => {
+      const { benchCost } = await import('../bench/cost/cost.js');
+      await print('cost', json, () => benchCost(weights, trainers, rounds));
     });
   inRounds(bench.command('projection'), 5)
     .description(

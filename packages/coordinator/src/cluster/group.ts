@@ -61,6 +61,11 @@ export class TrainerGroup {
     return this.options.signal;
   }
 
+  /** Who adds gradients up in the phase. */
+  get reduces(): Reduction {
+    return this.reduction;
+  }
+
   /** Tells the trainers that what follows is one piece of work. */
   async begin(): Promise<void> {
     await this.tell({ $case: 'lease', value: { generation: this.generation } });

@@ -1,3 +1,3 @@
-export { Circle } from './exchange/circle.js';
+export { CHUNK_ELEMENTS, Circle } from './exchange/circle.js';
 export { Replica, TAIL } from './replica.js';
 export { serve, type TrainerOptions } from './serve.js';

@@ -1,15 +1,13 @@
-import { Gateway, type ReductionChoice, type TrainerGroup } from '../../cluster/index.js';
+import type { ReductionChoice, TrainerGroup } from '../../cluster/index.js';
 import { grouped } from '../../report/figures.js';
-import { version } from '../../version.js';
+import { peakBytes } from '../peer.js';
 import { inTurns } from '../rounds.js';
 import type { BenchTable } from '../table.js';
-import { type Peer, peakBytes, startPeer } from '../peer.js';
-import { trafficOf } from '../traffic.js';
+import { idlePhase, IdleTrainers, trainerCounts } from './idle-trainers.js';
 import { RawHub } from './raw-hub.js';
 
 /** Bytes that one turn moves in each direction and with each trainer, roughly. */
 const TURN_BYTES = 100e6;
-const JOIN_SECONDS = 60;
 const MIB = 2 ** 20;
 
 type Way = Exclude<ReductionChoice, 'auto'>;
@@ -21,21 +19,22 @@ const ways: readonly Way[] = ['sharded', 'hub'];
  * through the coordinator. With one, which would exchange nothing, it is W that is given and fetched.
  */
 export async function benchExchange(weights: number, trainers: number, rounds: number): Promise<BenchTable> {
-  const counts = powersOfTwo(trainers);
+  const counts = trainerCounts(trainers);
   const most = counts[counts.length - 1];
   const bytes = 4 * weights;
   const times = Math.min(50, Math.max(2, Math.round(TURN_BYTES / bytes)));
   const vector = new Float32Array(weights).fill(1e-3);
-  const [sharded, hub] = [await openGateway(weights, most, 'sharded'), await openGateway(weights, most, 'hub')];
-  const gateways = { sharded, hub };
+  const idle = {
+    sharded: await IdleTrainers.open(weights, most, 'sharded'),
+    hub: await IdleTrainers.open(weights, most, 'hub'),
+  };
   const traffic = new Map<string, number>();
-  const ours = (way: Way, count: number) => () =>
-    gateways[way].gateway.pool.lend(count, async (group) => {
-      if (count === 1) return giveAndFetch(group, vector, times);
-      const { milliseconds, bytesPerStep } = await exchangeSteps(group, vector, most, times);
-      traffic.set(`${way} ${count}`, bytesPerStep);
-      return milliseconds;
-    });
+  const ours = (way: Way, count: number) => async () => {
+    if (count === 1) return idle[way].lend(1, (group) => giveAndFetch(group, vector, times));
+    const { milliseconds, bytesPerStep } = await idle[way].exchange(count, vector, times);
+    traffic.set(`${way} ${count}`, bytesPerStep);
+    return milliseconds;
+  };
   // Before raw buffers have taken memory in this process.
   const peaks = new Map<string, number>();
   for (const way of ways) {
@@ -54,7 +53,7 @@ export async function benchExchange(weights: number, trainers: number, rounds: n
       ]),
     ),
   );
-  const trainerPeaks = { sharded: await dismiss(sharded), hub: await dismiss(hub) };
+  const trainerPeaks = { sharded: await idle.sharded.dismiss(), hub: await idle.hub.dismiss() };
   const rawPeak = await raw.close();
   const rowOf = (way: Way, count: number) => {
     const contender = `${way} ${count}`;
@@ -86,70 +85,12 @@ export async function benchExchange(weights: number, trainers: number, rounds: n
 
 const namesOf: Record<Way, string> = { sharded: 'among themselves', hub: 'through the coordinator' };
 
-function powersOfTwo(most: number): number[] {
-  const counts = [1];
-  while (2 * counts[counts.length - 1] <= most) counts.push(2 * counts[counts.length - 1]);
-  return counts;
-}
-
-interface Opened {
-  gateway: Gateway;
-  peers: Peer[];
-}
-
-async function openGateway(weights: number, trainers: number, reduction: Way): Promise<Opened> {
-  const gateway = await Gateway.open({
-    listen: '127.0.0.1:0',
-    version,
-    terms: { model: 'none', dataset: undefined, threads: 1 },
-    parameters: weights,
-    trainers,
-    reduction,
-    warn: (line) => console.error(line),
-  });
-  const peers = Array.from({ length: trainers }, () =>
-    startPeer('exchange/idle-trainer', gateway.address, String(weights), String(trainers)),
-  );
-  const early = Promise.race(peers.map(({ left }) => left.then(() => Promise.reject(new Error('a trainer left')))));
-  early.catch(() => undefined);
-  await gateway.gather(JOIN_SECONDS, early);
-  return { gateway, peers };
-}
-
-/** Returns the largest peak memory of a trainer, in bytes. */
-async function dismiss({ gateway, peers }: Opened): Promise<number> {
-  await gateway.pool.dismiss();
-  const peaks = await Promise.all(peers.map(({ left }) => left));
-  gateway.close();
-  return Math.max(...peaks);
-}
-
-const phaseOf = (microBatches: number) => ({
-  ...{ seed: 1, phase: 1, optimizer: undefined, globalBatch: microBatches },
-  ...{ microBatches, shift: 0, dropout: 0, bfloat16: false, syncEvery: 1 },
-});
-
 /** Milliseconds of one time. */
 async function giveAndFetch(group: TrainerGroup, vector: Float32Array, times: number): Promise<number> {
   const started = performance.now();
   for (let time = 0; time < times; time++) {
-    await group.beginPhase(phaseOf(1), vector);
+    await group.beginPhase(idlePhase(1), vector);
     await group.fetchWeights();
   }
   return (performance.now() - started) / times;
-}
-
-/** Milliseconds of one step, and bytes between the coordinator and all trainers. */
-async function exchangeSteps(group: TrainerGroup, vector: Float32Array, microBatches: number, times: number) {
-  await group.beginPhase(phaseOf(microBatches), vector);
-  const now = () => ({ time: performance.now(), bytes: trafficOf(group).bytes });
-  let [started, ended] = [now(), now()];
-  await group.train(0, new Array<number>(times + 1).fill(0), ({ step }) => {
-    ended = now();
-    if (step === 0) started = ended;
-  });
-  return {
-    milliseconds: (ended.time - started.time) / times,
-    bytesPerStep: (ended.bytes - started.bytes) / times,
-  };
 }

@@ -79,6 +79,8 @@ for (let command = await channel.receive(); command.$case !== 'finish'; command 
       break;
     case 'release':
       circle?.close();
+      // The next lease may be one without others.
+      circle = undefined;
       await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
       break;
     default:

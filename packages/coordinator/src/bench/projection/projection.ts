@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-
 import { grouped } from '../../report/figures.js';
-import { type Peer, type PeerTurn, startPeer } from '../peer.js';
+import { type Peer, startPeer, takeTurn } from '../peer.js';
 import { inTurns, median } from '../rounds.js';
 import type { BenchTable } from '../table.js';
 
@@ -80,10 +78,4 @@ async function measure<Name extends string>(peers: ReadonlyMap<Name, Peer>, roun
     added.set(name, Math.round((await peer.left) / MIB));
   }
   return { measured, pauses, added };
-}
-
-async function takeTurn({ process, left }: Peer): Promise<PeerTurn> {
-  process.send('go');
-  const [turn] = (await Promise.race([once(process, 'message'), left])) as [PeerTurn];
-  return turn;
 }
