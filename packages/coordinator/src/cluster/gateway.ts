@@ -97,7 +97,7 @@ export class Gateway {
 
   private async attend(stream: ServerDuplexStream<Buffer, Buffer>): Promise<void> {
     let name = `a trainer at ${stream.getPeer()}`;
-    const channel = openChannel(stream, () => name);
+    const { channel, released } = openChannel(stream, () => name);
     let member: Member | undefined;
     const gone = () => {
       if (member && this.pool.remove(member)) this.options.left?.(member);
@@ -111,7 +111,7 @@ export class Gateway {
       const number = ++this.admitted;
       name = `trainer ${number} at ${hello.host} (process ${hello.pid})`;
       const told = channel.send(encodeFromCoordinator({ $case: 'admission', value: { trainer: number } }));
-      member = { number, name, channel, hello, ready };
+      member = { number, name, channel, released, hello, ready };
       this.options.joined?.(member);
       this.pool.add(member);
       await told;

@@ -6,7 +6,7 @@ import { momentCounts, type OptimizerState } from '@prunegrid/trainer/optimizer'
 import { randomBytes } from 'node:crypto';
 
 import type { Evaluation } from '../journal/records.js';
-import { type Member, outOfTurn, PeerReported, Reported } from './member.js';
+import { LetGo, type Member, outOfTurn, PeerReported, Reported } from './member.js';
 import { Summing } from './summing.js';
 
 /** Elements behind the gradient in what a step exchanges: mean loss, correct answers. */
@@ -50,6 +50,8 @@ export class TrainerGroup {
   /** Of the phase. */
   private reduction: Reduction = Reduction.ALONE;
   private introduced: Promise<boolean> | undefined;
+  /** Once the trainers have been told to let go. */
+  private released: Promise<void> | undefined;
 
   constructor(
     readonly members: readonly Member[],
@@ -73,7 +75,7 @@ export class TrainerGroup {
 
   /** Ends the work, whatever state it is in, and returns the trainers that can take on another one. Never rejects. */
   async release(): Promise<Member[]> {
-    await this.tell({ $case: 'release', value: {} });
+    await this.letGo();
     const ready = await Promise.all(this.members.map((member) => this.hasLetGo(member)));
     return this.members.filter((_, i) => ready[i]);
   }
@@ -119,7 +121,7 @@ export class TrainerGroup {
     const leaves = this.phase?.microBatches ?? 0;
     const shares = deal(leaves, this.members.length);
     const { reduction } = this;
-    await together(
+    await this.all(
       this.members.map(({ channel }, i) =>
         channel.send(
           encodeFromCoordinator({
@@ -144,7 +146,7 @@ export class TrainerGroup {
     let done = 0;
     for (const { first, count } of rounds) {
       const step = first + count - 1;
-      const sum = await summing.sum({ generation: this.generation, step }, TAIL * count, together);
+      const sum = await summing.sum({ generation: this.generation, step }, TAIL * count, (work) => this.all(work));
       done += count;
       const last = done === learningRates.length || halts() || Boolean(this.signal?.aborted);
       if (last && done < learningRates.length) await this.tell({ $case: 'halt', value: {} });
@@ -175,7 +177,7 @@ export class TrainerGroup {
     const residuals = Array.from({ length: bfloat16 ? microBatches : 0 }, () => new Float32Array(this.trained));
     if (!bfloat16) return residuals;
     const shares = deal(microBatches, this.members.length);
-    await together(
+    await this.all(
       this.members.map(async ({ channel }, i) => {
         await channel.send(encodeFromCoordinator({ $case: 'fetchResiduals', value: {} }));
         const { first, count } = shares[i];
@@ -190,7 +192,7 @@ export class TrainerGroup {
   /** Measures the current weights on `images` images of a part of the data set. */
   async evaluate(split: Split, images: number): Promise<Evaluation> {
     const shares = deal(Math.ceil(images / EVALUATION_BLOCK), this.members.length);
-    await together(
+    await this.all(
       this.members.map(({ channel }, i) =>
         channel.send(
           encodeFromCoordinator({
@@ -226,7 +228,7 @@ export class TrainerGroup {
     const sliced = this.reduction === Reduction.SHARDED && (this.phase?.syncEvery ?? 1) <= 1;
     const holders = sliced ? this.members : this.members.slice(0, 1);
     const slices = slicesOf(this.trained, holders.length);
-    await together(
+    await this.all(
       holders.map(async ({ channel }, i) => {
         const { from, to } = slices[i];
         await channel.send(encodeFromCoordinator({ $case: 'fetchMoments', value: { from, to } }));
@@ -240,7 +242,7 @@ export class TrainerGroup {
 
   private async tell(command: Command): Promise<void> {
     const frame = encodeFromCoordinator(command);
-    await together(this.members.map(({ channel }) => channel.send(frame)));
+    await this.all(this.members.map(({ channel }) => channel.send(frame)));
   }
 
   /** Each chunk is encoded once for all. */
@@ -250,7 +252,7 @@ export class TrainerGroup {
     at: { step?: number; node?: number } = {},
   ): Promise<void> {
     for (const frame of encodeTensor(this.header(kind, at), tensor)) {
-      await together(this.members.map(({ channel }) => channel.send(frame)));
+      await this.all(this.members.map(({ channel }) => channel.send(frame)));
     }
   }
 
@@ -285,7 +287,7 @@ export class TrainerGroup {
   /** Returns why a trainer cannot reach another one, where there is one that cannot. */
   private async meet(addresses: string[]): Promise<string | undefined> {
     const token = randomBytes(16).toString('hex');
-    await together(
+    await this.all(
       this.members.map(({ channel }, own) =>
         channel.send(encodeFromCoordinator({ $case: 'meet', value: { addresses, own, token } })),
       ),
@@ -302,7 +304,7 @@ export class TrainerGroup {
     $case: Case,
     read: (value: Extract<Awaited<ReturnType<Member['channel']['receive']>>, { $case: Case }>['value']) => T,
   ): Promise<T[]> {
-    return together(
+    return this.all(
       this.members.map(async ({ channel, name }) => {
         let message = await channel.receive();
         while (message.$case === 'chunk') message = await channel.receive();
@@ -312,27 +314,36 @@ export class TrainerGroup {
     );
   }
 
+  /**
+   * As Promise.all, but rejects only once all have settled: a channel must not be left with somebody still reading from it. With the first that fails the trainers
+   * are told to let go, since others may wait for a trainer that does not answer any more, and would not say a word.
+   */
+  private async all<T>(work: readonly Promise<T>[]): Promise<T[]> {
+    for (const each of work) each.catch(() => this.letGo());
+    const settled = await Promise.allSettled(work);
+    const reasons = settled.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+    // Who has let go has been told to, and who lost another trainer is not the cause.
+    const cause = reasons.find((reason) => !(reason instanceof LetGo || reason instanceof PeerReported));
+    if (cause !== undefined) throw cause as Error;
+    return Promise.all(work);
+  }
+
+  /** Never rejects: a stream that is over takes what it is sent. */
+  private letGo(): Promise<void> {
+    const frame = encodeFromCoordinator({ $case: 'release', value: {} });
+    this.released ??= Promise.all(this.members.map(({ channel }) => channel.send(frame))).then(() => undefined);
+    return this.released;
+  }
+
   /** Skips what a trainer still sends of the work until it says that it has let go; false where it has left. */
-  private async hasLetGo({ channel }: Member): Promise<boolean> {
-    for (;;) {
+  private async hasLetGo({ channel, released }: Member): Promise<boolean> {
+    while (released() !== this.generation) {
       try {
-        const message = await channel.receive();
-        if (message.$case === 'released' && message.value.generation === this.generation) return true;
+        await channel.receive();
       } catch (error) {
-        if (!(error instanceof Reported)) return false;
+        if (!(error instanceof Reported || error instanceof LetGo)) return false;
       }
     }
+    return true;
   }
-}
-
-/**
- * As Promise.all, but rejects only once all have settled: a channel must not be left with somebody still reading from it. Where several failed, one who says that
- * another trainer is lost to it is not the cause.
- */
-async function together<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(promises);
-  const reasons = settled.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
-  const cause = reasons.find((reason) => !(reason instanceof PeerReported));
-  if (cause !== undefined) throw cause as Error;
-  return Promise.all(promises);
 }

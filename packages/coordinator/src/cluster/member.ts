@@ -4,7 +4,7 @@ import { Channel, decodeFromTrainer, FrameError, Trouble_Kind } from '@prunegrid
 import { Failure, type FailureKind } from '@prunegrid/trainer/failure';
 
 type Message = NonNullable<FromTrainer['body']>;
-export type TrainerMessage = Exclude<Message, { $case: 'trouble' }>;
+export type TrainerMessage = Exclude<Message, { $case: 'trouble' | 'released' }>;
 export type TrainerChannel = Channel<TrainerMessage>;
 
 /** A trainer that the coordinator has admitted. */
@@ -14,6 +14,8 @@ export interface Member {
   /** For messages: which trainer it is. */
   readonly name: string;
   readonly channel: TrainerChannel;
+  /** The generation of the last lease that it has let go of; 0 before. */
+  readonly released: () => number;
   readonly hello: Hello;
   readonly ready: Ready;
 }
@@ -32,23 +34,36 @@ export class Reported extends Failure {}
 /** A trainer lost the connection to another one. */
 export class PeerReported extends Reported {}
 
+/** Thrown by `receive` when a trainer says that it has let go of its lease, whatever was due instead. */
+export class LetGo extends Error {}
+
 /** The coordinator's end of a trainer's stream. `name` says for messages which trainer it is. */
-export function openChannel(stream: ServerDuplexStream<Buffer, Buffer>, name: () => string): TrainerChannel {
+export function openChannel(
+  stream: ServerDuplexStream<Buffer, Buffer>,
+  name: () => string,
+): Pick<Member, 'channel' | 'released'> {
+  let released = 0;
   const decode = (frame: Buffer): TrainerMessage => {
     const message = decodeFromTrainer(frame);
+    if (message.$case === 'released') {
+      released = message.value.generation;
+      throw new LetGo();
+    }
     if (message.$case !== 'trouble') return message;
     const { kind, message: text } = message.value;
     // What went wrong with the training is the same on every trainer: who tells first does not matter.
     const Report = kind === Trouble_Kind.PEER ? PeerReported : Reported;
     throw new Report(kinds[kind] ?? 'trainers', kind === Trouble_Kind.NON_FINITE ? text : `${name()}: ${text}`);
   };
-  return new Channel<TrainerMessage>(stream, decode, (error) => {
+  const channel = new Channel<TrainerMessage>(stream, decode, (error) => {
+    if (error instanceof LetGo) return error;
     if (error instanceof FrameError) return new Failure('trainers', `${name()}: ${error.message}`, { cause: error });
     if (error instanceof Failure) return error;
     return new Failure('trainers', `${name()} left in the middle of its work: see its own output`, {
       cause: error,
     });
   });
+  return { channel, released: () => released };
 }
 
 /** Says that a message is not the one that the conversation is at. */

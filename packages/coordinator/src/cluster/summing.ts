@@ -40,14 +40,17 @@ export class Summing {
     );
   }
 
-  /** The sum of a round, with `following` elements behind the vector; it is valid until the next one. */
+  /**
+   * The sum of a round, with `following` elements behind the vector; it is valid until the next one.
+   * @param all waits for what all members are asked
+   */
   async sum(
     header: Pick<ChunkHeader, 'generation' | 'step'>,
     following: number,
-    together: (work: Promise<void>[]) => Promise<unknown>,
+    all: (work: Promise<void>[]) => Promise<unknown>,
   ): Promise<Float32Array> {
     const tree = new TreeSum();
-    await together(
+    await all(
       [...this.parts].map(async ([{ channel }, parts]) => {
         for (const { node, vector } of parts) {
           const into = vector.subarray(0, this.length + following);
