@@ -9,18 +9,19 @@ describe('prunegrid bench', () => {
     const { code, stdout } = await prunegrid('bench', 'step', '--rounds', '1', '--json');
     expect(code).toBe(0);
     const { rows } = JSON.parse(stdout) as { rows: Row[] };
-    // LeNet-5's 431,080 parameters in chunks of 1 MiB, each way with each of two trainers; 6,630 of them survive.
-    const bounds: Record<string, { bytesPerStep: number; messagesPerStep: number }> = {
-      'one trainer, dense': { bytesPerStep: 52, messagesPerStep: 2 },
-      'one trainer, ADMM': { bytesPerStep: 52, messagesPerStep: 2 },
-      'one trainer, masked 71x': { bytesPerStep: 52, messagesPerStep: 2 },
-      'two trainers, dense': { bytesPerStep: 6_897_520, messagesPerStep: 8 },
-      'two trainers, ADMM': { bytesPerStep: 6_897_520, messagesPerStep: 8 },
-      'two trainers, masked 71x': { bytesPerStep: 106_204, messagesPerStep: 4 },
+    // Of LeNet-5's 431,080 parameters each of two trainers sends the other half of its gradient, then its own half of W; 6,630 survive, and go through the
+    // coordinator.
+    const bounds: Record<string, Record<'bytesPerStep' | 'coordinatorBytes' | 'messagesPerStep', number>> = {
+      'one trainer, dense': { bytesPerStep: 52, coordinatorBytes: 52, messagesPerStep: 2 },
+      'one trainer, ADMM': { bytesPerStep: 52, coordinatorBytes: 52, messagesPerStep: 2 },
+      'one trainer, masked 71x': { bytesPerStep: 52, coordinatorBytes: 52, messagesPerStep: 2 },
+      'two trainers, dense': { bytesPerStep: 3_449_150, coordinatorBytes: 104, messagesPerStep: 20 },
+      'two trainers, ADMM': { bytesPerStep: 3_449_150, coordinatorBytes: 104, messagesPerStep: 20 },
+      'two trainers, masked 71x': { bytesPerStep: 106_204, coordinatorBytes: 106_204, messagesPerStep: 4 },
     };
     for (const [name, most] of Object.entries(bounds)) {
       const row = rows.find((each) => each.name === name);
-      for (const count of ['bytesPerStep', 'messagesPerStep'] as const) {
+      for (const count of ['bytesPerStep', 'coordinatorBytes', 'messagesPerStep'] as const) {
         const what = `${count} of a step, ${name}, where ${most[count]} were enough`;
         expect(row?.[count], what).toBeGreaterThan(0);
         expect(row?.[count], what).toBeLessThanOrEqual(most[count]);

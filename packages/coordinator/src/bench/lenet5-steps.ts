@@ -28,6 +28,8 @@ export interface Turn {
   imagesPerSecond: number;
   /** Of a step, between the coordinator and all its trainers. */
   traffic: Traffic;
+  /** Of a step, among the trainers. */
+  among: Traffic;
 }
 
 /** Starts trainer processes that have the data set and stay ready between turns, for as long as `work` takes. Throws Failure. */
@@ -83,8 +85,11 @@ async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, sha
     if (step === WARM_UP - 1) from = passed();
     if (step === WARM_UP + steps - 1) to = passed();
   });
+  const among = group.amongTrainers;
+  const all = WARM_UP + steps;
   return {
     imagesPerSecond: (1000 * steps * globalBatch) / (to.time - from.time),
     traffic: { bytes: (to.bytes - from.bytes) / steps, messages: (to.messages - from.messages) / steps },
+    among: { bytes: among.bytes / all, messages: among.messages / all },
   };
 }

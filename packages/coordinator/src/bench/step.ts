@@ -28,13 +28,13 @@ const TIMED = 40;
 export async function benchStep(rounds: number): Promise<BenchTable> {
   const gradientsAlone = await engineAlone();
   return withReadyTrainers(2, 1, async (pool) => {
-    const traffic = new Map<string, Traffic>();
+    const traffic = new Map<string, { coordinator: Traffic; among: Traffic }>();
     const contenders = new Map<string, () => number | Promise<number>>([['engine', gradientsAlone]]);
     for (const trainers of [1, 2]) {
       for (const kind of stepKinds) {
         contenders.set(nameOf(trainers, kind), async () => {
           const turn = await takeTurn(pool, trainers, kind, TIMED);
-          traffic.set(nameOf(trainers, kind), turn.traffic);
+          traffic.set(nameOf(trainers, kind), { coordinator: turn.traffic, among: turn.among });
           return turn.imagesPerSecond;
         });
       }
@@ -52,20 +52,22 @@ export async function benchStep(rounds: number): Promise<BenchTable> {
         toUnexchanged: 'to no exchange',
         toDense: 'to dense',
         bytesPerStep: 'bytes a step',
+        coordinatorBytes: "coordinator's",
         messagesPerStep: 'messages a step',
       },
       rows: references.flatMap(({ trainers, reference, name }) => [
         { name, imagesPerSecond: measured.median(reference) },
         ...stepKinds.map((kind) => {
           const contender = nameOf(trainers, kind);
-          const { bytes, messages } = traffic.get(contender) as Traffic;
+          const { coordinator, among } = traffic.get(contender) as { coordinator: Traffic; among: Traffic };
           return {
             name: contender,
             imagesPerSecond: measured.median(contender),
             toUnexchanged: measured.ratio(contender, reference),
             toDense: measured.ratio(contender, nameOf(trainers, 'dense')),
-            bytesPerStep: bytes,
-            messagesPerStep: messages,
+            bytesPerStep: coordinator.bytes + among.bytes,
+            coordinatorBytes: coordinator.bytes,
+            messagesPerStep: coordinator.messages + among.messages,
           };
         }),
       ]),

@@ -1,5 +1,14 @@
 import type { BeginPhase, LayerPenalty, Split } from '@prunegrid/proto';
-import { deal, encodeFromCoordinator, encodeTensor, Reduction, roundsOf, slicesOf, TensorKind } from '@prunegrid/proto';
+import {
+  deal,
+  encodeFromCoordinator,
+  encodeTensor,
+  Reduction,
+  roundsOf,
+  slicesOf,
+  TensorKind,
+  type Traffic,
+} from '@prunegrid/proto';
 import { Failure } from '@prunegrid/trainer/failure';
 import { momentCounts, type OptimizerState } from '@prunegrid/trainer/optimizer';
 
@@ -50,6 +59,7 @@ export class TrainerGroup {
   /** Of the phase. */
   private reduction: Reduction = Reduction.ALONE;
   private introduced: Promise<boolean> | undefined;
+  private readonly among: Traffic = { messages: 0, bytes: 0 };
   /** Once the trainers have been told to let go. */
   private released: Promise<void> | undefined;
 
@@ -66,6 +76,11 @@ export class TrainerGroup {
   /** Who adds gradients up in the phase. */
   get reduces(): Reduction {
     return this.reduction;
+  }
+
+  /** What the trainers have sent to each other in all of `train`'s steps that have ended. */
+  get amongTrainers(): Readonly<Traffic> {
+    return this.among;
   }
 
   /** Tells the trainers that what follows is one piece of work. */
@@ -157,7 +172,12 @@ export class TrainerGroup {
       }
       if (last) break;
     }
-    const hashes = await this.ask('trained', ({ weightsHash }) => weightsHash);
+    const trained = await this.ask('trained', (value) => value);
+    for (const { bytesToTrainers, messagesToTrainers } of trained) {
+      this.among.bytes += bytesToTrainers;
+      this.among.messages += messagesToTrainers;
+    }
+    const hashes = trained.map(({ weightsHash }) => weightsHash);
     const odd = hashes.findIndex((hash) => hash !== hashes[0]);
     if (odd > 0) {
       throw new Failure(

@@ -1,3 +1,4 @@
+import type { Traffic } from '../channel.js';
 import { type ChunkHeader, decodeChunk, encodeChunkHead, FrameError } from '../frame.js';
 import type { MessageStream } from './messages.js';
 
@@ -9,6 +10,8 @@ export type Elements = Float32Array | Uint32Array;
  * nothing while it writes: on a single one, two that send at the same time wait for each other once the sockets' buffers are full.
  */
 export class Link {
+  private readonly passed: Traffic = { messages: 0, bytes: 0 };
+
   constructor(
     /** For messages: who is at the other end. */
     readonly name: string,
@@ -20,10 +23,18 @@ export class Link {
     private readonly checked: boolean,
   ) {}
 
+  /** Sent so far; what gRPC and HTTP/2 put around a message is not counted. */
+  get sent(): Readonly<Traffic> {
+    return this.passed;
+  }
+
   /** Sends the elements of a tensor of `length` from `offset` on. They must not change until this has resolved. */
   async send(header: ChunkHeader, length: number, offset: number, elements: Elements): Promise<void> {
     const data = bytesOf(elements);
-    await this.outgoing.send(encodeChunkHead(header, length, offset, data, this.checked ? undefined : 0), data);
+    const head = encodeChunkHead(header, length, offset, data, this.checked ? undefined : 0);
+    this.passed.messages++;
+    this.passed.bytes += head.length + data.length;
+    await this.outgoing.send(head, data);
   }
 
   /** Fills `into` with the chunk that must come next. Throws FrameError where it is another one. */

@@ -41,7 +41,8 @@ type Exchange = (course: Course, computed: Computed) => Promise<boolean>;
 
 /** Runs the steps of a plan, up to the last one or to Halt, and tells the coordinator what W has become. */
 export async function train(work: Work): Promise<void> {
-  const { channel, replica, plan } = work;
+  const { channel, replica, plan, circle } = work;
+  const before = circle?.sent ?? { messages: 0, bytes: 0 };
   const exchange = exchanges[plan.reduction](work);
   const microBatches = Array.from({ length: plan.microBatches }, (_, i) => plan.firstMicroBatch + i);
   const course = new (replica.syncEvery > 1 ? Local : Synchronous)(replica, microBatches);
@@ -65,7 +66,13 @@ export async function train(work: Work): Promise<void> {
   } finally {
     course.close();
   }
-  await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: replica.weightsHash(lastStep) } }));
+  const after = circle?.sent ?? before;
+  const value = {
+    weightsHash: replica.weightsHash(lastStep),
+    bytesToTrainers: after.bytes - before.bytes,
+    messagesToTrainers: after.messages - before.messages,
+  };
+  await channel.send(encodeFromTrainer({ $case: 'trained', value }));
 }
 
 const exchanges: Record<Reduction, (work: Work) => Exchange> = {

@@ -108,5 +108,7 @@ async function exchange({ firstStep, learningRates, firstMicroBatch, microBatche
     const reduction = circle?.begin({ generation, step, nodes, isRounded: () => false }, vectors, W);
     await reduction?.finish((from, part) => W.set(part, from));
   }
-  await channel.send(encodeFromTrainer({ $case: 'trained', value: { weightsHash: '' } }));
+  await channel.send(
+    encodeFromTrainer({ $case: 'trained', value: { weightsHash: '', bytesToTrainers: 0, messagesToTrainers: 0 } }),
+  );
 }

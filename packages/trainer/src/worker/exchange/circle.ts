@@ -10,6 +10,7 @@ import {
   type Slice,
   slicesOf,
   TensorKind,
+  type Traffic,
   TreeSum,
   unpackBfloat16,
 } from '@prunegrid/proto';
@@ -82,6 +83,15 @@ export class Circle {
    */
   begin(parts: Parts, vectors: Nodes, target: Float32Array): Reducing {
     return new Reducing(this.own, this.links, this.scratch, parts, vectors, target);
+  }
+
+  /** What this member has sent to the others so far. */
+  get sent(): Traffic {
+    const links = [...this.links.values()];
+    return {
+      messages: links.reduce((sum, { sent }) => sum + sent.messages, 0),
+      bytes: links.reduce((sum, { sent }) => sum + sent.bytes, 0),
+    };
   }
 
   get members(): number {

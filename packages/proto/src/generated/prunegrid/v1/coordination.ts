@@ -329,6 +329,9 @@ export interface Halt {
 export interface Trained {
   /** SHA-256 of all parameters after the last step, in hex. */
   weightsHash: string;
+  /** What this trainer has sent to the others since Train. */
+  bytesToTrainers: number;
+  messagesToTrainers: number;
 }
 
 /** Measure blocks first_block, ..., first_block + blocks - 1 of block_size images each (the last may be shorter). */
@@ -2310,13 +2313,19 @@ export const Halt: MessageFns<Halt> = {
 };
 
 function createBaseTrained(): Trained {
-  return { weightsHash: "" };
+  return { weightsHash: "", bytesToTrainers: 0, messagesToTrainers: 0 };
 }
 
 export const Trained: MessageFns<Trained> = {
   encode(message: Trained, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.weightsHash !== "") {
       writer.uint32(10).string(message.weightsHash);
+    }
+    if (message.bytesToTrainers !== 0) {
+      writer.uint32(16).uint64(message.bytesToTrainers);
+    }
+    if (message.messagesToTrainers !== 0) {
+      writer.uint32(24).uint32(message.messagesToTrainers);
     }
     return writer;
   },
@@ -2340,6 +2349,22 @@ export const Trained: MessageFns<Trained> = {
             }
 
             message.weightsHash = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytesToTrainers = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.messagesToTrainers = reader.uint32();
             continue;
           }
         }
