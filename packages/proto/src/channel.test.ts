@@ -29,4 +29,20 @@ describe('Channel', () => {
     await left.receive();
     expect(left.traffic).toEqual({ messages: before.messages + 1, bytes: before.bytes + released.length });
   });
+
+  it('shows the next message without taking it, and says once why there is none', async () => {
+    const stream = new PassThrough({ objectMode: true });
+    const channel = channelOn(stream);
+    const [first, second] = [1, 2].map((generation) => encodeFromTrainer({ $case: 'released', value: { generation } }));
+    const shown = channel.peek();
+    await channel.send(first);
+    await channel.send(Buffer.from([0xff]));
+    await channel.send(second);
+    expect(await shown).toEqual({ $case: 'released', value: { generation: 1 } });
+    expect(await channel.receive()).toEqual(await shown);
+    expect(await channel.peek()).toBeUndefined();
+    expect(await channel.peek()).toBeUndefined();
+    await expect(channel.receive()).rejects.toThrow(/cannot be decoded/);
+    expect(await channel.receive()).toEqual({ $case: 'released', value: { generation: 2 } });
+  });
 });

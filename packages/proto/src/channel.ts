@@ -42,14 +42,14 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     return this.passed;
   }
 
-  /** The next message, or why there is none; it is still the next one afterwards. */
-  peek(): Promise<Message> {
+  /** The next message, which is still the next one afterwards; undefined where there is none and `receive` will say why. */
+  peek(): Promise<Message | undefined> {
     this.next ??= this.take();
-    return this.next;
+    return this.next.catch(() => undefined);
   }
 
   receive(): Promise<Message> {
-    const message = this.peek();
+    const message = this.next ?? this.take();
     this.next = undefined;
     return message;
   }

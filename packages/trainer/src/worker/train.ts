@@ -142,7 +142,7 @@ async function exchangeTails(work: Work, { own, round, meanwhile }: Computed) {
 }
 
 async function receiveSum({ channel, generation }: Work, round: Round, length: number) {
-  const halted = (await channel.peek()).$case === 'halt';
+  const halted = (await channel.peek())?.$case === 'halt';
   if (halted) await channel.receive();
   const header = { kind: TensorKind.SUM, generation, step: lastStepOf(round), node: 0 };
   return { halted, sum: await channel.receiveTensor(header, new Float32Array(length)) };
@@ -170,8 +170,12 @@ const lastStepOf = ({ first, count }: Round): number => first + count - 1;
 
 /** As `work`, unless the coordinator ends the lease or hangs up before it is done. */
 function unlessEnded(channel: TrainerChannel, work: Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    work.then(resolve, reject);
-    channel.peek().catch(reject);
+  let done = false;
+  const settled = work.finally(() => (done = true));
+  const ended = channel.peek().then(async (message) => {
+    // Why it ended is said once: to whoever it ends.
+    if (message === undefined && !done) await channel.receive();
+    return settled;
   });
+  return Promise.race([settled, ended]);
 }
