@@ -50,7 +50,13 @@ function replica({ dropout = 0, survivors }: { dropout?: number; survivors?: Uin
   const phase: BeginPhase = {
     ...{ seed: 1, phase: 1, globalBatch: 64, microBatches: 4, shift: 2, dropout },
     optimizer: { $case: 'adam', value: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } },
-    ...{ masked: survivors !== undefined, survivors: survivors?.length ?? 0, optimizerSteps: 0 },
+    ...{
+      masked: survivors !== undefined,
+      survivors: survivors?.length ?? 0,
+      optimizerSteps: 0,
+      bfloat16: false,
+      syncEvery: 1,
+    },
   };
   const own = new Replica(engine, model, dataset, phase, initialParameters(model, 1), survivors);
   const step = () => {

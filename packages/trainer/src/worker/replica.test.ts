@@ -21,6 +21,8 @@ const phase: BeginPhase = {
   masked: false,
   survivors: 0,
   optimizerSteps: 0,
+  bfloat16: false,
+  syncEvery: 1,
 };
 let dataset: Dataset;
 beforeAll(async () => {
