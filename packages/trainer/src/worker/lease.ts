@@ -99,7 +99,7 @@ class Lease {
       case 'train': {
         const { firstMicroBatch, microBatches } = command.value;
         this.microBatches = Array.from({ length: microBatches }, (_, i) => firstMicroBatch + i);
-        await train({ channel, generation, replica, plan: command.value, circle });
+        await train({ channel, generation, replica, plan: command.value, microBatches: this.microBatches, circle });
         break;
       }
       case 'evaluate': {

@@ -24,6 +24,8 @@ interface Work {
   generation: number;
   replica: Replica;
   plan: Train;
+  /** The plan's share of every global batch. */
+  microBatches: readonly number[];
   circle: Circle | undefined;
 }
 
@@ -41,10 +43,9 @@ type Exchange = (course: Course, computed: Computed) => Promise<boolean>;
 
 /** Runs the steps of a plan, up to the last one or to Halt, and tells the coordinator what W has become. */
 export async function train(work: Work): Promise<void> {
-  const { channel, replica, plan, circle } = work;
+  const { channel, replica, plan, microBatches, circle } = work;
   const before = circle?.sent ?? { messages: 0, bytes: 0 };
   const exchange = exchanges[plan.reduction](work);
-  const microBatches = Array.from({ length: plan.microBatches }, (_, i) => plan.firstMicroBatch + i);
   const course = new (replica.syncEvery > 1 ? Local : Synchronous)(replica, microBatches);
   const rounds = roundsOf(plan.firstStep, plan.learningRates.length, replica.syncEvery);
   let lastStep = plan.firstStep - 1;
@@ -81,27 +82,22 @@ const exchanges: Record<Reduction, (work: Work) => Exchange> = {
   },
 
   [Reduction.ALONE]: (work) => async (course, computed) => {
-    const { own, round, learningRates } = computed;
     const { halted, tails } = await exchangeTails(work, computed);
-    const [[node, sum]] = own;
+    const [[node, sum]] = computed.own;
     if (node !== 1) {
       throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
     }
-    course.begin(round, tails, learningRates);
-    course.move(0, sum.subarray(0, course.target.length));
-    course.settle(round);
+    moveAll(course, computed, tails, sum);
     return halted;
   },
 
   [Reduction.HUB]: (work) => async (course, computed) => {
-    const { own, round, learningRates, meanwhile } = computed;
+    const { own, round, meanwhile } = computed;
     const { length } = course.target;
     for (const [node, vector] of own) await sendToHub(work, lastStepOf(round), node, vector, length);
     meanwhile();
     const { halted, sum } = await receiveSum(work, round, length + TAIL * round.count);
-    course.begin(round, sum.subarray(length), learningRates);
-    course.move(0, sum.subarray(0, length));
-    course.settle(round);
+    moveAll(course, computed, sum.subarray(length), sum);
     return halted;
   },
 
@@ -126,6 +122,13 @@ const exchanges: Record<Reduction, (work: Work) => Exchange> = {
     };
   },
 };
+
+/** Does with a sum that is here as a whole what the course does. */
+function moveAll(course: Course, { round, learningRates }: Computed, tails: Float32Array, sum: Float32Array): void {
+  course.begin(round, tails, learningRates);
+  course.move(0, sum.subarray(0, course.target.length));
+  course.settle(round);
+}
 
 /** Tells the coordinator the losses and counts of one's own share, and returns those of the global batch. */
 async function exchangeTails(work: Work, { own, round, meanwhile }: Computed) {
