@@ -39,14 +39,18 @@ function encodeChunk(header: ChunkHeader, length: number, offset: number, data: 
   return Buffer.concat([encodeChunkHead(header, length, offset, data), data]);
 }
 
+/** Where the data of a chunk lie that does not carry them. */
+type Shared = Pick<TensorChunk, 'windowBytes' | 'windowOffset'>;
+
 /** All bytes of an encoded chunk that come before its data. */
 export function encodeChunkHead(
   header: ChunkHeader,
   length: number,
   offset: number,
-  data: Uint8Array,
-  crc = crc32(data),
+  data: Uint8Array | Shared,
+  crc = data instanceof Uint8Array ? crc32(data) : 0,
 ): Buffer {
+  const dataBytes = data instanceof Uint8Array ? data.length : 0;
   const fields = Buffer.allocUnsafe(64);
   let at = 0;
   const varint = (value: number) => {
@@ -68,17 +72,21 @@ export function encodeChunkHead(
   field(4, header.node);
   field(5, length);
   field(6, offset);
+  if (!(data instanceof Uint8Array)) {
+    field(8, data.windowBytes);
+    field(9, data.windowOffset);
+  }
   if (crc !== 0) {
     varint(CRC_TAG);
     at = fields.writeUInt32LE(crc, at);
   }
-  if (data.length > 0) {
+  if (dataBytes > 0) {
     varint(DATA_TAG);
-    varint(data.length);
+    varint(dataBytes);
   }
   const fieldBytes = at;
   varint(CHUNK_TAG);
-  varint(fieldBytes + data.length);
+  varint(fieldBytes + dataBytes);
   return Buffer.concat([fields.subarray(fieldBytes, at), fields.subarray(0, fieldBytes)]);
 }
 
@@ -97,7 +105,10 @@ export function decodeChunk(frame: Buffer, checked = true): TensorChunk {
     throw new FrameError('a tensor chunk has a number of more than 32 bits');
   };
   if (varint() !== frame.length - at) throw new FrameError('a tensor chunk is not as long as it says');
-  const chunk: TensorChunk = { kind: 0, generation: 0, step: 0, node: 0, length: 0, offset: 0, crc: 0, data: EMPTY };
+  const chunk: TensorChunk = {
+    ...{ kind: 0, generation: 0, step: 0, node: 0, length: 0, offset: 0 },
+    ...{ crc: 0, windowBytes: 0, windowOffset: 0, data: EMPTY },
+  };
   while (at < frame.length) {
     const tag = varint();
     if (tag === DATA_TAG) {
@@ -120,9 +131,13 @@ export function decodeChunk(frame: Buffer, checked = true): TensorChunk {
 }
 
 const EMPTY = Buffer.alloc(0);
-const NUMBER_FIELDS = new Map(
-  (['kind', 'generation', 'step', 'node', 'length', 'offset'] as const).map((name, index) => [(index + 1) << 3, name]),
-);
+const NUMBER_FIELDS = new Map([
+  ...(['kind', 'generation', 'step', 'node', 'length', 'offset'] as const).map(
+    (name, index) => [(index + 1) << 3, name] as const,
+  ),
+  [8 << 3, 'windowBytes'] as const,
+  [9 << 3, 'windowOffset'] as const,
+]);
 
 export const encodeFromTrainer = (body: NonNullable<FromTrainer['body']>): Buffer =>
   Buffer.from(FromTrainer.encode({ body }).finish());

@@ -1,7 +1,7 @@
 import type { ServiceDefinition, MethodDefinition } from '@grpc/grpc-js';
 
 /** Both sides must agree on this number; it changes with every incompatible change of the .proto files. */
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
 const frame = (bytes: Buffer): Buffer => bytes;
 

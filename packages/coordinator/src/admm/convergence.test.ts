@@ -1,4 +1,4 @@
-import { addPenaltyGradient } from '@prunegrid/trainer/optimizer';
+import { createOptimizer } from '@prunegrid/trainer/optimizer';
 import { describe, expect, it } from 'vitest';
 import { iterate, type Residuals } from './iteration.js';
 import { hardPrune, maskOf } from './pruning.js';
@@ -29,10 +29,13 @@ function train(
 ): void {
   // Gershgorin: the largest eigenvalue is at most the largest absolute row sum.
   const rate = 1 / (Math.max(...A.map((row) => row.reduce((sum, a) => sum + Math.abs(a), 0))) + (pull?.rho ?? 0));
+  const range = { from: 0, to: W.length, decayed: false, penalty: pull };
+  const optimizer = createOptimizer({ $case: 'sgd', value: { momentum: 0, weightDecay: 0 } }, [range]);
   for (let step = 0; step < steps; step++) {
-    const gradient = Float32Array.from(b, (bi, i) => A[i].reduce((sum, a, j) => sum + a * W[j], -bi));
-    if (pull) addPenaltyGradient(gradient, W, pull.target, pull.rho);
-    for (let i = 0; i < W.length; i++) if (mask?.[i] !== 0) W[i] -= rate * gradient[i];
+    const gradient = Float32Array.from(b, (bi, i) =>
+      mask?.[i] === 0 ? 0 : A[i].reduce((sum, a, j) => sum + a * W[j], -bi),
+    );
+    optimizer.step(step + 1, rate)(W, gradient, 0, W.length);
   }
 }
 

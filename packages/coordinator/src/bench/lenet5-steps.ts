@@ -79,17 +79,22 @@ async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, sha
       target,
     );
   }
-  const passed = () => ({ time: performance.now(), ...trafficOf(group) });
-  let [from, to] = [passed(), passed()];
-  await group.train(0, new Array<number>(WARM_UP + steps).fill(RATE), ({ step }) => {
-    if (step === WARM_UP - 1) from = passed();
-    if (step === WARM_UP + steps - 1) to = passed();
-  });
-  const among = group.amongTrainers;
-  const all = WARM_UP + steps;
+  const passed = () => {
+    const among = group.amongTrainers;
+    return { time: performance.now(), ...trafficOf(group), amongBytes: among.bytes, amongMessages: among.messages };
+  };
+  const train = (first: number, count: number) =>
+    group.train(first, new Array<number>(count).fill(RATE), () => undefined);
+  await train(0, WARM_UP);
+  const from = passed();
+  await train(WARM_UP, steps);
+  const to = passed();
   return {
     imagesPerSecond: (1000 * steps * globalBatch) / (to.time - from.time),
     traffic: { bytes: (to.bytes - from.bytes) / steps, messages: (to.messages - from.messages) / steps },
-    among: { bytes: among.bytes / all, messages: among.messages / all },
+    among: {
+      bytes: (to.amongBytes - from.amongBytes) / steps,
+      messages: (to.amongMessages - from.amongMessages) / steps,
+    },
   };
 }

@@ -7,7 +7,9 @@ import {
   encodeHello,
   type FromCoordinator,
   keepalive,
+  type Train,
 } from '@prunegrid/proto';
+import { Pace } from '@prunegrid/trainer/worker';
 import { afterEach, expect, it } from 'vitest';
 
 import { Gateway } from './gateway.js';
@@ -47,10 +49,10 @@ async function join(
   behave(channel, stream).catch(() => undefined);
 }
 
-async function open(reduction: 'hub' | 'auto'): Promise<Awaited<ReturnType<typeof Gateway.open>>> {
+async function open(reduction: 'hub' | 'auto', trainers = 2): Promise<Awaited<ReturnType<typeof Gateway.open>>> {
   const terms = { model: 'none', dataset: undefined, threads: 1 };
   const gateway = await Gateway.open({
-    ...{ listen: '127.0.0.1:0', version: '1', terms, parameters: PARAMETERS, trainers: 2, reduction },
+    ...{ listen: '127.0.0.1:0', version: '1', terms, parameters: PARAMETERS, trainers, reduction },
     warn: () => undefined,
   });
   ends.push(() => gateway.close());
@@ -81,4 +83,63 @@ it('lets go of trainers that wait for one that has left, and keeps them', async 
   await expect(work).rejects.toThrow(/^trainer 2 at .* left in the middle of its work/);
   expect(gateway.pool.members.map(({ number }) => number)).toEqual([1]);
   expect(gateway.pool.freeCount).toBe(1);
+});
+
+/** As a trainer alone does, step after step, each of loss `step` and with `twice` as many correct. Answers Train and Release, and takes all else in. */
+async function workAlone(channel: Channel<Message>, reports = (step: number) => [step, 2 * step]): Promise<void> {
+  let generation = 0;
+  const letGo = () => channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
+  for (;;) {
+    const message = await channel.receive();
+    if (message.$case === 'lease') generation = message.value.generation;
+    if (message.$case === 'release') await letGo();
+    // Release is what ends a plan early.
+    if (message.$case === 'train') await obey(message.value).catch(letGo);
+  }
+
+  async function obey({ firstStep, learningRates }: Train): Promise<void> {
+    const pace = new Pace(channel);
+    for (let i = 0; i < learningRates.length && (await pace.mayProceed()); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      await pace.report(Float32Array.from(reports(firstStep + i)));
+    }
+    await pace.close();
+    const value = { weightsHash: 'hash', bytesToTrainers: 0, messagesToTrainers: 0 };
+    await channel.send(encodeFromTrainer({ $case: 'trained', value }));
+  }
+}
+
+it('lets a trainer go on in stretches, and halts it', async () => {
+  const gateway = await open('auto', 1);
+  await join(gateway.address, (channel) => workAlone(channel));
+  const steps: number[] = [];
+  const { trained, whole } = await gateway.pool.lend(1, async (group) => {
+    await group.beginPhase(phase, new Float32Array(PARAMETERS));
+    const rates = new Array<number>(100_000).fill(0.1);
+    const onStep = ({ step, loss, correct }: { step: number; loss: number; correct: number }) => {
+      expect([loss, correct]).toEqual([step, 2 * step]);
+      steps.push(step);
+    };
+    const trained = await group.train(5, rates, onStep, () => steps.length >= 40);
+    const messages = () => group.members[0].channel.traffic.messages;
+    const before = messages();
+    const whole = await group.train(0, rates.slice(0, 300), () => undefined);
+    expect(messages() - before).toBeLessThan(100);
+    return { trained, whole };
+  });
+  expect(trained).toEqual({ steps: steps.length, weightsHash: 'hash' });
+  expect(steps).toEqual(steps.map((_, i) => 5 + i));
+  expect(steps.length).toBeGreaterThanOrEqual(40);
+  expect(steps.length).toBeLessThan(1000);
+  expect(whole.steps).toBe(300);
+});
+
+it('says so where a trainer reports other steps than it was to do', async () => {
+  const gateway = await open('auto', 1);
+  await join(gateway.address, (channel) => workAlone(channel, () => [1, 1, 1]));
+  const work = gateway.pool.lend(1, async (group) => {
+    await group.beginPhase(phase, new Float32Array(PARAMETERS));
+    await group.train(0, [0.1, 0.1], () => undefined);
+  });
+  await expect(work).rejects.toThrow(/^trainer 1 at .*: reported 2 steps of 1/);
 });

@@ -2,8 +2,8 @@ import type { BeginPhase, LayerPenalty, Split } from '@prunegrid/proto';
 import {
   deal,
   encodeFromCoordinator,
-  encodeTensor,
   Reduction,
+  type Round,
   roundsOf,
   slicesOf,
   TensorKind,
@@ -15,11 +15,11 @@ import { momentCounts, type OptimizerState } from '@prunegrid/trainer/optimizer'
 import { randomBytes } from 'node:crypto';
 
 import type { Evaluation } from '../journal/records.js';
-import { LetGo, type Member, outOfTurn, PeerReported, Reported } from './member.js';
+import type { Member } from './member.js';
+import { Members } from './members.js';
+import { amongTrainers, type StepOutcome, TAIL, throughCoordinator } from './rounds.js';
 import { Summing } from './summing.js';
 
-/** Elements behind the gradient in what a step exchanges: mean loss, correct answers. */
-const TAIL = 2;
 /** Images that a trainer measures at a time. Fixed, so that the sums do not depend on the number of trainers. */
 const EVALUATION_BLOCK = 500;
 
@@ -36,17 +36,6 @@ export interface GroupOptions {
   signal?: AbortSignal | undefined;
 }
 
-type Command = Parameters<typeof encodeFromCoordinator>[0];
-
-/** What an optimizer step came to, over the global batch. */
-export interface StepOutcome {
-  /** Within the phase, from 0. */
-  step: number;
-  /** Mean cross-entropy in nats. */
-  loss: number;
-  correct: number;
-}
-
 /**
  * Trainers that have been leased for one piece of work, told what to do as one. All methods throw Failure when a trainer leaves or
  * cannot go on, and then only once no answer of the others is awaited any more.
@@ -60,14 +49,15 @@ export class TrainerGroup {
   private reduction: Reduction = Reduction.ALONE;
   private introduced: Promise<boolean> | undefined;
   private readonly among: Traffic = { messages: 0, bytes: 0 };
-  /** Once the trainers have been told to let go. */
-  private released: Promise<void> | undefined;
+  private readonly all: Members;
 
   constructor(
     readonly members: readonly Member[],
     private readonly generation: number,
     private readonly options: GroupOptions,
-  ) {}
+  ) {
+    this.all = new Members(members, generation);
+  }
 
   get signal(): AbortSignal | undefined {
     return this.options.signal;
@@ -85,14 +75,12 @@ export class TrainerGroup {
 
   /** Tells the trainers that what follows is one piece of work. */
   async begin(): Promise<void> {
-    await this.tell({ $case: 'lease', value: { generation: this.generation } });
+    await this.all.tell({ $case: 'lease', value: { generation: this.generation } });
   }
 
   /** Ends the work, whatever state it is in, and returns the trainers that can take on another one. Never rejects. */
-  async release(): Promise<Member[]> {
-    await this.letGo();
-    const ready = await Promise.all(this.members.map((member) => this.hasLetGo(member)));
-    return this.members.filter((_, i) => ready[i]);
+  release(): Promise<Member[]> {
+    return this.all.release();
   }
 
   /**
@@ -110,17 +98,18 @@ export class TrainerGroup {
     this.parameters = weights.length;
     this.trained = survivors?.length ?? weights.length;
     this.reduction = await this.chooseReduction();
-    await this.tell({ $case: 'beginPhase', value: this.phase });
-    await this.tellTensor(TensorKind.WEIGHTS, weights);
-    if (survivors) await this.tellTensor(TensorKind.SURVIVORS, survivors);
-    for (const [node, moment] of moments.entries()) await this.tellTensor(TensorKind.MOMENTS, moment, { node });
-    for (const [node, residual] of residuals.entries()) await this.tellTensor(TensorKind.RESIDUAL, residual, { node });
+    await this.all.tell({ $case: 'beginPhase', value: this.phase });
+    await this.all.tellTensor(TensorKind.WEIGHTS, weights);
+    if (survivors) await this.all.tellTensor(TensorKind.SURVIVORS, survivors);
+    for (const [node, moment] of moments.entries()) await this.all.tellTensor(TensorKind.MOMENTS, moment, { node });
+    for (const [node, residual] of residuals.entries())
+      await this.all.tellTensor(TensorKind.RESIDUAL, residual, { node });
   }
 
   /** `target` is Z - U of the layers named, one after another. */
   async setPenalty(layers: LayerPenalty[], target: Float32Array): Promise<void> {
-    await this.tell({ $case: 'setPenalty', value: { layers } });
-    await this.tellTensor(TensorKind.TARGET, target);
+    await this.all.tell({ $case: 'setPenalty', value: { layers } });
+    await this.all.tellTensor(TensorKind.TARGET, target);
   }
 
   /**
@@ -133,10 +122,10 @@ export class TrainerGroup {
     onStep: (outcome: StepOutcome) => void,
     halts: () => boolean = () => false,
   ): Promise<{ steps: number; weightsHash: string }> {
-    const leaves = this.phase?.microBatches ?? 0;
-    const shares = deal(leaves, this.members.length);
+    const { syncEvery, microBatches } = this.phase as BeginPhase;
+    const shares = deal(microBatches, this.members.length);
     const { reduction } = this;
-    await this.all(
+    await this.all.all(
       this.members.map(({ channel }, i) =>
         channel.send(
           encodeFromCoordinator({
@@ -152,27 +141,18 @@ export class TrainerGroup {
         ),
       ),
     );
-    const { syncEvery, bfloat16 } = this.phase as BeginPhase;
     const rounds = roundsOf(firstStep, learningRates.length, Math.max(1, syncEvery));
-    const length = reduction === Reduction.HUB ? this.exchangedLength : 0;
-    const longest = Math.max(...rounds.map(({ count }) => TAIL * count));
-    const dealt = this.members.map((member, i) => ({ member, ...shares[i] }));
-    const summing = new Summing(dealt, leaves, length, longest, bfloat16);
+    const mayHalt = () => halts() || Boolean(this.signal?.aborted);
+    const outcomes =
+      reduction === Reduction.HUB
+        ? throughCoordinator(this.all, this.summing(rounds), this.exchangedLength, rounds, mayHalt)
+        : amongTrainers(this.all, rounds, mayHalt);
     let done = 0;
-    for (const { first, count } of rounds) {
-      const step = first + count - 1;
-      const sum = await summing.sum({ generation: this.generation, step }, TAIL * count, (work) => this.all(work));
-      done += count;
-      const last = done === learningRates.length || halts() || Boolean(this.signal?.aborted);
-      if (last && done < learningRates.length) await this.tell({ $case: 'halt', value: {} });
-      await this.tellTensor(TensorKind.SUM, sum, { step });
-      for (let i = 0; i < count; i++) {
-        const [loss, correct] = sum.subarray(length + TAIL * i);
-        onStep({ step: first + i, loss, correct });
-      }
-      if (last) break;
+    for await (const outcome of outcomes) {
+      onStep(outcome);
+      done++;
     }
-    const trained = await this.ask('trained', (value) => value);
+    const trained = await this.all.ask('trained', (value) => value);
     for (const { bytesToTrainers, messagesToTrainers } of trained) {
       this.among.bytes += bytesToTrainers;
       this.among.messages += messagesToTrainers;
@@ -197,12 +177,12 @@ export class TrainerGroup {
     const residuals = Array.from({ length: bfloat16 ? microBatches : 0 }, () => new Float32Array(this.trained));
     if (!bfloat16) return residuals;
     const shares = deal(microBatches, this.members.length);
-    await this.all(
+    await this.all.all(
       this.members.map(async ({ channel }, i) => {
         await channel.send(encodeFromCoordinator({ $case: 'fetchResiduals', value: {} }));
         const { first, count } = shares[i];
         for (let node = first; node < first + count; node++) {
-          await channel.receiveTensor(this.header(TensorKind.RESIDUAL, { node }), residuals[node]);
+          await channel.receiveTensor(this.all.header(TensorKind.RESIDUAL, { node }), residuals[node]);
         }
       }),
     );
@@ -212,7 +192,7 @@ export class TrainerGroup {
   /** Measures the current weights on `images` images of a part of the data set. */
   async evaluate(split: Split, images: number): Promise<Evaluation> {
     const shares = deal(Math.ceil(images / EVALUATION_BLOCK), this.members.length);
-    await this.all(
+    await this.all.all(
       this.members.map(({ channel }, i) =>
         channel.send(
           encodeFromCoordinator({
@@ -222,7 +202,7 @@ export class TrainerGroup {
         ),
       ),
     );
-    const measured = await this.ask('evaluated', (value) => value);
+    const measured = await this.all.ask('evaluated', (value) => value);
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
     return {
       accuracy: sum(measured.map(({ correct }) => correct)) / images,
@@ -234,7 +214,7 @@ export class TrainerGroup {
   async fetchWeights(): Promise<Float32Array> {
     const { channel } = this.members[0];
     await channel.send(encodeFromCoordinator({ $case: 'fetchWeights', value: {} }));
-    return channel.receiveTensor(this.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
+    return channel.receiveTensor(this.all.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
   }
 
   /** The optimizer's moments of the parameters that the phase trains: each slice from the trainer that moves it. */
@@ -248,38 +228,29 @@ export class TrainerGroup {
     const sliced = this.reduction === Reduction.SHARDED && (this.phase?.syncEvery ?? 1) <= 1;
     const holders = sliced ? this.members : this.members.slice(0, 1);
     const slices = slicesOf(this.trained, holders.length);
-    await this.all(
+    await this.all.all(
       holders.map(async ({ channel }, i) => {
         const { from, to } = slices[i];
         await channel.send(encodeFromCoordinator({ $case: 'fetchMoments', value: { from, to } }));
         for (const [node, moment] of moments.entries()) {
-          await channel.receiveTensor(this.header(TensorKind.MOMENTS, { node }), moment.subarray(from, to));
+          await channel.receiveTensor(this.all.header(TensorKind.MOMENTS, { node }), moment.subarray(from, to));
         }
       }),
     );
     return moments;
   }
 
-  private async tell(command: Command): Promise<void> {
-    const frame = encodeFromCoordinator(command);
-    await this.all(this.members.map(({ channel }) => channel.send(frame)));
-  }
-
-  /** Each chunk is encoded once for all. */
-  private async tellTensor(
-    kind: TensorKind,
-    tensor: Float32Array | Uint32Array,
-    at: { step?: number; node?: number } = {},
-  ): Promise<void> {
-    for (const frame of encodeTensor(this.header(kind, at), tensor)) {
-      await this.all(this.members.map(({ channel }) => channel.send(frame)));
-    }
-  }
-
   /** Of the vectors that a round adds up: a gradient, or with local SGD the parameters and the moments. */
   private get exchangedLength(): number {
     const { optimizer, syncEvery } = this.phase as BeginPhase;
     return syncEvery > 1 && optimizer ? (1 + momentCounts[optimizer.$case]) * this.trained : this.trained;
+  }
+
+  private summing(rounds: readonly Round[]): Summing {
+    const { microBatches, bfloat16 } = this.phase as BeginPhase;
+    const shares = deal(microBatches, this.members.length).map((share, i) => ({ member: this.members[i], ...share }));
+    const longest = Math.max(...rounds.map(({ count }) => TAIL * count));
+    return new Summing(shares, microBatches, this.exchangedLength, longest, bfloat16);
   }
 
   private async chooseReduction(): Promise<Reduction> {
@@ -293,8 +264,8 @@ export class TrainerGroup {
 
   /** Connects the trainers with each other. Returns false, after a warning, where one cannot reach another. */
   private async introduce(): Promise<boolean> {
-    await this.tell({ $case: 'invite', value: {} });
-    const addresses = await this.ask('door', ({ address }) => address);
+    await this.all.tell({ $case: 'invite', value: {} });
+    const addresses = await this.all.ask('door', ({ address }) => address);
     const closed = addresses.indexOf('');
     const problem =
       closed < 0 ? await this.meet(addresses) : `${this.members[closed].name} cannot be reached by others`;
@@ -307,63 +278,11 @@ export class TrainerGroup {
   /** Returns why a trainer cannot reach another one, where there is one that cannot. */
   private async meet(addresses: string[]): Promise<string | undefined> {
     const token = randomBytes(16).toString('hex');
-    await this.all(
+    await this.all.all(
       this.members.map(({ channel }, own) =>
         channel.send(encodeFromCoordinator({ $case: 'meet', value: { addresses, own, token } })),
       ),
     );
-    return (await this.ask('met', ({ problem }) => problem)).find((problem) => problem !== '');
-  }
-
-  private header(kind: TensorKind, { step = 0, node = 0 }: { step?: number; node?: number } = {}) {
-    return { kind, generation: this.generation, step, node };
-  }
-
-  /** Everybody's answer of the kind that is due; gradients of a step that was left out may come before it. */
-  private ask<Case extends 'trained' | 'evaluated' | 'door' | 'met', T>(
-    $case: Case,
-    read: (value: Extract<Awaited<ReturnType<Member['channel']['receive']>>, { $case: Case }>['value']) => T,
-  ): Promise<T[]> {
-    return this.all(
-      this.members.map(async ({ channel, name }) => {
-        let message = await channel.receive();
-        while (message.$case === 'chunk') message = await channel.receive();
-        if (message.$case !== $case) throw outOfTurn(name, message);
-        return read(message.value as never);
-      }),
-    );
-  }
-
-  /**
-   * As Promise.all, but rejects only once all have settled: a channel must not be left with somebody still reading from it. With the first that fails the trainers
-   * are told to let go, since others may wait for a trainer that does not answer any more, and would not say a word.
-   */
-  private async all<T>(work: readonly Promise<T>[]): Promise<T[]> {
-    for (const each of work) each.catch(() => this.letGo());
-    const settled = await Promise.allSettled(work);
-    const reasons = settled.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
-    // Who has let go has been told to, and who lost another trainer is not the cause.
-    const cause = reasons.find((reason) => !(reason instanceof LetGo || reason instanceof PeerReported));
-    if (cause !== undefined) throw cause as Error;
-    return Promise.all(work);
-  }
-
-  /** Never rejects: a stream that is over takes what it is sent. */
-  private letGo(): Promise<void> {
-    const frame = encodeFromCoordinator({ $case: 'release', value: {} });
-    this.released ??= Promise.all(this.members.map(({ channel }) => channel.send(frame))).then(() => undefined);
-    return this.released;
-  }
-
-  /** Skips what a trainer still sends of the work until it says that it has let go; false where it has left. */
-  private async hasLetGo({ channel, released }: Member): Promise<boolean> {
-    while (released() !== this.generation) {
-      try {
-        await channel.receive();
-      } catch (error) {
-        if (!(error instanceof Reported || error instanceof LetGo)) return false;
-      }
-    }
-    return true;
+    return (await this.all.ask('met', ({ problem }) => problem)).find((problem) => problem !== '');
   }
 }

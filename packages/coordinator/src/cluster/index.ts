@@ -1,4 +1,5 @@
 export { Gateway } from './gateway.js';
-export { type ReductionChoice, type StepOutcome, TrainerGroup } from './group.js';
+export { type ReductionChoice, TrainerGroup } from './group.js';
 export { type Member, Reported } from './member.js';
 export { TrainerPool } from './pool.js';
+export type { StepOutcome } from './rounds.js';

@@ -7,10 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { MessageStream } from './messages.js';
+import { Window } from './window.js';
 
 const PATH = '/prunegrid.v1.Exchange/Trade';
 const TOKEN = 'prunegrid-token';
 const MEMBER = 'prunegrid-member';
+/** What the caller calls the memory that it would share; the answer is whether it is seen. */
+const WINDOW = 'prunegrid-window';
+const SEEN = 'seen';
 /** gRPC's status UNAUTHENTICATED. */
 const UNAUTHENTICATED = '16';
 /** How long a caller waits to be let in, and to be awaited where it came first, in milliseconds. */
@@ -105,8 +109,9 @@ export class Door {
     const given = textOf(headers[TOKEN]);
     const welcome = [...this.meetings].find(([token]) => sameText(token, given))?.[1];
     if (headers[HTTP2_HEADER_PATH] === PATH && welcome) {
-      stream.respond({ [HTTP2_HEADER_STATUS]: 200, ...GRPC });
-      welcome(Number(textOf(headers[MEMBER])), new MessageStream(stream));
+      const window = Window.open(textOf(headers[WINDOW]), given);
+      stream.respond({ [HTTP2_HEADER_STATUS]: 200, ...GRPC, ...(window && { [WINDOW]: SEEN }) });
+      welcome(Number(textOf(headers[MEMBER])), new MessageStream(stream, window));
     } else if (headers[HTTP2_HEADER_PATH] === PATH && this.callers.size < WAITING) {
       this.callers.add(caller);
       if (known) return;
@@ -136,13 +141,14 @@ export async function callAt(address: string, token: string, member: number): Pr
   });
   // Later errors are told to whoever waits for a message.
   failed.catch(() => undefined);
+  const window = Window.create(token);
   try {
     await Promise.race([once(session, 'connect'), failed]);
     session.setLocalWindowSize(WINDOW_BYTES);
     const stream = session.request(
       {
         ...{ [HTTP2_HEADER_METHOD]: 'POST', [HTTP2_HEADER_PATH]: PATH, [HTTP2_HEADER_TE]: 'trailers' },
-        ...{ ...GRPC, [TOKEN]: token, [MEMBER]: String(member) },
+        ...{ ...GRPC, [TOKEN]: token, [MEMBER]: String(member), ...(window && { [WINDOW]: window.address }) },
       },
       { endStream: false },
     );
@@ -155,9 +161,12 @@ export async function callAt(address: string, token: string, member: number): Pr
     const headers = await Promise.race([answer, failed]);
     if (headers['grpc-status'] !== undefined) throw new Error('it does not let this trainer in');
     session.setTimeout(0);
+    if (headers[WINDOW] === SEEN) return new MessageStream(stream, window);
+    window?.close();
     return new MessageStream(stream);
   } catch (error) {
     session.destroy();
+    window?.close();
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import {
   type ServerReadableStream,
   status,
 } from '@grpc/grpc-js';
+import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { decodeChunk, encodeChunkHead, FrameError } from '../frame.js';
@@ -69,6 +70,26 @@ describe.each([
     left.close();
     await expect(waiting).rejects.toThrow(/closed/);
     await expect(left.send(header, 3, 0, chunk)).rejects.toThrow(/closed/);
+  });
+});
+
+describe.runIf(existsSync('/dev/shm'))('trainers that share memory', () => {
+  it('send where the data lie, and the data themselves where there is no room', async () => {
+    const door = await open(true);
+    const calling = callAt(door.address, 'token', 1);
+    const incoming = (await door.expect('token', [1])).get(1)!;
+    const outgoing = await calling;
+    const chunk = Float32Array.of(1, 2, 3);
+    const into = Buffer.alloc(12);
+    await new Link('', outgoing, incoming, false).send(header, 3, 0, chunk, 2);
+    const { windowBytes, windowOffset, data } = decodeChunk(await incoming.receive(), false);
+    expect([windowBytes, data.length]).toEqual([12, 0]);
+    incoming.window?.read(windowOffset, into);
+    expect(into).toEqual(bytesOf(chunk));
+    const full = Object.create(outgoing, { window: { value: { write: () => false } } }) as typeof outgoing;
+    await new Link('', full, incoming, false).send(header, 3, 0, chunk, 2);
+    expect(decodeChunk(await incoming.receive(), false)).toMatchObject({ windowBytes: 0, data: bytesOf(chunk) });
+    for (const stream of [outgoing, incoming]) stream.close();
   });
 });
 

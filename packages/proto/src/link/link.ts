@@ -1,5 +1,5 @@
 import type { Traffic } from '../channel.js';
-import { type ChunkHeader, decodeChunk, encodeChunkHead, FrameError } from '../frame.js';
+import { CHUNK_BYTES, type ChunkHeader, decodeChunk, encodeChunkHead, FrameError } from '../frame.js';
 import type { MessageStream } from './messages.js';
 
 /** Elements of four bytes. */
@@ -28,23 +28,36 @@ export class Link {
     return this.passed;
   }
 
-  /** Sends the elements of a tensor of `length` from `offset` on. They must not change until this has resolved. */
-  async send(header: ChunkHeader, length: number, offset: number, elements: Elements): Promise<void> {
+  /**
+   * Sends the elements of a tensor of `length` from `offset` on. They must not change until this has resolved.
+   * @param place counts the places for a chunk in the memory that both share, where they share some: what was sent by this one before must have been received
+   */
+  async send(header: ChunkHeader, length: number, offset: number, elements: Elements, place?: number): Promise<void> {
     const data = bytesOf(elements);
-    const head = encodeChunkHead(header, length, offset, data, this.checked ? undefined : 0);
+    const shared = place !== undefined && this.outgoing.window?.write(place * CHUNK_BYTES, data);
+    const head = shared
+      ? encodeChunkHead(header, length, offset, { windowBytes: data.length, windowOffset: place * CHUNK_BYTES })
+      : encodeChunkHead(header, length, offset, data, this.checked ? undefined : 0);
     this.passed.messages++;
     this.passed.bytes += head.length + data.length;
-    await this.outgoing.send(head, data);
+    await this.outgoing.send(head, shared ? NOTHING : data);
   }
 
   /** Fills `into` with the chunk that must come next. Throws FrameError where it is another one. */
   async receive(header: ChunkHeader, length: number, offset: number, into: Elements): Promise<void> {
-    const chunk = decodeChunk(await this.incoming.receive(), this.checked);
+    const { data, windowBytes, windowOffset, ...chunk } = decodeChunk(await this.incoming.receive(), this.checked);
     const due = { ...header, length, offset, bytes: into.byteLength };
-    const came = { ...chunk, bytes: chunk.data.length };
+    const came = { ...chunk, bytes: data.length + windowBytes };
     const odd = (Object.keys(due) as (keyof typeof due)[]).find((field) => due[field] !== came[field]);
     if (odd !== undefined) throw new FrameError(`a chunk of ${odd} ${came[odd]} arrived where ${due[odd]} is due`);
-    bytesOf(into).set(chunk.data);
+    const target = bytesOf(into);
+    if (windowBytes === 0) {
+      target.set(data);
+    } else {
+      const { window } = this.incoming;
+      if (!window) throw new FrameError('a chunk arrived that lies in memory of which nothing is known here');
+      window.read(windowOffset, target);
+    }
   }
 
   close(): void {
@@ -52,6 +65,8 @@ export class Link {
     this.incoming.close();
   }
 }
+
+const NOTHING = new Uint8Array();
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Elements): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);

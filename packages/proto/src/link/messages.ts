@@ -1,6 +1,7 @@
 import type { ClientHttp2Stream, ServerHttp2Stream } from 'node:http2';
 
 import { CHUNK_BYTES, FrameError } from '../frame.js';
+import type { Window } from './window.js';
 
 /** A chunk with all its fields fits, and nothing larger is taken. */
 const MESSAGE_BYTES = CHUNK_BYTES + 1024;
@@ -20,9 +21,14 @@ export class MessageStream {
   private readonly arrived: Buffer[] = [];
   private unread = 0;
   private broken: Error | undefined;
+  private closed = false;
   private wake: () => void = () => undefined;
 
-  constructor(private readonly stream: ClientHttp2Stream | ServerHttp2Stream) {
+  /** @param window memory that both sides share, in which the messages' data may lie; closed with the stream */
+  constructor(
+    private readonly stream: ClientHttp2Stream | ServerHttp2Stream,
+    readonly window?: Window,
+  ) {
     stream.on('data', (piece: Buffer) => {
       this.arrived.push(piece);
       this.unread += piece.length;
@@ -72,8 +78,11 @@ export class MessageStream {
   }
 
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     this.broken ??= new Error('the connection was closed here');
     this.stream.destroy();
+    this.window?.close();
   }
 
   /** Bytes of the message, as far as that is known. */

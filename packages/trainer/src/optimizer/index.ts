@@ -7,4 +7,3 @@ export {
   type OptimizerState,
   type ParameterRange,
 } from './optimizer.js';
-export { addPenaltyGradient, penalty } from './penalty.js';

@@ -63,4 +63,39 @@ describe('optimizers', () => {
     const value = { momentum: 0.8, weightDecay: 0.05 };
     run({ $case: 'sgd', value }, 5).forEach((w, i) => expect(w).toBeCloseTo(expected[i], 5));
   });
+
+  it.each([
+    { $case: 'adam', value: { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.05 } },
+    { $case: 'sgd', value: { momentum: 0.9, weightDecay: 0.05 } },
+  ] as const)("$case: the penalty's gradient counts as if it had been added, in float32, to the loss's", (choice) => {
+    const length = 1000;
+    const random = (seed: number) => Float32Array.from({ length }, (_, i) => Math.sin(seed * (i + 1)));
+    const [from, to, rho] = [100, 900, 0.7];
+    const target = random(5).subarray(from, to);
+    const train = (penalised: boolean) => {
+      const parameters = random(1);
+      const whole = { from: 0, to: length, decayed: true };
+      const parts = [
+        { ...whole, to: from },
+        { ...whole, from, to, penalty: { rho, target } },
+        { ...whole, from: to },
+      ];
+      const optimizer = createOptimizer(choice, penalised ? parts : [whole]);
+      for (let step = 1; step <= 3; step++) {
+        const gradient = random(step + 1);
+        if (!penalised) {
+          for (let i = from; i < to; i++) gradient[i] += rho * (parameters[i] - target[i - from]);
+        }
+        const move = optimizer.step(step, 0.01);
+        for (const [start, end] of [
+          [0, 350],
+          [350, length],
+        ]) {
+          move(parameters, gradient.subarray(start, end), start, end);
+        }
+      }
+      return parameters;
+    };
+    expect(train(true)).toEqual(train(false));
+  });
 });

@@ -7,6 +7,11 @@ export interface ParameterRange {
   from: number;
   to: number;
   decayed: boolean;
+  /**
+   * ADMM's, (rho/2) * ||W - Z + U||_F^2 (Zhang et al. 2018, eq. 8: squared norm, with the one half), whose gradient rho * (W - Z + U) is added to that of the loss.
+   * `target` is Z - U of these parameters: the coordinator sends the difference, since Z and U are constants of the W-subproblem.
+   */
+  penalty?: { rho: number; target: Float32Array } | undefined;
 }
 
 /**
@@ -62,8 +67,12 @@ function adam(
     step(number, learningRate) {
       const rate = learningRate / (1 - beta1 ** number);
       const correction = 1 / Math.sqrt(1 - beta2 ** number);
-      return byRange(ranges, weightDecay, (parameters, gradient, from, to, decay) => {
-        moveByAdam(parameters, gradient, first, second, from, to, decay, beta1, beta2, rate, correction, epsilon);
+      return byRange(ranges, weightDecay, (parameters, gradient, target, from, to, rho, decay) => {
+        const moments = [first, second] as const;
+        moveByAdam(
+          ...[parameters, gradient, target, ...moments, from, to, rho, decay],
+          ...[beta1, beta2, rate, correction, epsilon],
+        );
       });
     },
   };
@@ -74,37 +83,51 @@ function sgd({ momentum, weightDecay }: Sgd, ranges: ParameterRange[], moments: 
   return {
     moments,
     step(_number, learningRate) {
-      return byRange(ranges, weightDecay, (parameters, gradient, from, to, decay) => {
-        moveByMomentum(parameters, gradient, velocity, from, to, decay, momentum, learningRate);
+      return byRange(ranges, weightDecay, (parameters, gradient, target, from, to, rho, decay) => {
+        moveByMomentum(parameters, gradient, target, velocity, from, to, rho, decay, momentum, learningRate);
       });
     },
   };
 }
 
-/** Splits a move at the borders of the ranges. `move` is handed the gradient of its own parameters, and their L2 term's factor. */
+/** Splits a move at the borders of the ranges. Of `gradient` and `target`, which is read where rho is not 0, the first element is that of `from`. */
 function byRange(
   ranges: readonly ParameterRange[],
   weightDecay: number,
-  move: (...args: [...Parameters<Move>, decay: number]) => void,
+  move: (
+    parameters: Float32Array,
+    gradient: Float32Array,
+    target: Float32Array,
+    from: number,
+    to: number,
+    rho: number,
+    decay: number,
+  ) => void,
 ): Move {
   return (parameters, gradient, start, end) => {
-    for (const { from, to, decayed } of ranges) {
+    for (const { from, to, decayed, penalty } of ranges) {
       const [first, last] = [Math.max(from, start), Math.min(to, end)];
-      if (first < last) move(parameters, gradient.subarray(first - start), first, last, decayed ? weightDecay : 0);
+      if (first >= last) continue;
+      const own = gradient.subarray(first - start);
+      const target = penalty ? penalty.target.subarray(first - from) : own;
+      move(parameters, own, target, first, last, penalty?.rho ?? 0, decayed ? weightDecay : 0);
     }
   };
 }
 
 // The loops take all that they use as parameters: as closures they would be compiled anew for every optimizer, and twice as slow once there have been several.
+// The penalty is added within them: as a pass of its own it costs a fifth of the move, here it hides behind the divisions. It is rounded as the pass would.
 
 /** Kingma & Ba 2015, algorithm 1; the L2 term is part of the gradient. `rate` and `correction` hold the corrections of the moments' bias. */
 function moveByAdam(
   parameters: Float32Array,
   gradient: Float32Array,
+  target: Float32Array,
   first: Float32Array,
   second: Float32Array,
   from: number,
   to: number,
+  rho: number,
   decay: number,
   beta1: number,
   beta2: number,
@@ -113,10 +136,13 @@ function moveByAdam(
   epsilon: number,
 ): void {
   for (let i = from; i < to; i++) {
-    const g = gradient[i - from] + decay * parameters[i];
+    const w = parameters[i];
+    let g = gradient[i - from];
+    if (rho !== 0) g = Math.fround(g + rho * (w - target[i - from]));
+    g += decay * w;
     const m = (first[i] = beta1 * first[i] + (1 - beta1) * g);
     const v = (second[i] = beta2 * second[i] + (1 - beta2) * g * g);
-    parameters[i] -= (rate * m) / (Math.sqrt(v) * correction + epsilon);
+    parameters[i] = w - (rate * m) / (Math.sqrt(v) * correction + epsilon);
   }
 }
 
@@ -124,15 +150,20 @@ function moveByAdam(
 function moveByMomentum(
   parameters: Float32Array,
   gradient: Float32Array,
+  target: Float32Array,
   velocity: Float32Array,
   from: number,
   to: number,
+  rho: number,
   decay: number,
   momentum: number,
   learningRate: number,
 ): void {
   for (let i = from; i < to; i++) {
-    const v = (velocity[i] = momentum * velocity[i] + gradient[i - from] + decay * parameters[i]);
-    parameters[i] -= learningRate * v;
+    const w = parameters[i];
+    let g = gradient[i - from];
+    if (rho !== 0) g = Math.fround(g + rho * (w - target[i - from]));
+    const v = (velocity[i] = momentum * velocity[i] + g + decay * w);
+    parameters[i] = w - learningRate * v;
   }
 }

@@ -8,17 +8,10 @@ import type { BatchScore, DeviceVector, Engine, Network } from '../engine/index.
 import { Failure } from '../failure.js';
 import type { Model } from '../models/index.js';
 import type { Move, Optimizer, OptimizerState, ParameterRange } from '../optimizer/index.js';
-import { addPenaltyGradient, createOptimizer } from '../optimizer/index.js';
+import { createOptimizer } from '../optimizer/index.js';
 
 /** Elements behind the gradient in what a step exchanges: the loss and the count of correct answers. */
 export const TAIL = 2;
-
-/** Of the trained parameters `from` to before `to`. */
-interface Penalty extends Omit<ParameterRange, 'decayed'> {
-  rho: number;
-  /** Z - U of these. */
-  target: Float32Array;
-}
 
 interface PreparedBatch extends Batch {
   dropout?: Float32Array;
@@ -41,7 +34,6 @@ export class Replica {
   /** By micro-batch, where gradients are rounded to bfloat16. */
   private readonly residuals = new Map<number, Float32Array>();
   private readonly network: Network;
-  private penalties: Penalty[] = [];
   private movement: Move | undefined;
   private order: { epoch: number; indices: Uint32Array } | undefined;
   private readonly prepared = new Map<string, PreparedBatch>();
@@ -102,14 +94,15 @@ export class Replica {
   /** `target` holds Z - U of the layers in `layers`, one after another, of weights that are not trained too. */
   setPenalty(layers: LayerPenalty[], target: Float32Array): void {
     let start = 0;
-    this.penalties = layers.map(({ layer, rho }) => {
+    for (const range of this.ranges) delete range.penalty;
+    for (const { layer, rho } of layers) {
       const index = weightOf(this.model, layer);
       const { offset, size } = this.model.parameters[index];
-      const { from, to } = this.ranges[index];
+      const range = this.ranges[index];
       const whole = target.subarray(start, (start += size));
-      const own = this.survivors?.subarray(from, to);
-      return { rho, target: own ? Float32Array.from(own, (position) => whole[position - offset]) : whole, from, to };
-    });
+      const own = this.survivors?.subarray(range.from, range.to);
+      range.penalty = { rho, target: own ? Float32Array.from(own, (position) => whole[position - offset]) : whole };
+    }
   }
 
   /** What rounding to bfloat16 has left out of a micro-batch's gradients so far: as long as the trained parameters. */
@@ -202,20 +195,9 @@ export class Replica {
     if (!Number.isFinite(loss)) throw this.nonFinite(step);
   }
 
-  /** Moves the trained parameters from number `from` on along `gradient`, the sum over the global batch, to which the penalty's is added in place. */
+  /** Moves the trained parameters from number `from` on along `gradient`, the sum over the global batch, and the penalty's. */
   move(from: number, gradient: Float32Array): void {
-    const to = from + gradient.length;
-    for (const penalty of this.penalties) {
-      const [first, last] = [Math.max(from, penalty.from), Math.min(to, penalty.to)];
-      if (first >= last) continue;
-      addPenaltyGradient(
-        gradient.subarray(first - from, last - from),
-        this.trained.subarray(first, last),
-        penalty.target.subarray(first - penalty.from, last - penalty.from),
-        penalty.rho,
-      );
-    }
-    this.movement?.(this.trained, gradient, from, to);
+    this.movement?.(this.trained, gradient, from, from + gradient.length);
   }
 
   /** Ends a move: W is now what the trained parameters are. */
@@ -229,7 +211,7 @@ export class Replica {
     const { steps, optimizer, survivors } = this;
     const state = { steps, moments: optimizer.moments.map((moment) => moment.slice()) };
     const fork = new Replica(this.engine, this.model, this.dataset, this.phase, this.weights.slice(), survivors, state);
-    fork.penalties = this.penalties;
+    this.ranges.forEach(({ penalty }, i) => (fork.ranges[i].penalty = penalty));
     return fork;
   }
 

@@ -11,12 +11,15 @@ import {
   type Train,
 } from '@prunegrid/proto';
 
+import { setImmediate as turn } from 'node:timers/promises';
+
 import { Failure } from '../failure.js';
 import type { TrainerChannel } from './channel.js';
 import type { Course, Nodes } from './course/course.js';
 import { Local } from './course/local.js';
 import { Synchronous } from './course/synchronous.js';
 import type { Circle } from './exchange/circle.js';
+import { Pace } from './pace.js';
 import { type Replica, TAIL } from './replica.js';
 
 interface Work {
@@ -38,34 +41,38 @@ interface Computed {
   meanwhile: () => void;
 }
 
-/** Adds a round's vectors up with those of the other trainers, and does with the sum what the course does. Returns whether the round is the last one. */
-type Exchange = (course: Course, computed: Computed) => Promise<boolean>;
+/** How the trainers of a reduction go through the rounds of a plan. */
+interface Way {
+  /** Waits until another round may begin; false where the coordinator halts. */
+  mayProceed(): Promise<boolean>;
+  /** Adds a round's vectors up with those of the other trainers, and does with the sum what the course does. */
+  exchange(course: Course, computed: Computed): Promise<void>;
+  /** The plan is done or has failed. */
+  close(): Promise<void>;
+}
 
 /** Runs the steps of a plan, up to the last one or to Halt, and tells the coordinator what W has become. */
 export async function train(work: Work): Promise<void> {
   const { channel, replica, plan, microBatches, circle } = work;
   const before = circle?.sent ?? { messages: 0, bytes: 0 };
-  const exchange = exchanges[plan.reduction](work);
+  const way = ways[plan.reduction](work);
   const course = new (replica.syncEvery > 1 ? Local : Synchronous)(replica, microBatches);
   const rounds = roundsOf(plan.firstStep, plan.learningRates.length, replica.syncEvery);
   let lastStep = plan.firstStep - 1;
   try {
     for (const [i, round] of rounds.entries()) {
+      if (!(await way.mayProceed())) break;
       const at = round.first - plan.firstStep;
       const learningRates = plan.learningRates.slice(at, at + round.count);
       const own = course.compute(round, learningRates);
       const next = rounds[i + 1] as Round | undefined;
-      const halted = await exchange(course, {
-        round,
-        learningRates,
-        own,
-        meanwhile: () => next && course.prepare(next),
-      });
+      const meanwhile = () => next && course.prepare(next);
+      await way.exchange(course, { round, learningRates, own, meanwhile });
       lastStep = lastStepOf(round);
-      if (halted) break;
     }
   } finally {
     course.close();
+    await way.close();
   }
   const after = circle?.sent ?? before;
   const value = {
@@ -76,79 +83,76 @@ export async function train(work: Work): Promise<void> {
   await channel.send(encodeFromTrainer({ $case: 'trained', value }));
 }
 
-const exchanges: Record<Reduction, (work: Work) => Exchange> = {
+const ways: Record<Reduction, (work: Work) => Way> = {
   [Reduction.REDUCTION_UNSPECIFIED]: () => {
     throw new Failure('trainers', 'the coordinator named no reduction: are both sides of one version?');
   },
 
-  [Reduction.ALONE]: (work) => async (course, computed) => {
-    const { halted, tails } = await exchangeTails(work, computed);
-    const [[node, sum]] = computed.own;
-    if (node !== 1) {
-      throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
-    }
-    moveAll(course, computed, tails, sum);
-    return halted;
+  [Reduction.ALONE]: ({ channel }) => {
+    const pace = new Pace(channel);
+    return paced(pace, async (course, computed) => {
+      const [[node, sum]] = computed.own;
+      if (node !== 1) {
+        throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
+      }
+      const tails = sum.slice(course.target.length);
+      moveAll(course, computed, tails, sum);
+      // So that what the coordinator says is heard.
+      await pace.unlessEnded(turn());
+      return tails;
+    });
   },
 
-  [Reduction.HUB]: (work) => async (course, computed) => {
-    const { own, round, meanwhile } = computed;
-    const { length } = course.target;
-    for (const [node, vector] of own) await sendToHub(work, lastStepOf(round), node, vector, length);
-    meanwhile();
-    const { halted, sum } = await receiveSum(work, round, length + TAIL * round.count);
-    moveAll(course, computed, sum.subarray(length), sum);
-    return halted;
+  [Reduction.HUB]: (work) => {
+    let halted = false;
+    return {
+      mayProceed: () => Promise.resolve(!halted),
+      async exchange(course, computed) {
+        const { own, round, meanwhile } = computed;
+        const { length } = course.target;
+        for (const [node, vector] of own) await sendToHub(work, lastStepOf(round), node, vector, length);
+        meanwhile();
+        halted = (await work.channel.peek())?.$case === 'halt';
+        if (halted) await work.channel.receive();
+        const header = { kind: TensorKind.SUM, generation: work.generation, step: lastStepOf(round), node: 0 };
+        const sum = await work.channel.receiveTensor(header, new Float32Array(length + TAIL * round.count));
+        moveAll(course, computed, sum.subarray(length), sum);
+      },
+      close: () => Promise.resolve(),
+    };
   },
 
-  [Reduction.SHARDED]: (work) => {
-    const { channel, generation, replica, circle } = work;
+  [Reduction.SHARDED]: ({ channel, generation, replica, circle }) => {
     if (!circle) throw new Failure('trainers', 'the coordinator left Meet out: are both sides of one version?');
     const { leaves, bfloat16 } = replica;
     const nodes = deal(leaves, circle.members).map(({ first, count }) => coveringNodes(first, count, leaves));
     const isRounded = (node: number) => bfloat16 && node >= leaves;
-    return async (course, computed) => {
-      const { own, round, learningRates } = computed;
+    const pace = new Pace(channel);
+    return paced(pace, async (course, { own, round, learningRates, meanwhile }) => {
       const parts = { generation, step: lastStepOf(round), nodes, isRounded };
       const reduction = circle.begin(parts, own, course.target);
-      const { halted, tails } = await exchangeTails(work, computed);
+      meanwhile();
+      const tails = await pace.unlessEnded(reduction.tails());
       course.begin(round, tails, learningRates);
-      await unlessEnded(
-        channel,
-        reduction.finish((from, sum) => course.move(from, sum)),
-      );
+      await pace.unlessEnded(reduction.finish((from, sum) => course.move(from, sum)));
       course.settle(round);
-      return halted;
-    };
+      return tails;
+    });
   },
 };
+
+/** A way without the coordinator: `exchange` returns the losses and counts over the global batch. */
+const paced = (pace: Pace, exchange: (course: Course, computed: Computed) => Promise<Float32Array>): Way => ({
+  mayProceed: () => pace.mayProceed(),
+  exchange: async (course, computed) => pace.report(await exchange(course, computed)),
+  close: () => pace.close(),
+});
 
 /** Does with a sum that is here as a whole what the course does. */
 function moveAll(course: Course, { round, learningRates }: Computed, tails: Float32Array, sum: Float32Array): void {
   course.begin(round, tails, learningRates);
   course.move(0, sum.subarray(0, course.target.length));
   course.settle(round);
-}
-
-/** Tells the coordinator the losses and counts of one's own share, and returns those of the global batch. */
-async function exchangeTails(work: Work, { own, round, meanwhile }: Computed) {
-  const length = TAIL * round.count;
-  for (const [node, vector] of own) {
-    await work.channel.sendTensor(
-      { kind: TensorKind.GRADIENT, generation: work.generation, step: lastStepOf(round), node },
-      vector.subarray(-length),
-    );
-  }
-  meanwhile();
-  const { halted, sum } = await receiveSum(work, round, length);
-  return { halted, tails: sum };
-}
-
-async function receiveSum({ channel, generation }: Work, round: Round, length: number) {
-  const halted = (await channel.peek())?.$case === 'halt';
-  if (halted) await channel.receive();
-  const header = { kind: TensorKind.SUM, generation, step: lastStepOf(round), node: 0 };
-  return { halted, sum: await channel.receiveTensor(header, new Float32Array(length)) };
 }
 
 async function sendToHub(
@@ -170,15 +174,3 @@ async function sendToHub(
 }
 
 const lastStepOf = ({ first, count }: Round): number => first + count - 1;
-
-/** As `work`, unless the coordinator ends the lease or hangs up before it is done. */
-function unlessEnded(channel: TrainerChannel, work: Promise<void>): Promise<void> {
-  let done = false;
-  const settled = work.finally(() => (done = true));
-  const ended = channel.peek().then(async (message) => {
-    // Why it ended is said once: to whoever it ends.
-    if (message === undefined && !done) await channel.receive();
-    return settled;
-  });
-  return Promise.race([settled, ended]);
-}

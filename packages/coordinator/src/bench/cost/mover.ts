@@ -1,4 +1,4 @@
-import { addPenaltyGradient, createOptimizer } from '@prunegrid/trainer/optimizer';
+import { createOptimizer } from '@prunegrid/trainer/optimizer';
 
 import { leave, type PeerMessage } from '../peer.js';
 
@@ -15,7 +15,8 @@ const RHO = 1e-3;
 const W = new Float32Array(weights).fill(1e-2);
 const target = new Float32Array(weights).fill(1e-3);
 const sum = new Float32Array(Math.min(piece, weights)).fill(1e-3);
-const optimizer = createOptimizer({ $case: 'adam', value: adam }, [{ from: 0, to: weights, decayed: true }]);
+const range = { from: 0, to: weights, decayed: true, penalty: { rho: RHO, target } };
+const optimizer = createOptimizer({ $case: 'adam', value: adam }, [range]);
 let steps = 0;
 
 process.on('message', (message) => {
@@ -29,8 +30,6 @@ function step(): void {
   const move = optimizer.step(++steps, RATE);
   for (let from = 0; from < weights; from += piece) {
     const to = Math.min(weights, from + piece);
-    const gradient = sum.subarray(0, to - from);
-    addPenaltyGradient(gradient, W.subarray(from, to), target.subarray(from, to), RHO);
-    move(W, gradient, from, to);
+    move(W, sum.subarray(0, to - from), from, to);
   }
 }

@@ -13,7 +13,7 @@ import {
   Reduction,
   TensorKind,
 } from '@prunegrid/proto';
-import { Circle, TAIL } from '@prunegrid/trainer/worker';
+import { Circle, Pace, TAIL } from '@prunegrid/trainer/worker';
 
 import { version } from '../../version.js';
 import { leave } from '../peer.js';
@@ -94,19 +94,27 @@ leave();
 
 async function exchange({ firstStep, learningRates, firstMicroBatch, microBatches, reduction }: Train): Promise<void> {
   const own = coveringNodes(firstMicroBatch, microBatches, Number(leaves));
-  const nodes = deal(Number(leaves), circle?.members ?? 1).map(({ first, count }) =>
-    coveringNodes(first, count, Number(leaves)),
-  );
-  const inHub = reduction === Reduction.HUB;
-  const told = inHub ? gradient : gradient.subarray(-TAIL);
-  const heard = inHub ? (sum ??= new Float32Array(gradient.length)) : new Float32Array(TAIL);
-  for (let step = firstStep; step < firstStep + learningRates.length; step++) {
-    for (const node of own) await channel.sendTensor({ ...header(TensorKind.GRADIENT), step, node }, told);
-    await channel.receiveTensor({ ...header(TensorKind.SUM), step }, heard);
-    const vectors = own.map((node) => [node, gradient] as const);
-    if (inHub) continue;
-    const reduction = circle?.begin({ generation, step, nodes, isRounded: () => false }, vectors, W);
-    await reduction?.finish((from, part) => W.set(part, from));
+  const vectors = own.map((node) => [node, gradient] as const);
+  const steps = learningRates.map((_, i) => firstStep + i);
+  if (reduction === Reduction.HUB) {
+    sum ??= new Float32Array(gradient.length);
+    for (const step of steps) {
+      for (const node of own) await channel.sendTensor({ ...header(TensorKind.GRADIENT), step, node }, gradient);
+      await channel.receiveTensor({ ...header(TensorKind.SUM), step }, sum);
+    }
+  } else {
+    const nodes = deal(Number(leaves), circle?.members ?? 1).map(({ first, count }) =>
+      coveringNodes(first, count, Number(leaves)),
+    );
+    const pace = new Pace(channel);
+    for (const step of steps) {
+      await pace.mayProceed();
+      const reduction = circle?.begin({ generation, step, nodes, isRounded: () => false }, vectors, W);
+      await reduction?.tails();
+      await reduction?.finish((from, part) => W.set(part, from));
+      await pace.report(gradient.subarray(-TAIL));
+    }
+    await pace.close();
   }
   await channel.send(
     encodeFromTrainer({ $case: 'trained', value: { weightsHash: '', bytesToTrainers: 0, messagesToTrainers: 0 } }),

@@ -53,11 +53,11 @@ export class IdleTrainers {
     return this.lend(count, async (group) => {
       await group.beginPhase(idlePhase(this.peers.length), vector);
       const now = () => ({ time: performance.now(), bytes: trafficOf(group).bytes });
-      let [started, ended] = [now(), now()];
-      await group.train(0, new Array<number>(times + 1).fill(0), ({ step }) => {
-        ended = now();
-        if (step === 0) started = ended;
-      });
+      const exchange = (steps: number) => group.train(0, new Array<number>(steps).fill(0), () => undefined);
+      await exchange(1);
+      const started = now();
+      await exchange(times);
+      const ended = now();
       return {
         milliseconds: (ended.time - started.time) / times,
         bytesPerStep: (ended.bytes - started.bytes) / times,

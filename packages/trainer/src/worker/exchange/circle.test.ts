@@ -1,14 +1,18 @@
 import { coveringNodes, deal, Door, TreeSum } from '@prunegrid/proto';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { Circle, PeerLost } from './circle.js';
+import { CHUNK_ELEMENTS, Circle, PeerLost } from './circle.js';
 
 const LEAVES = 8;
-/** More than a chunk in each slice, and not a multiple of anything. */
-const LENGTH = 300_007;
+const MAGNITUDES = Float64Array.from({ length: 9 }, (_, i) => 10 ** (i - 4));
 /** Magnitudes far apart, so that another order of summation gives other bits. */
-const leafOf = (step: number, leaf: number) =>
-  Float32Array.from({ length: LENGTH + 2 }, (_, i) => Math.sin(step + leaf * 50 + i) * 10 ** ((leaf * 7 + i) % 9));
+function leafOf(length: number, step: number, leaf: number): Float32Array {
+  const values = new Float32Array(length + 2);
+  for (let i = 0; i < values.length; i++) {
+    values[i] = (((step + leaf * 50 + i) * 7919) % 1009) * MAGNITUDES[(leaf * 7 + i) % 9];
+  }
+  return values;
+}
 
 const doors: Door[] = [];
 const circles: Circle[] = [];
@@ -30,31 +34,38 @@ async function meet(members: number): Promise<Circle[]> {
 const shares = (members: number) => deal(LEAVES, members);
 const nodesOf = (members: number) => shares(members).map(({ first, count }) => coveringNodes(first, count, LEAVES));
 
-function sumOf(step: number, first = 0, count = LEAVES): TreeSum {
+function sumOf(length: number, step: number, first = 0, count = LEAVES): TreeSum {
   const tree = new TreeSum();
-  for (let leaf = first; leaf < first + count; leaf++) tree.add(LEAVES + leaf, leafOf(step, leaf));
+  for (let leaf = first; leaf < first + count; leaf++) tree.add(LEAVES + leaf, leafOf(length, step, leaf));
   return tree;
 }
 
 /** Each member's part of a step, whose slice becomes the negative sum. */
-function reduceAt(step: number, members: number): Promise<Float32Array>[] {
+function reduceAt(length: number, step: number, members: number): Promise<Float32Array>[] {
   return circles.map(async (circle, i) => {
     const { first, count } = shares(members)[i];
-    const target = new Float32Array(LENGTH);
+    const target = new Float32Array(length);
     const parts = { generation: 1, step, nodes: nodesOf(members), isRounded: () => false };
-    await circle
-      .begin(parts, sumOf(step, first, count).nodes(), target)
-      .finish((from, sum) => sum.forEach((value, k) => (target[from + k] = -value)));
+    const reduction = circle.begin(parts, sumOf(length, step, first, count).nodes(), target);
+    expect(await reduction.tails()).toEqual(sumOf(length, step).total!.subarray(length));
+    await reduction.finish((from, sum) => sum.forEach((value, k) => (target[from + k] = -value)));
     return target;
   });
 }
 
 describe('Circle', () => {
-  it.each([2, 3, 4, 5])('gives %i members the bits of one sum, each having computed a slice', async (members) => {
+  it.each([
+    // More chunks than places for them, some slices with one more than others, and slices that are empty.
+    { members: 2, length: 10 * CHUNK_ELEMENTS + 1 },
+    { members: 3, length: 3 * CHUNK_ELEMENTS + 2 },
+    { members: 4, length: 300_007 },
+    { members: 5, length: 3 },
+  ])('gives $members members the bits of one sum of $length, each having computed a slice', async (sizes) => {
+    const { members, length } = sizes;
     await meet(members);
     for (const step of [1, 2]) {
-      const whole = sumOf(step).total!.subarray(0, LENGTH);
-      for (const target of await Promise.all(reduceAt(step, members))) {
+      const whole = sumOf(length, step).total!.subarray(0, length);
+      for (const target of await Promise.all(reduceAt(length, step, members))) {
         expect(target.findIndex((value, i) => !Object.is(value, Math.fround(-whole[i])))).toBe(-1);
       }
     }
@@ -62,7 +73,7 @@ describe('Circle', () => {
 
   it('tells the others when one leaves in the middle of a step', async () => {
     const [, , third] = await meet(3);
-    const reduced = reduceAt(1, 3);
+    const reduced = reduceAt(300_007, 1, 3);
     third.close();
     for (const { status, ...settled } of await Promise.allSettled(reduced)) {
       expect(status).toBe('rejected');

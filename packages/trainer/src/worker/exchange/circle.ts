@@ -26,7 +26,7 @@ export class PeerLost extends Failure {
 }
 
 /** Elements of a chunk between trainers: small enough that a sum is on its way again while the next chunk arrives. */
-export const CHUNK_ELEMENTS = CHUNK_BYTES / 16;
+export const CHUNK_ELEMENTS = CHUNK_BYTES / 4;
 
 /** What is added up: the nodes of the summation tree that each member holds. */
 export interface Parts {
@@ -103,9 +103,16 @@ export class Circle {
   }
 }
 
-/** One reduction under way. Memory: a chunk for each node of another member; what is sent as float32 is not copied. */
+/**
+ * Rows of chunks by which gradients are ahead of what is made of them: so many are under way while a sum is computed. It also says when a place in shared memory is free
+ * again: a row's gradients have been read once its sums have come back, and its sums once gradients come that are more than this many rows later.
+ */
+const AHEAD = 2;
+
+/** One reduction under way, row by row: a row is a chunk of each member's slice. Memory: a chunk for each node of another member; what is sent as float32 is not copied. */
 class Reducing {
   private readonly slices: Slice[];
+  private readonly rows: number;
   private readonly sent: Promise<void>[] = [];
 
   constructor(
@@ -117,11 +124,26 @@ class Reducing {
     private readonly target: Float32Array,
   ) {
     this.slices = slicesOf(target.length, links.size + 1);
-    for (const [member, link] of links) {
-      for (const { from, to } of chunksOf(this.slices[member])) {
-        for (const [node, vector] of vectors) this.sendGradient(link, node, from, vector.subarray(from, to));
-      }
+    this.rows = Math.max(...this.slices.map(({ from, to }) => Math.ceil((to - from) / CHUNK_ELEMENTS)));
+    const tails = vectors.map(([, vector]) => vector.subarray(target.length));
+    const joined = new Float32Array(tails.length * tails[0].length);
+    tails.forEach((tail, i) => joined.set(tail, i * tail.length));
+    for (const link of links.values()) this.send(link, this.header(TensorKind.TAIL), joined.length, 0, joined);
+    for (let row = 0; row < AHEAD; row++) this.sendGradients(row);
+  }
+
+  /** The sum of what follows on the vectors; to be asked for before `finish`. Throws PeerLost. */
+  async tails(): Promise<Float32Array> {
+    const tree = new TreeSum();
+    for (const [node, vector] of this.vectors) tree.add(node, vector.slice(this.target.length));
+    const length = this.vectors[0][1].length - this.target.length;
+    for (const [member, link] of this.links) {
+      const nodes = this.parts.nodes[member];
+      const joined = new Float32Array(nodes.length * length);
+      await lostAs(link, link.receive(this.header(TensorKind.TAIL), joined.length, 0, joined));
+      nodes.forEach((node, i) => tree.add(node, joined.subarray(i * length, (i + 1) * length)));
     }
+    return tree.total as Float32Array;
   }
 
   /**
@@ -129,36 +151,73 @@ class Reducing {
    * has resolved, the target also holds what the other members have written into theirs. Throws PeerLost.
    */
   async finish(move: (from: number, sum: Float32Array) => void): Promise<void> {
-    const { target, slices } = this;
-    for (const { from, to } of chunksOf(slices[this.own])) {
-      const tree = new TreeSum();
-      for (const [node, vector] of this.vectors) tree.add(node, vector.subarray(from, to));
-      for (const [member, link] of this.links) {
-        for (const node of this.parts.nodes[member]) {
-          tree.add(node, await this.receiveGradient(link, node, from, this.scratchFor(member, node, to - from)));
-        }
-      }
-      move(from, tree.total as Float32Array);
-      for (const link of this.links.values()) {
-        this.send(link, this.header(TensorKind.WEIGHTS), target.length, from, target.subarray(from, to));
-      }
-    }
-    for (const [member, link] of this.links) {
-      for (const { from, to } of chunksOf(slices[member])) {
-        const chunk = target.subarray(from, to);
-        await lostAs(link, link.receive(this.header(TensorKind.WEIGHTS), target.length, from, chunk));
-      }
+    for (let row = 0; row <= this.rows; row++) {
+      await this.reduce(row, move);
+      await this.receiveMoved(row - 1);
+      this.sendGradients(row + AHEAD);
     }
     await Promise.all(this.sent);
   }
 
-  private sendGradient(link: Link, node: number, from: number, values: Float32Array): void {
+  /** Adds up this member's chunk of the row, has it moved and sends it. */
+  private async reduce(row: number, move: (from: number, sum: Float32Array) => void): Promise<void> {
+    const chunk = this.chunkOf(this.own, row);
+    if (!chunk) return;
+    const { from, to } = chunk;
+    const tree = new TreeSum();
+    for (const [node, vector] of this.vectors) tree.add(node, vector.subarray(from, to));
+    for (const [member, link] of this.links) {
+      for (const node of this.parts.nodes[member]) {
+        tree.add(node, await this.receiveGradient(link, node, from, this.scratchFor(member, node, to - from)));
+      }
+    }
+    move(from, tree.total as Float32Array);
+    const { target } = this;
+    for (const link of this.links.values()) {
+      const header = this.header(TensorKind.WEIGHTS);
+      this.send(link, header, target.length, from, target.subarray(from, to), this.placeOf(row, 0));
+    }
+  }
+
+  private async receiveMoved(row: number): Promise<void> {
+    const { target } = this;
+    for (const [member, link] of this.links) {
+      const chunk = this.chunkOf(member, row);
+      if (!chunk) continue;
+      const into = target.subarray(chunk.from, chunk.to);
+      await lostAs(link, link.receive(this.header(TensorKind.WEIGHTS), target.length, chunk.from, into));
+    }
+  }
+
+  private sendGradients(row: number): void {
+    for (const [member, link] of this.links) {
+      const chunk = this.chunkOf(member, row);
+      if (!chunk) continue;
+      for (const [i, [node, vector]] of this.vectors.entries()) {
+        this.sendGradient(link, node, chunk.from, vector.subarray(chunk.from, chunk.to), this.placeOf(row, 1 + i));
+      }
+    }
+  }
+
+  /** The row's chunk of a member's slice, where there is one. */
+  private chunkOf(member: number, row: number): Slice | undefined {
+    const slice = this.slices[member];
+    const from = slice.from + row * CHUNK_ELEMENTS;
+    return row >= 0 && from < slice.to ? { from, to: Math.min(slice.to, from + CHUNK_ELEMENTS) } : undefined;
+  }
+
+  /** Where in shared memory a row's chunk number `index` lies. */
+  private placeOf(row: number, index: number): number {
+    return (row % (AHEAD + 1)) * (1 + this.vectors.length) + index;
+  }
+
+  private sendGradient(link: Link, node: number, from: number, values: Float32Array, place: number): void {
     const { length } = this.target;
     if (this.parts.isRounded(node)) {
       const header = this.header(TensorKind.GRADIENT_BFLOAT16, node);
-      this.send(link, header, bfloat16Words(length), from / 2, packBfloat16(values));
+      this.send(link, header, bfloat16Words(length), from / 2, packBfloat16(values), place);
     } else {
-      this.send(link, this.header(TensorKind.GRADIENT, node), length, from, values);
+      this.send(link, this.header(TensorKind.GRADIENT, node), length, from, values, place);
     }
   }
 
@@ -192,12 +251,6 @@ class Reducing {
     const chunk = this.scratch.get(key) ?? new Float32Array(CHUNK_ELEMENTS);
     this.scratch.set(key, chunk);
     return chunk.subarray(0, length);
-  }
-}
-
-function* chunksOf({ from, to }: Slice): Generator<Slice> {
-  for (let start = from; start < to; start += CHUNK_ELEMENTS) {
-    yield { from: start, to: Math.min(to, start + CHUNK_ELEMENTS) };
   }
 }
 

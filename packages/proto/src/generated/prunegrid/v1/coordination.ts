@@ -27,8 +27,13 @@ export const protobufFileName = "prunegrid/v1/coordination.proto";
  *                    <-             BeginPhase, then the tensors WEIGHTS, when masked SURVIVORS, and MOMENTS of a phase that goes on
  *                    <-             SetPenalty, then the tensor TARGET          (ADMM only, each iteration)
  *                    <-             Train
- *   GRADIENT (step)  ->                                                         (no more than loss and count, unless reduced by the hub)
- *                    <-             SUM (step)                                  (for each round of steps; after Halt, it is the last one)
+ *                    then, where the coordinator adds up (Reduction HUB), for each round of steps
+ *   GRADIENT (step)  ->
+ *                    <-             SUM (step)                                  (after Halt, it is the last one)
+ *                    or else, for so many rounds as Proceed says
+ *                    <-             Proceed                                     (one or two ahead; none after Halt)
+ *   Progress         ->
+ *                    and in the end
  *   Trained          ->
  *                    <-             Evaluate
  *   Evaluated        ->
@@ -67,6 +72,8 @@ export const TensorKind = {
   GRADIENT_BFLOAT16: 7,
   /** RESIDUAL - float32: what rounding to bfloat16 has left out of a micro-batch's gradients so far; `node` is the micro-batch. */
   RESIDUAL: 8,
+  /** TAIL - float32: what follows on GRADIENT, of each of the sender's nodes. */
+  TAIL: 9,
 } as const;
 
 export type TensorKind = typeof TensorKind[keyof typeof TensorKind];
@@ -81,19 +88,17 @@ export namespace TensorKind {
   export type MOMENTS = typeof TensorKind.MOMENTS;
   export type GRADIENT_BFLOAT16 = typeof TensorKind.GRADIENT_BFLOAT16;
   export type RESIDUAL = typeof TensorKind.RESIDUAL;
+  export type TAIL = typeof TensorKind.TAIL;
 }
 
 /** Who adds gradients up. The order of summation is the same, and so are the sum's bits. */
 export const Reduction = {
   REDUCTION_UNSPECIFIED: 0,
-  /** ALONE - The share is the whole batch: the trainer itself. GRADIENT and SUM are no more than the loss and the count. */
+  /** ALONE - The trainer itself, whose share is the whole batch. */
   ALONE: 1,
   /** HUB - The coordinator. */
   HUB: 2,
-  /**
-   * SHARDED - Each trainer adds up one slice of the vector for all, moves that slice of W and gives it to the others. GRADIENT and SUM are no more than the loss and
-   * the count; SUM lets the exchange of the step begin.
-   */
+  /** SHARDED - Each trainer adds up one slice of the vector for all, moves that slice of W and gives it to the others. */
   SHARDED: 3,
 } as const;
 
@@ -134,6 +139,7 @@ export interface FromTrainer {
     | { $case: "released"; value: Released }
     | { $case: "door"; value: Door }
     | { $case: "met"; value: Met }
+    | { $case: "progress"; value: Progress }
     | undefined;
 }
 
@@ -156,6 +162,7 @@ export interface FromCoordinator {
     | { $case: "invite"; value: Invite }
     | { $case: "meet"; value: Meet }
     | { $case: "fetchResiduals"; value: FetchResiduals }
+    | { $case: "proceed"; value: Proceed }
     | undefined;
 }
 
@@ -173,6 +180,9 @@ export interface TensorChunk {
   offset: number;
   /** CRC-32 (ISO 3309) of data; between trainers on one machine, 0. */
   crc: number;
+  /** Between trainers on one machine, instead of data: so many bytes, from this one on, of the file that prunegrid-window names. */
+  windowBytes: number;
+  windowOffset: number;
   data: Buffer;
 }
 
@@ -322,7 +332,19 @@ export interface Train {
   reduction: Reduction;
 }
 
-/** The next SUM is the last one: leave the rest of Train's steps out. */
+/** Go on for so many rounds, then say what they came to. */
+export interface Proceed {
+  rounds: number;
+}
+
+/** The global batch's, of each step of the rounds of one Proceed. */
+export interface Progress {
+  /** Mean cross-entropy in nats. */
+  losses: number[];
+  correct: number[];
+}
+
+/** Leave the rest of Train's steps out: the next SUM is the last one, or no Proceed follows. */
 export interface Halt {
 }
 
@@ -508,6 +530,9 @@ export const FromTrainer: MessageFns<FromTrainer> = {
       case "met":
         Met.encode(message.body.value, writer.uint32(74).fork()).join();
         break;
+      case "progress":
+        Progress.encode(message.body.value, writer.uint32(82).fork()).join();
+        break;
     }
     return writer;
   },
@@ -597,6 +622,14 @@ export const FromTrainer: MessageFns<FromTrainer> = {
             message.body = { $case: "met", value: Met.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.body = { $case: "progress", value: Progress.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -667,6 +700,9 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
         break;
       case "fetchResiduals":
         FetchResiduals.encode(message.body.value, writer.uint32(138).fork()).join();
+        break;
+      case "proceed":
+        Proceed.encode(message.body.value, writer.uint32(146).fork()).join();
         break;
     }
     return writer;
@@ -821,6 +857,14 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
             message.body = { $case: "fetchResiduals", value: FetchResiduals.decode(reader, reader.uint32()) };
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.body = { $case: "proceed", value: Proceed.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -835,7 +879,18 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
 };
 
 function createBaseTensorChunk(): TensorChunk {
-  return { kind: 0, generation: 0, step: 0, node: 0, length: 0, offset: 0, crc: 0, data: Buffer.alloc(0) };
+  return {
+    kind: 0,
+    generation: 0,
+    step: 0,
+    node: 0,
+    length: 0,
+    offset: 0,
+    crc: 0,
+    windowBytes: 0,
+    windowOffset: 0,
+    data: Buffer.alloc(0),
+  };
 }
 
 export const TensorChunk: MessageFns<TensorChunk> = {
@@ -860,6 +915,12 @@ export const TensorChunk: MessageFns<TensorChunk> = {
     }
     if (message.crc !== 0) {
       writer.uint32(61).fixed32(message.crc);
+    }
+    if (message.windowBytes !== 0) {
+      writer.uint32(64).uint32(message.windowBytes);
+    }
+    if (message.windowOffset !== 0) {
+      writer.uint32(72).uint32(message.windowOffset);
     }
     if (message.data.length !== 0) {
       writer.uint32(122).bytes(message.data);
@@ -934,6 +995,22 @@ export const TensorChunk: MessageFns<TensorChunk> = {
             }
 
             message.crc = reader.fixed32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.windowBytes = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.windowOffset = reader.uint32();
             continue;
           }
           case 15: {
@@ -2263,6 +2340,137 @@ export const Train: MessageFns<Train> = {
 
             message.reduction = reader.int32() as any;
             continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseProceed(): Proceed {
+  return { rounds: 0 };
+}
+
+export const Proceed: MessageFns<Proceed> = {
+  encode(message: Proceed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rounds !== 0) {
+      writer.uint32(8).uint32(message.rounds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Proceed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProceed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.rounds = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseProgress(): Progress {
+  return { losses: [], correct: [] };
+}
+
+export const Progress: MessageFns<Progress> = {
+  encode(message: Progress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.losses.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.losses) {
+        writer.float(v);
+      }
+      writer.join();
+    }
+    if (message.correct.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.correct) {
+        writer.float(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Progress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 13) {
+              message.losses.push(reader.float());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.losses.push(reader.float());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 21) {
+              message.correct.push(reader.float());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.correct.push(reader.float());
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
