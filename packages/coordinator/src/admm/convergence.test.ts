@@ -29,14 +29,17 @@ function train(
 ): void {
   // Gershgorin: the largest eigenvalue is at most the largest absolute row sum.
   const rate = 1 / (Math.max(...A.map((row) => row.reduce((sum, a) => sum + Math.abs(a), 0))) + (pull?.rho ?? 0));
-  const range = { from: 0, to: W.length, decayed: false, penalty: pull };
-  const optimizer = createOptimizer({ $case: 'sgd', value: { momentum: 0, weightDecay: 0 } }, [range]);
+  const choice = { $case: 'sgd', value: { momentum: 0, weightDecay: 0 } } as const;
+  const optimizer = createOptimizer(choice, [{ from: 0, to: W.length, decayed: false }], W);
+  if (pull) optimizer.setPenalties(new Map([[0, pull]]));
   for (let step = 0; step < steps; step++) {
+    const at = optimizer.parameters;
     const gradient = Float32Array.from(b, (bi, i) =>
-      mask?.[i] === 0 ? 0 : A[i].reduce((sum, a, j) => sum + a * W[j], -bi),
+      mask?.[i] === 0 ? 0 : A[i].reduce((sum, a, j) => sum + a * at[j], -bi),
     );
-    optimizer.step(step + 1, rate)(W, gradient, 0, W.length);
+    optimizer.step(step + 1, rate)(gradient, 0);
   }
+  W.set(optimizer.parameters);
 }
 
 /** ADMM from the unconstrained optimum; W is trained in place, as a trainer does. */

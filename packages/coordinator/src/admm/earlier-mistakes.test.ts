@@ -17,10 +17,10 @@ const state: LayerState = {
 /** What the trainer's optimizer adds to the gradient: its velocity after a step along no other one. */
 function gradientOf(weights: Float32Array, at: LayerState): Float32Array {
   const { length } = weights;
-  const penalty = { rho: at.rho, target: target(at) };
-  const range = { from: 0, to: length, decayed: true, penalty };
-  const optimizer = createOptimizer({ $case: 'sgd', value: { momentum: 0, weightDecay: 0 } }, [range]);
-  optimizer.step(1, 0.1)(weights.slice(), new Float32Array(length), 0, length);
+  const choice = { $case: 'sgd', value: { momentum: 0, weightDecay: 0 } } as const;
+  const optimizer = createOptimizer(choice, [{ from: 0, to: length, decayed: true }], weights);
+  optimizer.setPenalties(new Map([[0, { rho: at.rho, target: target(at) }]]));
+  optimizer.step(1, 0.1)(new Float32Array(length), 0);
   return optimizer.moments[0];
 }
 

@@ -10,7 +10,7 @@ import {
   type Traffic,
 } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/trainer/failure';
-import { momentCounts, type OptimizerState } from '@prunegrid/trainer/optimizer';
+import { momentCounts, type OptimizerState } from '@prunegrid/trainer/optimizer/state';
 
 import { randomBytes } from 'node:crypto';
 

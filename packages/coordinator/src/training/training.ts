@@ -35,6 +35,8 @@ export class EpochTraining implements Training {
   /** Of the epoch under way. */
   private sums = freshSums;
   private optimizerSteps = 0;
+  /** Of what the trainers hold, where it has been measured. */
+  private validation: Evaluation | undefined;
   survivors: Uint32Array | undefined;
 
   constructor(readonly context: RunContext) {
@@ -84,6 +86,7 @@ export class EpochTraining implements Training {
   async give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void> {
     this.survivors = survivors;
     this.optimizerSteps = 0;
+    this.validation = undefined;
     await this.context.group.beginPhase(this.planOf(phase), weights, survivors);
   }
 
@@ -133,7 +136,7 @@ export class EpochTraining implements Training {
     this.epoch++;
     this.totalEpochs++;
     this.sums = freshSums;
-    const validation = await group.evaluate(Split.VALIDATION, this.images.validation);
+    const validation = await this.validate();
     await journal.append({
       type: 'epoch-finished',
       phase,
@@ -171,6 +174,7 @@ export class EpochTraining implements Training {
     const started = now();
     let { loss, correct } = this.sums;
     const { steps: done, seconds } = this.sums;
+    this.validation = undefined;
     const trained = await group.train(
       this.epoch * this.stepsPerEpoch + done,
       rates.slice(done),
@@ -226,10 +230,14 @@ export class EpochTraining implements Training {
   /** Measures what the trainers hold on the validation part and, for the report only, on the test set. */
   async evaluate(stage: 'dense' | 'hardPruned' | 'final'): Promise<Scores> {
     const { group, journal } = this.context;
-    const validation = await group.evaluate(Split.VALIDATION, this.images.validation);
+    const validation = await this.validate();
     const test = await group.evaluate(Split.TEST, this.images.test);
     await journal.append({ type: 'evaluated', stage, totalEpochs: this.totalEpochs, validation, test });
     return { validation, test };
+  }
+
+  private async validate(): Promise<Evaluation> {
+    return (this.validation ??= await this.context.group.evaluate(Split.VALIDATION, this.images.validation));
   }
 
   async checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): Promise<void> {

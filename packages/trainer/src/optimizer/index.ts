@@ -1,9 +1,2 @@
-export {
-  createOptimizer,
-  momentCounts,
-  type Move,
-  type Optimizer,
-  type OptimizerChoice,
-  type OptimizerState,
-  type ParameterRange,
-} from './optimizer.js';
+export { createOptimizer, type Move, type Optimizer, type ParameterRange, type Penalty } from './optimizer.js';
+export { momentCounts, type OptimizerChoice, type OptimizerState } from './state.js';

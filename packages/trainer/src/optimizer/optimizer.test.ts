@@ -7,15 +7,15 @@ const ranges = [
   { from: 2, to: 3, decayed: false },
 ];
 const run = (choice: Parameters<typeof createOptimizer>[0], steps: number) => {
-  const optimizer = createOptimizer(choice, ranges);
-  const parameters = Float32Array.of(1, -2, 0.5);
+  const optimizer = createOptimizer(choice, ranges, Float32Array.of(1, -2, 0.5));
+  const { parameters } = optimizer;
   // The gradient of a quadratic; the two elements behind it are not parameters.
   for (let i = 0; i < steps; i++) {
     const move = optimizer.step(i + 1, 0.1);
-    const gradient = Float32Array.of(parameters[0] - 3, 2 * parameters[1], -1, 99, 99);
+    const gradient = Float32Array.of(parameters[0] - 3, 2 * parameters[1], -1);
     // In whatever pieces: here across the border of two kinds, the later one first.
-    move(parameters, gradient.subarray(1), 1, 3);
-    move(parameters, gradient, 0, 1);
+    move(gradient.subarray(1), 1);
+    move(gradient.subarray(0, 1), 0);
   }
   return [...parameters];
 };
@@ -64,38 +64,87 @@ describe('optimizers', () => {
     run({ $case: 'sgd', value }, 5).forEach((w, i) => expect(w).toBeCloseTo(expected[i], 5));
   });
 
-  it.each([
+  const choices = [
     { $case: 'adam', value: { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.05 } },
     { $case: 'sgd', value: { momentum: 0.9, weightDecay: 0.05 } },
-  ] as const)("$case: the penalty's gradient counts as if it had been added, in float32, to the loss's", (choice) => {
-    const length = 1000;
-    const random = (seed: number) => Float32Array.from({ length }, (_, i) => Math.sin(seed * (i + 1)));
-    const [from, to, rho] = [100, 900, 0.7];
-    const target = random(5).subarray(from, to);
-    const train = (penalised: boolean) => {
-      const parameters = random(1);
-      const whole = { from: 0, to: length, decayed: true };
-      const parts = [
-        { ...whole, to: from },
-        { ...whole, from, to, penalty: { rho, target } },
-        { ...whole, from: to },
-      ];
-      const optimizer = createOptimizer(choice, penalised ? parts : [whole]);
+  ] as const;
+  const rules = choices.map((choice) => ({ rule: choice.$case, choice }));
+  /** Longer than a block, and divisible by nothing. */
+  const length = 40_009;
+  const random = (seed: number) => Float32Array.from({ length }, (_, i) => Math.sin(seed * (i + 1)));
+
+  it.each(rules)(
+    '$rule: has the bits of the same steps in double precision, one parameter after another',
+    ({ choice }) => {
+      const optimizer = createOptimizer(choice, [{ from: 0, to: length, decayed: true }], random(1));
+      const [W, ...moments] = [random(1), ...optimizer.moments.map(() => new Float32Array(length))];
       for (let step = 1; step <= 3; step++) {
         const gradient = random(step + 1);
-        if (!penalised) {
-          for (let i = from; i < to; i++) gradient[i] += rho * (parameters[i] - target[i - from]);
-        }
-        const move = optimizer.step(step, 0.01);
-        for (const [start, end] of [
-          [0, 350],
-          [350, length],
-        ]) {
-          move(parameters, gradient.subarray(start, end), start, end);
+        optimizer.step(step, 0.01)(gradient, 0);
+        for (let i = 0; i < length; i++) {
+          if (choice.$case === 'adam') {
+            const [m, v] = moments;
+            const { beta1, beta2, epsilon, weightDecay } = choice.value;
+            const g = gradient[i] + weightDecay * W[i];
+            const first = beta1 * m[i] + (1 - beta1) * g;
+            const second = beta2 * v[i] + (1 - beta2) * g * g;
+            const rate = 0.01 / (1 - beta1 ** step);
+            W[i] -= (rate * first) / (Math.sqrt(second) * (1 / Math.sqrt(1 - beta2 ** step)) + epsilon);
+            [m[i], v[i]] = [first, second];
+          } else {
+            const { momentum, weightDecay } = choice.value;
+            const v = momentum * moments[0][i] + gradient[i] + weightDecay * W[i];
+            moments[0][i] = v;
+            W[i] -= 0.01 * v;
+          }
         }
       }
-      return parameters;
+      expect(optimizer.parameters).toEqual(W);
+      expect(optimizer.moments).toEqual(moments);
+    },
+  );
+
+  it.each(rules)(
+    "$rule: the penalty's gradient counts as if it had been added, in float32, to the loss's",
+    ({ choice }) => {
+      const [from, to, rho] = [101, 39_008, 0.7];
+      const target = random(5).subarray(from, to);
+      const train = (penalised: boolean) => {
+        const parts = [
+          { from: 0, to: from, decayed: true },
+          { from, to, decayed: true },
+          { from: to, to: length, decayed: true },
+        ];
+        const optimizer = createOptimizer(choice, parts, random(1));
+        if (penalised) optimizer.setPenalties(new Map([[1, { rho, target }]]));
+        for (let step = 1; step <= 3; step++) {
+          const gradient = random(step + 1);
+          if (!penalised) {
+            for (let i = from; i < to; i++) gradient[i] += rho * (optimizer.parameters[i] - target[i - from]);
+          }
+          const move = optimizer.step(step, 0.01);
+          move(gradient.subarray(0, 20_001), 0);
+          move(gradient.subarray(20_001), 20_001);
+        }
+        return optimizer.parameters;
+      };
+      expect(train(true)).toEqual(train(false));
+    },
+  );
+
+  it.each(rules)('$rule: goes on from moments as if it had not stopped', ({ choice }) => {
+    const ranges = [{ from: 0, to: length, decayed: true }];
+    const train = (optimizer: ReturnType<typeof createOptimizer>, steps: number[]) => {
+      for (const step of steps) optimizer.step(step, 0.01)(random(step), 0);
+      return optimizer;
     };
-    expect(train(true)).toEqual(train(false));
+    const whole = train(createOptimizer(choice, ranges, random(1)), [1, 2, 3]);
+    const { parameters, moments } = train(createOptimizer(choice, ranges, random(1)), [1, 2]);
+    expect(train(createOptimizer(choice, ranges, parameters, moments), [3]).parameters).toEqual(whole.parameters);
+  });
+
+  it('says that a model is too large before it takes memory', () => {
+    const huge = { length: 3e8 } as Float32Array;
+    expect(() => createOptimizer(choices[0], [], huge)).toThrow(/a model of 300000000 parameters is too large/);
   });
 });

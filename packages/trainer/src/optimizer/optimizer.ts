@@ -1,17 +1,23 @@
 import type { Adam, Sgd } from '@prunegrid/proto';
 
-export type OptimizerChoice = { $case: 'adam'; value: Adam } | { $case: 'sgd'; value: Sgd };
+import { Failure } from '../failure.js';
+import { type Loop, loopsOn } from './loops.js';
+import { momentCounts, type OptimizerChoice } from './state.js';
 
 /** A run of parameters of one kind: L2 regularisation acts on weights, not on biases. */
 export interface ParameterRange {
   from: number;
   to: number;
   decayed: boolean;
-  /**
-   * ADMM's, (rho/2) * ||W - Z + U||_F^2 (Zhang et al. 2018, eq. 8: squared norm, with the one half), whose gradient rho * (W - Z + U) is added to that of the loss.
-   * `target` is Z - U of these parameters: the coordinator sends the difference, since Z and U are constants of the W-subproblem.
-   */
-  penalty?: { rho: number; target: Float32Array } | undefined;
+}
+
+/**
+ * ADMM's, (rho/2) * ||W - Z + U||_F^2 (Zhang et al. 2018, eq. 8: squared norm, with the one half), whose gradient rho * (W - Z + U) is added to that of the loss.
+ */
+export interface Penalty {
+  rho: number;
+  /** Z - U of a range's parameters: the coordinator sends the difference, since Z and U are constants of the W-subproblem. */
+  target: Float32Array;
 }
 
 /**
@@ -19,151 +25,149 @@ export interface ParameterRange {
  * stored, so every replica that sees the same gradients has the same bits, whatever engine it computes with.
  */
 export interface Optimizer {
+  readonly parameters: Float32Array;
   /** The running moments, each as long as the parameters: Adam's first and second, SGD's velocity. */
   readonly moments: readonly Float32Array[];
+  /** Those of the ranges, by their index. */
+  readonly penalties: ReadonlyMap<number, Penalty>;
+  /** Replaces all penalties; the targets are copied. */
+  setPenalties(penalties: ReadonlyMap<number, Penalty>): void;
   /** Begins step `number`, from 1, in which each parameter is to be moved once. */
   step(number: number, learningRate: number): Move;
 }
 
-/** Moves the parameters from, ..., to - 1 along their gradient, whose first element is that of `from`; what lies beyond them is not read. */
-export type Move = (parameters: Float32Array, gradient: Float32Array, from: number, to: number) => void;
-
-/** An optimizer in the middle of its work. */
-export interface OptimizerState {
-  /** Steps done. */
-  steps: number;
-  /** As `Optimizer.moments`. */
-  moments: readonly Float32Array[];
-  /** Where gradients are rounded to bfloat16: by micro-batch, what that has left out of them so far. */
-  residuals?: readonly Float32Array[];
-}
-
-/** How many moments an optimizer has. */
-export const momentCounts: Readonly<Record<OptimizerChoice['$case'], number>> = { adam: 2, sgd: 1 };
+/** Moves the parameters from number `from` on along their gradient; others are not read. */
+export type Move = (gradient: Float32Array, from: number) => void;
 
 /**
  * @param ranges cover the parameters, in order
- * @param moments where it goes on, and its own from now on; by default it begins
+ * @param parameters where it begins; they are copied
+ * @param moments where it goes on; they are copied. By default it begins with zeros.
+ * Throws Failure where there are more parameters than it can hold: some 2.6 * 10^8 with Adam, 3.5 * 10^8 with SGD.
  */
 export function createOptimizer(
   choice: OptimizerChoice,
-  ranges: ParameterRange[],
-  moments: Optimizer['moments'] = freshMoments(choice, ranges),
-): Optimizer {
-  return choice.$case === 'adam' ? adam(choice.value, ranges, moments) : sgd(choice.value, ranges, moments);
-}
-
-const freshMoments = ({ $case }: OptimizerChoice, ranges: ParameterRange[]): Float32Array[] =>
-  Array.from({ length: momentCounts[$case] }, () => new Float32Array(ranges.at(-1)?.to ?? 0));
-
-function adam(
-  { beta1, beta2, epsilon, weightDecay }: Adam,
-  ranges: ParameterRange[],
-  moments: Optimizer['moments'],
-): Optimizer {
-  const [first, second] = moments;
-  return {
-    moments,
-    step(number, learningRate) {
-      const rate = learningRate / (1 - beta1 ** number);
-      const correction = 1 / Math.sqrt(1 - beta2 ** number);
-      return byRange(ranges, weightDecay, (parameters, gradient, target, from, to, rho, decay) => {
-        const moments = [first, second] as const;
-        moveByAdam(
-          ...[parameters, gradient, target, ...moments, from, to, rho, decay],
-          ...[beta1, beta2, rate, correction, epsilon],
-        );
-      });
-    },
-  };
-}
-
-function sgd({ momentum, weightDecay }: Sgd, ranges: ParameterRange[], moments: Optimizer['moments']): Optimizer {
-  const [velocity] = moments;
-  return {
-    moments,
-    step(_number, learningRate) {
-      return byRange(ranges, weightDecay, (parameters, gradient, target, from, to, rho, decay) => {
-        moveByMomentum(parameters, gradient, target, velocity, from, to, rho, decay, momentum, learningRate);
-      });
-    },
-  };
-}
-
-/** Splits a move at the borders of the ranges. Of `gradient` and `target`, which is read where rho is not 0, the first element is that of `from`. */
-function byRange(
   ranges: readonly ParameterRange[],
-  weightDecay: number,
-  move: (
-    parameters: Float32Array,
-    gradient: Float32Array,
-    target: Float32Array,
-    from: number,
-    to: number,
-    rho: number,
-    decay: number,
-  ) => void,
-): Move {
-  return (parameters, gradient, start, end) => {
-    for (const { from, to, decayed, penalty } of ranges) {
-      const [first, last] = [Math.max(from, start), Math.min(to, end)];
-      if (first >= last) continue;
-      const own = gradient.subarray(first - start);
-      const target = penalty ? penalty.target.subarray(first - from) : own;
-      move(parameters, own, target, first, last, penalty?.rho ?? 0, decayed ? weightDecay : 0);
-    }
+  parameters: Float32Array,
+  moments: readonly Float32Array[] = [],
+): Optimizer {
+  const vectors = new Vectors(parameters, momentCounts[choice.$case]);
+  moments.forEach((moment, i) => vectors.moments[i].set(moment));
+  const loop = loopsOn(vectors.memory)[choice.$case];
+  const rule = choice.$case === 'adam' ? adamsNumbers(choice.value) : sgdsNumbers(choice.value);
+  const { weightDecay } = choice.value;
+  let penalties: ReadonlyMap<number, Penalty> = new Map();
+  return {
+    parameters: vectors.parameters,
+    moments: vectors.moments,
+    get penalties() {
+      return penalties;
+    },
+    setPenalties(given) {
+      const entries = [...given].map(([index, { rho, target }]) => {
+        const own = vectors.target.subarray(ranges[index].from, ranges[index].to);
+        own.set(target);
+        return [index, { rho, target: own }] as const;
+      });
+      penalties = new Map(entries);
+    },
+    step(number, learningRate) {
+      const numbers = rule(number, learningRate);
+      return (gradient, start) => {
+        for (const [index, { from, to, decayed }] of ranges.entries()) {
+          const [first, last] = [Math.max(from, start), Math.min(to, start + gradient.length)];
+          if (first >= last) continue;
+          const constants = [penalties.get(index)?.rho ?? 0, decayed ? weightDecay : 0, ...numbers];
+          vectors.move(loop, gradient.subarray(first - start, last - start), first, constants);
+        }
+      };
+    },
   };
 }
 
-// The loops take all that they use as parameters: as closures they would be compiled anew for every optimizer, and twice as slow once there have been several.
-// The penalty is added within them: as a pass of its own it costs a fifth of the move, here it hides behind the divisions. It is rounded as the pass would.
+/** `Loop`'s constants of a step, behind the weight decay. */
+type Numbers = (step: number, learningRate: number) => number[];
 
-/** Kingma & Ba 2015, algorithm 1; the L2 term is part of the gradient. `rate` and `correction` hold the corrections of the moments' bias. */
-function moveByAdam(
-  parameters: Float32Array,
-  gradient: Float32Array,
-  target: Float32Array,
-  first: Float32Array,
-  second: Float32Array,
-  from: number,
-  to: number,
-  rho: number,
-  decay: number,
-  beta1: number,
-  beta2: number,
-  rate: number,
-  correction: number,
-  epsilon: number,
-): void {
-  for (let i = from; i < to; i++) {
-    const w = parameters[i];
-    let g = gradient[i - from];
-    if (rho !== 0) g = Math.fround(g + rho * (w - target[i - from]));
-    g += decay * w;
-    const m = (first[i] = beta1 * first[i] + (1 - beta1) * g);
-    const v = (second[i] = beta2 * second[i] + (1 - beta2) * g * g);
-    parameters[i] = w - (rate * m) / (Math.sqrt(v) * correction + epsilon);
+const adamsNumbers =
+  ({ beta1, beta2, epsilon }: Adam): Numbers =>
+  (step, learningRate) => {
+    const rate = learningRate / (1 - beta1 ** step);
+    const correction = 1 / Math.sqrt(1 - beta2 ** step);
+    return [beta1, 1 - beta1, beta2, 1 - beta2, rate, correction, epsilon];
+  };
+
+const sgdsNumbers =
+  ({ momentum }: Sgd): Numbers =>
+  (_step, learningRate) => [momentum, learningRate];
+
+/** Parameters that a loop goes through at a time: their gradient is copied to where the loop can reach it, and is in the cache when it does. */
+const BLOCK = 1 << 14;
+/** A loop moves so many together. */
+const FOUR = 4;
+const PAGE_BYTES = 1 << 16;
+const MEMORY_BYTES = 2 ** 32;
+
+/** All vectors of an optimizer, in a memory that its loops can reach; what is never written to takes no room. */
+class Vectors {
+  readonly memory: WebAssembly.Memory;
+  readonly parameters: Float32Array;
+  readonly target: Float32Array;
+  readonly moments: readonly Float32Array[];
+  private readonly gradient: Float32Array;
+  /** For the last parameters of a range, where they are fewer than a loop moves together: as many of each vector but the gradient. */
+  private readonly rest: readonly Float32Array[];
+
+  constructor(parameters: Float32Array, moments: number) {
+    const { length } = parameters;
+    const kept = 2 + moments;
+    const bytes = 4 * (kept * (length + FOUR) + BLOCK);
+    if (bytes > MEMORY_BYTES) {
+      throw new Failure('input', `a model of ${length} parameters is too large for an optimizer of ${moments} moments`);
+    }
+    const pages = Math.ceil(bytes / PAGE_BYTES);
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    let at = 0;
+    const vectors = (count: number, length: number) =>
+      Array.from({ length: count }, () => {
+        at += 4 * length;
+        return new Float32Array(this.memory.buffer, at - 4 * length, length);
+      });
+    // Those that begin at multiples of 16 bytes first.
+    [this.gradient] = vectors(1, BLOCK);
+    this.rest = vectors(kept, FOUR);
+    [this.parameters, this.target, ...this.moments] = vectors(kept, length);
+    this.parameters.set(parameters);
   }
-}
 
-/** Heavy-ball momentum as in Caffe and PyTorch: v = momentum * v + g; W = W - learningRate * v. */
-function moveByMomentum(
-  parameters: Float32Array,
-  gradient: Float32Array,
-  target: Float32Array,
-  velocity: Float32Array,
-  from: number,
-  to: number,
-  rho: number,
-  decay: number,
-  momentum: number,
-  learningRate: number,
-): void {
-  for (let i = from; i < to; i++) {
-    const w = parameters[i];
-    let g = gradient[i - from];
-    if (rho !== 0) g = Math.fround(g + rho * (w - target[i - from]));
-    const v = (velocity[i] = momentum * velocity[i] + g + decay * w);
-    parameters[i] = w - learningRate * v;
+  /** Moves the parameters from number `from` on, as many as `gradient` has elements. */
+  move(loop: Loop, gradient: Float32Array, from: number, constants: readonly number[]): void {
+    const inFours = gradient.length - (gradient.length % FOUR);
+    for (let start = 0; start < inFours; start += BLOCK) {
+      const block = gradient.subarray(start, Math.min(inFours, start + BLOCK));
+      this.run(loop, block, this.kept, from + start, 4 * block.length, constants);
+    }
+    if (inFours === gradient.length) return;
+    const left = gradient.subarray(inFours);
+    const own = this.kept.map((vector) => vector.subarray(from + inFours, from + gradient.length));
+    own.forEach((vector, i) => this.rest[i].set(vector));
+    this.run(loop, left, this.rest, 0, 4 * FOUR, constants);
+    own.forEach((vector, i) => vector.set(this.rest[i].subarray(0, left.length)));
+  }
+
+  private get kept(): readonly Float32Array[] {
+    return [this.parameters, this.target, ...this.moments];
+  }
+
+  private run(
+    loop: Loop,
+    gradient: Float32Array,
+    vectors: readonly Float32Array[],
+    from: number,
+    bytes: number,
+    constants: readonly number[],
+  ): void {
+    this.gradient.set(gradient);
+    const [parameters, ...others] = vectors.map(({ byteOffset }) => byteOffset + 4 * from);
+    loop(parameters, this.gradient.byteOffset, ...others, bytes, ...constants);
   }
 }

@@ -24,8 +24,8 @@ interface PreparedBatch extends Batch {
 export class Replica {
   /** Positions in W that the phase trains; undefined where it trains all of them. */
   private readonly survivors: Uint32Array | undefined;
-  /** The trained parameters: W itself, or the survivors gathered from it. Between `beginMove` and `settle` others may fill in what they have moved. */
-  readonly trained: Float32Array;
+  /** W: all parameters. */
+  readonly weights: Float32Array;
   /** The model's tensors in `trained`. */
   private readonly ranges: ParameterRange[];
   private readonly optimizer: Optimizer;
@@ -40,7 +40,7 @@ export class Replica {
   private readonly stepsPerEpoch: number;
 
   /**
-   * @param weights [model.size], owned by the replica from now on
+   * @param weights [model.size]: W to begin with, owned by the replica from now on
    * @param survivors where the phase is masked: ascending positions in `weights`; all others must be zero or stay as they are
    * @param state of the optimizer, where the phase goes on
    */
@@ -49,21 +49,27 @@ export class Replica {
     private readonly model: Model,
     private readonly dataset: Dataset,
     private readonly phase: BeginPhase,
-    readonly weights: Float32Array,
+    weights: Float32Array,
     survivors?: Uint32Array,
     state?: OptimizerState,
   ) {
     if (!phase.optimizer)
       throw new Failure('input', 'the coordinator named no optimizer: are both sides of one version?');
     this.survivors = survivors;
-    this.trained = survivors ? Float32Array.from(survivors, (position) => weights[position]) : weights;
     this.ranges = trainedRanges(model, survivors);
-    this.optimizer = createOptimizer(phase.optimizer, this.ranges, state?.moments);
+    const trained = survivors ? Float32Array.from(survivors, (position) => weights[position]) : weights;
+    this.optimizer = createOptimizer(phase.optimizer, this.ranges, trained, state?.moments);
+    this.weights = survivors ? weights : this.optimizer.parameters;
     this.steps = state?.steps ?? 0;
     state?.residuals?.forEach((residual, microBatch) => this.residuals.set(microBatch, residual));
     this.stepsPerEpoch = Math.floor(dataset.training.count / phase.globalBatch);
     this.network = engine.open(model);
-    this.network.give(weights);
+    this.network.give(this.weights);
+  }
+
+  /** The trained parameters: W itself, or the survivors gathered from it. Between `beginMove` and `settle` others may fill in what they have moved. */
+  get trained(): Float32Array {
+    return this.optimizer.parameters;
   }
 
   /** Length of the vectors that a step exchanges. */
@@ -94,15 +100,18 @@ export class Replica {
   /** `target` holds Z - U of the layers in `layers`, one after another, of weights that are not trained too. */
   setPenalty(layers: LayerPenalty[], target: Float32Array): void {
     let start = 0;
-    for (const range of this.ranges) delete range.penalty;
-    for (const { layer, rho } of layers) {
+    const penalties = layers.map(({ layer, rho }) => {
       const index = weightOf(this.model, layer);
       const { offset, size } = this.model.parameters[index];
-      const range = this.ranges[index];
+      const { from, to } = this.ranges[index];
       const whole = target.subarray(start, (start += size));
-      const own = this.survivors?.subarray(range.from, range.to);
-      range.penalty = { rho, target: own ? Float32Array.from(own, (position) => whole[position - offset]) : whole };
-    }
+      const own = this.survivors?.subarray(from, to);
+      return [
+        index,
+        { rho, target: own ? Float32Array.from(own, (position) => whole[position - offset]) : whole },
+      ] as const;
+    });
+    this.optimizer.setPenalties(new Map(penalties));
   }
 
   /** What rounding to bfloat16 has left out of a micro-batch's gradients so far: as long as the trained parameters. */
@@ -197,7 +206,7 @@ export class Replica {
 
   /** Moves the trained parameters from number `from` on along `gradient`, the sum over the global batch, and the penalty's. */
   move(from: number, gradient: Float32Array): void {
-    this.movement?.(this.trained, gradient, from, from + gradient.length);
+    this.movement?.(gradient, from);
   }
 
   /** Ends a move: W is now what the trained parameters are. */
@@ -209,9 +218,10 @@ export class Replica {
   /** A replica of its own in the same state. */
   fork(): Replica {
     const { steps, optimizer, survivors } = this;
-    const state = { steps, moments: optimizer.moments.map((moment) => moment.slice()) };
-    const fork = new Replica(this.engine, this.model, this.dataset, this.phase, this.weights.slice(), survivors, state);
-    this.ranges.forEach(({ penalty }, i) => (fork.ranges[i].penalty = penalty));
+    const { moments, penalties } = optimizer;
+    const weights = survivors ? this.weights.slice() : this.weights;
+    const fork = new Replica(this.engine, this.model, this.dataset, this.phase, weights, survivors, { steps, moments });
+    fork.optimizer.setPenalties(penalties);
     return fork;
   }
 

@@ -11,12 +11,10 @@ const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 const RATE = 1e-4;
 const RHO = 1e-3;
 
-// Filled: what has never been written to is one and the same page of zeros.
-const W = new Float32Array(weights).fill(1e-2);
-const target = new Float32Array(weights).fill(1e-3);
 const sum = new Float32Array(Math.min(piece, weights)).fill(1e-3);
-const range = { from: 0, to: weights, decayed: true, penalty: { rho: RHO, target } };
-const optimizer = createOptimizer({ $case: 'adam', value: adam }, [range]);
+const ranges = [{ from: 0, to: weights, decayed: true }];
+const optimizer = createOptimizer({ $case: 'adam', value: adam }, ranges, new Float32Array(weights).fill(1e-2));
+optimizer.setPenalties(new Map([[0, { rho: RHO, target: new Float32Array(weights).fill(1e-3) }]]));
 let steps = 0;
 
 process.on('message', (message) => {
@@ -30,6 +28,6 @@ function step(): void {
   const move = optimizer.step(++steps, RATE);
   for (let from = 0; from < weights; from += piece) {
     const to = Math.min(weights, from + piece);
-    move(W, sum.subarray(0, to - from), from, to);
+    move(sum.subarray(0, to - from), from);
   }
 }

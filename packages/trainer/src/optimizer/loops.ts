@@ -1,0 +1,108 @@
+import assembler from 'wabt';
+
+// The loops over all parameters, in WebAssembly's text format: four float32 at a time, computed with in double precision two by two. Adam takes 0.4 of the
+// time of the same loop in JavaScript, which divides and takes roots one by one, and has the same bits: those of IEEE 754, on any processor.
+
+const get = (name: string) => `(local.get $${name})`;
+const set = (name: string, value: string) => `(local.set $${name} ${value})`;
+const operation =
+  (name: string) =>
+  (...operands: string[]) =>
+    `(f64x2.${name} ${operands.join(' ')})`;
+const [add, sub, mul, div, sqrt] = ['add', 'sub', 'mul', 'div', 'sqrt'].map(operation);
+
+/** How an optimizer moves a parameter w along its gradient g. */
+interface Rule {
+  moments: string[];
+  /** Numbers that are the same for all parameters. */
+  constants: string[];
+  /** Assignments to the moments and to w, in double precision. */
+  update: string[];
+}
+
+/** Kingma & Ba 2015, algorithm 1; the L2 term is part of the gradient. `rate` and `correction` hold the corrections of the moments' bias. */
+const adam: Rule = {
+  moments: ['m', 'v'],
+  constants: ['decay', 'beta1', 'rest1', 'beta2', 'rest2', 'rate', 'correction', 'epsilon'],
+  update: [
+    set('g', add(get('g'), mul(get('decay'), get('w')))),
+    set('m', add(mul(get('beta1'), get('m')), mul(get('rest1'), get('g')))),
+    set('v', add(mul(get('beta2'), get('v')), mul(mul(get('rest2'), get('g')), get('g')))),
+    set(
+      'w',
+      sub(get('w'), div(mul(get('rate'), get('m')), add(mul(sqrt(get('v')), get('correction')), get('epsilon')))),
+    ),
+  ],
+};
+
+/** Heavy-ball momentum as in Caffe and PyTorch: v = momentum * v + g; W = W - rate * v. */
+const sgd: Rule = {
+  moments: ['v'],
+  constants: ['decay', 'momentum', 'rate'],
+  update: [
+    set('v', add(add(mul(get('momentum'), get('v')), get('g')), mul(get('decay'), get('w')))),
+    set('w', sub(get('w'), mul(get('rate'), get('v')))),
+  ],
+};
+
+/** Two of four float32, in double precision. */
+const widened = (half: number, four: string) =>
+  half === 0
+    ? `(f64x2.promote_low_f32x4 ${four})`
+    : `(f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 ${four} ${four}))`;
+const narrowed = (two: string) => `(f32x4.demote_f64x2_zero ${two})`;
+const joined = (name: string) =>
+  `(i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 ${get(`${name}0`)} ${get(`${name}1`)})`;
+
+/**
+ * A function of the addresses of w, g, the penalty's target z and the moments, then bytes, rho and the rule's constants. The penalty's gradient is rounded to
+ * float32 with the loss's, as if it had been added in a pass of its own; it hides behind the divisions.
+ */
+function loop(name: string, { moments, constants, update }: Rule): string {
+  const written = ['w', ...moments];
+  const read = ['w', 'g', ...moments];
+  const at = (vector: string) => `(i32.add ${get(`${vector}Address`)} ${get('at')})`;
+  const half = (index: number) =>
+    [
+      ...read.map((vector) => set(vector, widened(index, get(`${vector}4`)))),
+      `(if ${get('penalised')} (then ${set('g', widened(0, narrowed(add(get('g'), mul(get('rho'), sub(get('w'), widened(index, get('z4'))))))))}))`,
+      ...update,
+      ...written.map((vector) => set(`${vector}${index}`, narrowed(get(vector)))),
+    ].join('\n');
+  const vectors = ['w', 'g', 'z', ...moments];
+  const numbers = ['rho', ...constants];
+  return `
+    (func (export "${name}")
+      ${vectors.map((vector) => `(param $${vector}Address i32)`).join(' ')} (param $bytes i32)
+      ${numbers.map((number) => `(param $${number}Scalar f64)`).join(' ')}
+      (local $at i32) (local $penalised i32)
+      ${vectors.map((vector) => `(local $${vector}4 v128)`).join(' ')} ${read.map((vector) => `(local $${vector} v128)`).join(' ')}
+      ${written.map((vector) => `(local $${vector}0 v128) (local $${vector}1 v128)`).join(' ')}
+      ${numbers.map((number) => `(local $${number} v128)`).join(' ')}
+      ${numbers.map((number) => set(number, `(f64x2.splat ${get(`${number}Scalar`)})`)).join('\n')}
+      ${set('penalised', `(f64.ne ${get('rhoScalar')} (f64.const 0))`)}
+      (loop $next
+        ${read.map((vector) => set(`${vector}4`, `(v128.load ${at(vector)})`)).join('\n')}
+        (if ${get('penalised')} (then ${set('z4', `(v128.load ${at('z')})`)}))
+        ${half(0)}
+        ${half(1)}
+        ${written.map((vector) => `(v128.store ${at(vector)} ${joined(vector)})`).join('\n')}
+        ${set('at', `(i32.add ${get('at')} (i32.const 16))`)}
+        (br_if $next (i32.lt_u ${get('at')} ${get('bytes')}))))`;
+}
+
+const wabt = await assembler();
+const text = `(module (import "optimizer" "memory" (memory 0 65536)) ${loop('adam', adam)} ${loop('sgd', sgd)})`;
+const assembled = wabt.parseWat('optimizer.wat', text, { simd: true });
+const compiled = new WebAssembly.Module(assembled.toBinary({}).buffer);
+assembled.destroy();
+
+/**
+ * Moves parameters, in a memory in which all addresses lie, by one step: addresses of w, the gradient, the penalty's target (read where rho is not 0) and the moments;
+ * bytes, a multiple of 16 and not 0; rho; then of Adam the weight decay, beta1, 1 - beta1, beta2, 1 - beta2, the rate and the root's correction, both with that of the
+ * bias, and epsilon; of SGD the weight decay, the momentum and the rate.
+ */
+export type Loop = (...numbers: number[]) => void;
+
+export const loopsOn = (memory: WebAssembly.Memory): Record<'adam' | 'sgd', Loop> =>
+  new WebAssembly.Instance(compiled, { optimizer: { memory } }).exports as Record<'adam' | 'sgd', Loop>;
