@@ -16,5 +16,5 @@ export { deal, type Slice, slicesOf } from './deal.js';
 export { encodeHello } from './hello.js';
 export { callAt, Door, type Elements, Link, type MessageStream } from './link/index.js';
 export { coveringNodes, TreeSum } from './summation.js';
-export { type Round, roundsOf } from './rounds.js';
+export { type Round, roundsOf, TAIL } from './rounds.js';
 export { coordinationService, keepalive, PROTOCOL_VERSION } from './service.js';

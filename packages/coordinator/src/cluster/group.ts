@@ -6,6 +6,7 @@ import {
   type Round,
   roundsOf,
   slicesOf,
+  TAIL,
   TensorKind,
   type Traffic,
 } from '@prunegrid/proto';
@@ -17,7 +18,7 @@ import { randomBytes } from 'node:crypto';
 import type { Evaluation } from '../journal/records.js';
 import type { Member } from './member.js';
 import { Members } from './members.js';
-import { amongTrainers, type StepOutcome, TAIL, throughCoordinator } from './rounds.js';
+import { amongTrainers, type StepOutcome, throughCoordinator } from './rounds.js';
 import { Summing } from './summing.js';
 
 /** Images that a trainer measures at a time. Fixed, so that the sums do not depend on the number of trainers. */

@@ -1,11 +1,8 @@
-import { type Round, TensorKind } from '@prunegrid/proto';
+import { type Round, TAIL, TensorKind } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/trainer/failure';
 
 import type { Members } from './members.js';
 import type { Summing } from './summing.js';
-
-/** Elements behind the gradient in what a step exchanges: mean loss, correct answers. */
-export const TAIL = 2;
 
 /** Trainers that add up among themselves report about so often, in milliseconds; two such stretches may pass before they halt. */
 const REPORT_MS = 100;

@@ -1,4 +1,4 @@
 export { CHUNK_ELEMENTS, Circle } from './exchange/circle.js';
 export { Pace } from './pace.js';
-export { Replica, TAIL } from './replica.js';
+export { Replica } from './replica.js';
 export { serve, type TrainerOptions } from './serve.js';

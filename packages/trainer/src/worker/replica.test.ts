@@ -1,4 +1,4 @@
-import type { BeginPhase } from '@prunegrid/proto';
+import { type BeginPhase, TAIL } from '@prunegrid/proto';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Dataset } from '../datasets/index.js';
@@ -6,7 +6,7 @@ import { loadDataset } from '../datasets/index.js';
 import { loadTensorFlow } from '../engine/index.js';
 import { initialParameters, models } from '../models/index.js';
 import type { Model } from '../models/index.js';
-import { Replica, TAIL } from './replica.js';
+import { Replica } from './replica.js';
 
 const engine = loadTensorFlow(1);
 const model = models.get('lenet5') as Model;

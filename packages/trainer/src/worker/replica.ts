@@ -1,5 +1,5 @@
 import type { BeginPhase, LayerPenalty } from '@prunegrid/proto';
-import { roundToBfloat16, TreeSum } from '@prunegrid/proto';
+import { roundToBfloat16, TAIL, TreeSum } from '@prunegrid/proto';
 import { createHash } from 'node:crypto';
 
 import type { Batch, Dataset } from '../datasets/index.js';
@@ -9,9 +9,6 @@ import { Failure } from '../failure.js';
 import type { Model } from '../models/index.js';
 import type { Move, Optimizer, OptimizerState, ParameterRange } from '../optimizer/index.js';
 import { createOptimizer } from '../optimizer/index.js';
-
-/** Elements behind the gradient in what a step exchanges: the loss and the count of correct answers. */
-export const TAIL = 2;
 
 interface PreparedBatch extends Batch {
   dropout?: Float32Array;

@@ -7,6 +7,7 @@ import {
   Reduction,
   type Round,
   roundsOf,
+  TAIL,
   TensorKind,
   type Train,
 } from '@prunegrid/proto';
@@ -20,7 +21,7 @@ import { Local } from './course/local.js';
 import { Synchronous } from './course/synchronous.js';
 import type { Circle } from './exchange/circle.js';
 import { Pace } from './pace.js';
-import { type Replica, TAIL } from './replica.js';
+import type { Replica } from './replica.js';
 
 interface Work {
   channel: TrainerChannel;

@@ -11,9 +11,10 @@ import {
   encodeHello,
   keepalive,
   Reduction,
+  TAIL,
   TensorKind,
 } from '@prunegrid/proto';
-import { Circle, Pace, TAIL } from '@prunegrid/trainer/worker';
+import { Circle, Pace } from '@prunegrid/trainer/worker';
 
 import { version } from '../../version.js';
 import { leave } from '../peer.js';

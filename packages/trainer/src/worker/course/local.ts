@@ -1,6 +1,6 @@
-import { type Round, TreeSum } from '@prunegrid/proto';
+import { type Round, TAIL, TreeSum } from '@prunegrid/proto';
 
-import { type Replica, TAIL } from '../replica.js';
+import type { Replica } from '../replica.js';
 import type { Course, Nodes } from './course.js';
 
 /**
