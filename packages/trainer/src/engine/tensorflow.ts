@@ -17,8 +17,9 @@ type TensorFlow = typeof tensorflow;
 export function loadTensorFlow(threads: number): Engine {
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['OMP_NUM_THREADS'] = String(threads);
-  // One operation at a time: its result must not depend on which of two finished first.
-  process.env['TF_NUM_INTEROP_THREADS'] = '1';
+  // One operation at a time, since no result may depend on which of two finished first; and in the thread that asks for it, since otherwise two trainers on two
+  // cores push each other's threads about.
+  process.env['TF_NUM_INTEROP_THREADS'] = '-1';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // TensorFlow.js 4.22 calls this function, which Node 23 removed.
   (util as { isNullOrUndefined?: unknown }).isNullOrUndefined ??= (value: unknown) =>
