@@ -31,7 +31,7 @@ export async function evaluate(place: string, options: EvaluateOptions): Promise
     );
   const model = models.get(name);
   if (!model) throw new Failure('input', `--model: no model ${name}; there is ${[...models.keys()].join(', ')}`);
-  const parameters = fromFile(model, tensors, file);
+  const parameters = await fromFile(model, tensors, file);
   const layers = countLayers(model, parameters);
 
   await requireEngine((line) => console.error(line));

@@ -1,8 +1,22 @@
-/** 1 at the positions, 0 elsewhere: positions of large models are beyond what float32 can count. */
-export function maskOf(positions: Uint32Array, length: number): Float32Array {
-  const mask = new Float32Array(length);
-  for (const position of positions) mask[position] = 1;
-  return mask;
+import type { Pieces } from '@prunegrid/trainer/safetensors';
+
+/** Elements of a mask that are in memory at a time: 2 MiB. */
+const PIECE = 2 ** 19;
+
+/** 1 at the positions, which ascend, 0 elsewhere: positions of large models are beyond what float32 can count. */
+export const maskOf = (positions: Uint32Array, length: number): Pieces => ({
+  length,
+  pieces: () => maskPieces(positions, length),
+});
+
+function* maskPieces(positions: Uint32Array, length: number): Generator<Float32Array> {
+  const memory = new Float32Array(Math.min(PIECE, length));
+  let next = 0;
+  for (let from = 0; from < length; from += PIECE) {
+    const mask = memory.subarray(0, length - from).fill(0);
+    for (; next < positions.length && positions[next] < from + mask.length; next++) mask[positions[next] - from] = 1;
+    yield mask;
+  }
 }
 
 /** Positions of the values that are not zero, ascending. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { Failure } from '@prunegrid/trainer/failure';
 import type { ModelDescription } from '@prunegrid/trainer/models';
-import { fromFile, toFile } from '@prunegrid/trainer/models';
+import { fromFile, tensorInFile, toFile } from '@prunegrid/trainer/models';
 import { readSafetensors, writeSafetensors } from '@prunegrid/trainer/safetensors';
 
 /** Creates the folder of a new run. Throws Failure where it holds anything or cannot be written. */
@@ -45,7 +45,7 @@ export type LayerTensors = Readonly<Record<string, ReadonlyMap<string, Float32Ar
 
 /**
  * Writes the parameters, in PyTorch's names and shapes, whole or not at all. A tensor of `extra`, such as Z of conv1, becomes
- * `Z.conv1.weight` and covers the layer's weights.
+ * `Z.conv1.weight` and covers the layer's weights. None of them may change until the promise is settled.
  */
 export async function writeModel(
   file: string,
@@ -56,15 +56,9 @@ export async function writeModel(
 ): Promise<void> {
   const tensors = toFile(model, parameters);
   for (const [name, byLayer] of Object.entries(extra)) {
-    const whole = new Float32Array(model.size);
     for (const parameter of model.parameters) {
       const values = parameter.kind === 'weight' ? byLayer.get(parameter.layer) : undefined;
-      if (values) whole.set(values, parameter.offset);
-    }
-    for (const tensor of toFile(model, whole)) {
-      if (tensor.name.endsWith('.weight') && byLayer.has(tensor.name.replace(/\.weight$/, ''))) {
-        tensors.push({ ...tensor, name: `${name}.${tensor.name}` });
-      }
+      if (values) tensors.push({ ...tensorInFile(model, parameter, values), name: `${name}.${parameter.name}` });
     }
   }
   await writeSafetensors(file, tensors, { format: 'pt', model: model.name, ...metadata });

@@ -1,15 +1,16 @@
-import { readSafetensors, writeSafetensors } from '@prunegrid/trainer/safetensors';
+import { piecesOf, readSafetensors, type TensorData, writeSafetensors } from '@prunegrid/trainer/safetensors';
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { PhaseName } from '../experiment/spec.js';
 import { maskOf, nonZeroIn } from './masks.js';
+import { inPieces } from './projecting/index.js';
 
 /** What a phase needs to go on, besides the weights and the optimizer's moments. */
-export interface PhaseState {
+export interface PhaseState<Tensor extends TensorData = Float32Array> {
   values?: Readonly<Record<string, number>>;
-  tensors?: Readonly<Record<string, Float32Array>>;
+  tensors?: Readonly<Record<string, Tensor>>;
 }
 
 /** How far a run has come: `steps` optimizer steps of a phase are done, and nothing that follows on the last of them. */
@@ -41,7 +42,7 @@ export interface EpochSums {
 }
 
 /** All that a run needs to go on with the same bits as if it had not been interrupted. */
-export interface Snapshot extends Position {
+export interface Snapshot<Own extends TensorData = Float32Array> extends Position {
   /** All parameters. */
   W: Float32Array;
   /** Of the parameters that the phase trains. */
@@ -50,15 +51,18 @@ export interface Snapshot extends Position {
   residuals: readonly Float32Array[];
   /** Of a masked phase: ascending positions in W. */
   survivors?: Uint32Array;
-  own: PhaseState;
+  own: PhaseState<Own>;
 }
 
 const snapshotFile = (folder: string): string => join(folder, 'checkpoints', 'snapshot.safetensors');
 
-/** Puts the snapshot in the place of the run's previous one. Throws Failure; then that one is still there. */
-export async function writeSnapshot(folder: string, snapshot: Snapshot): Promise<void> {
+/**
+ * Puts the snapshot in the place of the run's previous one. Its tensors must not change until the promise is settled. Throws
+ * Failure; then the previous one is still there.
+ */
+export async function writeSnapshot(folder: string, snapshot: Snapshot<TensorData>): Promise<void> {
   const { W, moments, residuals, survivors, own, ...position } = snapshot;
-  const tensors = new Map<string, Float32Array>([['W', W]]);
+  const tensors = new Map<string, TensorData>([['W', W]]);
   for (const [i, moment] of moments.entries()) tensors.set(`moment${i}`, moment);
   for (const [i, residual] of residuals.entries()) tensors.set(`residual${i}`, residual);
   if (survivors) tensors.set('mask', maskOf(survivors, W.length));
@@ -67,7 +71,7 @@ export async function writeSnapshot(folder: string, snapshot: Snapshot): Promise
   await writeSafetensors(
     snapshotFile(folder),
     [...tensors].map(([name, data]) => ({ name, shape: [data.length], data })),
-    { state, sha256: hashOf(state, tensors) },
+    { state, sha256: await hashOf(state, tensors) },
   );
 }
 
@@ -78,7 +82,7 @@ export async function readSnapshot(folder: string): Promise<Snapshot | undefined
   const tensors = new Map([...file.tensors].map(([name, { data }]) => [name, data]));
   const { state = '', sha256 } = file.metadata;
   const W = tensors.get('W');
-  if (!W || hashOf(state, tensors) !== sha256) return undefined;
+  if (!W || (await hashOf(state, tensors)) !== sha256) return undefined;
   const { values, ...position } = JSON.parse(state) as Position & Pick<PhaseState, 'values'>;
   const mask = tensors.get('mask');
   const named = (prefix: string) => [...tensors].filter(([name]) => name.startsWith(prefix));
@@ -97,10 +101,15 @@ export async function readSnapshot(folder: string): Promise<Snapshot | undefined
 
 export const removeSnapshot = (folder: string): Promise<void> => rm(snapshotFile(folder), { force: true });
 
-function hashOf(state: string, tensors: ReadonlyMap<string, Float32Array>): string {
+async function hashOf(state: string, tensors: ReadonlyMap<string, TensorData>): Promise<string> {
   const hash = createHash('sha256').update(state);
-  for (const { buffer, byteOffset, byteLength } of tensors.values()) {
-    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  for (const data of tensors.values()) {
+    for (const piece of piecesOf(data)) {
+      await inPieces(piece.length, (from, to) => {
+        const { buffer, byteOffset, byteLength } = piece.subarray(from, to);
+        hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+      });
+    }
   }
   return hash.digest('hex');
 }

@@ -1,5 +1,6 @@
 import { Split } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/trainer/failure';
+import type { TensorData } from '@prunegrid/trainer/safetensors';
 import { join } from 'node:path';
 
 import type { TrainerGroup } from '../cluster/index.js';
@@ -123,7 +124,7 @@ export class EpochTraining implements Training {
     };
   }
 
-  async trainEpoch(phase: PhaseName, own: () => PhaseState = () => ({})): Promise<Evaluation> {
+  async trainEpoch(phase: PhaseName, own: () => PhaseState<TensorData> = () => ({})): Promise<Evaluation> {
     const { spec, group, journal, now } = this.context;
     const rates = this.learningRates(phase);
     while (this.sums.steps < this.stepsPerEpoch) {
@@ -206,7 +207,7 @@ export class EpochTraining implements Training {
   }
 
   /** To be called after a step, before anything that follows on it. */
-  private async save(phase: PhaseName, own: PhaseState): Promise<void> {
+  private async save(phase: PhaseName, own: PhaseState<TensorData>): Promise<void> {
     const { group, folder, journal, now } = this.context;
     const started = now();
     await writeSnapshot(folder, {

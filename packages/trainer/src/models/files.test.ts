@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { type NamedTensor, piecesOf, type Tensor } from '../safetensors/index.js';
 import { fromFile, toFile } from './files.js';
 import { initialParameters } from './initial.js';
 import { lenet300 } from './lenet300.js';
@@ -8,7 +9,25 @@ import { layOut, type ModelDescription } from './model.js';
 
 const parameters = initialParameters(lenet5, 5);
 const same = (a: Float32Array, b: Float32Array) => Buffer.from(a.buffer).equals(Buffer.from(b.buffer));
-const tensors = () => new Map(toFile(lenet5, parameters).map((tensor) => [tensor.name, tensor]));
+/** As it is read from the file. */
+function stored({ shape, data }: NamedTensor): Tensor {
+  const whole = new Float32Array(data.length);
+  let at = 0;
+  for (const piece of piecesOf(data)) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return { shape: [...shape], data: whole };
+}
+const inFile = (model: ModelDescription, values: Float32Array) =>
+  new Map(toFile(model, values).map((tensor) => [tensor.name, stored(tensor)]));
+const tensors = () => inFile(lenet5, parameters);
+/** A single dense layer. */
+const dense = (input: ModelDescription['input'], inputs: number, outputs: number): ModelDescription => ({
+  name: 'dense',
+  ...layOut([{ name: 'fc', shape: [inputs, outputs] }]),
+  ...{ input, classes: outputs, dropoutUnits: 1 },
+});
 
 describe('LeNet-5', () => {
   it("has the paper's weights", () => {
@@ -32,10 +51,10 @@ describe('LeNet-300-100', () => {
     expect(lenet300.size).toBe(266_200 + 410);
   });
 
-  it("is laid out in a file as PyTorch's, pixels in the image's own order", () => {
+  it("is laid out in a file as PyTorch's, pixels in the image's own order", async () => {
     const ours = initialParameters(lenet300, 5);
-    const file = toFile(lenet300, ours);
-    expect(file.map(({ name, shape }) => [name, shape])).toEqual([
+    const file = inFile(lenet300, ours);
+    expect([...file].map(([name, { shape }]) => [name, shape])).toEqual([
       ['fc1.weight', [300, 784]],
       ['fc1.bias', [300]],
       ['fc2.weight', [100, 300]],
@@ -44,28 +63,20 @@ describe('LeNet-300-100', () => {
       ['fc3.bias', [10]],
     ]);
     // fc1: out 17, from the pixel in row 9, column 20.
-    expect(file[0].data[17 * 784 + 9 * 28 + 20]).toBe(ours[(9 * 28 + 20) * 300 + 17]);
-    const named = new Map(file.map((tensor) => [tensor.name, tensor]));
-    expect(same(fromFile(lenet300, named, 'a.safetensors'), ours)).toBe(true);
+    expect(file.get('fc1.weight')?.data[17 * 784 + 9 * 28 + 20]).toBe(ours[(9 * 28 + 20) * 300 + 17]);
+    expect(same(await fromFile(lenet300, file, 'a.safetensors'), ours)).toBe(true);
   });
 });
 
 describe('model files', () => {
   it('take the channels of an image first where a dense layer flattens the input itself', () => {
-    const model: ModelDescription = {
-      name: 'colours',
-      ...layOut([{ name: 'fc', shape: [2 * 3, 1] }]),
-      input: [1, 2, 3],
-      classes: 1,
-      dropoutUnits: 1,
-    };
     // Here: pixel by pixel, red, green, blue; there: all of red, all of green, all of blue.
-    const [{ data }] = toFile(model, Float32Array.of(10, 20, 30, 11, 21, 31, 0));
-    expect([...data]).toEqual([10, 11, 20, 21, 30, 31]);
+    const file = inFile(dense([1, 2, 3], 2 * 3, 1), Float32Array.of(10, 20, 30, 11, 21, 31, 0));
+    expect(file.get('fc.weight')?.data).toEqual(Float32Array.of(10, 11, 20, 21, 30, 31));
   });
 
   it("hold PyTorch's names and shapes", () => {
-    expect([...tensors().values()].map(({ name, shape }) => [name, shape])).toEqual([
+    expect([...tensors()].map(([name, { shape }]) => [name, shape])).toEqual([
       ['conv1.weight', [20, 1, 5, 5]],
       ['conv1.bias', [20]],
       ['conv2.weight', [50, 20, 5, 5]],
@@ -83,7 +94,7 @@ describe('model files', () => {
         (lenet5.parameters.find((parameter) => parameter.name === name) as { offset: number }).offset + position
       ];
     const file = tensors();
-    const theirs = (name: string, position: number) => (file.get(name) as { data: Float32Array }).data[position];
+    const theirs = (name: string, position: number) => file.get(name)?.data[position];
     // conv2: out 7, in 3, row 1, column 4.
     expect(theirs('conv2.weight', ((7 * 20 + 3) * 5 + 1) * 5 + 4)).toBe(
       ours('conv2.weight', ((1 * 5 + 4) * 20 + 3) * 50 + 7),
@@ -96,18 +107,39 @@ describe('model files', () => {
     expect(theirs('fc2.weight', 6 * 500 + 123)).toBe(ours('fc2.weight', 123 * 10 + 6));
   });
 
-  it('come back as they were', () => {
-    expect(same(fromFile(lenet5, tensors(), 'a.safetensors'), parameters)).toBe(true);
+  it('come back as they were', async () => {
+    expect(same(await fromFile(lenet5, tensors(), 'a.safetensors'), parameters)).toBe(true);
   });
 
-  it('are refused where a tensor is missing or has another shape', () => {
+  it.each([
+    ['of many outputs', dense([1, 1, 1], 1100, 1000), 1],
+    ['of a part of one output', dense([500, 400, 3], 500 * 400 * 3, 2), 3],
+  ])('put a large layer in order by pieces %s, of 2 MiB at most, in the same memory', async (_, model, channels) => {
+    const ours = Float32Array.from({ length: model.size }, (_value, i) => i);
+    const [weight] = toFile(model, ours);
+    const pieces = [...piecesOf(weight.data)];
+    expect(pieces.length).toBeGreaterThan(1);
+    expect(new Set(pieces.map(({ buffer }) => buffer)).size).toBe(1);
+    expect(pieces[0].buffer.byteLength).toBeLessThanOrEqual(2 ** 21);
+
+    const [outputs, inputs] = weight.shape;
+    const cells = inputs / channels;
+    const misplaced = stored(weight).data.findIndex((value, i) => {
+      const [output, channel, cell] = [Math.floor(i / inputs), Math.floor((i % inputs) / cells), i % cells];
+      return value !== (cell * channels + channel) * outputs + output;
+    });
+    expect(misplaced).toBe(-1);
+    expect(same(await fromFile(model, inFile(model, ours), 'a.safetensors'), ours)).toBe(true);
+  });
+
+  it('are refused where a tensor is missing or has another shape', async () => {
     const file = tensors();
-    file.set('fc2.weight', { name: 'fc2.weight', shape: [500, 10], data: new Float32Array(5000) });
-    expect(() => fromFile(lenet5, file, 'a.safetensors')).toThrow(
+    file.set('fc2.weight', { shape: [500, 10], data: new Float32Array(5000) });
+    await expect(fromFile(lenet5, file, 'a.safetensors')).rejects.toThrow(
       'a.safetensors: fc2.weight has shape [500, 10] where lenet5 has [10, 500]',
     );
     file.delete('conv1.bias');
-    expect(() => fromFile(lenet5, file, 'a.safetensors')).toThrow('a.safetensors: has no tensor conv1.bias');
+    await expect(fromFile(lenet5, file, 'a.safetensors')).rejects.toThrow('a.safetensors: has no tensor conv1.bias');
   });
 });
 

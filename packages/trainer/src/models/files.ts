@@ -1,35 +1,38 @@
 import { Failure } from '../failure.js';
-import type { ModelDescription } from './model.js';
+import type { NamedTensor, Tensor } from '../safetensors/index.js';
+import { fileOrder, inFileOrder, inModelOrder } from './file-order.js';
+import type { ModelDescription, Parameter } from './model.js';
 
 /**
- * Model files hold PyTorch's names, shapes and order, so that `load_state_dict` takes them as they are: convolutions
- * [out, in, height, width], dense layers [out, in], and the inputs of the first dense layer in the order channel, row, column.
+ * The tensors of the flat vector `parameters` as a file holds them, in PyTorch's names, shapes and order, so that `load_state_dict`
+ * takes them as they are: convolutions [out, in, height, width], dense layers [out, in], and the inputs of the first dense layer in
+ * the order channel, row, column. What `tensorInFile` says of values goes for `parameters`.
  */
-export interface FileTensor {
-  name: string;
-  shape: number[];
-  data: Float32Array;
+export const toFile = (model: ModelDescription, parameters: Float32Array): NamedTensor[] =>
+  model.parameters.map((parameter) => tensorInFile(model, parameter, valuesOf(parameter, parameters)));
+
+/**
+ * One tensor of the model as a file holds it. `values` are its elements in the model's own layout, the parameter's or others of
+ * its shape; they are put in the file's order only as they are written, and must not change until they are.
+ */
+export function tensorInFile(model: ModelDescription, parameter: Parameter, values: Float32Array): NamedTensor {
+  const order = fileOrder(model, parameter);
+  const pieces = () => inFileOrder(order, values);
+  return { name: parameter.name, shape: order.shape, data: { length: values.length, pieces } };
 }
 
-/** The tensors of the flat vector `parameters` as a file holds them. */
-export function toFile(model: ModelDescription, parameters: Float32Array): FileTensor[] {
-  return model.parameters.map((parameter, index) => {
-    const { shape, positions } = fileOrder(model, index);
-    const data = new Float32Array(parameter.size);
-    positions.forEach((position, i) => (data[i] = parameters[parameter.offset + position]));
-    return { name: parameter.name, shape, data };
-  });
-}
-
-/** The flat vector of the tensors that `file` holds. Throws Failure where one is missing or has another shape. */
-export function fromFile(
+/**
+ * The flat vector of the tensors that `file` holds. In between, the event loop does what else there is to be done. Throws Failure
+ * where a tensor is missing or has another shape.
+ */
+export async function fromFile(
   model: ModelDescription,
-  tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
+  tensors: ReadonlyMap<string, Tensor>,
   file: string,
-): Float32Array {
+): Promise<Float32Array> {
   const parameters = new Float32Array(model.size);
-  model.parameters.forEach((parameter, index) => {
-    const { shape, positions } = fileOrder(model, index);
+  for (const parameter of model.parameters) {
+    const order = fileOrder(model, parameter);
     const tensor = tensors.get(parameter.name);
     if (!tensor) {
       throw new Failure(
@@ -37,42 +40,16 @@ export function fromFile(
         `${file}: has no tensor ${parameter.name}, so it is no ${model.name}: name its model with --model`,
       );
     }
-    if (tensor.shape.join() !== shape.join()) {
+    if (tensor.shape.join() !== order.shape.join()) {
       throw new Failure(
         'input',
-        `${file}: ${parameter.name} has shape [${tensor.shape.join(', ')}] where ${model.name} has [${shape.join(', ')}]`,
+        `${file}: ${parameter.name} has shape [${tensor.shape.join(', ')}] where ${model.name} has [${order.shape.join(', ')}]`,
       );
     }
-    positions.forEach((position, i) => (parameters[parameter.offset + position] = tensor.data[i]));
-  });
+    await inModelOrder(order, tensor.data, valuesOf(parameter, parameters));
+  }
   return parameters;
 }
 
-/** The file's shape of a parameter and, for each element in the file's order, its position within the parameter. */
-function fileOrder(model: ModelDescription, index: number): { shape: number[]; positions: Uint32Array } {
-  const { kind, shape, size } = model.parameters[index];
-  const positions = new Uint32Array(size);
-  if (kind === 'bias') return { shape, positions: positions.map((_, i) => i) };
-  let at = 0;
-  if (shape.length === 4) {
-    const [height, width, inputs, outputs] = shape;
-    for (let o = 0; o < outputs; o++)
-      for (let i = 0; i < inputs; i++)
-        for (let cell = 0; cell < height * width; cell++) positions[at++] = (cell * inputs + i) * outputs + o;
-    return { shape: [outputs, inputs, height, width], positions };
-  }
-  const [inputs, outputs] = shape;
-  const channels = channelsBefore(model, index);
-  const cells = inputs / channels;
-  for (let o = 0; o < outputs; o++)
-    for (let channel = 0; channel < channels; channel++)
-      for (let cell = 0; cell < cells; cell++) positions[at++] = (cell * channels + channel) * outputs + o;
-  return { shape: [outputs, inputs], positions };
-}
-
-/** Channels of the image that a dense layer flattens: those of the convolution before it, or the input's; 1 behind a dense layer. */
-function channelsBefore({ parameters, input }: ModelDescription, index: number): number {
-  const previous = parameters.slice(0, index).findLast(({ kind }) => kind === 'weight');
-  if (!previous) return input[2];
-  return previous.shape.length === 4 ? previous.shape[3] : 1;
-}
+const valuesOf = ({ offset, size }: Parameter, parameters: Float32Array): Float32Array =>
+  parameters.subarray(offset, offset + size);

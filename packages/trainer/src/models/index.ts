@@ -2,7 +2,7 @@ import { lenet300 } from './lenet300.js';
 import { lenet5 } from './lenet5.js';
 import type { Model } from './model.js';
 
-export { type FileTensor, fromFile, toFile } from './files.js';
+export { fromFile, tensorInFile, toFile } from './files.js';
 export { initialParameters } from './initial.js';
 export type { Layer, Model, ModelDescription, Parameter } from './model.js';
 

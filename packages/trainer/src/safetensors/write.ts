@@ -29,7 +29,7 @@ export async function writeSafetensors(
   }
 }
 
-async function writeDurably(file: string, pieces: Uint8Array[]): Promise<void> {
+async function writeDurably(file: string, pieces: Iterable<Uint8Array>): Promise<void> {
   const handle = await open(file, 'wx');
   try {
     for (const piece of pieces) await handle.writeFile(piece);

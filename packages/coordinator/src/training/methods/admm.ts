@@ -1,3 +1,5 @@
+import { type Pieces, piecesOf, type TensorData } from '@prunegrid/trainer/safetensors';
+
 import { converged, type LayerState, rhoAt, target } from '../../admm/index.js';
 import { type PrunedLayer, survivorsOf } from '../layers.js';
 import { maskOf, nonZeroIn } from '../masks.js';
@@ -68,11 +70,11 @@ function admmTensors(layers: readonly { name: string }[], states: readonly Layer
 }
 
 /** What `recall` needs to go on: Z, U and the support of Z of all layers, one after another. */
-const keep = (states: readonly LayerState[]): PhaseState => ({
+const keep = (states: readonly LayerState[]): PhaseState<Pieces> => ({
   tensors: {
-    Z: concatenate(states.map(({ Z }) => Z)),
-    U: concatenate(states.map(({ U }) => U)),
-    support: concatenate(states.map(({ support, Z }) => maskOf(support, Z.length))),
+    Z: inTurn(states.map(({ Z }) => Z)),
+    U: inTurn(states.map(({ U }) => U)),
+    support: inTurn(states.map(({ support, Z }) => maskOf(support, Z.length))),
   },
 });
 
@@ -85,12 +87,12 @@ function recall(layers: readonly PrunedLayer[], rho: number, { tensors = {} }: P
   });
 }
 
-function concatenate(arrays: Float32Array[]): Float32Array {
-  const all = new Float32Array(arrays.reduce((length, array) => length + array.length, 0));
-  let offset = 0;
-  for (const array of arrays) {
-    all.set(array, offset);
-    offset += array.length;
-  }
-  return all;
+/** The tensors one after another, without a copy of them. */
+function inTurn(tensors: readonly TensorData[]): Pieces {
+  return {
+    length: tensors.reduce((length, tensor) => length + tensor.length, 0),
+    *pieces() {
+      for (const tensor of tensors) yield* piecesOf(tensor);
+    },
+  };
 }

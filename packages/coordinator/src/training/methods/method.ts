@@ -1,4 +1,5 @@
 import type { ModelDescription } from '@prunegrid/trainer/models';
+import type { TensorData } from '@prunegrid/trainer/safetensors';
 
 import type { TrainerGroup } from '../../cluster/index.js';
 import type { PhaseName, Spec } from '../../experiment/spec.js';
@@ -32,9 +33,9 @@ export interface Training {
   resume(phase: PhaseName): Promise<{ own: PhaseState } | undefined>;
   /**
    * One pass over the training images, or the rest of one, measured on the validation part.
-   * @param own asked for what the phase needs, where the run is saved
+   * @param own asked for what the phase needs, where the run is saved; its tensors must not change before the phase goes on
    */
-  trainEpoch(phase: PhaseName, own?: () => PhaseState): Promise<Evaluation>;
+  trainEpoch(phase: PhaseName, own?: () => PhaseState<TensorData>): Promise<Evaluation>;
   checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): Promise<void>;
   /** The phase ends so many epochs before its time. */
   skipEpochs(count: number): void;
