@@ -1,4 +1,4 @@
-import assembler from 'wabt';
+import { assemble } from '../webassembly/assemble.js';
 
 // The loops over all parameters, in WebAssembly's text format: four float32 at a time, computed with in double precision two by two. Adam takes 0.4 of the
 // time of the same loop in JavaScript, which divides and takes roots one by one, and has the same bits: those of IEEE 754, on any processor.
@@ -91,11 +91,10 @@ function loop(name: string, { moments, constants, update }: Rule): string {
         (br_if $next (i32.lt_u ${get('at')} ${get('bytes')}))))`;
 }
 
-const wabt = await assembler();
-const text = `(module (import "optimizer" "memory" (memory 0 65536)) ${loop('adam', adam)} ${loop('sgd', sgd)})`;
-const assembled = wabt.parseWat('optimizer.wat', text, { simd: true });
-const compiled = new WebAssembly.Module(assembled.toBinary({}).buffer);
-assembled.destroy();
+const module = assemble(
+  'optimizer',
+  `(module (import "optimizer" "memory" (memory 0 65536)) ${loop('adam', adam)} ${loop('sgd', sgd)})`,
+);
 
 /**
  * Moves parameters, in a memory in which all addresses lie, by one step: addresses of w, the gradient, the penalty's target (read where rho is not 0) and the moments;
@@ -105,4 +104,4 @@ assembled.destroy();
 export type Loop = (...numbers: number[]) => void;
 
 export const loopsOn = (memory: WebAssembly.Memory): Record<'adam' | 'sgd', Loop> =>
-  new WebAssembly.Instance(compiled, { optimizer: { memory } }).exports as Record<'adam' | 'sgd', Loop>;
+  new WebAssembly.Instance(module, { optimizer: { memory } }).exports as Record<'adam' | 'sgd', Loop>;

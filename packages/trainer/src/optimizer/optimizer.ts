@@ -1,6 +1,7 @@
 import type { Adam, Sgd } from '@prunegrid/proto';
 
 import { Failure } from '../failure.js';
+import { PAGE_BYTES } from '../webassembly/assemble.js';
 import { type Loop, loopsOn } from './loops.js';
 import { momentCounts, type OptimizerChoice } from './state.js';
 
@@ -104,7 +105,6 @@ const sgdsNumbers =
 const BLOCK = 1 << 14;
 /** A loop moves so many together. */
 const FOUR = 4;
-const PAGE_BYTES = 1 << 16;
 const MEMORY_BYTES = 2 ** 32;
 
 /** All vectors of an optimizer, in a memory that its loops can reach; what is never written to takes no room. */

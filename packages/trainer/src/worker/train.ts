@@ -132,8 +132,11 @@ const ways: Record<Reduction, (work: Work) => Way> = {
     return paced(pace, async (course, { own, round, learningRates, meanwhile }) => {
       const parts = { generation, step: lastStepOf(round), nodes, isRounded };
       const reduction = circle.begin(parts, own, course.target);
-      meanwhile();
-      const tails = await pace.unlessEnded(reduction.tails());
+      const adding = reduction.tails();
+      // Whoever is late has the others wait for it, and does the rest when they have gone on.
+      const late = await Promise.race([adding.then(() => true), turn(false)]);
+      if (!late) meanwhile();
+      const tails = await pace.unlessEnded(adding);
       course.begin(round, tails, learningRates);
       await pace.unlessEnded(reduction.finish((from, sum) => course.move(from, sum)));
       course.settle(round);

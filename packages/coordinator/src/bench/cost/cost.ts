@@ -116,11 +116,12 @@ async function stepCost(weights: number, trainers: number, reduction: Reduction,
   const times = timesOf(slice);
   const moveMilliseconds = await medianOf('cost/mover', [slice, piece, times], rounds);
   if (trainers === 1) return { moveMilliseconds };
-  return { moveMilliseconds, reduceMilliseconds: await medianOf('cost/adder', [slice, trainers, times], rounds) };
+  const adds = sharded ? 'trainer' : 'coordinator';
+  return { moveMilliseconds, reduceMilliseconds: await medianOf('cost/adder', [slice, trainers, times, adds], rounds) };
 }
 
 /** Of a peer's turns, in milliseconds. */
-async function medianOf(program: string, args: readonly number[], rounds: number): Promise<number> {
+async function medianOf(program: string, args: readonly (number | string)[], rounds: number): Promise<number> {
   const peer = startPeer(program, ...args.map(String));
   // The first turn, before the code is compiled and the system has given all memory, does not count.
   await takeTurn(peer);

@@ -17,6 +17,7 @@ import {
 
 import { Failure } from '../../failure.js';
 import type { Nodes } from '../course/course.js';
+import { addInPlace } from './addition.js';
 
 /** Another trainer of the lease has gone, or what it says cannot be understood: ends the lease, not this trainer. */
 export class PeerLost extends Failure {
@@ -164,7 +165,7 @@ class Reducing {
     const chunk = this.chunkOf(this.own, row);
     if (!chunk) return;
     const { from, to } = chunk;
-    const tree = new TreeSum();
+    const tree = new TreeSum(addInPlace);
     for (const [node, vector] of this.vectors) tree.add(node, vector.subarray(from, to));
     for (const [member, link] of this.links) {
       for (const node of this.parts.nodes[member]) {
