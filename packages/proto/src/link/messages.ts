@@ -58,7 +58,8 @@ export class MessageStream {
       stream.cork();
       stream.write(Buffer.concat([prefix, head]), data.length === 0 ? settle : undefined);
       if (data.length > 0) stream.write(data, settle);
-      stream.uncork();
+      // What is sent in one go travels together.
+      process.nextTick(() => stream.uncork());
     });
   }
 
