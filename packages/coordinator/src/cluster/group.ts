@@ -33,7 +33,7 @@ export type ReductionChoice = 'auto' | 'hub' | 'sharded';
 export interface GroupOptions {
   reduction: ReductionChoice;
   warn: (line: string) => void;
-  /** Whether the work is to end: `train` then halts after the next step. */
+  /** Whether the work is to end: `train` then halts. */
   signal?: AbortSignal | undefined;
 }
 
@@ -50,14 +50,14 @@ export class TrainerGroup {
   private reduction: Reduction = Reduction.ALONE;
   private introduced: Promise<boolean> | undefined;
   private readonly among: Traffic = { messages: 0, bytes: 0 };
-  private readonly all: Members;
+  private readonly trainers: Members;
 
   constructor(
     readonly members: readonly Member[],
     private readonly generation: number,
     private readonly options: GroupOptions,
   ) {
-    this.all = new Members(members, generation);
+    this.trainers = new Members(members, generation);
   }
 
   get signal(): AbortSignal | undefined {
@@ -76,12 +76,12 @@ export class TrainerGroup {
 
   /** Tells the trainers that what follows is one piece of work. */
   async begin(): Promise<void> {
-    await this.all.tell({ $case: 'lease', value: { generation: this.generation } });
+    await this.trainers.tell({ $case: 'lease', value: { generation: this.generation } });
   }
 
   /** Ends the work, whatever state it is in, and returns the trainers that can take on another one. Never rejects. */
   release(): Promise<Member[]> {
-    return this.all.release();
+    return this.trainers.release();
   }
 
   /**
@@ -99,22 +99,23 @@ export class TrainerGroup {
     this.parameters = weights.length;
     this.trained = survivors?.length ?? weights.length;
     this.reduction = await this.chooseReduction();
-    await this.all.tell({ $case: 'beginPhase', value: this.phase });
-    await this.all.tellTensor(TensorKind.WEIGHTS, weights);
-    if (survivors) await this.all.tellTensor(TensorKind.SURVIVORS, survivors);
-    for (const [node, moment] of moments.entries()) await this.all.tellTensor(TensorKind.MOMENTS, moment, { node });
+    await this.trainers.tell({ $case: 'beginPhase', value: this.phase });
+    await this.trainers.tellTensor(TensorKind.WEIGHTS, weights);
+    if (survivors) await this.trainers.tellTensor(TensorKind.SURVIVORS, survivors);
+    for (const [node, moment] of moments.entries())
+      await this.trainers.tellTensor(TensorKind.MOMENTS, moment, { node });
     for (const [node, residual] of residuals.entries())
-      await this.all.tellTensor(TensorKind.RESIDUAL, residual, { node });
+      await this.trainers.tellTensor(TensorKind.RESIDUAL, residual, { node });
   }
 
   /** `target` is Z - U of the layers named, one after another. */
   async setPenalty(layers: LayerPenalty[], target: Float32Array): Promise<void> {
-    await this.all.tell({ $case: 'setPenalty', value: { layers } });
-    await this.all.tellTensor(TensorKind.TARGET, target);
+    await this.trainers.tell({ $case: 'setPenalty', value: { layers } });
+    await this.trainers.tellTensor(TensorKind.TARGET, target);
   }
 
   /**
-   * Runs the steps firstStep, firstStep + 1, ..., one for each learning rate, or halts earlier: after the round at whose end `halts` holds or
+   * Runs the steps firstStep, firstStep + 1, ..., one for each learning rate, or halts earlier: at the end of a round, soon after `halts` holds or
    * the work is to end. Returns how many steps it did and the SHA-256 of W, which is checked to be the same on every trainer.
    */
   async train(
@@ -126,7 +127,7 @@ export class TrainerGroup {
     const { syncEvery, microBatches } = this.phase as BeginPhase;
     const shares = deal(microBatches, this.members.length);
     const { reduction } = this;
-    await this.all.all(
+    await this.trainers.all(
       this.members.map(({ channel }, i) =>
         channel.send(
           encodeFromCoordinator({
@@ -146,14 +147,14 @@ export class TrainerGroup {
     const mayHalt = () => halts() || Boolean(this.signal?.aborted);
     const outcomes =
       reduction === Reduction.HUB
-        ? throughCoordinator(this.all, this.summing(rounds), this.exchangedLength, rounds, mayHalt)
-        : amongTrainers(this.all, rounds, mayHalt);
+        ? throughCoordinator(this.trainers, this.summing(rounds), this.exchangedLength, rounds, mayHalt)
+        : amongTrainers(this.trainers, rounds, mayHalt);
     let done = 0;
     for await (const outcome of outcomes) {
       onStep(outcome);
       done++;
     }
-    const trained = await this.all.ask('trained', (value) => value);
+    const trained = await this.trainers.ask('trained', (value) => value);
     for (const { bytesToTrainers, messagesToTrainers } of trained) {
       this.among.bytes += bytesToTrainers;
       this.among.messages += messagesToTrainers;
@@ -178,12 +179,12 @@ export class TrainerGroup {
     const residuals = Array.from({ length: bfloat16 ? microBatches : 0 }, () => new Float32Array(this.trained));
     if (!bfloat16) return residuals;
     const shares = deal(microBatches, this.members.length);
-    await this.all.all(
+    await this.trainers.all(
       this.members.map(async ({ channel }, i) => {
         await channel.send(encodeFromCoordinator({ $case: 'fetchResiduals', value: {} }));
         const { first, count } = shares[i];
         for (let node = first; node < first + count; node++) {
-          await channel.receiveTensor(this.all.header(TensorKind.RESIDUAL, { node }), residuals[node]);
+          await channel.receiveTensor(this.trainers.header(TensorKind.RESIDUAL, { node }), residuals[node]);
         }
       }),
     );
@@ -193,7 +194,7 @@ export class TrainerGroup {
   /** Measures the current weights on `images` images of a part of the data set. */
   async evaluate(split: Split, images: number): Promise<Evaluation> {
     const shares = deal(Math.ceil(images / EVALUATION_BLOCK), this.members.length);
-    await this.all.all(
+    await this.trainers.all(
       this.members.map(({ channel }, i) =>
         channel.send(
           encodeFromCoordinator({
@@ -203,7 +204,7 @@ export class TrainerGroup {
         ),
       ),
     );
-    const measured = await this.all.ask('evaluated', (value) => value);
+    const measured = await this.trainers.ask('evaluated', (value) => value);
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
     return {
       accuracy: sum(measured.map(({ correct }) => correct)) / images,
@@ -215,7 +216,7 @@ export class TrainerGroup {
   async fetchWeights(): Promise<Float32Array> {
     const { channel } = this.members[0];
     await channel.send(encodeFromCoordinator({ $case: 'fetchWeights', value: {} }));
-    return channel.receiveTensor(this.all.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
+    return channel.receiveTensor(this.trainers.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
   }
 
   /** The optimizer's moments of the parameters that the phase trains: each slice from the trainer that moves it. */
@@ -229,12 +230,12 @@ export class TrainerGroup {
     const sliced = this.reduction === Reduction.SHARDED && (this.phase?.syncEvery ?? 1) <= 1;
     const holders = sliced ? this.members : this.members.slice(0, 1);
     const slices = slicesOf(this.trained, holders.length);
-    await this.all.all(
+    await this.trainers.all(
       holders.map(async ({ channel }, i) => {
         const { from, to } = slices[i];
         await channel.send(encodeFromCoordinator({ $case: 'fetchMoments', value: { from, to } }));
         for (const [node, moment] of moments.entries()) {
-          await channel.receiveTensor(this.all.header(TensorKind.MOMENTS, { node }), moment.subarray(from, to));
+          await channel.receiveTensor(this.trainers.header(TensorKind.MOMENTS, { node }), moment.subarray(from, to));
         }
       }),
     );
@@ -265,8 +266,8 @@ export class TrainerGroup {
 
   /** Connects the trainers with each other. Returns false, after a warning, where one cannot reach another. */
   private async introduce(): Promise<boolean> {
-    await this.all.tell({ $case: 'invite', value: {} });
-    const addresses = await this.all.ask('door', ({ address }) => address);
+    await this.trainers.tell({ $case: 'invite', value: {} });
+    const addresses = await this.trainers.ask('door', ({ address }) => address);
     const closed = addresses.indexOf('');
     const problem =
       closed < 0 ? await this.meet(addresses) : `${this.members[closed].name} cannot be reached by others`;
@@ -279,11 +280,11 @@ export class TrainerGroup {
   /** Returns why a trainer cannot reach another one, where there is one that cannot. */
   private async meet(addresses: string[]): Promise<string | undefined> {
     const token = randomBytes(16).toString('hex');
-    await this.all.all(
+    await this.trainers.all(
       this.members.map(({ channel }, own) =>
         channel.send(encodeFromCoordinator({ $case: 'meet', value: { addresses, own, token } })),
       ),
     );
-    return (await this.all.ask('met', ({ problem }) => problem)).find((problem) => problem !== '');
+    return (await this.trainers.ask('met', ({ problem }) => problem)).find((problem) => problem !== '');
   }
 }

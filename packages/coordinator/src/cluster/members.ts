@@ -1,9 +1,9 @@
 import {
+  type ChunkHeader,
   encodeFromCoordinator,
   encodeTensor,
-  type ChunkHeader,
-  type TensorKind,
   type FromCoordinator,
+  type TensorKind,
 } from '@prunegrid/proto';
 
 import { LetGo, type Member, outOfTurn, PeerReported, Reported, type TrainerMessage } from './member.js';
@@ -11,7 +11,7 @@ import { LetGo, type Member, outOfTurn, PeerReported, Reported, type TrainerMess
 type Command = NonNullable<FromCoordinator['body']>;
 type Asked = 'trained' | 'progress' | 'evaluated' | 'door' | 'met';
 
-/** The trainers of a lease, told and asked as one. All methods but the last two throw Failure when a trainer leaves or cannot go on. */
+/** The trainers of a lease, told and asked as one. What waits for them throws Failure when a trainer leaves or cannot go on. */
 export class Members {
   /** Once the trainers have been told to let go. */
   private released: Promise<void> | undefined;
