@@ -38,7 +38,7 @@ module.exports = {
       from: {
         orphan: true,
         path: '^packages/',
-        pathNot: ['[.]test[.]ts$', '/src/index[.]ts$', '^packages/[^/]+/bin/'],
+        pathNot: ['[.]d[.]ts$', '[.]test[.]ts$', '/src/index[.]ts$', '^packages/[^/]+/bin/'],
       },
       to: {},
     },

@@ -9,12 +9,12 @@ import {
 } from '@prunegrid/proto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { isAlive, journalOf, prunegrid, start, temporaryFolder } from './environment/cli.js';
 
@@ -196,11 +196,15 @@ describe('trainers', () => {
 
   it('that do not see each other, as in containers, exchange through the coordinator', async () => {
     const to = out();
+    const sockets = join(folder.path, 'sockets');
+    mkdirSync(sockets);
+    vi.stubEnv('TMPDIR', sockets);
     const run = start('run', smoke, '--out', to, '--trainers', '1', '--external', '1');
     const address = await listening(run);
-    // A trainer with a /tmp of its own, in which the others' sockets are not.
-    const inside = `mount -t tmpfs none /tmp && exec "$0" packages/coordinator/bin/prunegrid.js trainer --coordinator ${address}`;
+    // A trainer with a folder of its own for temporary files, in which the others' sockets are not.
+    const inside = `mount -t tmpfs none "$TMPDIR" && exec "$0" packages/coordinator/bin/prunegrid.js trainer --coordinator ${address}`;
     const contained = spawn('unshare', ['--mount', 'sh', '-c', inside, process.execPath], { stdio: 'ignore' });
+    vi.unstubAllEnvs();
     const left = once(contained, 'close');
     const { code, stderr } = await run.ended;
     expect(code).toBe(0);
