@@ -26,7 +26,7 @@ export class PeerLost extends Failure {
   }
 }
 
-/** Elements of a chunk between trainers: small enough that a sum is on its way again while the next chunk arrives. */
+/** Elements of a chunk between trainers. Of smaller ones the first sums are on their way while others arrive, but a message costs what that saves. */
 export const CHUNK_ELEMENTS = CHUNK_BYTES / 4;
 
 /** What is added up: the nodes of the summation tree that each member holds. */
