@@ -79,22 +79,20 @@ async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, sha
       target,
     );
   }
-  const passed = () => {
-    const among = group.amongTrainers;
-    return { time: performance.now(), ...trafficOf(group), amongBytes: among.bytes, amongMessages: among.messages };
-  };
+  const passed = () => ({ time: performance.now(), traffic: trafficOf(group), among: { ...group.amongTrainers } });
   const train = (first: number, count: number) =>
     group.train(first, new Array<number>(count).fill(RATE), () => undefined);
   await train(0, WARM_UP);
   const from = passed();
   await train(WARM_UP, steps);
   const to = passed();
+  const perStep = (before: Traffic, after: Traffic): Traffic => ({
+    bytes: (after.bytes - before.bytes) / steps,
+    messages: (after.messages - before.messages) / steps,
+  });
   return {
     imagesPerSecond: (1000 * steps * globalBatch) / (to.time - from.time),
-    traffic: { bytes: (to.bytes - from.bytes) / steps, messages: (to.messages - from.messages) / steps },
-    among: {
-      bytes: (to.amongBytes - from.amongBytes) / steps,
-      messages: (to.amongMessages - from.amongMessages) / steps,
-    },
+    traffic: perStep(from.traffic, to.traffic),
+    among: perStep(from.among, to.among),
   };
 }

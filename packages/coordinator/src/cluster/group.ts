@@ -127,22 +127,16 @@ export class TrainerGroup {
     const { syncEvery, microBatches } = this.phase as BeginPhase;
     const shares = deal(microBatches, this.members.length);
     const { reduction } = this;
-    await this.trainers.all(
-      this.members.map(({ channel }, i) =>
-        channel.send(
-          encodeFromCoordinator({
-            $case: 'train',
-            value: {
-              firstStep,
-              learningRates,
-              firstMicroBatch: shares[i].first,
-              microBatches: shares[i].count,
-              reduction,
-            },
-          }),
-        ),
-      ),
-    );
+    await this.trainers.tellEach((i) => ({
+      $case: 'train',
+      value: {
+        firstStep,
+        learningRates,
+        firstMicroBatch: shares[i].first,
+        microBatches: shares[i].count,
+        reduction,
+      },
+    }));
     const rounds = roundsOf(firstStep, learningRates.length, Math.max(1, syncEvery));
     const mayHalt = () => halts() || Boolean(this.signal?.aborted);
     const outcomes =
@@ -194,16 +188,10 @@ export class TrainerGroup {
   /** Measures the current weights on `images` images of a part of the data set. */
   async evaluate(split: Split, images: number): Promise<Evaluation> {
     const shares = deal(Math.ceil(images / EVALUATION_BLOCK), this.members.length);
-    await this.trainers.all(
-      this.members.map(({ channel }, i) =>
-        channel.send(
-          encodeFromCoordinator({
-            $case: 'evaluate',
-            value: { split, blockSize: EVALUATION_BLOCK, firstBlock: shares[i].first, blocks: shares[i].count },
-          }),
-        ),
-      ),
-    );
+    await this.trainers.tellEach((i) => ({
+      $case: 'evaluate',
+      value: { split, blockSize: EVALUATION_BLOCK, firstBlock: shares[i].first, blocks: shares[i].count },
+    }));
     const measured = await this.trainers.ask('evaluated', (value) => value);
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
     return {
@@ -280,11 +268,7 @@ export class TrainerGroup {
   /** Returns why a trainer cannot reach another one, where there is one that cannot. */
   private async meet(addresses: string[]): Promise<string | undefined> {
     const token = randomBytes(16).toString('hex');
-    await this.trainers.all(
-      this.members.map(({ channel }, own) =>
-        channel.send(encodeFromCoordinator({ $case: 'meet', value: { addresses, own, token } })),
-      ),
-    );
+    await this.trainers.tellEach((own) => ({ $case: 'meet', value: { addresses, own, token } }));
     return (await this.trainers.ask('met', ({ problem }) => problem)).find((problem) => problem !== '');
   }
 }

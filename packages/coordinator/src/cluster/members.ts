@@ -26,6 +26,11 @@ export class Members {
     await this.all(this.list.map(({ channel }) => channel.send(frame)));
   }
 
+  /** Tells each trainer something of its own, by its index. */
+  async tellEach(commandFor: (index: number) => Command): Promise<void> {
+    await this.all(this.list.map(({ channel }, i) => channel.send(encodeFromCoordinator(commandFor(i)))));
+  }
+
   /** Each chunk is encoded once for all. */
   async tellTensor(
     kind: TensorKind,
