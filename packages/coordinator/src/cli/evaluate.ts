@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { evaluationBatch, loadDataset } from '@prunegrid/trainer/datasets';
+import { evaluationBlocks, loadDataset } from '@prunegrid/trainer/datasets';
 import { loadTensorFlow } from '@prunegrid/trainer/engine';
 import { Failure } from '@prunegrid/trainer/failure';
 import { fromFile, models } from '@prunegrid/trainer/models';
@@ -40,10 +40,8 @@ export async function evaluate(place: string, options: EvaluateOptions): Promise
   network.give(parameters);
   const accuracy = (part: typeof dataset.test) => {
     let correct = 0;
-    for (let first = 0; first < part.count; first += BLOCK) {
-      const batch = evaluationBatch(part, first, Math.min(BLOCK, part.count - first));
-      correct += network.score(batch).correct;
-    }
+    const blocks = Math.ceil(part.count / BLOCK);
+    for (const batch of evaluationBlocks(part, BLOCK, 0, blocks)) correct += network.score(batch).correct;
     return correct / part.count;
   };
   const result = {

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
-import { dropoutFactors, epochOrder, evaluationBatch, trainingBatch } from './batches.js';
-import type { Dataset } from './dataset.js';
+import { dropoutFactors, epochOrder, evaluationBatch, evaluationBlocks, trainingBatch } from './batches.js';
+import type { Dataset, LabelledImages } from './dataset.js';
 
 /** Two images of 3x3 with one channel, every pixel another value. */
-const part = { images: Uint8Array.from({ length: 18 }, (_, i) => 10 * (i + 1)), labels: Uint8Array.of(3, 8), count: 2 };
+const part: LabelledImages = {
+  images: Uint8Array.from({ length: 18 }, (_, i) => 10 * (i + 1)),
+  labels: Uint8Array.of(3, 8),
+  count: 2,
+};
 const dataset: Dataset = { name: 'tiny', shape: [3, 3, 1], training: part, validation: part, test: part, hash: '' };
 const at = { seed: 1, phase: 1, step: 0, firstSample: 0 };
 
@@ -58,6 +62,21 @@ describe('evaluationBatch', () => {
     const { images, labels } = evaluationBatch(part, 1, 1);
     expect([...labels]).toEqual([8]);
     expect(images).toEqual(Float32Array.from(part.images.subarray(9), (b) => b / 255));
+  });
+
+  it('has the images of blocks, of which the last may be shorter', () => {
+    const five: LabelledImages = {
+      images: Uint8Array.from({ length: 5 * 9 }, (_, i) => 5 * i),
+      labels: Uint8Array.of(1, 2, 3, 4, 5),
+      count: 5,
+    };
+    const sizes: number[] = [];
+    for (const block of evaluationBlocks(five, 2, 1, 2)) {
+      const first = 2 + 2 * sizes.length;
+      sizes.push(block.labels.length);
+      expect(block).toEqual(evaluationBatch(five, first, block.labels.length));
+    }
+    expect(sizes).toEqual([2, 1]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { purposes, RandomStream } from '../randomness/philox.js';
-import type { Dataset, LabelledImages } from './dataset.js';
+import { type Dataset, type LabelledImages, slice } from './dataset.js';
 
 /** The order of an epoch's training images: a permutation (Fisher-Yates), a function of seed, phase and epoch. */
 export function epochOrder(seed: number, phase: number, epoch: number, count: number): Uint32Array {
@@ -74,12 +74,25 @@ function scaleShifted(
 }
 
 /** Images first, first + 1, ... as they are. */
-export function evaluationBatch(all: LabelledImages, first: number, count: number): Batch {
-  const pixels = all.images.length / all.count;
-  const images = new Float32Array(count * pixels);
-  for (let i = 0; i < images.length; i++) images[i] = SCALED[all.images[first * pixels + i]];
-  return { images, labels: Int32Array.from(all.labels.subarray(first, first + count)) };
+export const evaluationBatch = (all: LabelledImages, first: number, count: number): Batch =>
+  scaled(slice(all, first, count), new Float32Array(count * pixelsOf(all)));
+
+/** Blocks of `size` images from number `first` on, the last of all shorter where it must be. Each takes over the memory of the one before it. */
+export function* evaluationBlocks(all: LabelledImages, size: number, first: number, blocks: number): Generator<Batch> {
+  const memory = new Float32Array(size * pixelsOf(all));
+  for (let block = first; block < first + blocks; block++) {
+    const at = block * size;
+    yield scaled(slice(all, at, Math.min(size, all.count - at)), memory);
+  }
 }
+
+/** @param into at least as long as the images */
+function scaled({ images, labels }: LabelledImages, into: Float32Array): Batch {
+  for (let i = 0; i < images.length; i++) into[i] = SCALED[images[i]];
+  return { images: into.subarray(0, images.length), labels: Int32Array.from(labels) };
+}
+
+const pixelsOf = ({ images, count }: LabelledImages): number => images.length / count;
 
 /** Factors [samples, units] of inverted dropout: 0 with the given probability, else 1 / (1 - probability). */
 export function dropoutFactors(

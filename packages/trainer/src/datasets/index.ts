@@ -2,7 +2,7 @@ import { Failure } from '../failure.js';
 import type { Dataset, DatasetChoice } from './dataset.js';
 import { loadMnist } from './mnist.js';
 
-export { type Batch, dropoutFactors, epochOrder, evaluationBatch, trainingBatch } from './batches.js';
+export { type Batch, dropoutFactors, epochOrder, evaluationBatch, evaluationBlocks, trainingBatch } from './batches.js';
 export type { Dataset, DatasetChoice, LabelledImages } from './dataset.js';
 
 const loaders: ReadonlyMap<string, (choice: DatasetChoice) => Promise<Dataset>> = new Map([['mnist', loadMnist]]);

@@ -19,10 +19,10 @@ export function gradientTensor(tf: TensorFlow, model: Model, { parameters, batch
   return tf.tidy(() => {
     const images = imageTensor(tf, model, batch);
     const labels = tf.tensor1d(batch.labels, 'int32');
-    const factors = dropout && tf.tensor2d(dropout, [batch.labels.length, model.dropoutUnits]);
+    const training = { dropout: dropout && tf.tensor2d(dropout, [batch.labels.length, model.dropoutUnits]) };
     let correct!: tensorflow.Tensor;
     const { value, grads } = tf.valueAndGrads((...tensors: tensorflow.Tensor[]) => {
-      const logits = model.forward(tf, tensors, images, factors);
+      const logits = model.forward(tf, tensors, images, training);
       correct = tf.keep(countCorrect(tf, logits, labels));
       return tf.mul(tf.mean(crossEntropy(tf, logits, labels, model.classes)), scale);
     })(parameterTensors(tf, model, parameters));

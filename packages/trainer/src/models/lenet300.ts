@@ -15,9 +15,9 @@ export const lenet300: Model = {
   classes: 10,
   dropoutUnits: 100,
 
-  forward(tf, [fc1, fc1Bias, fc2, fc2Bias, fc3, fc3Bias], images, dropout) {
+  forward(tf, [fc1, fc1Bias, fc2, fc2Bias, fc3, fc3Bias], images, training) {
     const first = tf.relu(tf.add(tf.matMul(tf.reshape(images, [-1, 784]), fc1), fc1Bias));
     const second = tf.relu(tf.add(tf.matMul(first, fc2), fc2Bias));
-    return tf.add(tf.matMul(dropout ? tf.mul(second, dropout) : second, fc3), fc3Bias);
+    return tf.add(tf.matMul(training?.dropout ? tf.mul(second, training.dropout) : second, fc3), fc3Bias);
   },
 };

@@ -36,16 +36,19 @@ export interface ModelDescription {
 }
 
 export interface Model extends ModelDescription {
-  /**
-   * Logits [batch, classes] for images [batch, ...input]. `dropout`, where given, is [batch, dropoutUnits]: zeros for dropped
-   * units, 1 / (1 - p) for the others.
-   */
+  /** Logits [batch, classes] for images [batch, ...input]: the same values with `training` as without, but for dropout. */
   forward(
     tf: Ops,
     parameters: tensorflow.Tensor[],
     images: tensorflow.Tensor4D,
-    dropout?: tensorflow.Tensor2D,
+    training?: TrainingPass,
   ): tensorflow.Tensor2D;
+}
+
+/** A forward pass of which gradients are taken. */
+export interface TrainingPass {
+  /** [batch, dropoutUnits]: zeros for dropped units, 1 / (1 - p) for the others. */
+  dropout?: tensorflow.Tensor2D | undefined;
 }
 
 /** Lays the layers' tensors out one after another: weight, then bias, in the order given. */

@@ -2,7 +2,7 @@ import type { Evaluate, Evaluated } from '@prunegrid/proto';
 import { Split } from '@prunegrid/proto';
 
 import type { Dataset } from '../datasets/index.js';
-import { evaluationBatch } from '../datasets/index.js';
+import { evaluationBlocks } from '../datasets/index.js';
 import type { Replica } from './replica.js';
 
 /** Measures the blocks of images that `request` names. */
@@ -13,9 +13,7 @@ export function evaluate(
 ): Evaluated {
   const all = split === Split.TEST ? dataset.test : dataset.validation;
   const result: Evaluated = { losses: [], correct: 0 };
-  for (let block = firstBlock; block < firstBlock + blocks; block++) {
-    const first = block * blockSize;
-    const batch = evaluationBatch(all, first, Math.min(blockSize, all.count - first));
+  for (const batch of evaluationBlocks(all, blockSize, firstBlock, blocks)) {
     const { loss, correct } = replica.score(batch);
     result.losses.push(loss);
     result.correct += correct;
