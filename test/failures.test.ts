@@ -9,7 +9,7 @@ import {
 } from '@prunegrid/proto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -92,6 +92,25 @@ describe('a loss that is not finite', () => {
     ]);
     const kept = await prunegrid('evaluate', join(to, 'checkpoints/hard-pruned.safetensors'), '--json');
     expect(JSON.parse(kept.stdout)).toMatchObject({ total: { kept: 6050 } });
+  });
+});
+
+describe('a checkpoint that cannot be written', () => {
+  it('ends the run with 5 before another epoch is finished', async () => {
+    const to = out();
+    const run = start('run', smoke, '--out', to, '--json', '--set', 'dataset.limit=16384');
+    await run.prints(/"stage":"dense"/);
+    rmSync(join(to, 'checkpoints'), { recursive: true });
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(5);
+    oneLine(stderr, /checkpoints\/admm\.safetensors cannot be written: its folder does not exist/);
+    const types = journalOf(to).map(({ type }) => type);
+    expect(types.slice(types.lastIndexOf('phase-started'))).toEqual([
+      'phase-started',
+      'epoch-finished',
+      'admm-iteration',
+      'run-failed',
+    ]);
   });
 });
 

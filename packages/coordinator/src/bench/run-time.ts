@@ -6,16 +6,17 @@ import type { JournalRecord } from '../journal/records.js';
 export interface RunTime {
   /** Optimizer steps, from the order to take an epoch's to the hash of the weights after them. */
   steps: number;
-  /** After each epoch: the held-out images measured; snapshots, where one was due. */
+  /** With each epoch: its weights or Z - U handed out, the held-out images measured; snapshots, where one was due. */
   epochEvaluations: number;
   /** After each phase: the held-out images and the test set measured. */
   stageEvaluations: number;
-  /** Weights handed out and fetched, projections, checkpoints; the journal's own writing. */
+  /** After phases and ADMM's iterations: weights fetched and projected; the journal's own writing. */
   saving: number;
 }
 
 /**
- * Takes the time between two records for what the second one tells of. The run was not interrupted, and its method is ADMM.
+ * Takes the time between two records for what the second one tells of, but for checkpoints, which are written meanwhile. The run was not interrupted, and its
+ * method is ADMM.
  * @param epochs where given, as if each phase had had so many: what comes with each epoch counts for more, what comes once does not
  */
 export function runTimeOf(records: readonly JournalRecord[], epochs?: Readonly<Record<PhaseName, number>>): RunTime {
@@ -23,8 +24,11 @@ export function runTimeOf(records: readonly JournalRecord[], epochs?: Readonly<R
   let imagesPerEpoch = NaN;
   let batch = NaN;
   let weight = (_phase: PhaseName): number => 1;
-  for (const [i, record] of records.entries()) {
-    const seconds = i === 0 ? 0 : (record.time - records[i - 1].time) / 1000;
+  let since = NaN;
+  for (const record of records) {
+    if (record.type === 'checkpoint') continue;
+    const seconds = (record.time - since) / 1000;
+    since = record.time;
     switch (record.type) {
       case 'run-started': {
         const { spec } = record.manifest;
@@ -48,9 +52,6 @@ export function runTimeOf(records: readonly JournalRecord[], epochs?: Readonly<R
         break;
       case 'admm-iteration':
         time.saving += seconds * weight('admm');
-        break;
-      case 'checkpoint':
-        time.saving += seconds * (/\b(admm|retrain)\b/.test(record.file) ? weight(record.phase) : 1);
         break;
       default:
         if (!Number.isNaN(imagesPerEpoch)) time.saving += seconds;

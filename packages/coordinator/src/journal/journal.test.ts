@@ -58,6 +58,22 @@ describe('Journal', () => {
     for (const [seq, readThen] of seen) expect((await readThen).map((record) => record.seq)).toContain(seq);
   });
 
+  it('waits for what an event tells of, and lets nothing overtake it', async () => {
+    const journal = await Journal.create(folder);
+    let end!: () => void;
+    const first = journal.append(event(1), new Promise<void>((resolve) => (end = resolve)));
+    const failing = journal.append(event(2), Promise.reject(new Error('no such disk')));
+    const third = journal.append(event(3));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await readJournal(folder)).toEqual([]);
+    end();
+    await expect(failing).rejects.toThrow('no such disk');
+    expect((await first).seq).toBe(0);
+    expect(await third).toMatchObject({ seq: 1, epoch: 3 });
+    await journal.close();
+    expect(await readJournal(folder)).toEqual([await first, await third]);
+  });
+
   it('keeps non-finite numbers, and strings that look like them', async () => {
     const journal = await Journal.create(folder);
     for (const loss of [NaN, Infinity, -Infinity]) await journal.append(event(1, loss));

@@ -78,10 +78,13 @@ export class Journal<Event extends { type: string } = RunEvent> {
    * Writes the event down and resolves to its record once that is on the disk (written and synced) and every
    * subscriber has seen it. Appends are carried out in the order of the calls. Rejects with a `Failure` where the disk
    * is full or gone: then the event is not in the journal, and a later append may still succeed.
+   *
+   * @param told what the event tells of, where that is still under way: it is waited for, and where it rejects, so does the append
    */
-  append(event: Event): Promise<Recorded<Event>> {
-    const time = this.clock();
-    const appended = this.queue.then(() => this.write(event, time));
+  append(event: Event, told: Promise<unknown> = Promise.resolve()): Promise<Recorded<Event>> {
+    // It may reject before its turn has come.
+    told.catch(() => undefined);
+    const appended = this.queue.then(() => told).then(() => this.write(event, this.clock()));
     this.queue = appended.catch(() => undefined);
     return appended;
   }

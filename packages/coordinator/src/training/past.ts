@@ -30,7 +30,8 @@ export const hasDataOf = ({ manifest }: Past, { ready }: Pick<Member, 'ready'>):
 
 /** Where a run's events go. */
 export interface RunLog {
-  append: (event: RunEvent) => Promise<JournalRecord>;
+  /** As Journal.append: in the order of the calls. */
+  append: (event: RunEvent, told?: Promise<unknown>) => Promise<JournalRecord>;
   /** The `seq` of the next record. */
   readonly nextSeq: number;
 }
@@ -48,9 +49,10 @@ export function continued(journal: Journal, { snapshot, records }: Pick<Past, 's
     get nextSeq() {
       return again[0]?.seq ?? journal.nextSeq;
     },
-    async append(event) {
+    async append(event, told) {
       const known = again.shift();
-      if (!known) return journal.append(event);
+      if (!known) return journal.append(event, told);
+      await told;
       if (isDeepStrictEqual(timeless(known), timeless(event))) return known;
       await removeSnapshot(journal.folder);
       throw new Failure(

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 
 import { epochsOf } from '../experiment/epochs.js';
 import { denseKey } from '../experiment/keys.js';
-import type { RunResult } from '../journal/records.js';
+import type { Evaluation, RunResult } from '../journal/records.js';
 import type { DenseNetwork, RunContext } from './context.js';
 import { countLayers, deadUnits, prunedLayers, type PrunedLayer, supportsIn, survivorsOf, totalOf } from './layers.js';
 import { methods } from './methods/index.js';
 import { readModel, writeJson, writeModel } from './run-folder.js';
+import type { PhaseState } from './snapshot.js';
 import { checkpointFile, EpochTraining, type Scores } from './training.js';
 
 /** The reason by which a signal ends a run that is to go on at once. */
@@ -22,28 +23,33 @@ export class Stopped extends Error {}
  * the run is saved before it rejects with the reason.
  */
 export async function prune(context: RunContext): Promise<RunResult> {
-  return new Pruning(context).run();
+  return toTheEnd(new EpochTraining(context), (training) => new Pruning(context, training).run());
 }
 
 /** Dense training alone, for runs that share it. The run folder gets its checkpoint. */
 export async function trainDense(context: RunContext): Promise<DenseNetwork> {
-  return new Pruning(context).denseOnly();
+  return toTheEnd(new EpochTraining(context), (training) => new Pruning(context, training).denseOnly());
+}
+
+/** Whatever the work comes to, nothing is written any more when this settles; where something could not be, it rejects with that. */
+function toTheEnd<T>(training: EpochTraining, work: (training: EpochTraining) => Promise<T>): Promise<T> {
+  return work(training).finally(() => training.settled());
 }
 
 class Pruning {
-  private readonly training: EpochTraining;
-
-  constructor(private readonly context: RunContext) {
-    this.training = new EpochTraining(context);
-  }
+  constructor(
+    private readonly context: RunContext,
+    private readonly training: EpochTraining,
+  ) {}
 
   async run(): Promise<RunResult> {
-    const { runId, spec, model, journal, folder } = this.context;
+    const { training } = this;
+    const { runId, spec, model, folder } = this.context;
     const { weights: dense, ...denseScores } = await this.denseNetwork();
     const layersToPrune = prunedLayers(model, spec, dense);
-    const prunedScore = this.recalled('hardPruned') ?? (await this.hardPrune(await this.startOf(dense), layersToPrune));
+    const prunedScore = this.recalled('hardPruned') ?? (await this.hardPrune(this.startOf(dense), layersToPrune));
     const final = await this.retrain();
-    const finalScore = await this.training.evaluate('final');
+    const finalScore = await training.evaluate('final');
 
     const layers = countLayers(model, final);
     const result: RunResult = {
@@ -52,12 +58,12 @@ class Pruning {
       final: accuracies(finalScore),
       layers,
       total: totalOf(layers),
-      seconds: this.training.seconds,
-      epochs: this.training.totalEpochs,
+      seconds: training.seconds,
+      epochs: training.totalEpochs,
     };
     await writeModel(join(folder, 'model.safetensors'), model, final, { 'prunegrid.run_id': runId });
     await writeJson(join(folder, 'result.json'), result);
-    await journal.append({
+    training.record({
       type: 'run-finished',
       result,
       artifacts: ['result.json', 'model.safetensors', 'manifest.json'],
@@ -66,10 +72,10 @@ class Pruning {
   }
 
   async denseOnly(): Promise<DenseNetwork> {
-    const { spec, runId, journal } = this.context;
+    const { spec, runId } = this.context;
     const key = denseKey(spec);
     const network = { key, runId, ...(await this.trainDense()) };
-    await journal.append({ type: 'dense-finished', key, artifacts: ['manifest.json'] });
+    this.training.record({ type: 'dense-finished', key, artifacts: ['manifest.json'] });
     return network;
   }
 
@@ -85,11 +91,11 @@ class Pruning {
     const { spec, model, group } = this.context;
     if (!(await training.resume('dense'))) {
       await training.give('dense', initialParameters(model, spec.seed));
-      await training.announce('dense');
+      training.announce('dense');
     }
     while (training.epoch < spec.dense.epochs) await training.trainEpoch('dense');
     const weights = await group.fetchWeights();
-    await training.checkpoint('dense', 'dense', weights);
+    training.checkpoint('dense', 'dense', weights);
     return { weights, ...(await training.evaluate('dense')) };
   }
 
@@ -101,69 +107,64 @@ class Pruning {
     validation,
     test,
   }: DenseNetwork): Promise<{ weights: Float32Array } & Scores> {
-    const { journal } = this.context;
-    this.training.skipPhase('dense');
-    const { totalEpochs } = this.training;
-    await journal.append({ type: 'dense-reused', key, runId });
-    await this.training.checkpoint('dense', 'dense', weights);
-    await journal.append({ type: 'evaluated', stage: 'dense', totalEpochs, validation, test });
+    const { training } = this;
+    training.skipPhase('dense');
+    const { totalEpochs } = training;
+    training.record({ type: 'dense-reused', key, runId });
+    training.checkpoint('dense', 'dense', weights);
+    training.record({ type: 'evaluated', stage: 'dense', totalEpochs, validation, test });
     return { weights, validation, test };
   }
 
   /** The weights that are to be pruned. */
-  private async startOf(dense: Float32Array): Promise<Float32Array> {
-    const { start, journal } = this.context;
+  private startOf(dense: Float32Array): Float32Array {
+    const { start } = this.context;
     if (!start) return dense;
     const { key, runId, weights } = start;
-    if (!this.recalled('dense')) await journal.append({ type: 'chain-continued', key, runId });
+    if (!this.recalled('dense')) this.training.record({ type: 'chain-continued', key, runId });
     return weights;
   }
 
   /** Trains for pruning, prunes, and leaves the trainers with the survivors. */
   private async hardPrune(weightsBefore: Float32Array, layers: readonly PrunedLayer[]): Promise<Scores> {
     const { training } = this;
-    const { spec, model, journal, projector, start } = this.context;
+    const { spec, model, projector, start } = this.context;
     const before = { weights: weightsBefore, ...(start && { supports: supportsIn(weightsBefore, layers) }) };
     const toPrune = await methods[spec.method](training, before, layers);
     const { weights, supports } = await projector.hardPrune(layers, toPrune);
     await training.give('retrain', weights, survivorsOf(model, supports));
-    await journal.append({ type: 'hard-pruned', layers: countLayers(model, weights) });
-    for (const units of deadUnits(model, supports)) await journal.append({ type: 'dead-units', ...units });
-    await training.checkpoint('hard-pruned', 'admm', weights);
+    training.record({ type: 'hard-pruned', layers: countLayers(model, weights) });
+    for (const units of deadUnits(model, supports)) training.record({ type: 'dead-units', ...units });
+    training.checkpoint('hard-pruned', 'admm', weights);
     return training.evaluate('hardPruned');
   }
 
   /** Trains the survivors and returns the weights of the epoch with the best validation accuracy, the later one of two. */
   private async retrain(): Promise<Float32Array> {
     const { training } = this;
-    const { spec, group, journal, reasonToStop } = this.context;
+    const { spec, group, reasonToStop } = this.context;
     const epochs = epochsOf(spec).retrain;
     const resumed = await training.resume('retrain');
-    if (!resumed) await training.announce('retrain');
-    // What the trainers hold is the best so far, until there is something to compare it with.
-    let best = resumed
-      ? { ...(resumed.own.values as { accuracy: number; epoch: number }), weights: resumed.own.tensors?.['best'] }
-      : { accuracy: -1, epoch: 0, weights: undefined };
-    const own = () => ({
-      values: { accuracy: best.accuracy, epoch: best.epoch },
-      ...(best.weights && { tensors: { best: best.weights } }),
-    });
+    if (!resumed) training.announce('retrain');
+    let best = resumed && recallBest(resumed.own);
     while (training.epoch < epochs) {
-      const validation = await training.trainEpoch('retrain', own);
+      const validation = await training.trainEpoch('retrain', () => keepBest(best));
       const { epoch } = training;
-      if (validation.accuracy >= best.accuracy) {
-        best = { accuracy: validation.accuracy, weights: await group.fetchWeights(), epoch };
-        await training.checkpoint('retrain', 'retrain', best.weights as Float32Array);
+      if (!best || validation.accuracy >= best.validation.accuracy) {
+        best = { epoch, validation, weights: await group.fetchWeights() };
+        training.checkpoint('retrain', 'retrain', best.weights);
       }
       const reason = epoch < epochs ? reasonToStop?.(epoch, validation) : undefined;
       if (reason !== undefined) {
-        await journal.append({ type: 'run-stopped', reason });
+        training.record({ type: 'run-stopped', reason });
         throw new Stopped(reason);
       }
     }
     // Evaluation measures what the trainers hold.
-    if (best.weights && best.epoch < epochs) await training.give('retrain', best.weights, training.survivors);
-    return best.weights ?? group.fetchWeights();
+    if (best && best.epoch < epochs) {
+      await training.give('retrain', best.weights, training.survivors, best.validation);
+    }
+    return best?.weights ?? group.fetchWeights();
   }
 
   /** What a stage came to, where the run goes on in a later phase. */
@@ -174,6 +175,23 @@ class Pruning {
     const before = past.records.slice(0, past.snapshot.seq);
     return before.find((record) => record.type === 'evaluated' && record.stage === stage) as Scores | undefined;
   }
+}
+
+/** An epoch of retraining, after it. */
+interface Best {
+  epoch: number;
+  validation: Evaluation;
+  weights: Float32Array;
+}
+
+/** What `recallBest` needs to go on. */
+const keepBest = (best: Best | undefined): PhaseState =>
+  best ? { values: { epoch: best.epoch, ...best.validation }, tensors: { best: best.weights } } : {};
+
+function recallBest({ values, tensors }: PhaseState): Best | undefined {
+  if (!values || !tensors) return undefined;
+  const { epoch, accuracy, loss } = values;
+  return { epoch, validation: { accuracy, loss }, weights: tensors['best'] };
 }
 
 const accuracies = ({ validation, test }: Scores) => ({

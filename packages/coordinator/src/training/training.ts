@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import type { TrainerGroup } from '../cluster/index.js';
 import { epochsOf, stretchOf } from '../experiment/epochs.js';
 import type { OptimizerSpec, PhaseName } from '../experiment/spec.js';
-import type { Evaluation } from '../journal/records.js';
+import type { Evaluation, RunEvent } from '../journal/records.js';
 import { learningRateAt } from './learning-rate.js';
 import type { Training } from './methods/index.js';
 import type { RunContext } from './context.js';
 import { type LayerTensors, writeModel } from './run-folder.js';
 import { type EpochSums, type PhaseState, type Snapshot, writeSnapshot } from './snapshot.js';
+import { Writes } from './writes.js';
 
 /** Separates the phases' random numbers from each other. */
 const phaseNumbers: Record<PhaseName, number> = { dense: 1, admm: 2, retrain: 3 };
@@ -31,6 +32,7 @@ export class EpochTraining implements Training {
   private readonly started: number;
   private totalStep = 0;
   private saveDue: number;
+  private readonly writes = new Writes();
   totalEpochs = 0;
   epoch = 0;
   /** Of the epoch under way. */
@@ -62,10 +64,10 @@ export class EpochTraining implements Training {
     return (this.context.now() - this.started) / 1000;
   }
 
-  async announce(phase: PhaseName): Promise<void> {
+  announce(phase: PhaseName): void {
     this.epoch = 0;
     this.sums = freshSums;
-    await this.context.journal.append({
+    this.record({
       type: 'phase-started',
       phase,
       epochs: epochsOf(this.context.spec)[phase],
@@ -84,10 +86,11 @@ export class EpochTraining implements Training {
     this.skipEpochs(epochs);
   }
 
-  async give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void> {
+  /** @param validation what the weights come to on the validation part, where that has been measured */
+  async give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array, validation?: Evaluation): Promise<void> {
     this.survivors = survivors;
     this.optimizerSteps = 0;
-    this.validation = undefined;
+    this.validation = validation;
     await this.context.group.beginPhase(this.planOf(phase), weights, survivors);
   }
 
@@ -125,10 +128,11 @@ export class EpochTraining implements Training {
   }
 
   async trainEpoch(phase: PhaseName, own: () => PhaseState<TensorData> = () => ({})): Promise<Evaluation> {
-    const { spec, group, journal, now } = this.context;
+    const { spec, group, now } = this.context;
     const rates = this.learningRates(phase);
     while (this.sums.steps < this.stepsPerEpoch) {
       await this.trainSteps(phase, rates);
+      await this.settled();
       if (group.signal?.aborted || now() >= this.saveDue) await this.save(phase, own());
       group.signal?.throwIfAborted();
     }
@@ -138,7 +142,8 @@ export class EpochTraining implements Training {
     this.totalEpochs++;
     this.sums = freshSums;
     const validation = await this.validate();
-    await journal.append({
+    await this.settled();
+    this.record({
       type: 'epoch-finished',
       phase,
       epoch: this.epoch,
@@ -193,7 +198,7 @@ export class EpochTraining implements Training {
           accuracy: outcome.correct / spec.batch.global,
         });
       },
-      () => now() >= this.saveDue,
+      () => now() >= this.saveDue || this.writes.failed,
     );
     const { weightsHash } = trained;
     this.optimizerSteps += trained.steps;
@@ -206,11 +211,11 @@ export class EpochTraining implements Training {
     };
   }
 
-  /** To be called after a step, before anything that follows on it. */
+  /** To be called after a step, before anything that follows on it. Fetches what is to be saved, and begins to write it. */
   private async save(phase: PhaseName, own: PhaseState<TensorData>): Promise<void> {
     const { group, folder, journal, now } = this.context;
     const started = now();
-    await writeSnapshot(folder, {
+    const snapshot = {
       seq: journal.nextSeq,
       phase,
       steps: this.epoch * this.stepsPerEpoch + this.sums.steps,
@@ -224,16 +229,21 @@ export class EpochTraining implements Training {
       residuals: await group.fetchResiduals(),
       ...(this.survivors && { survivors: this.survivors }),
       own,
-    });
-    this.saveDue = now() + Math.max(SAVE_MS, SAVE_SHARE * (now() - started));
+    };
+    this.saveDue = Infinity;
+    this.writes.begin(
+      writeSnapshot(folder, snapshot).then(() => {
+        this.saveDue = now() + Math.max(SAVE_MS, SAVE_SHARE * (now() - started));
+      }),
+    );
   }
 
   /** Measures what the trainers hold on the validation part and, for the report only, on the test set. */
   async evaluate(stage: 'dense' | 'hardPruned' | 'final'): Promise<Scores> {
-    const { group, journal } = this.context;
     const validation = await this.validate();
-    const test = await group.evaluate(Split.TEST, this.images.test);
-    await journal.append({ type: 'evaluated', stage, totalEpochs: this.totalEpochs, validation, test });
+    const test = await this.context.group.evaluate(Split.TEST, this.images.test);
+    await this.settled();
+    this.record({ type: 'evaluated', stage, totalEpochs: this.totalEpochs, validation, test });
     return { validation, test };
   }
 
@@ -241,12 +251,21 @@ export class EpochTraining implements Training {
     return (this.validation ??= await this.context.group.evaluate(Split.VALIDATION, this.images.validation));
   }
 
-  async checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): Promise<void> {
-    const { folder, model, journal, runId } = this.context;
+  checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): void {
+    const { folder, model, runId } = this.context;
     const file = checkpointFile(name);
     const metadata = { 'prunegrid.run_id': runId, phase, epochs: String(this.totalEpochs) };
-    await writeModel(join(folder, file), model, weights, metadata, extra);
-    await journal.append({ type: 'checkpoint', file, phase, totalEpochs: this.totalEpochs });
+    const written = writeModel(join(folder, file), model, weights, metadata, extra);
+    this.record({ type: 'checkpoint', file, phase, totalEpochs: this.totalEpochs }, written);
+  }
+
+  record(event: RunEvent, told?: Promise<void>): void {
+    this.writes.begin(this.context.journal.append(event, told));
+  }
+
+  /** Waits until all that has been recorded and saved lies on the disk. Rejects where it cannot be written. */
+  settled(): Promise<void> {
+    return this.writes.settled();
   }
 }
 

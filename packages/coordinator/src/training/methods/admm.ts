@@ -10,12 +10,12 @@ import type { Method } from './method.js';
 
 /** ADMM (Zhang et al. 2018): each iteration trains W towards Z - U, projects Z and updates U. */
 export const admm: Method = async (training, before, layers) => {
-  const { spec, model, group, journal, projector } = training.context;
+  const { spec, model, group, projector } = training.context;
   const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
   const resumed = await training.resume('admm');
   if (!resumed) {
     await training.give('admm', before.weights, before.supports && survivorsOf(model, before.supports));
-    await training.announce('admm');
+    training.announce('admm');
   }
   const first = Math.floor(training.epoch / epochsPerIteration);
   const rhoNow = rhoAt(rho, first, iterations);
@@ -34,15 +34,15 @@ export const admm: Method = async (training, before, layers) => {
     const iterated = await projector.iterate(layers, states, weights, nextRho);
     states = iterated.map(({ state }) => state);
     const residuals = iterated.map((of, i) => ({ layer: layers[i].name, ...of.residuals }));
-    await journal.append({
+    training.record({
       type: 'admm-iteration',
       iteration: k + 1,
       totalEpochs: training.totalEpochs,
       layers: residuals,
     });
-    await training.checkpoint('admm', 'admm', weights, admmTensors(layers, states));
+    training.checkpoint('admm', 'admm', weights, admmTensors(layers, states));
     if (stopEarly && k + 1 < iterations && converged(residuals, stopEarly)) {
-      await journal.append({ type: 'admm-stopped-early', iteration: k + 1 });
+      training.record({ type: 'admm-stopped-early', iteration: k + 1 });
       training.skipEpochs((iterations - k - 1) * epochsPerIteration);
       break;
     }

@@ -9,7 +9,7 @@ import type { Method } from './method.js';
  * The optimizer's moments start anew with each mask, so at each epoch: a survivor's belong to another network than what it is now in.
  */
 export const gradual: Method = async (training, before, layers) => {
-  const { spec, model, group, journal, projector } = training.context;
+  const { spec, model, group, projector } = training.context;
   const epochs = epochsOf(spec).admm;
   let { weights } = before;
   const sizeOf = ({ name, size }: PrunedLayer) => before.supports?.get(name)?.length ?? size;
@@ -20,16 +20,16 @@ export const gradual: Method = async (training, before, layers) => {
     );
     await training.give('admm', masked, survivorsOf(model, supports));
     const { totalEpochs } = training;
-    await journal.append({ type: 'mask-tightened', epoch, totalEpochs, layers: countLayers(model, masked) });
+    training.record({ type: 'mask-tightened', epoch, totalEpochs, layers: countLayers(model, masked) });
   };
   let tightened = (await training.resume('admm')) !== undefined;
-  if (!tightened) await training.announce('admm');
+  if (!tightened) training.announce('admm');
   while (training.epoch < epochs) {
     if (!tightened) await tighten(training.epoch + 1);
     tightened = false;
     await training.trainEpoch('admm');
     weights = await group.fetchWeights();
-    await training.checkpoint('gradual', 'admm', weights);
+    training.checkpoint('gradual', 'admm', weights);
   }
   return weights;
 };

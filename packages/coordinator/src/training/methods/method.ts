@@ -3,9 +3,8 @@ import type { TensorData } from '@prunegrid/trainer/safetensors';
 
 import type { TrainerGroup } from '../../cluster/index.js';
 import type { PhaseName, Spec } from '../../experiment/spec.js';
-import type { Evaluation } from '../../journal/records.js';
+import type { Evaluation, RunEvent } from '../../journal/records.js';
 import type { PrunedLayer } from '../layers.js';
-import type { RunLog } from '../past.js';
 import type { Projector } from '../projecting/index.js';
 import type { LayerTensors } from '../run-folder.js';
 import type { PhaseState } from '../snapshot.js';
@@ -16,14 +15,13 @@ export interface Training {
     spec: Spec;
     model: ModelDescription;
     group: TrainerGroup;
-    journal: RunLog;
     projector: Projector;
   };
   /** Passes over the training images so far, all phases together. */
   readonly totalEpochs: number;
   /** Epochs of the phase that are finished. */
   readonly epoch: number;
-  announce(phase: PhaseName): Promise<void>;
+  announce(phase: PhaseName): void;
   /** Hands the trainers the weights, with fresh optimizer moments; with `survivors`, only these are trained from now on. */
   give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void>;
   /**
@@ -33,10 +31,13 @@ export interface Training {
   resume(phase: PhaseName): Promise<{ own: PhaseState } | undefined>;
   /**
    * One pass over the training images, or the rest of one, measured on the validation part.
-   * @param own asked for what the phase needs, where the run is saved; its tensors must not change before the phase goes on
+   * @param own asked for what the phase needs, where the run is saved; its tensors must not change before the epoch is finished
    */
   trainEpoch(phase: PhaseName, own?: () => PhaseState<TensorData>): Promise<Evaluation>;
-  checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): Promise<void>;
+  /** Puts the event into the journal while training goes on, after those before it. */
+  record(event: RunEvent): void;
+  /** Writes the tensors while training goes on. They must not change before the next epoch or evaluation is finished. */
+  checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): void;
   /** The phase ends so many epochs before its time. */
   skipEpochs(count: number): void;
 }
