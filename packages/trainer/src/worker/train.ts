@@ -132,13 +132,9 @@ const ways: Record<Reduction, (work: Work) => Way> = {
     return paced(pace, async (course, { own, round, learningRates, meanwhile }) => {
       const parts = { generation, step: lastStepOf(round), nodes, isRounded };
       const reduction = circle.begin(parts, own, course.target);
-      const adding = reduction.tails();
-      // Whoever is late has the others wait for it, and does the rest when they have gone on.
-      const late = await Promise.race([adding.then(() => true), turn(false)]);
-      if (!late) meanwhile();
-      const tails = await pace.unlessEnded(adding);
+      const tails = await pace.unlessEnded(reduction.tails());
       course.begin(round, tails, learningRates);
-      await pace.unlessEnded(reduction.finish((from, sum) => course.move(from, sum)));
+      await pace.unlessEnded(reduction.finish((from, sum) => course.move(from, sum), meanwhile));
       course.settle(round);
       return tails;
     });

@@ -112,7 +112,10 @@ async function exchange({ firstStep, learningRates, firstMicroBatch, microBatche
       await pace.mayProceed();
       const reduction = circle?.begin({ generation, step, nodes, isRounded: () => false }, vectors, W);
       await reduction?.tails();
-      await reduction?.finish((from, part) => W.set(part, from));
+      await reduction?.finish(
+        (from, part) => W.set(part, from),
+        () => undefined,
+      );
       await pace.report(gradient.subarray(-TAIL));
     }
     await pace.close();

@@ -48,7 +48,12 @@ function reduceAt(length: number, step: number, members: number): Promise<Float3
     const parts = { generation: 1, step, nodes: nodesOf(members), isRounded: () => false };
     const reduction = circle.begin(parts, sumOf(length, step, first, count).nodes(), target);
     expect(await reduction.tails()).toEqual(sumOf(length, step).total!.subarray(length));
-    await reduction.finish((from, sum) => sum.forEach((value, k) => (target[from + k] = -value)));
+    let times = 0;
+    await reduction.finish(
+      (from, sum) => sum.forEach((value, k) => (target[from + k] = -value)),
+      () => times++,
+    );
+    expect(times, 'times that what is to be done meanwhile was done').toBe(1);
     return target;
   });
 }

@@ -14,6 +14,7 @@ import {
   TreeSum,
   unpackBfloat16,
 } from '@prunegrid/proto';
+import { setImmediate as turn } from 'node:timers/promises';
 
 import { Failure } from '../../failure.js';
 import type { Nodes } from '../course/course.js';
@@ -150,10 +151,16 @@ class Reducing {
   /**
    * Adds the members' vectors up. Of this member's slice, `move` is handed the sum, piece by piece, and writes what comes of it into the target; when this
    * has resolved, the target also holds what the other members have written into theirs. Throws PeerLost.
+   * @param meanwhile done once, when this member has sent what the others wait for and waits for theirs
    */
-  async finish(move: (from: number, sum: Float32Array) => void): Promise<void> {
+  async finish(move: (from: number, sum: Float32Array) => void, meanwhile: () => void): Promise<void> {
     for (let row = 0; row <= this.rows; row++) {
       await this.reduce(row, move);
+      if (row === 0) {
+        // First what was sent must leave.
+        await turn();
+        meanwhile();
+      }
       await this.receiveMoved(row - 1);
       this.sendGradients(row + AHEAD);
     }
