@@ -33,7 +33,7 @@ const others = new Map([
 const parts = {
   epochEvaluations: '- evaluation after each epoch',
   stageEvaluations: '- evaluations after phases',
-  saving: '- weights, projections, checkpoints, journal',
+  saving: '- weights fetched, projections, journal',
   end: '- from the last record to the exit',
 };
 

@@ -21,10 +21,7 @@ import { Members } from './members.js';
 import { amongTrainers, type StepOutcome, throughCoordinator } from './rounds.js';
 import { Summing } from './summing.js';
 
-/**
- * Images that a trainer measures at a time. Fixed, so that the sums do not depend on the number of trainers. Of 25 to 500, 50 and 100 take the least time: 7 % less
- * than 250 where two trainers share a cache.
- */
+/** Images that a trainer measures at a time. Fixed, so that the sums do not depend on the number of trainers. Of 25 to 500, 50 and 100 take the least time. */
 const EVALUATION_BLOCK = 100;
 
 /** From so many bytes of gradient on, trainers exchange among themselves: what is less is there and back sooner through the coordinator. */

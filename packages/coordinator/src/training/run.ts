@@ -23,12 +23,12 @@ export class Stopped extends Error {}
  * the run is saved before it rejects with the reason.
  */
 export async function prune(context: RunContext): Promise<RunResult> {
-  return toTheEnd(new EpochTraining(context), (training) => new Pruning(context, training).run());
+  return toTheEnd(new EpochTraining(context), (training) => new Pruning(training).run());
 }
 
 /** Dense training alone, for runs that share it. The run folder gets its checkpoint. */
 export async function trainDense(context: RunContext): Promise<DenseNetwork> {
-  return toTheEnd(new EpochTraining(context), (training) => new Pruning(context, training).denseOnly());
+  return toTheEnd(new EpochTraining(context), (training) => new Pruning(training).denseOnly());
 }
 
 /** Whatever the work comes to, nothing is written any more when this settles; where something could not be, it rejects with that. */
@@ -37,10 +37,11 @@ function toTheEnd<T>(training: EpochTraining, work: (training: EpochTraining) =>
 }
 
 class Pruning {
-  constructor(
-    private readonly context: RunContext,
-    private readonly training: EpochTraining,
-  ) {}
+  private readonly context: RunContext;
+
+  constructor(private readonly training: EpochTraining) {
+    this.context = training.context;
+  }
 
   async run(): Promise<RunResult> {
     const { training } = this;
@@ -146,7 +147,7 @@ class Pruning {
     const epochs = epochsOf(spec).retrain;
     const resumed = await training.resume('retrain');
     if (!resumed) training.announce('retrain');
-    let best = resumed && recallBest(resumed.own);
+    let best = resumed && this.recallBest(resumed.own);
     while (training.epoch < epochs) {
       const validation = await training.trainEpoch('retrain', () => keepBest(best));
       const { epoch } = training;
@@ -175,6 +176,14 @@ class Pruning {
     const before = past.records.slice(0, past.snapshot.seq);
     return before.find((record) => record.type === 'evaluated' && record.stage === stage) as Scores | undefined;
   }
+
+  private recallBest({ values, tensors }: PhaseState): Best | undefined {
+    const finished = this.context.past?.records.find(
+      (record) => record.type === 'epoch-finished' && record.phase === 'retrain' && record.epoch === values?.['epoch'],
+    ) as Omit<Best, 'weights'> | undefined;
+    const weights = tensors?.['best'];
+    return finished && weights && { epoch: finished.epoch, validation: finished.validation, weights };
+  }
 }
 
 /** An epoch of retraining, after it. */
@@ -184,15 +193,9 @@ interface Best {
   weights: Float32Array;
 }
 
-/** What `recallBest` needs to go on. */
+/** What `recallBest` needs to go on, besides the journal. */
 const keepBest = (best: Best | undefined): PhaseState =>
-  best ? { values: { epoch: best.epoch, ...best.validation }, tensors: { best: best.weights } } : {};
-
-function recallBest({ values, tensors }: PhaseState): Best | undefined {
-  if (!values || !tensors) return undefined;
-  const { epoch, accuracy, loss } = values;
-  return { epoch, validation: { accuracy, loss }, weights: tensors['best'] };
-}
+  best ? { values: { epoch: best.epoch }, tensors: { best: best.weights } } : {};
 
 const accuracies = ({ validation, test }: Scores) => ({
   testAccuracy: test.accuracy,

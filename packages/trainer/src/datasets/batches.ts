@@ -1,5 +1,5 @@
 import { purposes, RandomStream } from '../randomness/philox.js';
-import { type Dataset, type LabelledImages, slice } from './dataset.js';
+import { type Dataset, type LabelledImages, pixelsOf, slice } from './dataset.js';
 
 /** The order of an epoch's training images: a permutation (Fisher-Yates), a function of seed, phase and epoch. */
 export function epochOrder(seed: number, phase: number, epoch: number, count: number): Uint32Array {
@@ -91,8 +91,6 @@ function scaled({ images, labels }: LabelledImages, into: Float32Array): Batch {
   for (let i = 0; i < images.length; i++) into[i] = SCALED[images[i]];
   return { images: into.subarray(0, images.length), labels: Int32Array.from(labels) };
 }
-
-const pixelsOf = ({ images, count }: LabelledImages): number => images.length / count;
 
 /** Factors [samples, units] of inverted dropout: 0 with the given probability, else 1 / (1 - probability). */
 export function dropoutFactors(

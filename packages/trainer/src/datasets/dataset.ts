@@ -26,9 +26,12 @@ export interface DatasetChoice {
   limit?: number | undefined;
 }
 
+/** Bytes of an image. */
+export const pixelsOf = ({ images, count }: LabelledImages): number => images.length / count;
+
 /** Images first, first + 1, ... of `all`, without copying. */
 export function slice(all: LabelledImages, first: number, count: number): LabelledImages {
-  const pixels = all.images.length / all.count;
+  const pixels = pixelsOf(all);
   return {
     images: all.images.subarray(first * pixels, (first + count) * pixels),
     labels: all.labels.subarray(first, first + count),
