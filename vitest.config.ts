@@ -18,9 +18,7 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      unit('proto'),
-      unit('trainer'),
-      unit('coordinator'),
+      ...['core', 'numerics', 'proto', 'transport', 'trainer', 'coordinator', 'cli', 'bench'].map(unit),
       {
         // Real servers, trainers and Python: one file at a time, after the unit tests.
         test: {

@@ -42,7 +42,7 @@ grid:
 trainersPerTrial: 1
 `,
   );
-  const program = join(root, 'packages/coordinator/bin/prunegrid.js');
+  const program = join(root, 'packages/cli/bin/prunegrid.js');
   const command = [program, 'sweep', 'run', join(folder, 'grid.yaml'), '--trainers', '2', '--out', out];
   const { status } = spawnSync(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] });
   if (status !== 0) throw new Error(`prunegrid sweep run: ended with ${status}`);

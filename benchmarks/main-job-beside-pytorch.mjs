@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { datasetNames } from '@prunegrid/trainer/datasets';
 import { models } from '@prunegrid/trainer/models';
-import { inTurns, Rounds } from '../packages/coordinator/dist/bench/rounds.js';
-import { runTimeOf } from '../packages/coordinator/dist/bench/run-time.js';
+import { inTurns, Rounds } from '../packages/bench/dist/rounds.js';
+import { runTimeOf } from '../packages/bench/dist/run-time.js';
 import { epochsOf } from '../packages/coordinator/dist/experiment/epochs.js';
 import { loadSpec } from '../packages/coordinator/dist/experiment/load.js';
 import { readJournal } from '../packages/coordinator/dist/journal/reading.js';
@@ -21,7 +21,7 @@ import { runScript } from './pytorch/start.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const file = join(root, 'experiments/lenet5-mnist.yaml');
-const program = join(root, 'packages/coordinator/bin/prunegrid.js');
+const program = join(root, 'packages/cli/bin/prunegrid.js');
 
 const ours = 'prunegrid run, two trainers of one thread';
 const oursWithMlflow = `${ours}, with MLflow`;

@@ -1,5 +1,5 @@
 // npm run bench [-- NAME [ARGUMENT...]]: measures on this machine, prints the table and writes it down as benchmarks/DATE-NAME.md.
-// Without a name, everything, one after another. NAME is a program of this folder that exports `measure`, or of `prunegrid bench`.
+// Without a name, everything, one after another. NAME is a program of this folder that exports `measure`, or of `prunegrid-bench`.
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -9,7 +9,7 @@ import { orOneLine, setup } from '../scripts/setup.mjs';
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const root = dirname(folder);
-const dist = join(root, 'packages/coordinator/dist/bench');
+const dist = join(root, 'packages/bench/dist');
 const ours = ['step', 'exchange', 'cost', 'projection', 'loader', 'sweep'];
 const besideOthers = ['steps-beside-pytorch', 'main-job-beside-pytorch', 'grid-beside-pytorch'];
 
@@ -37,8 +37,8 @@ async function bench(name, args) {
 }
 
 async function prunegrid(name, args) {
-  const program = join(root, 'packages/coordinator/bin/prunegrid.js');
-  const running = promisify(execFile)(process.execPath, [program, 'bench', name, '--json', ...args]);
+  const program = join(root, 'packages/bench/bin/prunegrid-bench.js');
+  const running = promisify(execFile)(process.execPath, [program, name, '--json', ...args]);
   running.child.stderr?.pipe(process.stderr);
   return JSON.parse((await running).stdout);
 }

@@ -8,8 +8,8 @@ import {
   takeTurn,
   takeTurnApart,
   withReadyTrainers,
-} from '../packages/coordinator/dist/bench/lenet5-steps.js';
-import { inTurns } from '../packages/coordinator/dist/bench/rounds.js';
+} from '../packages/bench/dist/lenet5-steps.js';
+import { inTurns } from '../packages/bench/dist/rounds.js';
 import { askScript } from './pytorch/start.mjs';
 
 const apart = 'two trainers apart, dense, no exchange';

@@ -22,7 +22,7 @@ const oldestNode = [20, 15];
 class SetupFailure extends Error {
   /**
    * @param {string} message
-   * @param {number} exitCode as in packages/trainer/src/failure.ts: 5 for the environment, 130 for Ctrl-C
+   * @param {number} exitCode as in packages/core/src/failure.ts: 5 for the environment, 130 for Ctrl-C
    */
   constructor(message, exitCode = 5) {
     super(message);
@@ -165,8 +165,8 @@ async function buildPackages(screen, signal) {
  * @param {AbortSignal} signal
  */
 async function provideEngine(screen, signal) {
-  const built = join(root, 'packages/trainer/dist/engine/provision/index.js');
-  /** @type {typeof import('../packages/trainer/src/engine/provision/index.js')} */
+  const built = join(root, 'packages/trainer/dist/engines/tensorflow/provision/index.js');
+  /** @type {typeof import('../packages/trainer/src/engines/tensorflow/provision/index.js')} */
   const { provisionEngine } = await import(pathToFileURL(built).href);
   const engine = await provisionEngine({
     signal,
@@ -213,7 +213,7 @@ function run(command, args, signal) {
 }
 
 /**
- * Lets one process at a time install and build in this checkout. As in packages/trainer/src/engine/provision/lock.ts,
+ * Lets one process at a time install and build in this checkout. As in packages/core/src/locks/socket-lock.ts,
  * which is not built yet, the lock is an abstract socket of Linux, which ends with its process; elsewhere there is none.
  * @param {() => Promise<void>} work
  * @param {ReturnType<typeof progressScreen>} screen

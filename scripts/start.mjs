@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 await orOneLine(async () => {
   await setup();
-  const prunegrid = join(root, 'packages/coordinator/bin/prunegrid.js');
+  const prunegrid = join(root, 'packages/cli/bin/prunegrid.js');
   const experiment = relative(process.cwd(), join(root, 'experiments/lenet5-mnist.yaml'));
   process.argv = [process.execPath, prunegrid, 'run', experiment, ...process.argv.slice(2)];
   await import(pathToFileURL(prunegrid).href);

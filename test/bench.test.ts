@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
-import { prunegrid } from './environment/cli.js';
+import { prunegridBench } from './environment/cli.js';
 
 type Row = Record<string, number> & { name: string };
 
-describe('prunegrid bench', () => {
+describe('prunegrid-bench', () => {
   it('step: a step exchanges no more bytes and messages than it did', async () => {
-    const { code, stdout } = await prunegrid('bench', 'step', '--rounds', '1', '--json');
+    const { code, stdout } = await prunegridBench('step', '--rounds', '1', '--json');
     expect(code).toBe(0);
     const { rows } = JSON.parse(stdout) as { rows: Row[] };
     // Of LeNet-5's 431,080 parameters each of two trainers sends the other half of its gradient, then its own half of W; 6,630 survive, and go through the
@@ -32,7 +32,7 @@ describe('prunegrid bench', () => {
 
   it('exchange: trainers that compute nothing exchange whole tensors, beside raw buffers', async () => {
     const args = ['--weights', '300000', '--trainers', '4', '--rounds', '1', '--json'];
-    const { code, stdout, stderr } = await prunegrid('bench', 'exchange', ...args);
+    const { code, stdout, stderr } = await prunegridBench('exchange', ...args);
     expect(stderr).toBe('');
     expect(code).toBe(0);
     const { rows, machine } = JSON.parse(stdout) as { rows: Row[]; machine: { cores: number; prunegrid: string } };
@@ -48,7 +48,7 @@ describe('prunegrid bench', () => {
 
   it('cost: the bytes through the coordinator do not depend on the size of the network once trainers share it out', async () => {
     const args = ['--weights', '200000', '--trainers', '2', '--rounds', '1', '--json'];
-    const { code, stdout, stderr } = await prunegrid('bench', 'cost', ...args);
+    const { code, stdout, stderr } = await prunegridBench('cost', ...args);
     expect(stderr).toBe('');
     expect(code).toBe(0);
     const { rows } = JSON.parse(stdout) as { rows: Row[] };
@@ -72,7 +72,7 @@ describe('prunegrid bench', () => {
   });
 
   it('prints a table for people, with the machine on top', async () => {
-    const { code, stdout } = await prunegrid('bench', 'loader', '--rounds', '1');
+    const { code, stdout } = await prunegridBench('loader', '--rounds', '1');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^MNIST .*\n\d{4}-\d\d-\d\dT.* cores, .*load .*; prunegrid \d/);
     expect(stdout).toMatch(/\n {2,}batches\/s +images\/s/);

@@ -1,12 +1,7 @@
 import { Client, credentials } from '@grpc/grpc-js';
-import {
-  Channel,
-  coordinationService,
-  decodeFromCoordinator,
-  encodeFromTrainer,
-  type FromCoordinator,
-  PROTOCOL_VERSION,
-} from '@prunegrid/proto';
+import { Channel } from '@prunegrid/transport/channel';
+import { coordinationService, PROTOCOL_VERSION } from '@prunegrid/transport/grpc/service';
+import { decodeFromCoordinator, encodeFromTrainer, type FromCoordinator } from '@prunegrid/proto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { isAlive, journalOf, prunegrid, start, temporaryFolder } from './environment/cli.js';
 
-const { version } = JSON.parse(readFileSync('packages/coordinator/package.json', 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync('packages/cli/package.json', 'utf8')) as { version: string };
 const smoke = 'experiments/lenet5-smoke.yaml';
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let runs = 0;
@@ -221,7 +216,7 @@ describe('trainers', () => {
     const run = start('run', smoke, '--out', to, '--trainers', '1', '--external', '1');
     const address = await listening(run);
     // A trainer with a folder of its own for temporary files, in which the others' sockets are not.
-    const inside = `mount -t tmpfs none "$TMPDIR" && exec "$0" packages/coordinator/bin/prunegrid.js trainer --coordinator ${address}`;
+    const inside = `mount -t tmpfs none "$TMPDIR" && exec "$0" packages/cli/bin/prunegrid.js trainer --coordinator ${address}`;
     const contained = spawn('unshare', ['--mount', 'sh', '-c', inside, process.execPath], { stdio: 'ignore' });
     vi.unstubAllEnvs();
     const left = once(contained, 'close');

@@ -1,4 +1,4 @@
-import { readSafetensors, writeSafetensors } from '@prunegrid/trainer/safetensors';
+import { readSafetensors, writeSafetensors } from '@prunegrid/core/safetensors';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const program = join(root, 'packages/coordinator/bin/prunegrid.js');
+const program = join(root, 'packages/cli/bin/prunegrid.js');
+const benchProgram = join(root, 'packages/bench/bin/prunegrid-bench.js');
 
 export interface Ended {
   /** Exit code, or the signal's name. */
@@ -25,9 +26,11 @@ export interface Running {
 }
 
 /** Starts `prunegrid` with these arguments, from the repository's root and without MLflow. */
-export function start(...args: string[]): Running {
+export const start = (...args: string[]): Running => startProgram(program, ...args);
+
+function startProgram(file: string, ...args: string[]): Running {
   const { MLFLOW_TRACKING_URI: _, ...env } = process.env;
-  const child = spawn(process.execPath, [program, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [file, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = { stdout: '', stderr: '' };
   const watchers = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {
@@ -56,6 +59,9 @@ export function start(...args: string[]): Running {
 }
 
 export const prunegrid = (...args: string[]): Promise<Ended> => start(...args).ended;
+
+/** `prunegrid-bench`. */
+export const prunegridBench = (...args: string[]): Promise<Ended> => startProgram(benchProgram, ...args).ended;
 
 /** A folder that `remove` deletes. */
 export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {

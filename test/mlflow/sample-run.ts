@@ -1,5 +1,5 @@
 import { specSchema } from '../../packages/coordinator/src/experiment/spec.js';
-import type { JournalRecord, RunEvent, RunManifest } from '../../packages/coordinator/src/journal/records.js';
+import type { JournalRecord, RunEvent, RunManifest } from '../../packages/coordinator/src/training/records.js';
 
 /** The folder's files that the sample run's last record names. */
 export const sampleArtifacts = {

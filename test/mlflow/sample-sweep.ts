@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Journal } from '../../packages/coordinator/src/journal/journal.js';
-import type { RunEvent, SweepPart } from '../../packages/coordinator/src/journal/records.js';
+import type { RunEvent, SweepPart } from '../../packages/coordinator/src/training/records.js';
 import type { SweepEvent, SweepManifest } from '../../packages/coordinator/src/sweep/records.js';
 import { sampleArtifacts, sampleEvents, sampleManifest } from './sample-run.js';
 

@@ -1,5 +1,4 @@
-import type { TensorChunk } from './generated/prunegrid/v1/coordination.js';
-import { FromCoordinator, FromTrainer } from './generated/prunegrid/v1/coordination.js';
+import { FromCoordinator, FromTrainer, type TensorChunk } from './generated/prunegrid/v1/coordination.js';
 import { crc32 } from 'node:zlib';
 
 /**

@@ -1,11 +1,10 @@
-import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { Server, ServerCredentials, status } from '@grpc/grpc-js';
-import type { Hello, Ready, Terms } from '@prunegrid/proto';
-import { coordinationService, encodeFromCoordinator, keepalive, PROTOCOL_VERSION } from '@prunegrid/proto';
-import { Failure } from '@prunegrid/trainer/failure';
+import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { encodeFromCoordinator, type Hello, type Ready, type Terms } from '@prunegrid/proto';
+import { coordinationService, keepalive, PROTOCOL_VERSION } from '@prunegrid/transport/grpc/service';
+import { Failure } from '@prunegrid/core/failure';
 
 import type { ReductionChoice } from './group.js';
-import { type Member, openChannel, outOfTurn, type TrainerChannel } from './member.js';
+import { type Member, openChannel, outOfTurn, type TrainerChannel } from './trainer.js';
 import { TrainerPool } from './pool.js';
 
 export interface GatewayOptions {

@@ -1,14 +1,8 @@
 import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
-import {
-  Channel,
-  coordinationService,
-  decodeFromCoordinator,
-  encodeFromTrainer,
-  encodeHello,
-  type FromCoordinator,
-  keepalive,
-  type Train,
-} from '@prunegrid/proto';
+import { Channel } from '@prunegrid/transport/channel';
+import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
+import { decodeFromCoordinator, encodeFromTrainer, type FromCoordinator, type Train } from '@prunegrid/proto';
+import { encodeHello } from '@prunegrid/trainer/worker/hello';
 import { Pace } from '@prunegrid/trainer/worker';
 import { afterEach, expect, it } from 'vitest';
 

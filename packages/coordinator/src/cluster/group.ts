@@ -1,23 +1,22 @@
-import type { BeginPhase, LayerPenalty, Split } from '@prunegrid/proto';
 import {
-  deal,
+  type BeginPhase,
   encodeFromCoordinator,
+  type LayerPenalty,
   Reduction,
-  type Round,
-  roundsOf,
-  slicesOf,
-  TAIL,
+  type Split,
   TensorKind,
-  type Traffic,
 } from '@prunegrid/proto';
-import { Failure } from '@prunegrid/trainer/failure';
-import { momentCounts, type OptimizerState } from '@prunegrid/trainer/optimizer/state';
+import { deal, slicesOf } from '@prunegrid/numerics/shares';
+import { type Round, roundsOf, TAIL } from '@prunegrid/numerics/rounds';
+import { type Traffic } from '@prunegrid/transport/channel';
+import { Failure } from '@prunegrid/core/failure';
+import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers/state';
 
 import { randomBytes } from 'node:crypto';
 
-import type { Evaluation } from '../journal/records.js';
-import type { Member } from './member.js';
-import { Members } from './members.js';
+import type { Evaluation } from '../training/records.js';
+import type { Member } from './trainer.js';
+import { Members } from './broadcast.js';
 import { amongTrainers, type StepOutcome, throughCoordinator } from './rounds.js';
 import { Summing } from './summing.js';
 

@@ -3,7 +3,7 @@ import { encodeFromCoordinator } from '@prunegrid/proto';
 import { setTimeout } from 'node:timers/promises';
 
 import { type GroupOptions, TrainerGroup } from './group.js';
-import type { Member } from './member.js';
+import type { Member } from './trainer.js';
 
 /** How long trainers may take to leave once they may, in milliseconds. */
 const FAREWELL_MS = 3000;

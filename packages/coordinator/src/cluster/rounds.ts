@@ -1,7 +1,8 @@
-import { type Round, TAIL, TensorKind } from '@prunegrid/proto';
-import { Failure } from '@prunegrid/trainer/failure';
+import { type Round, TAIL } from '@prunegrid/numerics/rounds';
+import { TensorKind } from '@prunegrid/proto';
+import { Failure } from '@prunegrid/core/failure';
 
-import type { Members } from './members.js';
+import type { Members } from './broadcast.js';
 import type { Summing } from './summing.js';
 
 /** Trainers that add up among themselves report about so often, in milliseconds; two such stretches may pass before they halt. */

@@ -1,6 +1,8 @@
-import { bfloat16Words, type ChunkHeader, coveringNodes, TensorKind, TreeSum, unpackBfloat16 } from '@prunegrid/proto';
+import { bfloat16Words, unpackBfloat16 } from '@prunegrid/numerics/bfloat16';
+import { type ChunkHeader, TensorKind } from '@prunegrid/proto';
+import { coveringNodes, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 
-import type { Member } from './member.js';
+import type { Member } from './trainer.js';
 
 /** A member's share of the micro-batches. */
 export interface Share {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { models, type ModelDescription } from '@prunegrid/trainer/models';
 import type { Catalogue } from './check.js';
 import { epochsOf, stretchOf } from './epochs.js';

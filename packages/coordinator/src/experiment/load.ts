@@ -1,4 +1,4 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { checkAgainstCatalogue, type Catalogue } from './check.js';
 import { applyOverride } from './override.js';
 import { Places } from './places.js';

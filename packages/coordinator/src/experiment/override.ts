@@ -1,4 +1,4 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import type { KeyPath, Places } from './places.js';
 import { type Plain, readYaml, type PlainMap } from './yaml.js';
 

@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import type { KeyPath, Places } from './places.js';
 
 /** Something wrong with a spec: `on` says whether the key itself is wrong or what it holds. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { budgetRules } from '../budget/index.js';
+import { budgetRules } from '@prunegrid/numerics/budgets';
 
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);

@@ -10,7 +10,7 @@ import {
   type Document,
   type Node,
 } from 'yaml';
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { type Places, type KeyPath } from './places.js';
 
 /** Far above any experiment, far below what a bomb needs: nodes after aliases are expanded, and levels of nesting. */

@@ -1,4 +1,4 @@
-import type { Recorded } from './records.js';
+import type { Recorded } from '../training/records.js';
 
 /**
  * JSON has no NaN and no infinities, and a loss may well become one. They are written as `{"$number":"NaN"}`,

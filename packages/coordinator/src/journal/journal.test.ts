@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Journal } from './journal.js';
 import { journalFile, journalRecords, readJournal } from './reading.js';
-import type { JournalRecord, RunEvent } from './records.js';
+import type { JournalRecord, RunEvent } from '../training/records.js';
 
 const event = (epoch: number, trainLoss = 1 / epoch): RunEvent => ({
   type: 'epoch-finished',

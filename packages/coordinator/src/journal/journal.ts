@@ -1,8 +1,8 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { encodeRecord } from './encoding.js';
 import { journalFile, journalRecords, journalStart } from './reading.js';
-import type { Recorded, RunEvent } from './records.js';
+import type { Recorded, RunEvent } from '../training/records.js';
 
 /** Unix milliseconds. */
 export type Clock = () => number;

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { decodeRecord } from './encoding.js';
-import type { Recorded, RunEvent } from './records.js';
+import type { Recorded, RunEvent } from '../training/records.js';
 
 export const journalFile = (folder: string): string => join(folder, 'journal.jsonl');
 

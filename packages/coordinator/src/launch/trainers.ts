@@ -1,10 +1,10 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { models } from '@prunegrid/trainer/models';
 
 import { Gateway, type Member, type ReductionChoice } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
-import { version } from '../version.js';
-import { launchLocally } from './local.js';
+import { version } from '@prunegrid/core/version';
+import { launchLocally } from './local/local.js';
 
 /** Which trainers work for a coordinator. */
 export interface TrainerChoice {

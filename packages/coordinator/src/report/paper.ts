@@ -1,4 +1,4 @@
-import type { LayerCount } from '../journal/records.js';
+import type { LayerCount } from '../training/records.js';
 
 /** What the paper reports for one network. Accuracies are shares of the test set. */
 export interface PaperNetwork {

@@ -1,9 +1,9 @@
 import { epochsOf } from '../experiment/epochs.js';
 import type { Spec } from '../experiment/spec.js';
 import type { Plain } from '../experiment/yaml.js';
-import type { SweepPlan } from '../sweep/plan.js';
-import { columns } from './columns.js';
-import { counted, duration, grouped, ratio } from './figures.js';
+import type { SweepPlan } from '../sweep/planner/plan.js';
+import { columns } from '@prunegrid/core/text/columns';
+import { counted, duration, grouped, ratio } from '@prunegrid/core/text/figures';
 
 /** Characters of a key that the table shows; `--json` has them all. */
 const KEY_LENGTH = 12;

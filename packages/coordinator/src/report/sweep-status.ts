@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 
 import { groupBy } from '../sweep/grouping.js';
-import type { SweepPlan, Trial } from '../sweep/plan.js';
+import type { SweepPlan, Trial } from '../sweep/planner/plan.js';
 import type { WorkProgress } from '../sweep/progress.js';
 import type { SweepState, TrialStatus } from '../sweep/state.js';
-import { columns } from './columns.js';
-import { counted, grouped, percent, ratio } from './figures.js';
+import { columns } from '@prunegrid/core/text/columns';
+import { counted, grouped, percent, ratio } from '@prunegrid/core/text/figures';
 import { brief } from './plan.js';
 
 const order: TrialStatus[] = ['finished', 'running', 'waiting', 'stopped', 'failed'];

@@ -1,12 +1,12 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { access, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { holdLock, liveHolder } from '../journal/lock.js';
+import { holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
 import { journalFile, readJournal } from '../journal/reading.js';
-import { isQueued, serverOf } from '../queue/folder.js';
+import { isQueued, serverOf } from './queue/folder.js';
 import { writeJson } from '../training/run-folder.js';
-import type { SweepPlan } from './plan.js';
+import type { SweepPlan } from './planner/plan.js';
 import type { SweepEvent, SweepManifest } from './records.js';
 import { SweepState } from './state.js';
 

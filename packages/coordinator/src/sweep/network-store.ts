@@ -1,4 +1,4 @@
-import { cacheFolder } from '@prunegrid/trainer/engine/provision';
+import { cacheFolder } from '@prunegrid/core/cache-folder';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Member } from '../cluster/index.js';
 import type { DenseNetwork } from '../training/context.js';
 import { readModel, writeJson, writeModel } from '../training/run-folder.js';
-import type { ChainPoint } from './chain.js';
+import type { ChainPoint } from './planner/chain.js';
 
 /** A network that other work starts from, with what is known of it: a dense one under its `denseKey`, a point of a chain under its trial's `key`. */
 type StoredNetwork = DenseNetwork | ChainPoint;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import type { PhaseName } from '../experiment/spec.js';
 import { readJournal } from '../journal/reading.js';
-import type { JournalRecord } from '../journal/records.js';
+import type { JournalRecord } from '../training/records.js';
 import type { SweepState } from './state.js';
 
 /** How far a piece of work under way has come, by its own run's journal. */

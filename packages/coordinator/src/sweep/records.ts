@@ -1,6 +1,6 @@
 import type { Plain } from '../experiment/yaml.js';
-import type { RunManifest, RunResult } from '../journal/records.js';
-import type { QueuePlace } from '../queue/folder.js';
+import type { RunManifest, RunResult } from '../training/records.js';
+import type { QueuePlace } from './queue/folder.js';
 
 /** What was given on the command line in place of what the files say. */
 export interface SweepOverrides {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { RunResult } from '../journal/records.js';
+import type { RunResult } from '../training/records.js';
 import type { SweepEvent } from './records.js';
 import { SweepState } from './state.js';
 

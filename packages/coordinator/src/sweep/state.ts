@@ -1,4 +1,4 @@
-import type { Recorded, RunResult } from '../journal/records.js';
+import type { Recorded, RunResult } from '../training/records.js';
 import type { SweepEvent } from './records.js';
 
 export type TrialStatus = 'waiting' | 'running' | 'finished' | 'stopped' | 'failed';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { addressWithoutLogin, trackingAddress, withoutLogin } from './address.js';
+import { withoutLogin } from '@prunegrid/core/text/login';
+import { addressWithoutLogin, trackingAddress } from './address.js';
 
 describe('trackingAddress', () => {
   it('keeps the path and drops what does not belong to the server', () => {

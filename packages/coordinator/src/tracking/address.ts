@@ -1,4 +1,5 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
+import { withoutLogin } from '@prunegrid/core/text/login';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -64,6 +65,3 @@ function login(url: URL, environment: Environment): string | null {
 
 const basic = (user: string, password: string): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-
-/** A text that may hold such an address. */
-export const withoutLogin = (text: string): string => text.replace(/:\/\/[^/?#]*@/, '://');

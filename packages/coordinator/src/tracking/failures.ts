@@ -1,4 +1,4 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 
 /** The server is away, slow or overloaded: the same request may succeed later. */
 export class MlflowUnavailable extends Failure {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { sampleManifest, sampleRecords } from '../../../../test/mlflow/sample-run.js';
-import type { RunEvent } from '../journal/records.js';
+import type { RunEvent } from '../training/records.js';
 import { mlflowUpdate, runMapping } from './mapping.js';
 
 const map = (event: RunEvent) => mlflowUpdate({ seq: 3, time: 1234, ...event });

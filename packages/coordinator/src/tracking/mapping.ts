@@ -1,5 +1,5 @@
-import { metricsOf } from '../journal/metrics.js';
-import type { JournalRecord, RunEvent, RunManifest, SweepPart } from '../journal/records.js';
+import { metricsOf } from '../training/metrics.js';
+import type { JournalRecord, RunEvent, RunManifest, SweepPart } from '../training/records.js';
 import { cutTo, paramLength, safeKey, type Batch, type Entry } from './limits.js';
 import { runIdTag, tagsOf, type Mapping, type MlflowUpdate, type TagValues } from './update.js';
 

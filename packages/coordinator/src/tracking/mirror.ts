@@ -1,5 +1,5 @@
 import type { Journal } from '../journal/journal.js';
-import type { RunEvent } from '../journal/records.js';
+import type { RunEvent } from '../training/records.js';
 import type { SweepEvent } from '../sweep/records.js';
 import { trackingAddress, type Environment } from './address.js';
 import { pauseMs } from './backoff.js';

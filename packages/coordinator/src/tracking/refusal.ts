@@ -1,4 +1,4 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import type { AxiosResponse } from 'axios';
 import { MlflowRejection } from './failures.js';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { Failure } from '@prunegrid/trainer/failure';
-import { holdLock } from '../journal/lock.js';
+import { Failure } from '@prunegrid/core/failure';
+import { holdLock } from '@prunegrid/core/locks/file-lock';
 
 /**
  * The right to send a run to MLflow, which one process at a time holds by `mlflow.lock` in the run folder: two that

@@ -1,4 +1,4 @@
-import type { Recorded } from '../journal/records.js';
+import type { Recorded } from '../training/records.js';
 import type { SweepEvent, SweepManifest } from '../sweep/records.js';
 import { cutTo, paramLength, type Batch, type Entry } from './limits.js';
 import { versionTags } from './mapping.js';

@@ -1,5 +1,5 @@
 import { isAbsolute, join, normalize } from 'node:path';
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { journalFile, journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
 import type { SweepEvent, WorkFolder } from '../sweep/records.js';
 

@@ -1,8 +1,8 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { journalFile } from '../journal/reading.js';
-import type { RunEvent } from '../journal/records.js';
+import type { RunEvent } from '../training/records.js';
 import { reportFiles } from '../report/sweep/files.js';
 import { readCursor } from './cursor.js';
 import { MlflowRejection } from './failures.js';

@@ -1,4 +1,4 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { readCursor } from './cursor.js';
 import { trackingAddress, type Environment } from './address.js';
 import { MlflowClient, patientBackoff, type RunStatus } from './client.js';

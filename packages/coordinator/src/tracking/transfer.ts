@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
-import type { Recorded } from '../journal/records.js';
+import type { Recorded } from '../training/records.js';
 import { Artifacts } from './artifacts.js';
 import type { MlflowClient, RunInfo, RunStatus } from './client.js';
 import { readCursor, writeCursor, type Cursor } from './cursor.js';

@@ -1,4 +1,4 @@
-import type { Recorded } from '../journal/records.js';
+import type { Recorded } from '../training/records.js';
 import type { RunStatus } from './client.js';
 import { cutTo, safeKey, tagLength, type Batch, type Entry } from './limits.js';
 

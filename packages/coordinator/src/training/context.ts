@@ -2,8 +2,8 @@ import type { ModelDescription } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup } from '../cluster/index.js';
 import type { PhaseName, Spec } from '../experiment/spec.js';
-import type { Evaluation } from '../journal/records.js';
-import type { Past, RunLog } from './past.js';
+import type { Evaluation } from './records.js';
+import type { Past, RunLog } from './resume-state.js';
 import type { Projector } from './projecting/index.js';
 
 /** How far the training has come; told after every step, never journalled. */

@@ -1,10 +1,9 @@
 import type { ModelDescription, Parameter } from '@prunegrid/trainer/models';
 
-import type { WeightShape } from '../admm/index.js';
-import { findDeadUnits } from '../admm/index.js';
-import { type Budget, keepsFor } from '../budget/index.js';
+import { findDeadUnits, type WeightShape } from '@prunegrid/numerics/admm';
+import { type Budget, keepsFor } from '@prunegrid/numerics/budgets';
 import type { Spec } from '../experiment/spec.js';
-import type { LayerCount } from '../journal/records.js';
+import type { LayerCount } from './records.js';
 import { countNonZero, nonZeroIn } from './masks.js';
 
 /** A layer that the experiment prunes, and where its weights lie in the flat parameter vector. */

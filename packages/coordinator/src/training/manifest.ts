@@ -7,9 +7,9 @@ import { promisify } from 'node:util';
 
 import type { Member } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
-import type { RunManifest, SweepPart } from '../journal/records.js';
-import { withoutLogin } from '../tracking/address.js';
-import { version } from '../version.js';
+import type { RunManifest, SweepPart } from './records.js';
+import { withoutLogin } from '@prunegrid/core/text/login';
+import { version } from '@prunegrid/core/version';
 
 const require = createRequire(import.meta.url);
 

@@ -1,4 +1,4 @@
-import type { Pieces } from '@prunegrid/trainer/safetensors';
+import type { Pieces } from '@prunegrid/core/safetensors';
 
 /** Elements of a mask that are in memory at a time: 2 MiB. */
 const PIECE = 2 ** 19;

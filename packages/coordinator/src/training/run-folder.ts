@@ -1,10 +1,9 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { Failure } from '@prunegrid/trainer/failure';
-import type { ModelDescription } from '@prunegrid/trainer/models';
-import { fromFile, tensorInFile, toFile } from '@prunegrid/trainer/models';
-import { readSafetensors, writeSafetensors } from '@prunegrid/trainer/safetensors';
+import { Failure } from '@prunegrid/core/failure';
+import { fromFile, type ModelDescription, tensorInFile, toFile } from '@prunegrid/trainer/models';
+import { readSafetensors, writeSafetensors } from '@prunegrid/core/safetensors';
 
 /** Creates the folder of a new run. Throws Failure where it holds anything or cannot be written. */
 export async function createRunFolder(folder: string): Promise<void> {

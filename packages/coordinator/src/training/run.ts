@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { epochsOf } from '../experiment/epochs.js';
 import { denseKey } from '../experiment/keys.js';
-import type { Evaluation, RunResult } from '../journal/records.js';
+import type { Evaluation, RunResult } from './records.js';
 import type { DenseNetwork, RunContext } from './context.js';
 import { countLayers, deadUnits, prunedLayers, type PrunedLayer, supportsIn, survivorsOf, totalOf } from './layers.js';
 import { methods } from './methods/index.js';

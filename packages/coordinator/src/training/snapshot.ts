@@ -1,4 +1,4 @@
-import { piecesOf, readSafetensors, type TensorData, writeSafetensors } from '@prunegrid/trainer/safetensors';
+import { piecesOf, readSafetensors, type TensorData, writeSafetensors } from '@prunegrid/core/safetensors';
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,12 +1,12 @@
 import { Split } from '@prunegrid/proto';
-import { Failure } from '@prunegrid/trainer/failure';
-import type { TensorData } from '@prunegrid/trainer/safetensors';
+import { Failure } from '@prunegrid/core/failure';
+import type { TensorData } from '@prunegrid/core/safetensors';
 import { join } from 'node:path';
 
 import type { TrainerGroup } from '../cluster/index.js';
 import { epochsOf, stretchOf } from '../experiment/epochs.js';
 import type { OptimizerSpec, PhaseName } from '../experiment/spec.js';
-import type { Evaluation, RunEvent } from '../journal/records.js';
+import type { Evaluation, RunEvent } from './records.js';
 import { learningRateAt } from './learning-rate.js';
 import type { Training } from './methods/index.js';
 import type { RunContext } from './context.js';

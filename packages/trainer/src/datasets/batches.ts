@@ -1,4 +1,4 @@
-import { purposes, RandomStream } from '../randomness/philox.js';
+import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import { type Dataset, type LabelledImages, pixelsOf, slice } from './dataset.js';
 
 /** The order of an epoch's training images: a permutation (Fisher-Yates), a function of seed, phase and epoch. */

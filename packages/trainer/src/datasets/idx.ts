@@ -1,4 +1,4 @@
-import { Failure } from '../failure.js';
+import { Failure } from '@prunegrid/core/failure';
 
 /**
  * Reads an IDX file of unsigned bytes (yann.lecun.com/exdb/mnist): 0, 0, type 8, number of dimensions, the extents as

@@ -1,4 +1,4 @@
-import { Failure } from '../failure.js';
+import { Failure } from '@prunegrid/core/failure';
 import type { Dataset, DatasetChoice } from './dataset.js';
 import { loadMnist } from './mnist.js';
 

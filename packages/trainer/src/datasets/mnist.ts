@@ -3,9 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-import { Failure } from '../failure.js';
-import type { Dataset, DatasetChoice } from './dataset.js';
-import { slice } from './dataset.js';
+import { Failure } from '@prunegrid/core/failure';
+import { type Dataset, type DatasetChoice, slice } from './dataset.js';
 import { parseIdx } from './idx.js';
 
 /** SHA-256 of the four files of the MNIST distribution, unpacked. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { type NamedTensor, piecesOf, type Tensor } from '../safetensors/index.js';
+import { type NamedTensor, piecesOf, type Tensor } from '@prunegrid/core/safetensors';
 import { fromFile, toFile } from './files.js';
 import { initialParameters } from './initial.js';
 import { lenet300 } from './lenet300.js';

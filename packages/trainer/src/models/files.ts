@@ -1,5 +1,5 @@
-import { Failure } from '../failure.js';
-import type { NamedTensor, Tensor } from '../safetensors/index.js';
+import { Failure } from '@prunegrid/core/failure';
+import type { NamedTensor, Tensor } from '@prunegrid/core/safetensors';
 import { fileOrder, inFileOrder, inModelOrder } from './file-order.js';
 import type { ModelDescription, Parameter } from './model.js';
 

@@ -1,4 +1,4 @@
-import { purposes, RandomStream } from '../randomness/philox.js';
+import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import type { ModelDescription } from './model.js';
 
 /**

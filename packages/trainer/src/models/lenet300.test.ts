@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { evaluationBatch, loadDataset } from '../datasets/index.js';
-import { loadTensorFlow } from '../engine/index.js';
+import { loadTensorFlow } from '../engines/tensorflow/tensorflow.js';
 import { initialParameters } from './initial.js';
 import { lenet300 } from './lenet300.js';
 

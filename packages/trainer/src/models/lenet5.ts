@@ -1,7 +1,6 @@
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 
-import type { Model } from './model.js';
-import { layOut } from './model.js';
+import { layOut, type Model } from './model.js';
 
 /** LeNet-5 as in Caffe and the paper's table: 430,500 weights; ReLU after both convolutions and fc1, 2x2 max-pooling. */
 export const lenet5: Model = {

@@ -3,7 +3,7 @@ import type * as tensorflow from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 
 import { evaluationBatch, loadDataset } from '../datasets/index.js';
-import { loadTensorFlow } from '../engine/index.js';
+import { loadTensorFlow } from '../engines/tensorflow/tensorflow.js';
 import { initialParameters, models } from './index.js';
 
 loadTensorFlow(1);

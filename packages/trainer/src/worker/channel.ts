@@ -1,8 +1,8 @@
 import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
-import type { FromCoordinator } from '@prunegrid/proto';
-import { Channel, decodeFromCoordinator, FrameError } from '@prunegrid/proto';
+import { decodeFromCoordinator, FrameError, type FromCoordinator } from '@prunegrid/proto';
+import { Channel } from '@prunegrid/transport/channel';
 
-import { Failure } from '../failure.js';
+import { Failure } from '@prunegrid/core/failure';
 
 export type TrainerChannel = Channel<NonNullable<FromCoordinator['body']>>;
 

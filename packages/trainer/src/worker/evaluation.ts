@@ -1,8 +1,6 @@
-import type { Evaluate, Evaluated } from '@prunegrid/proto';
-import { Split } from '@prunegrid/proto';
+import { type Evaluate, type Evaluated, Split } from '@prunegrid/proto';
 
-import type { Dataset } from '../datasets/index.js';
-import { evaluationBlocks } from '../datasets/index.js';
+import { type Dataset, evaluationBlocks } from '../datasets/index.js';
 import type { Replica } from './replica.js';
 
 /** Measures the blocks of images that `request` names. */

@@ -1,5 +1,4 @@
-export { addInPlace } from './exchange/addition.js';
-export { CHUNK_ELEMENTS, Circle } from './exchange/circle.js';
-export { Pace } from './pace.js';
+export { CHUNK_ELEMENTS, Circle } from '../collectives/peer-group.js';
+export { Pace } from './step-credits.js';
 export { Replica } from './replica.js';
 export { serve, type TrainerOptions } from './serve.js';

@@ -1,14 +1,21 @@
-import type { BeginPhase, Door, FetchMoments, Meet, SetPenalty } from '@prunegrid/proto';
-import { encodeFromTrainer, TensorKind } from '@prunegrid/proto';
+import {
+  type BeginPhase,
+  encodeFromTrainer,
+  type FetchMoments,
+  type Meet,
+  type SetPenalty,
+  TensorKind,
+} from '@prunegrid/proto';
+import type { Door } from '@prunegrid/transport/peers/peer-listener';
 
 import type { Dataset } from '../datasets/index.js';
-import type { Engine } from '../engine/index.js';
-import { Failure } from '../failure.js';
+import type { Engine } from '../engines/engine.js';
+import { Failure } from '@prunegrid/core/failure';
 import type { Model } from '../models/index.js';
-import { momentCounts, type OptimizerState } from '../optimizer/index.js';
+import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers';
 import { LeaseEnded, type TrainerChannel } from './channel.js';
 import { evaluate } from './evaluation.js';
-import { Circle, PeerLost } from './exchange/circle.js';
+import { Circle, PeerLost } from '../collectives/peer-group.js';
 import { Replica } from './replica.js';
 import { train } from './train.js';
 import { tellTrouble, unexpected } from './trouble.js';

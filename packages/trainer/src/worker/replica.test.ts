@@ -1,11 +1,10 @@
-import { type BeginPhase, TAIL } from '@prunegrid/proto';
+import { type BeginPhase } from '@prunegrid/proto';
+import { TAIL } from '@prunegrid/numerics/rounds';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import type { Dataset } from '../datasets/index.js';
-import { loadDataset } from '../datasets/index.js';
-import { loadTensorFlow } from '../engine/index.js';
-import { initialParameters, models } from '../models/index.js';
-import type { Model } from '../models/index.js';
+import { type Dataset, loadDataset } from '../datasets/index.js';
+import { loadTensorFlow } from '../engines/tensorflow/tensorflow.js';
+import { initialParameters, type Model, models } from '../models/index.js';
 import { Replica } from './replica.js';
 
 const engine = loadTensorFlow(1);

@@ -1,14 +1,20 @@
 import type { BeginPhase, LayerPenalty } from '@prunegrid/proto';
-import { roundToBfloat16, TAIL, TreeSum } from '@prunegrid/proto';
+import { roundToBfloat16 } from '@prunegrid/numerics/bfloat16';
+import { TAIL } from '@prunegrid/numerics/rounds';
+import { TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import { createHash } from 'node:crypto';
 
-import type { Batch, Dataset } from '../datasets/index.js';
-import { dropoutFactors, epochOrder, trainingBatch } from '../datasets/index.js';
-import type { BatchScore, DeviceVector, Engine, Network } from '../engine/index.js';
-import { Failure } from '../failure.js';
+import { type Batch, type Dataset, dropoutFactors, epochOrder, trainingBatch } from '../datasets/index.js';
+import type { BatchScore, DeviceVector, Engine, Network } from '../engines/engine.js';
+import { Failure } from '@prunegrid/core/failure';
 import type { Model } from '../models/index.js';
-import type { Move, Optimizer, OptimizerState, ParameterRange } from '../optimizer/index.js';
-import { createOptimizer } from '../optimizer/index.js';
+import {
+  createOptimizer,
+  type Move,
+  type Optimizer,
+  type OptimizerState,
+  type ParameterRange,
+} from '@prunegrid/numerics/optimizers';
 
 interface PreparedBatch extends Batch {
   dropout?: Float32Array;

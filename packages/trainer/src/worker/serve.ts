@@ -1,12 +1,15 @@
 import { Client, credentials } from '@grpc/grpc-js';
-import { coordinationService, Door, encodeFromTrainer, encodeHello, keepalive } from '@prunegrid/proto';
+import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
+import { Door } from '@prunegrid/transport/peers/peer-listener';
+import { encodeFromTrainer } from '@prunegrid/proto';
+import { encodeHello } from './hello.js';
 
 import { loadDataset } from '../datasets/index.js';
-import { loadTensorFlow } from '../engine/index.js';
-import { Failure } from '../failure.js';
+import { loadTensorFlow } from '../engines/tensorflow/tensorflow.js';
+import { Failure } from '@prunegrid/core/failure';
 import { models } from '../models/index.js';
 import { openChannel, type TrainerChannel } from './channel.js';
-import { addressFacing } from './exchange/facing.js';
+import { addressFacing } from '@prunegrid/transport/routable-address';
 import { serveLease } from './lease.js';
 import { tellTrouble, unexpected } from './trouble.js';
 

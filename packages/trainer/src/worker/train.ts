@@ -1,26 +1,18 @@
-import {
-  bfloat16Words,
-  coveringNodes,
-  deal,
-  encodeFromTrainer,
-  packBfloat16,
-  Reduction,
-  type Round,
-  roundsOf,
-  TAIL,
-  TensorKind,
-  type Train,
-} from '@prunegrid/proto';
+import { bfloat16Words, packBfloat16 } from '@prunegrid/numerics/bfloat16';
+import { coveringNodes } from '@prunegrid/numerics/summation/tree-sum';
+import { deal } from '@prunegrid/numerics/shares';
+import { encodeFromTrainer, Reduction, TensorKind, type Train } from '@prunegrid/proto';
+import { type Round, roundsOf, TAIL } from '@prunegrid/numerics/rounds';
 
 import { setImmediate as turn } from 'node:timers/promises';
 
-import { Failure } from '../failure.js';
+import { Failure } from '@prunegrid/core/failure';
 import type { TrainerChannel } from './channel.js';
-import type { Course, Nodes } from './course/course.js';
-import { Local } from './course/local.js';
-import { Synchronous } from './course/synchronous.js';
-import type { Circle } from './exchange/circle.js';
-import { Pace } from './pace.js';
+import type { Course, Nodes } from './sync/sync-strategy.js';
+import { Local } from './sync/local-sgd.js';
+import { Synchronous } from './sync/sync-sgd.js';
+import type { Circle } from '../collectives/peer-group.js';
+import { Pace } from './step-credits.js';
 import type { Replica } from './replica.js';
 
 interface Work {

@@ -1,8 +1,8 @@
 import { encodeFromTrainer, Trouble_Kind } from '@prunegrid/proto';
 
-import { Failure, type FailureKind } from '../failure.js';
+import { Failure, type FailureKind } from '@prunegrid/core/failure';
 import type { TrainerChannel } from './channel.js';
-import { PeerLost } from './exchange/circle.js';
+import { PeerLost } from '../collectives/peer-group.js';
 
 const kinds: Partial<Record<FailureKind, Trouble_Kind>> = {
   training: Trouble_Kind.NON_FINITE,

@@ -1,11 +1,11 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { type Model, models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
 import { readJournal } from '../../journal/reading.js';
-import type { LayerCount, LayerResiduals, Recorded } from '../../journal/records.js';
+import type { LayerCount, LayerResiduals, Recorded } from '../../training/records.js';
 import { readSweep } from '../../sweep/folder.js';
-import type { SweepPlan, Trial } from '../../sweep/plan.js';
+import type { SweepPlan, Trial } from '../../sweep/planner/plan.js';
 import type { SweepEvent, SweepManifest } from '../../sweep/records.js';
 import type { SweepState } from '../../sweep/state.js';
 import { readModel } from '../../training/run-folder.js';

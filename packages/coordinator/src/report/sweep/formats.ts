@@ -1,5 +1,5 @@
-import { columns } from '../columns.js';
-import { grouped, ratio } from '../figures.js';
+import { columns } from '@prunegrid/core/text/columns';
+import { grouped, ratio } from '@prunegrid/core/text/figures';
 import { brief } from '../plan.js';
 import type { Spread } from '../spread.js';
 import { type CellRow, missingOf, type SweepTable } from './table.js';

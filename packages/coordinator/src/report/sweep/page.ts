@@ -1,5 +1,5 @@
 import { conditionOf, countsOf, describeTrial } from '../sweep-status.js';
-import { counted, percent, ratio } from '../figures.js';
+import { counted, percent, ratio } from '@prunegrid/core/text/figures';
 import { type Figure, figuresOf, type LegendEntry } from './charts/index.js';
 import type { ReportData } from './data.js';
 import { rowsOf } from './formats.js';

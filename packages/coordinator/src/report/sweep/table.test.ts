@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import type { RunResult } from '../../journal/records.js';
-import type { Trial } from '../../sweep/plan.js';
+import type { RunResult } from '../../training/records.js';
+import type { Trial } from '../../sweep/planner/plan.js';
 import { SweepState, type TrialState } from '../../sweep/state.js';
 import { curvesOf } from './curves.js';
 import { rowsOf, tableCsv, tableLatex, tableMarkdown, tableText } from './formats.js';

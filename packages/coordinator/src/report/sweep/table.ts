@@ -1,8 +1,8 @@
 import type { MethodName } from '../../experiment/spec.js';
 import type { Plain } from '../../experiment/yaml.js';
-import type { RunResult } from '../../journal/records.js';
+import type { RunResult } from '../../training/records.js';
 import { groupBy } from '../../sweep/grouping.js';
-import type { SweepPlan, Trial } from '../../sweep/plan.js';
+import type { SweepPlan, Trial } from '../../sweep/planner/plan.js';
 import type { SweepState, TrialStatus } from '../../sweep/state.js';
 import { type Spread, spreadOf } from '../spread.js';
 

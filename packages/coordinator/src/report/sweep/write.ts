@@ -1,4 +1,4 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -1,6 +1,6 @@
-import { type Pieces, piecesOf, type TensorData } from '@prunegrid/trainer/safetensors';
+import { type Pieces, piecesOf, type TensorData } from '@prunegrid/core/safetensors';
 
-import { converged, type LayerState, rhoAt, target } from '../../admm/index.js';
+import { converged, type LayerState, rhoAt, target } from '@prunegrid/numerics/admm';
 import { type PrunedLayer, survivorsOf } from '../layers.js';
 import { maskOf, nonZeroIn } from '../masks.js';
 import { inPieces } from '../projecting/index.js';

@@ -1,9 +1,9 @@
 import type { ModelDescription } from '@prunegrid/trainer/models';
-import type { TensorData } from '@prunegrid/trainer/safetensors';
+import type { TensorData } from '@prunegrid/core/safetensors';
 
 import type { TrainerGroup } from '../../cluster/index.js';
 import type { PhaseName, Spec } from '../../experiment/spec.js';
-import type { Evaluation, RunEvent } from '../../journal/records.js';
+import type { Evaluation, RunEvent } from '../records.js';
 import type { PrunedLayer } from '../layers.js';
 import type { Projector } from '../projecting/index.js';
 import type { LayerTensors } from '../run-folder.js';

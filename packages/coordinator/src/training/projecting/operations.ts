@@ -1,4 +1,4 @@
-import { hardPrune, initialise, iterateInPlace } from '../../admm/index.js';
+import { hardPrune, initialise, iterateInPlace } from '@prunegrid/numerics/admm';
 
 /**
  * What is done with a whole layer, under names by which a thread can be told. The arguments belong to the operation: of a state

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
-import { hardPrune, initialise, iterate, NonFiniteError } from '../../admm/index.js';
+import { hardPrune, initialise, iterate, NonFiniteError } from '@prunegrid/numerics/admm';
 import { Projector } from './projector.js';
 import { LayerThreads } from './threads.js';
 

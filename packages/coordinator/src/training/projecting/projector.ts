@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-import type { Iterated, LayerState } from '../../admm/index.js';
+import type { Iterated, LayerState } from '@prunegrid/numerics/admm';
 import { type PrunedLayer, weightsOf } from '../layers.js';
 import { type ArgumentsOf, type Operation, perform, type ResultOf } from './operations.js';
 import { copyInto, copyOf } from './pieces.js';

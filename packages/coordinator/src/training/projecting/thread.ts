@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { NonFiniteError } from '../../admm/index.js';
+import { NonFiniteError } from '@prunegrid/numerics/admm';
 import { type Answer, memoryOf, type Order, perform } from './operations.js';
 
 // A thread of `LayerThreads`: carries out the one order that it was started with, answers and ends.

@@ -1,9 +1,9 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
-import { hardPrune, initialise, iterate, NonFiniteError } from '../../admm/index.js';
+import { hardPrune, initialise, iterate, NonFiniteError } from '@prunegrid/numerics/admm';
 import { LayerThreads } from './threads.js';
 
 /** As it is built: a thread runs no TypeScript. */

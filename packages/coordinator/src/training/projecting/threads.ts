@@ -1,9 +1,9 @@
-import { Failure } from '@prunegrid/trainer/failure';
+import { Failure } from '@prunegrid/core/failure';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
-import { NonFiniteError } from '../../admm/index.js';
-import { grouped } from '../../report/figures.js';
+import { NonFiniteError } from '@prunegrid/numerics/admm';
+import { grouped } from '@prunegrid/core/text/figures';
 import { type Answer, type ArgumentsOf, memoryOf, type Operation, type Order, type ResultOf } from './operations.js';
 
 /** A layer as messages name it; `size` counts its weights. */

@@ -1,6 +1,6 @@
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from 'echarts';
 
-import type { LayerCount } from '../../../journal/records.js';
+import type { LayerCount } from '../../../training/records.js';
 import { paperNetwork } from '../../paper.js';
 import type { Spread } from '../../spread.js';
 import type { ReportData } from '../data.js';

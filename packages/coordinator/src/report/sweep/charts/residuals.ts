@@ -1,5 +1,5 @@
-import type { LayerResiduals } from '../../../journal/records.js';
-import { ratio } from '../../figures.js';
+import type { LayerResiduals } from '../../../training/records.js';
+import { ratio } from '@prunegrid/core/text/figures';
 import type { FinishedTrial, ReportData } from '../data.js';
 import { axis, colorOf, dashOf, drawing, type Figure, padded, spaced } from './figure.js';
 

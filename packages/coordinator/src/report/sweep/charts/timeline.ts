@@ -1,6 +1,6 @@
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from 'echarts';
 
-import { duration } from '../../figures.js';
+import { duration } from '@prunegrid/core/text/figures';
 import type { ReportData } from '../data.js';
 import { axis, colorOf, drawing, faint, type Figure, ink } from './figure.js';
 

@@ -1,4 +1,4 @@
-import { grouped } from '../../figures.js';
+import { grouped } from '@prunegrid/core/text/figures';
 import type { ReportData } from '../data.js';
 import type { LayerHistogram } from '../histograms.js';
 import { axis, colorOf, drawing, faint, type Figure, padded, spaced } from './figure.js';

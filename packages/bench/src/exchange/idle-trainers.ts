@@ -1,0 +1,95 @@
+import type { Reduction } from '@prunegrid/proto';
+
+import { Gateway, type ReductionChoice, type TrainerGroup } from '@prunegrid/coordinator/cluster';
+import { version } from '@prunegrid/core/version';
+import { type Peer, startPeer } from '../peer.js';
+import { trafficOf } from '../traffic.js';
+
+const JOIN_SECONDS = 60;
+
+/** What steps came to. */
+export interface Exchanged {
+  /** Of one step. */
+  milliseconds: number;
+  /** Between the coordinator and all trainers. */
+  bytesPerStep: number;
+  reduction: Reduction;
+}
+
+/** Processes that exchange all that trainers exchange and compute nothing, behind a door of the coordinator's own kind. */
+export class IdleTrainers {
+  private constructor(
+    private readonly gateway: Gateway,
+    private readonly peers: readonly Peer[],
+  ) {}
+
+  /** Starts `count` of them, a power of two, each with vectors of `weights` elements. */
+  static async open(weights: number, count: number, reduction: ReductionChoice): Promise<IdleTrainers> {
+    const gateway = await Gateway.open({
+      listen: '127.0.0.1:0',
+      version,
+      terms: { model: 'none', dataset: undefined, threads: 1 },
+      parameters: weights,
+      trainers: count,
+      reduction,
+      warn: (line) => console.error(line),
+    });
+    const peers = Array.from({ length: count }, () =>
+      startPeer('exchange/idle-trainer', gateway.address, String(weights), String(count)),
+    );
+    const early = Promise.race(peers.map(({ left }) => left.then(() => Promise.reject(new Error('a trainer left')))));
+    early.catch(() => undefined);
+    await gateway.gather(JOIN_SECONDS, early);
+    return new IdleTrainers(gateway, peers);
+  }
+
+  /** As many as there are, or a smaller power of two. */
+  lend<T>(count: number, work: (group: TrainerGroup) => Promise<T>): Promise<T> {
+    return this.gateway.pool.lend(count, work);
+  }
+
+  /** `times` steps by `count` of them, after one that does not count. */
+  exchange(count: number, vector: Float32Array, times: number): Promise<Exchanged> {
+    return this.lend(count, async (group) => {
+      await group.beginPhase(idlePhase(this.peers.length), vector);
+      const now = () => ({ time: performance.now(), bytes: trafficOf(group).bytes });
+      const exchange = (steps: number) => group.train(0, new Array<number>(steps).fill(0), () => undefined);
+      await exchange(1);
+      const started = now();
+      await exchange(times);
+      const ended = now();
+      return {
+        milliseconds: (ended.time - started.time) / times,
+        bytesPerStep: (ended.bytes - started.bytes) / times,
+        reduction: group.reduces,
+      };
+    });
+  }
+
+  /** Ends them in the middle of their work, where it has failed. */
+  abandon(): void {
+    for (const { process } of this.peers) process.kill();
+    this.gateway.close();
+  }
+
+  /** Returns the largest peak memory of one, in bytes. */
+  async dismiss(): Promise<number> {
+    await this.gateway.pool.dismiss();
+    const peaks = await Promise.all(this.peers.map(({ left }) => left));
+    this.gateway.close();
+    return Math.max(...peaks);
+  }
+}
+
+/** Without an optimizer. */
+export const idlePhase = (microBatches: number) => ({
+  ...{ seed: 1, phase: 1, optimizer: undefined, globalBatch: microBatches },
+  ...{ microBatches, shift: 0, dropout: 0, bfloat16: false, syncEvery: 1 },
+});
+
+/** 1, 2, 4, ... up to `most`. */
+export function trainerCounts(most: number): number[] {
+  const counts = [1];
+  while (2 * counts[counts.length - 1] <= most) counts.push(2 * counts[counts.length - 1]);
+  return counts;
+}

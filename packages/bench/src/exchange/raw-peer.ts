@@ -1,0 +1,24 @@
+import { Client, credentials } from '@grpc/grpc-js';
+import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
+
+import { leave } from '../peer.js';
+import { RawEnd } from './raw-end.js';
+
+// Sends so many bytes, waits for as many, and begins anew until the other side ends the stream.
+
+const [address, length] = process.argv.slice(2);
+const bytes = Number(length);
+const client = new Client(address, credentials.createInsecure(), keepalive);
+const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
+const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+const end = new RawEnd(stream);
+const over = new Promise<'over'>((resolve) =>
+  stream.on('end', () => resolve('over')).on('error', () => resolve('over')),
+);
+const thereAndBack = async () => {
+  await end.send(bytes);
+  await end.receive(bytes);
+};
+while ((await Promise.race([over, thereAndBack()])) !== 'over');
+client.close();
+leave();

@@ -1,0 +1,98 @@
+import type { Traffic } from '@prunegrid/transport/channel';
+import { initialParameters, type Model, models } from '@prunegrid/trainer/models';
+
+import type { TrainerGroup, TrainerPool } from '@prunegrid/coordinator/cluster';
+import { withTrainers } from '@prunegrid/coordinator/launch/trainers';
+import { prunedLayers, survivorsOf, weightsOf } from '@prunegrid/coordinator/training/layers';
+import { Projector } from '@prunegrid/coordinator/training/projecting';
+import { trafficOf } from './traffic.js';
+
+export const lenet5 = models.get('lenet5') as Model;
+
+/** As experiments/lenet5-mnist.yaml has them. */
+export const dataset = { name: 'mnist', validation: 5000, shift: 2 };
+export const batch = { global: 128, microBatches: 4 };
+const keep = { conv1: 100, conv2: 2000, fc1: 3600, fc2: 350 };
+const adam = { $case: 'adam', value: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } } as const;
+const RATE = 1e-4;
+const RHO = 1e-3;
+
+/** Steps of a turn before the clock starts. */
+export const WARM_UP = 3;
+
+export type StepKind = 'dense' | 'ADMM' | 'masked 71x';
+export const stepKinds: readonly StepKind[] = ['dense', 'ADMM', 'masked 71x'];
+
+/** What one turn came to. */
+export interface Turn {
+  imagesPerSecond: number;
+  /** Of a step, between the coordinator and all its trainers. */
+  traffic: Traffic;
+  /** Of a step, among the trainers. */
+  among: Traffic;
+}
+
+/** Starts trainer processes that have the data set and stay ready between turns, for as long as `work` takes. Throws Failure. */
+export function withReadyTrainers<T>(
+  trainers: number,
+  threadsPerTrainer: number,
+  work: (pool: TrainerPool) => Promise<T>,
+): Promise<T> {
+  const workload = { model: lenet5.name, dataset, threadsPerTrainer };
+  const choice = { trainers, external: 0, listen: '127.0.0.1:0', wait: 120, reduction: 'auto' as const };
+  const events = {
+    warn: (line: string) => console.error(line),
+    replace: false,
+    interrupted: new Promise<never>(() => undefined),
+  };
+  return withTrainers(workload, choice, events, ({ pool }) => work(pool));
+}
+
+/** Times `steps` steps of one kind by `trainers` of the pool together. */
+export const takeTurn = (pool: TrainerPool, trainers: number, kind: StepKind, steps: number): Promise<Turn> =>
+  pool.lend(trainers, (group) => timeSteps(group, kind, steps, 1));
+
+/** Images a second of `trainers` that exchange nothing, each on its part of the global batch, all together. */
+export async function takeTurnApart(pool: TrainerPool, trainers: number, steps: number): Promise<number> {
+  const turns = Array.from({ length: trainers }, () =>
+    pool.lend(1, (group) => timeSteps(group, 'dense', steps, trainers)),
+  );
+  return (await Promise.all(turns)).reduce((sum, { imagesPerSecond }) => sum + imagesPerSecond, 0);
+}
+
+/** On a `share`th of the global batch. */
+async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, share: number): Promise<Turn> {
+  const dense = initialParameters(lenet5, 1);
+  const layers = prunedLayers(lenet5, { keep }, dense);
+  const pruned = await new Projector().hardPrune(layers, dense);
+  const globalBatch = batch.global / share;
+  const phase = {
+    ...{ seed: 1, phase: 1, optimizer: adam, shift: dataset.shift, dropout: 0 },
+    ...{ globalBatch, microBatches: batch.microBatches / share, bfloat16: false, syncEvery: 1 },
+  };
+  if (kind === 'masked 71x') await group.beginPhase(phase, pruned.weights, survivorsOf(lenet5, pruned.supports));
+  else await group.beginPhase(phase, dense);
+  if (kind === 'ADMM') {
+    const target = Float32Array.from(layers.flatMap((layer) => [...weightsOf(layer, pruned.weights)]));
+    await group.setPenalty(
+      layers.map(({ name: layer }) => ({ layer, rho: RHO })),
+      target,
+    );
+  }
+  const passed = () => ({ time: performance.now(), traffic: trafficOf(group), among: { ...group.amongTrainers } });
+  const train = (first: number, count: number) =>
+    group.train(first, new Array<number>(count).fill(RATE), () => undefined);
+  await train(0, WARM_UP);
+  const from = passed();
+  await train(WARM_UP, steps);
+  const to = passed();
+  const perStep = (before: Traffic, after: Traffic): Traffic => ({
+    bytes: (after.bytes - before.bytes) / steps,
+    messages: (after.messages - before.messages) / steps,
+  });
+  return {
+    imagesPerSecond: (1000 * steps * globalBatch) / (to.time - from.time),
+    traffic: perStep(from.traffic, to.traffic),
+    among: perStep(from.among, to.among),
+  };
+}

@@ -1,0 +1,58 @@
+import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { initialise, iterateInPlace } from '@prunegrid/numerics/admm';
+import { weightsOf } from '@prunegrid/coordinator/training/layers';
+import { Projector } from '@prunegrid/coordinator/training/projecting';
+import { leave, peakBytes, type PeerMessage } from '../peer.js';
+
+// Iterates layers whenever it is told to, inline or in threads, until it is disconnected. A process by itself, so that its peak memory and
+// its event loop are its own.
+
+/** Four layers of AlexNet, with what the paper keeps of them. */
+const shapes = [
+  { name: 'conv3', size: 3 * 3 * 256 * 384, keep: 168_090 },
+  { name: 'fc1', size: 9216 * 4096, keep: 1_060_000 },
+  { name: 'fc2', size: 4096 * 4096, keep: 990_000 },
+  { name: 'fc3', size: 4096 * 1000, keep: 380_000 },
+];
+const RHO = 1.5e-3;
+/** Of the timer that watches the event loop, in milliseconds; and time in which it surely fires. */
+const TICK_MS = 1;
+const SOME_TICKS_MS = 20;
+
+const [way] = process.argv.slice(2);
+const projector = way === 'inline' ? new Projector(undefined, Infinity) : new Projector();
+let size = 0;
+const layers = shapes.map((shape) => ({ ...shape, offset: (size += shape.size) - shape.size }));
+const parameters = new Float32Array(size);
+const random = new RandomStream(1, purposes.initialWeights, 0, 0);
+for (let i = 0; i < size; i++) parameters[i] = random.nextFraction() - 0.5;
+// A first iteration writes to all of Z and U: before, the system has given them addresses but no memory.
+let states = layers.map((layer) => {
+  const W = weightsOf(layer, parameters);
+  return iterateInPlace(initialise(W, layer.keep, RHO), W).state;
+});
+const before = process.memoryUsage.rss();
+/** Beyond what it held before the first turn, by which no garbage of earlier ones is there. */
+let added: number | undefined;
+
+process.on('message', (message) => {
+  if (message === 'leave') leave(added);
+  else void takeTurn().then((turn) => process.send?.(turn));
+});
+
+async function takeTurn(): Promise<PeerMessage> {
+  const ticks = monitorEventLoopDelay({ resolution: TICK_MS });
+  ticks.enable();
+  // What comes before the first tick is not seen, nor what comes after the last one.
+  await sleep(SOME_TICKS_MS);
+  const started = performance.now();
+  states = (await projector.iterate(layers, states, parameters, RHO)).map(({ state }) => state);
+  const milliseconds = performance.now() - started;
+  await sleep(SOME_TICKS_MS);
+  ticks.disable();
+  added ??= Math.max(0, peakBytes() - before);
+  return { milliseconds, pause: ticks.max / 1e6 };
+}

@@ -1,0 +1,25 @@
+import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
+
+import { project } from '@prunegrid/numerics/admm';
+import { leave, peakBytes, type PeerMessage } from '../peer.js';
+import { projectBySorting } from './by-sorting.js';
+
+// Projects the same tensor whenever it is told to, until it is disconnected. A process by itself, so that its peak memory is its own.
+
+const [way, length, keep] = process.argv.slice(2);
+const values = new Float32Array(Number(length));
+const random = new RandomStream(1, purposes.initialWeights, 0, 0);
+for (let i = 0; i < values.length; i++) values[i] = random.nextFraction() - random.nextFraction();
+const before = process.memoryUsage.rss();
+/** Beyond what it held before the first turn, by which no garbage of earlier ones is there. */
+let added: number | undefined;
+
+process.on('message', (message) => {
+  if (message === 'leave') return leave(added);
+  const started = performance.now();
+  if (way === 'selection') project(values, Number(keep));
+  else projectBySorting(values, Number(keep));
+  const milliseconds = performance.now() - started;
+  added ??= Math.max(0, peakBytes() - before);
+  process.send?.({ milliseconds } satisfies PeerMessage);
+});

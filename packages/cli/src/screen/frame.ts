@@ -1,0 +1,75 @@
+import type { Colors } from 'picocolors/types.js';
+import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/figures';
+import { residualParts, significant, titleOf } from './lines.js';
+import type { PhaseView, RunView } from './run-view.js';
+
+/** A bar shorter than this says less than the percentage beside it. */
+const shortestBar = 6;
+const longestBar = 60;
+
+/**
+ * The part of the screen that is drawn over and over: the phase's bar, the whole run's, what is live, the latest
+ * residuals. No line is wider than `width` columns; on a narrow terminal the bars go first, then what stands last.
+ */
+export function frame(view: RunView, width: number, colors: Colors): string[] {
+  const { phase, live, residuals } = view;
+  if (phase === null) return [];
+  const left = view.secondsLeft();
+  const share = phase.step / (phase.epochs * phase.stepsPerEpoch);
+  const bars = [
+    { title: phaseTitle(phase, view), share, after: '', paint: colors.cyan },
+    {
+      title: 'whole run',
+      share: view.share,
+      after: left === null ? '' : `${duration(left)} left`,
+      paint: colors.green,
+    },
+  ];
+  const titles = Math.max(...bars.map(({ title }) => title.length));
+  const afters = Math.max(...bars.map(({ after }) => after.length));
+  const lines = bars.map(({ title, share: done, after, paint }) => {
+    const parts = [title.padEnd(titles), wholePercent(done).padStart('100 %'.length), after];
+    const room = Math.min(longestBar, width - titles - '  '.length - '  100 %'.length - '  '.length - afters);
+    if (room < shortestBar) return fit(parts, width);
+    const [head, ...tail] = parts;
+    return `${head}  ${bar(done, room, colors, paint)}  ${tail.join('  ').trimEnd()}`;
+  });
+  if (live !== null) {
+    const { loss, accuracy, imagesPerSecond } = live;
+    lines.push(
+      fit(
+        [`loss ${significant(loss)}`, `accuracy ${percent(accuracy)}`, `${grouped(imagesPerSecond)} images/s`],
+        width,
+      ),
+    );
+  }
+  if (residuals !== null && phase.name === 'admm') {
+    const [first, ...rest] = residualParts(residuals.layers);
+    lines.push(colors.dim(fit([`iteration ${residuals.iteration}: ${first}`, ...rest], width)));
+  }
+  return lines;
+}
+
+/** `dense 2/6` counts epochs, `ADMM 3/16` iterations; the one under way. */
+function phaseTitle({ name, epochs, stepsPerEpoch, step }: PhaseView, { spec }: RunView): string {
+  const epochsEach = name === 'admm' && spec?.method === 'admm' ? spec.admm.epochsPerIteration : 1;
+  const of = Math.ceil(epochs / epochsEach);
+  const current = Math.min(of, Math.floor(step / (stepsPerEpoch * epochsEach)) + 1);
+  return `${titleOf(name, spec)} ${current}/${of}`;
+}
+
+export function bar(share: number, length: number, colors: Colors, paint: (text: string) => string): string {
+  const full = Math.floor(Math.min(1, Math.max(0, share)) * length);
+  return paint('█'.repeat(full)) + colors.dim('░'.repeat(length - full));
+}
+
+/** As many of the parts as there is room for, the first cut if need be. */
+function fit(parts: readonly string[], width: number): string {
+  let line = '';
+  for (const part of parts.filter((text) => text !== '')) {
+    const longer = line === '' ? part : `${line}   ${part}`;
+    if (longer.length > width) break;
+    line = longer;
+  }
+  return line === '' ? (parts[0] ?? '').slice(0, width) : line;
+}

@@ -1,0 +1,136 @@
+import pc from 'picocolors';
+import type { JournalRecord, RunEvent } from '@prunegrid/coordinator/training/records';
+import { frame } from './frame.js';
+import { lineOf } from './lines.js';
+import { LiveRegion, type Terminal } from './live-region.js';
+import { RunView, type Progress } from './run-view.js';
+
+export type { Terminal } from './live-region.js';
+export type { Progress } from './run-view.js';
+
+/** `tty`: bars over finished lines. `plain`: a line an epoch, iteration and phase. `json`: a line of JSON an event. */
+export type ScreenMode = 'tty' | 'plain' | 'json';
+
+export interface Screen {
+  /** What happened before; nothing is shown of it. */
+  recall: (records: readonly JournalRecord[]) => void;
+  event: (event: RunEvent) => void;
+  progress: (progress: Progress) => void;
+  /** One line for the user that is no part of the run, such as that MLflow does not answer. */
+  warn: (line: string) => void;
+  /** Leaves finished lines only. Later calls do nothing. */
+  close: () => void;
+}
+
+export interface ScreenOptions {
+  mode: ScreenMode;
+  stdout: Terminal;
+  /** Where `plain` puts warnings; default `stdout`. */
+  stderr?: Pick<Terminal, 'write'>;
+  /** Whether `tty` may use colours; by default where the terminal has them and NO_COLOR is not set. */
+  colors?: boolean;
+  /** Unix milliseconds. */
+  now?: () => number;
+}
+
+/** Bars where there is a terminal that can move its cursor, lines elsewhere. */
+export function screenMode(options: {
+  json: boolean;
+  isTTY: boolean | undefined;
+  term: string | undefined;
+}): ScreenMode {
+  if (options.json) return 'json';
+  return options.isTTY === true && options.term !== 'dumb' ? 'tty' : 'plain';
+}
+
+/** What the user sees of a run, fed by its events alone. */
+export function createScreen(options: ScreenOptions): Screen {
+  switch (options.mode) {
+    case 'tty':
+      return ttyScreen(options);
+    case 'plain':
+      return plainScreen(options);
+    case 'json':
+      return jsonScreen(options);
+  }
+}
+
+function ttyScreen({ stdout, colors: enabled = pc.isColorSupported, now = Date.now }: ScreenOptions): Screen {
+  const colors = pc.createColors(enabled);
+  const view = new RunView();
+  const region = new LiveRegion(stdout);
+  const live = (): string[] => frame(view, region.width, colors);
+  const resized = (): void => region.redraw(live());
+  let open = true;
+  stdout.on?.('resize', resized);
+
+  return {
+    recall: (records) => records.forEach((record) => view.event(record, record.time)),
+    event(event) {
+      if (!open) return;
+      const time = now();
+      view.event(event, time);
+      const line = lineOf(event, view, time);
+      region.draw(line?.kind === 'milestone' ? [oneLine(line.text)] : [], live());
+    },
+    progress(progress) {
+      if (!open) return;
+      view.progress(progress, now());
+      region.draw([], live());
+    },
+    warn(line) {
+      if (open) region.draw([colors.yellow(oneLine(line))], live());
+    },
+    close() {
+      if (!open) return;
+      open = false;
+      stdout.off?.('resize', resized);
+      region.draw([], []);
+    },
+  };
+}
+
+function plainScreen({ stdout, stderr = stdout, now = Date.now }: ScreenOptions): Screen {
+  const view = new RunView();
+  let open = true;
+  return {
+    recall: (records) => records.forEach((record) => view.event(record, record.time)),
+    event(event) {
+      if (!open) return;
+      const time = now();
+      view.event(event, time);
+      const line = lineOf(event, view, time);
+      if (line !== null) stdout.write(`${oneLine(line.text)}\n`);
+    },
+    progress(progress) {
+      if (open) view.progress(progress, now());
+    },
+    warn(line) {
+      if (open) stderr.write(`${oneLine(line)}\n`);
+    },
+    close() {
+      open = false;
+    },
+  };
+}
+
+function jsonScreen({ stdout }: ScreenOptions): Screen {
+  let open = true;
+  const write = (value: RunEvent | { type: 'warning'; message: string }): void => {
+    if (open) stdout.write(`${JSON.stringify(value)}\n`);
+  };
+  return {
+    recall() {},
+    event: write,
+    progress() {},
+    warn(message) {
+      write({ type: 'warning', message });
+    },
+    close() {
+      open = false;
+    },
+  };
+}
+
+/** Names come from other machines: what would move the cursor or break the line becomes a space. */
+export const oneLine = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');

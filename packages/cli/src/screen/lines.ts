@@ -1,0 +1,122 @@
+import { epochsOf } from '@prunegrid/coordinator/experiment/epochs';
+import type { PhaseName, Spec } from '@prunegrid/coordinator/experiment/spec';
+import type { LayerResiduals, RunEvent } from '@prunegrid/coordinator/training/records';
+import { counted, duration, grouped, percent, ratio, roughPercent, wholePercent } from '@prunegrid/core/text/figures';
+import { totalOf } from '@prunegrid/coordinator/training/layers';
+import type { RunView } from './run-view.js';
+
+const phaseTitles: Record<PhaseName, string> = { dense: 'dense', admm: 'ADMM', retrain: 'retrain' };
+
+export const titleOf = (phase: PhaseName, spec: Spec | null): string =>
+  phase === 'admm' && spec?.method === 'gradual' ? 'gradual pruning' : phaseTitles[phase];
+
+/** Lines that stay: `milestone` on every screen, `detail` only where no bars show it. */
+export type Line = { kind: 'milestone' | 'detail'; text: string };
+
+const stages = { dense: 'dense', hardPruned: 'hard-pruned, before retraining', final: 'final' } as const;
+
+/** What an event is worth saying in a line of its own, after the view has taken it in. */
+export function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
+  switch (event.type) {
+    case 'run-started': {
+      const { spec, seed, engine, device } = event.manifest;
+      const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
+      return milestone(
+        `${spec.name}: ${spec.model} on ${spec.dataset.name}, seed ${seed}, ${counted(epochs, 'epoch')}; ${engine} on ${device}`,
+      );
+    }
+    case 'run-resumed':
+      return milestone(`goes on in ${titleOf(event.phase, view.spec)}, after ${counted(event.totalEpochs, 'epoch')}`);
+    case 'trainer-joined':
+      return milestone(
+        `trainer ${event.trainer} joined: ${event.engine} on ${event.device}, process ${event.pid} on ${event.host}`,
+      );
+    case 'phase-started':
+      return detail(
+        `${titleOf(event.phase, view.spec)}: ${counted(event.epochs, 'epoch')} of ${counted(event.stepsPerEpoch, 'step')}`,
+      );
+    case 'epoch-finished':
+      return detail(
+        [
+          `${titleOf(event.phase, view.spec)} epoch ${event.epoch}/${view.phase?.epochs ?? '?'}`,
+          `loss ${significant(event.trainLoss)}`,
+          `accuracy ${percent(event.trainAccuracy)}`,
+          `held out ${percent(event.validation.accuracy)}`,
+          `${grouped(event.imagesPerSecond)} images/s`,
+          ...whole(view),
+        ].join(', '),
+      );
+    case 'admm-iteration':
+      return detail(
+        `${phaseTitles.admm} iteration ${event.iteration}/${view.spec?.admm.iterations ?? '?'}: ${residualParts(event.layers).join(', ')}`,
+      );
+    case 'admm-stopped-early':
+      return milestone(
+        `${phaseTitles.admm} stops early after iteration ${event.iteration}: residuals are small and the support is stable`,
+      );
+    case 'mask-tightened': {
+      const { weights, kept } = totalOf(event.layers);
+      return detail(
+        `gradual pruning to ${grouped(kept)} of ${grouped(weights)} weights, ${ratio(weights, kept)} fewer`,
+      );
+    }
+    case 'hard-pruned': {
+      const { weights, kept } = totalOf(event.layers);
+      return milestone(
+        `${afterPhase(view, time) ?? 'hard-pruned'}: pruned to ${grouped(kept)} of ${grouped(weights)} weights, ${ratio(weights, kept)} fewer`,
+      );
+    }
+    case 'evaluated': {
+      const what = event.stage === 'hardPruned' ? null : afterPhase(view, time);
+      const accuracies = `${percent(event.test.accuracy)} on the test set, ${percent(event.validation.accuracy)} held out`;
+      return milestone(`${what ?? stages[event.stage]}: ${accuracies}`);
+    }
+    case 'dead-units':
+      return milestone(
+        `layer ${event.layer}: ${event.units} of ${counted(event.of, 'unit')} are dead, no weight leads in or none out`,
+      );
+    case 'dense-reused':
+      return milestone(`dense: its weights were there already, trained by run ${event.runId}`);
+    case 'chain-continued':
+      return milestone(`prunes on where run ${event.runId} has ended`);
+    case 'checkpoint':
+    case 'dense-finished':
+    case 'run-stopped':
+    case 'run-finished':
+    case 'run-failed':
+      return null;
+  }
+}
+
+/** Largest primal residual as a share of ||W||, largest dual residual, largest change of support, each with its layer. */
+export function residualParts(layers: readonly LayerResiduals[]): string[] {
+  const largest = (name: string, of: (layer: LayerResiduals) => number, show: (value: number) => string): string[] => {
+    const [first, ...rest] = layers;
+    if (first === undefined) return [];
+    const worst = rest.reduce((max, layer) => (of(layer) > of(max) ? layer : max), first);
+    return [`${name} ${show(of(worst))} (${worst.layer})`];
+  };
+  return [
+    ...largest('primal', ({ primal, weightNorm }) => (primal === 0 ? 0 : primal / weightNorm), roughPercent),
+    ...largest('dual', ({ dual }) => dual, significant),
+    ...largest('support change', ({ supportChange }) => supportChange, roughPercent),
+  ];
+}
+
+/** Three significant digits: `0.0231`, `2.3`, `1.2e-7`. */
+export const significant = (value: number): string => String(Number(value.toPrecision(3)));
+
+const milestone = (text: string): Line => ({ kind: 'milestone', text });
+const detail = (text: string): Line => ({ kind: 'detail', text });
+
+/** `dense, 6 epochs in 2:10`. */
+function afterPhase({ phase, spec }: RunView, time: number): string | null {
+  if (phase === null) return null;
+  const epochs = Math.round(phase.step / phase.stepsPerEpoch);
+  return `${titleOf(phase.name, spec)}, ${counted(epochs, 'epoch')} in ${duration((time - phase.startedAt) / 1000)}`;
+}
+
+function whole(view: RunView): string[] {
+  const left = view.secondsLeft();
+  return [`${wholePercent(view.share)} done`, ...(left === null ? [] : [`${duration(left)} left`])];
+}

@@ -1,0 +1,133 @@
+import pc from 'picocolors';
+import type { Colors } from 'picocolors/types.js';
+
+import type { Recorded } from '@prunegrid/coordinator/training/records';
+import { columns } from '@prunegrid/core/text/columns';
+import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/figures';
+import { bestLines, cellRows, countsOf } from '@prunegrid/coordinator/report/sweep-status';
+import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
+import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
+import type { Work } from '@prunegrid/coordinator/sweep/scheduler/work';
+import type { SweepState } from '@prunegrid/coordinator/sweep/state';
+import { bar } from './frame.js';
+import { oneLine, type ScreenOptions } from './index.js';
+import { titleOf } from './lines.js';
+import { LiveRegion } from './live-region.js';
+import type { Progress } from './run-view.js';
+import { sweepLine } from './sweep-lines.js';
+import { SweepView } from './sweep-view.js';
+
+export interface SweepScreen {
+  /** After the state has taken it in. */
+  event: (record: Recorded<SweepEvent>) => void;
+  progress: (work: Work, progress: Progress) => void;
+  /** One line for the user that is no part of the sweep. */
+  warn: (line: string) => void;
+  /** Leaves finished lines only. */
+  close: () => void;
+}
+
+export interface SweepScreenOptions extends ScreenOptions {
+  plan: SweepPlan;
+  state: SweepState;
+  /** Of the trial's network, biases apart. */
+  weights: (model: string) => number;
+}
+
+/** The screen's table is drawn at most this often, in milliseconds. */
+const DRAW_MS = 200;
+const BAR_LENGTH = 40;
+
+/** What the user sees of a sweep while it goes on. */
+export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
+  const { mode, stdout, stderr = stdout, plan, state, now = Date.now } = options;
+  const view = new SweepView(plan, state);
+  const begun = new Map<string, number>();
+  let open = true;
+  if (mode === 'json') {
+    const write = (value: object) => void (open && stdout.write(`${JSON.stringify(value)}\n`));
+    return {
+      event: write,
+      progress() {},
+      warn: (message) => write({ type: 'warning', message }),
+      close: () => (open = false),
+    };
+  }
+  if (mode === 'plain') {
+    return {
+      event(record) {
+        view.event(record);
+        const line = sweepLine(record, view, begun);
+        const done = /^trial-(finished|stopped)$/.test(record.type) ? `; ${wholeOf(view, now())}` : '';
+        if (open && line !== null) stdout.write(`${oneLine(line)}${done}\n`);
+      },
+      progress: (work, progress) => view.progress(work, progress),
+      warn: (line) => void (open && stderr.write(`${oneLine(line)}\n`)),
+      close: () => (open = false),
+    };
+  }
+  const colors = pc.createColors(options.colors ?? pc.isColorSupported);
+  const region = new LiveRegion(stdout);
+  const live = () => sweepFrame(view, options.weights, region.width, colors, now());
+  const resized = () => region.redraw(live());
+  stdout.on?.('resize', resized);
+  let drawnAt = 0;
+  return {
+    event(record) {
+      view.event(record);
+      const line = sweepLine(record, view, begun);
+      if (open) region.draw(line === null ? [] : [oneLine(line)], live());
+    },
+    progress(work, progress) {
+      view.progress(work, progress);
+      if (!open || now() - drawnAt < DRAW_MS) return;
+      drawnAt = now();
+      region.draw([], live());
+    },
+    warn: (line) => void (open && region.draw([colors.yellow(oneLine(line))], live())),
+    close() {
+      if (!open) return;
+      open = false;
+      stdout.off?.('resize', resized);
+      region.draw([], []);
+    },
+  };
+}
+
+/** The part of the screen that is drawn over and over; no line is wider than `width`. */
+export function sweepFrame(
+  view: SweepView,
+  weights: (model: string) => number,
+  width: number,
+  colors: Colors,
+  time: number,
+): string[] {
+  const { plan, state } = view;
+  const left = view.secondsLeft(time);
+  const head = `${wholePercent(view.share)}${left === null ? '' : `  ${duration(left)} left`}`;
+  const room = Math.min(BAR_LENGTH, width - head.length - 2);
+  const running = [...view.running.values()].map(({ work, trainers, progress }) => {
+    const spec = work.kind === 'trial' ? view.trial(work.trial).spec : null;
+    const what = work.kind === 'dense' ? `dense network ${work.key.slice(0, 12)}` : `trial ${work.trial}`;
+    return [
+      `trainer ${trainers.join(', ')}`,
+      what,
+      progress ? `${titleOf(progress.phase, spec)} ${wholePercent(progress.step / progress.steps)}` : '',
+      progress ? `accuracy ${percent(progress.accuracy)}` : '',
+      progress ? `${grouped(progress.imagesPerSecond)} images/s` : '',
+    ];
+  });
+  const cut = (line: string) => (line.length > width ? line.slice(0, width) : line);
+  return [
+    cut(`${plan.name}: ${countsOf(state)}`),
+    room < 6 ? cut(head) : `${bar(view.share, room, colors, colors.green)}  ${head}`,
+    ...columns(running).map(cut),
+    ...bestLines(plan, state, weights).map((line) => colors.bold(cut(line))),
+    ...columns(cellRows(plan, state, weights)).map((line) => colors.dim(cut(line))),
+  ];
+}
+
+const wholeOf = (view: SweepView, time: number): string => {
+  const left = view.secondsLeft(time);
+  return `${countsOf(view.state)}, ${wholePercent(view.share)} done${left === null ? '' : `, ${duration(left)} left`}`;
+};

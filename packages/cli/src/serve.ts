@@ -1,0 +1,47 @@
+import { relative, resolve } from 'node:path';
+
+import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
+import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
+import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
+import { untilInterrupted } from './interruption.js';
+import { screenMode } from './screen/index.js';
+import { createServeScreen } from './screen/serve.js';
+
+export interface ServeOptions {
+  trainers: number;
+  maxSweeps: number;
+  json: boolean;
+}
+
+/** `prunegrid serve`: works on the sweeps of a queue until it is interrupted, which it throws as Failure. */
+export async function serve(place: string, { trainers, maxSweeps, json }: ServeOptions): Promise<void> {
+  const queue = resolve(place);
+  await createQueue(queue);
+  const lock = await lockQueue(queue);
+  try {
+    await requireEngine((line) => console.error(line));
+    const shown = relative('', queue) || '.';
+    const interruption = untilInterrupted(`go on with prunegrid serve ${shown}`);
+    const screen = createServeScreen({
+      mode: screenMode({ json, isTTY: process.stdout.isTTY, term: process.env['TERM'] }),
+      stdout: process.stdout,
+      stderr: process.stderr,
+    });
+    if (!json) console.log(`serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
+    const { signal } = interruption;
+    await new SweepServer({
+      queue,
+      trainers,
+      maxSweeps,
+      signal,
+      onEvent: (sweep, record) => screen.event(sweep, record),
+      onChange: (sweeps) => screen.sweeps(sweeps),
+      warn: (line) => screen.warn(line),
+    }).serve();
+    screen.close();
+    interruption.ignore();
+    throw signal.reason;
+  } finally {
+    await lock.release();
+  }
+}

@@ -1,0 +1,77 @@
+import { exitCodes, Failure, type FailureKind } from '@prunegrid/core/failure';
+import { relative } from 'node:path';
+
+import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
+import { renderStatus } from '@prunegrid/coordinator/report/sweep-status';
+import { Broker } from '@prunegrid/coordinator/sweep/scheduler/fair-share';
+import type { SweepFile } from '@prunegrid/coordinator/sweep/folder';
+import { openSweep, perform } from '@prunegrid/coordinator/sweep/scheduler/sweep';
+import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
+import { untilInterrupted } from '../interruption.js';
+import { screenMode } from '../screen/index.js';
+import { createSweepScreen } from '../screen/sweep.js';
+import { weightsOfModel } from './catalogue.js';
+
+export interface ConductOptions extends TrainerChoice {
+  maxConcurrent?: number;
+  retries: number;
+  failFast: boolean;
+  mlflow?: string;
+  json: boolean;
+}
+
+/**
+ * Runs what is left of a sweep, whose folder the caller has locked, and shows it. Throws Failure where it ended before its time, and, of the kind of
+ * the first one, where trials have failed.
+ */
+export async function conduct(
+  folder: string,
+  sweep: SweepFile,
+  options: ConductOptions,
+  first: Extract<SweepEvent, { type: 'sweep-started' | 'sweep-resumed' }>,
+  only?: ReadonlySet<number>,
+): Promise<void> {
+  const { plan } = sweep;
+  const place = relative('', folder) || '.';
+  const open = await openSweep(folder, sweep);
+  const { state } = open;
+  const interruption = untilInterrupted(`go on with prunegrid sweep resume ${place}`);
+  const screen = createSweepScreen({
+    mode: screenMode({ json: options.json, isTTY: process.stdout.isTTY, term: process.env['TERM'] }),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    plan,
+    state,
+    weights: weightsOfModel,
+  });
+  try {
+    await perform(open, first, {
+      trainers: options,
+      only,
+      broker: new Broker(Infinity),
+      maxConcurrent: options.maxConcurrent ?? Infinity,
+      retries: options.retries,
+      failFast: options.failFast,
+      mlflow: options.mlflow,
+      signal: interruption.signal,
+      interrupted: interruption.happened,
+      onEvent: (record) => screen.event(record),
+      warn: (line) => screen.warn(line),
+      onProgress: (work, progress) => screen.progress(work, progress),
+    });
+  } finally {
+    screen.close();
+    interruption.ignore();
+  }
+  if (!options.json) console.log(`\n${renderStatus({ plan, state, live: false }, place, weightsOfModel)}`);
+  const failures = [...state.trials.values()].filter(({ status }) => status === 'failed');
+  if (failures.length > 0) {
+    throw new Failure(
+      kindOf(failures[0].kind),
+      `${failures.length} of ${plan.trials.length} trials failed: see prunegrid sweep status ${place}; then prunegrid sweep resume ${place} --failed`,
+    );
+  }
+}
+
+/** For the exit code; what nobody expected counts as the environment's. */
+const kindOf = (kind = ''): FailureKind => (Object.hasOwn(exitCodes, kind) ? (kind as FailureKind) : 'environment');

@@ -1,2 +1,0 @@
-#!/usr/bin/env -S node --initial-old-space-size=512
-import '../dist/cli/main.js';

@@ -1,0 +1,207 @@
+import { Failure } from '@prunegrid/core/failure';
+import type { ModelDescription } from '@prunegrid/trainer/models';
+import { dirname, isAbsolute, join } from 'node:path';
+
+import { type BudgetLayer, dependsOnWeights, keepsFor, keptInAll } from '@prunegrid/numerics/budgets';
+import type { Catalogue } from '../../experiment/check.js';
+import { denseKey, matters, resultKey } from '../../experiment/keys.js';
+import { readExperiment, resolveSpec } from '../../experiment/load.js';
+import { applyOverride, setKey } from '../../experiment/override.js';
+import { Places } from '../../experiment/places.js';
+import { failureOf, problemsOf, requirement } from '../../experiment/problems.js';
+import { readSource } from '../../experiment/source.js';
+import type { MethodName, Spec } from '../../experiment/spec.js';
+import { type Plain, type PlainMap, readYaml } from '../../experiment/yaml.js';
+import { type Cell, cellsOf, chainLength, covers, type Setting } from './cells.js';
+import { type EarlyStoppingRule, type SweepDescription, sweepSchema } from './description.js';
+import type { SweepOverrides } from '../records.js';
+
+/** One experiment of a sweep. */
+export interface Trial {
+  /** From 1, in the order of the plan. */
+  number: number;
+  /** From 1; trials of a cell differ in their seeds alone. */
+  cell: number;
+  /** The keys that vary and make a difference to the trial's method, without the seed; of a baseline, `method`. */
+  settings: Record<string, Plain>;
+  spec: Spec;
+  /** Hash of what determines the result. */
+  key: string;
+  /** Hash of what determines the dense weights: trials with the same one share dense training. */
+  denseKey: string;
+  /** `key` of the trial whose network it starts from, in a chain. */
+  start?: string;
+  /** Weights kept; by layer, where that is known before the dense network is trained. */
+  kept: { total: number; layers?: Record<string, number> };
+}
+
+export interface SweepPlan {
+  name: string;
+  /** The base experiment's file. */
+  base: string;
+  trials: Trial[];
+  /** Combinations that came twice, and are run once; baselines that several cells share do not count. */
+  duplicates: number;
+  trainersPerTrial?: number;
+  earlyStopping?: EarlyStoppingRule;
+}
+
+/**
+ * Reads a sweep and its base experiment and works out every trial.
+ * @throws Failure `input`; one line for each problem of the sweep's file, or all those of the first trial that has any, each at the
+ * place that it comes from: the sweep's file, the base's or the command line
+ */
+export async function planSweep(
+  file: string,
+  catalogue: Catalogue & { models: readonly ModelDescription[] },
+  { set = [], seeds }: SweepOverrides = {},
+): Promise<SweepPlan> {
+  const places = new Places();
+  const described = readSweep(await readSource(file), file, places);
+  const sweep = { ...described, seeds: seeds ?? described.seeds };
+  const base = isAbsolute(sweep.base) ? sweep.base : join(dirname(file), sweep.base);
+  const basePlaces = new Places();
+  const root = readExperiment(await readSource(base), base, basePlaces);
+  for (const [key, value] of Object.entries(sweep.set)) {
+    put(root, { key, value, place: places.ofValue(['set', key]) }, basePlaces);
+  }
+  const cells = cellsOf(sweep, places);
+  for (const override of set) {
+    const varies = cells.flat().find(({ key }) => overlaps(key, override));
+    if (varies) {
+      throw new Failure(
+        'input',
+        `--set ${override}: ${varies.key} varies in the sweep, at ${varies.place}: edit it there`,
+      );
+    }
+    applyOverride(root, override, basePlaces);
+  }
+
+  const resolve = (settings: readonly Setting[]): Spec => {
+    const variant = structuredClone(root);
+    const variantPlaces = basePlaces.copy();
+    for (const setting of settings) put(variant, setting, variantPlaces);
+    return resolveSpec(variant, catalogue, variantPlaces);
+  };
+
+  const trials = new Map<string, Trial>();
+  const chained = chainLength(sweep);
+  let before: Trial[] = [];
+  let distinct = 0;
+  let duplicates = 0;
+  for (const [index, cell] of [...cells, ...baselinesOf(sweep, cells, places)].entries()) {
+    const { seed } = resolve(cell);
+    const known = trials.size;
+    // One a seed, as those of the chain's point before.
+    const ofCell: Trial[] = [];
+    for (let i = 0; i < sweep.seeds; i++) {
+      const spec = resolve([...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }]);
+      const from = index % chained > 0 ? before[i] : undefined;
+      const key = resultKey(spec, from?.key);
+      const same = trials.get(key);
+      // That baselines of several cells are one run is what they are for.
+      if (same && index < cells.length) duplicates++;
+      const trial = same ?? {
+        number: trials.size + 1,
+        cell: distinct + 1,
+        settings: settingsOf(cell, spec.method),
+        spec: { ...spec, name: sweep.name },
+        key,
+        denseKey: denseKey(spec),
+        ...(from && { start: from.key }),
+        kept: keptBy(spec, catalogue.models),
+      };
+      if (from) requireFewer(trial, from, cell);
+      trials.set(key, trial);
+      ofCell.push(trial);
+    }
+    if (trials.size > known) distinct++;
+    before = ofCell;
+  }
+  return {
+    name: sweep.name,
+    base,
+    trials: [...trials.values()],
+    duplicates,
+    ...(sweep.trainersPerTrial !== undefined && { trainersPerTrial: sweep.trainersPerTrial }),
+    ...(sweep.earlyStopping && { earlyStopping: sweep.earlyStopping }),
+  };
+}
+
+/** Throws Failure where a point of a chain is another network than the one before, or keeps more of a layer. */
+function requireFewer(trial: Trial, before: Trial, cell: Cell): void {
+  const place = cell.at(-1)?.place;
+  if (trial.denseKey !== before.denseKey) {
+    throw new Failure(
+      'input',
+      `${place}: a chain prunes one network on and on: leave keys of the dense network out of it`,
+    );
+  }
+  const more = Object.entries(trial.kept.layers ?? {}).find(
+    ([layer, kept]) => kept > (before.kept.layers?.[layer] ?? Infinity),
+  );
+  if (!more && trial.kept.total <= before.kept.total) return;
+  const what = more ? `${more[0]} would keep ${more[1]} weights` : `${trial.kept.total} weights would be kept`;
+  const earlier = more ? before.kept.layers?.[more[0]] : before.kept.total;
+  throw new Failure(
+    'input',
+    `${place}: ${what} after ${earlier}: each point of a chain must prune more than the one before`,
+  );
+}
+
+function put(root: PlainMap, { key, value, place }: Setting, places: Places): void {
+  const path = key.split('.');
+  places.forget(path);
+  places.add(path, { key: place, value: place });
+  setKey(root, path, value, place, places);
+}
+
+function overlaps(varying: string, override: string): boolean {
+  const key = override.split('=', 1)[0].trim();
+  return covers(varying, key) || covers(key, varying);
+}
+
+/** Every cell again by each baseline. */
+function baselinesOf({ baseline }: SweepDescription, cells: readonly Cell[], places: Places): Cell[] {
+  return baseline.flatMap((method) =>
+    cells.map((cell) => [...cell, { key: 'method', value: method, place: places.ofValue(['baseline']) }]),
+  );
+}
+
+function readSweep(text: string, file: string, places: Places): SweepDescription {
+  places.add([], { key: `${file}:1:1`, value: `${file}:1:1` });
+  const root = readYaml(text, (line, column) => `${file}:${line}:${column}`, places);
+  if (typeof root !== 'object' || root === null || Array.isArray(root)) {
+    throw new Failure('input', `${file}: not a sweep: it needs a map of keys such as name, base and grid`);
+  }
+  if ('model' in root && !('base' in root)) {
+    throw new Failure('input', `${file}: one experiment, not a sweep: start it with prunegrid run ${file}`);
+  }
+  const parsed = sweepSchema.safeParse(root, { reportInput: true, error: requirement });
+  if (!parsed.success) throw failureOf(problemsOf(parsed.error.issues), places);
+  return parsed.data;
+}
+
+/** What varies, but for what the method does without. */
+const settingsOf = (cell: Cell, method: MethodName): Record<string, Plain> =>
+  Object.fromEntries(cell.filter(({ key }) => matters(key, method)).map(({ key, value }) => [key, value]));
+
+function keptBy({ model, keep, budget }: Spec, models: readonly ModelDescription[]): Trial['kept'] {
+  const layers = layersOf(models.find(({ name }) => name === model) as ModelDescription);
+  if (keep) {
+    const counts = layers.map(
+      ({ name, shape }) => keep[name] ?? shape.reduce((product, extent) => product * extent, 1),
+    );
+    return {
+      total: counts.reduce((sum, count) => sum + count, 0),
+      layers: Object.fromEntries(layers.map(({ name }, i) => [name, counts[i]])),
+    };
+  }
+  if (!budget) throw new Error('an experiment has counts or a budget');
+  const total = keptInAll(layers, budget.ratio);
+  if (dependsOnWeights(budget.rule)) return { total };
+  return { total, layers: keepsFor(budget, layers, () => new Float32Array()) };
+}
+
+const layersOf = ({ parameters }: ModelDescription): BudgetLayer[] =>
+  parameters.filter(({ kind }) => kind === 'weight').map(({ layer: name, shape }) => ({ name, shape }));

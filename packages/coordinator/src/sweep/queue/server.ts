@@ -1,0 +1,236 @@
+import { Failure } from '@prunegrid/core/failure';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Recorded } from '../../training/records.js';
+import { Broker } from '../scheduler/fair-share.js';
+import { lockSweep, readSweepFile } from '../folder.js';
+import { beginning, type OpenSweep, openSweep, perform } from '../scheduler/sweep.js';
+import type { SweepEvent } from '../records.js';
+import type { SweepState } from '../state.js';
+import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, type QueuePlace, readEntry } from './folder.js';
+import { nextSweeps, sweepsToPark } from './order.js';
+
+/** A sweep of the queue as the server sees it. */
+export interface ServedSweep {
+  /** Its entry's name. */
+  entry: string;
+  folder: string;
+  user: string;
+  name: string;
+  /** `parking` while it gives its place up to another user's, `ended` where its entry is about to go. */
+  status: 'queued' | 'active' | 'parking' | 'ended';
+  /** While it is active or being parked. */
+  open?: OpenSweep;
+  /** How its trials stand, once this server has worked on it. */
+  state?: SweepState;
+}
+
+export interface ServerOptions {
+  /** The queue's folder, locked by the caller. */
+  queue: string;
+  /** At work at the same time, over all sweeps. */
+  trainers: number;
+  /** Active at the same time, one of each user at most. Each has as many trainer processes as may be at work. */
+  maxSweeps: number;
+  /** Ends all work at the next step. */
+  signal: AbortSignal;
+  /** Sees each record of an active sweep after its state has taken it in. */
+  onEvent: (sweep: ServedSweep & { open: OpenSweep }, record: Recorded<SweepEvent>) => void;
+  /** Called when a sweep has come, ended or gone. */
+  onChange: (sweeps: readonly ServedSweep[]) => void;
+  warn: (line: string) => void;
+}
+
+interface Known extends ServedSweep {
+  options: QueueEntry;
+  /** Ends its work at the next step. */
+  controller: AbortController;
+  /** Has it begin nothing more; a new one each time that it becomes active. */
+  parking: AbortController;
+  /** A trial since it became active. */
+  begun: boolean;
+  /** Left alone until then, in Unix milliseconds: it could not be worked on. */
+  restsUntil: number;
+}
+
+/** How often the server looks into the queue, in milliseconds. */
+const LOOK_MS = 1000;
+/** How long a sweep is left alone that could not be worked on for a reason which may go away, in milliseconds. */
+const REST_MS = 60_000;
+/** Time for local trainers to come, in seconds. */
+const WAIT_S = 120;
+
+const parked = new Failure('interrupted', 'parked: others wait for their turn');
+
+/**
+ * Works on the sweeps of a queue until `signal` aborts; then the entries of those that have not ended are still there, for the next server. What
+ * is wrong with one sweep or entry is a warning and keeps no other one back. Where more users have sweeps than places there are, they take turns.
+ */
+export class SweepServer {
+  private readonly sweeps = new Map<string, Known>();
+  private readonly broker: Broker;
+  private readonly working = new Set<Promise<void>>();
+  /** The latest warning of each entry, given once. */
+  private readonly warnings = new Map<string, string>();
+
+  constructor(private readonly options: ServerOptions) {
+    this.broker = new Broker(options.trainers);
+  }
+
+  async serve(): Promise<void> {
+    const { signal } = this.options;
+    const end = () => this.sweeps.forEach(({ controller }) => controller.abort(signal.reason));
+    signal.addEventListener('abort', end);
+    while (!signal.aborted) {
+      await this.look();
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    }
+    end();
+    await Promise.all(this.working);
+  }
+
+  private async look(): Promise<void> {
+    const { queue, signal } = this.options;
+    let entries: string[];
+    try {
+      entries = await listEntries(queue);
+    } catch (error) {
+      // A file system that is away for a while: nothing was taken out.
+      return this.warnOnce('', error);
+    }
+    this.warnings.delete('');
+    for (const sweep of this.sweeps.values()) {
+      if (entries.includes(sweep.entry)) continue;
+      const at = sweep.status === 'active' || sweep.status === 'parking';
+      if (at) sweep.controller.abort(new Failure('interrupted', 'taken out of the queue'));
+      else this.sweeps.delete(sweep.entry);
+    }
+    for (const entry of entries) if (!this.sweeps.has(entry)) await this.add(entry);
+    if (!signal.aborted) this.takeTurns();
+    this.options.onChange([...this.sweeps.values()]);
+  }
+
+  private takeTurns(): void {
+    const { maxSweeps } = this.options;
+    const sweeps = [...this.sweeps.values()];
+    const users = new Set(sweeps.map(({ user }) => user));
+    this.broker.attend(users);
+    const uses = new Map([...users].map((user) => [user, this.broker.useOf(user)]));
+    const use = (user: string) => uses.get(user) ?? 0;
+    const able = sweeps.filter(({ status, restsUntil }) => status !== 'queued' || restsUntil <= Date.now());
+    for (const sweep of sweepsToPark(able, maxSweeps, use)) {
+      sweep.status = 'parking';
+      sweep.parking.abort(parked);
+    }
+    for (const sweep of nextSweeps(able, maxSweeps, use)) {
+      sweep.status = 'active';
+      sweep.begun = false;
+      sweep.parking = new AbortController();
+      const work = this.work(sweep).finally(() => this.working.delete(work));
+      this.working.add(work);
+    }
+  }
+
+  private async add(entry: string): Promise<void> {
+    const place = { folder: this.options.queue, entry };
+    try {
+      const options = await readEntry(place);
+      const { user, name } = (await readSweepFile(options.sweep).catch(gone(options.sweep, place))).manifest;
+      this.sweeps.set(entry, {
+        ...{ entry, folder: options.sweep, user, name, options },
+        status: 'queued',
+        controller: new AbortController(),
+        parking: new AbortController(),
+        begun: false,
+        restsUntil: 0,
+      });
+    } catch (error) {
+      if (await isQueued(place)) this.warnOnce(entry, error);
+    }
+  }
+
+  /** Never rejects. */
+  private async work(sweep: Known): Promise<void> {
+    const { entry, folder } = sweep;
+    try {
+      const lock = await lockSweep(folder);
+      let ended: boolean;
+      try {
+        ended = await this.carryOut(sweep);
+      } finally {
+        delete sweep.open;
+        await lock.release();
+      }
+      this.warnings.delete(entry);
+      // What the server's own end has interrupted stays in the queue.
+      if (ended && !this.options.signal.aborted) await endEntry({ folder: this.options.queue, entry });
+      sweep.status = ended ? 'ended' : 'queued';
+    } catch (error) {
+      sweep.status = 'queued';
+      sweep.restsUntil = Date.now() + REST_MS;
+      this.warnOnce(entry, new Failure('environment', `${folder}: will be tried again: ${messageOf(error)}`));
+    }
+  }
+
+  /** Resolves to false where the sweep was parked. Throws where it may do better later: another process has it, the disk is full. */
+  private async carryOut(sweep: Known): Promise<boolean> {
+    const { trainers, onEvent, warn } = this.options;
+    const { folder, options, controller, parking } = sweep;
+    const { signal } = controller;
+    const open = await openSweep(folder, await readSweepFile(folder));
+    const { state, journal } = open;
+    // A server that was killed just then had not come to ending the entry.
+    if (state.ended || signal.aborted) {
+      await journal.close();
+      return true;
+    }
+    sweep.open = open;
+    sweep.state = state;
+    const interrupted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+    });
+    interrupted.catch(() => undefined);
+    try {
+      await perform(open, beginning(open), {
+        trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto' },
+        broker: this.broker,
+        maxConcurrent: options.maxConcurrent ?? Infinity,
+        retries: options.retries,
+        failFast: options.failFast,
+        mlflow: options.mlflow,
+        signal,
+        parking: parking.signal,
+        interrupted,
+        onEvent: (record) => {
+          sweep.begun ||= record.type === 'trial-started';
+          onEvent({ ...sweep, open }, record);
+        },
+        warn: (line) => warn(`${folder}: ${line}`),
+        onProgress: () => undefined,
+      });
+    } catch (error) {
+      if (error === parked) return false;
+      if (signal.aborted) return true;
+      const failedFast = options.failFast && state.count('failed') > 0;
+      if (mayPass(error) && !failedFast) throw error;
+      warn(`${folder}: ended before its time: ${messageOf(error)}`);
+    }
+    return true;
+  }
+
+  private warnOnce(entry: string, error: unknown): void {
+    const line = messageOf(error);
+    if (this.warnings.get(entry) !== line) this.options.warn(line);
+    this.warnings.set(entry, line);
+  }
+}
+
+const gone = (sweep: string, place: QueuePlace) => (cause: unknown) => {
+  const remedy = `bring it back, or remove ${entryFile(place)}`;
+  throw new Failure('input', `${sweep}: is in the queue, but holds no sweep that can be read: ${remedy}`, { cause });
+};
+
+const mayPass = (error: unknown): boolean =>
+  error instanceof Failure && (error.kind === 'environment' || error.kind === 'trainers');
+
+const messageOf = (error: unknown): string => (error instanceof Failure ? error.message : String(error));

@@ -1,0 +1,89 @@
+import type { EarlyStoppingRule } from '../planner/description.js';
+import type { Trial } from '../planner/plan.js';
+
+/** Trials that keep as many weights by the same method: other ones are no rivals, and baselines retrain for longer. */
+export const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string => `${kept.total} by ${spec.method}`;
+
+/** What a trial came to in one epoch of retraining. */
+export interface EpochReport {
+  trial: number;
+  /** Only trials of one class are compared: see `classOf`. */
+  class: string;
+  /** Of retraining, from 1. */
+  epoch: number;
+  /** Held-out. */
+  accuracy: number;
+}
+
+/** Ends trials that others of their class have left behind. It knows of an epoch what `report` was told, by any trial. */
+export class EarlyStopping {
+  /** Reports by trial, in the order of the epochs. */
+  private readonly curves = new Map<number, EpochReport[]>();
+
+  constructor(private readonly rule: EarlyStoppingRule) {}
+
+  /** Takes note of an epoch; the reason why the trial should end with it, where there is one. */
+  report(report: EpochReport): string | undefined {
+    const curve = this.curves.get(report.trial) ?? [];
+    this.curves.set(report.trial, [...curve, report]);
+    return this.rule.rule === 'asha' ? this.asha(this.rule, report) : this.median(this.rule, report);
+  }
+
+  /** Forgets a trial that begins anew. */
+  forget(trial: number): void {
+    this.curves.delete(trial);
+  }
+
+  /**
+   * Asynchronous successive halving, its stopping variant: Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020.
+   * At the epochs firstEpoch * reduction^k only the best 1/reduction of those that have come so far go on.
+   */
+  private asha({ firstEpoch, reduction }: Extract<EarlyStoppingRule, { rule: 'asha' }>, report: EpochReport) {
+    const rung = Math.log(report.epoch / firstEpoch) / Math.log(reduction);
+    if (rung < -1e-9 || Math.abs(rung - Math.round(rung)) > 1e-9) return undefined;
+    const own = this.bestUntil(report.trial, report.epoch);
+    const others = this.rivals(report).map((trial) => this.bestUntil(trial, report.epoch));
+    const going = Math.max(1, Math.floor((others.length + 1) / reduction));
+    if (others.length + 1 < reduction || others.filter((other) => other > own).length < going) return undefined;
+    return `asha: at epoch ${report.epoch} of retraining ${share(own)} held out is not among the best ${going} of ${others.length + 1}`;
+  }
+
+  /**
+   * The median rule: Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial ends when its best so far is below the median of the
+   * others' averages up to the same epoch.
+   */
+  private median({ firstEpoch, trials }: Extract<EarlyStoppingRule, { rule: 'median' }>, report: EpochReport) {
+    if (report.epoch < firstEpoch) return undefined;
+    const averages = this.rivals(report).map((trial) => this.averageUntil(trial, report.epoch));
+    if (averages.length < trials) return undefined;
+    const own = this.bestUntil(report.trial, report.epoch);
+    const middle = medianOf(averages);
+    if (own >= middle) return undefined;
+    return `median: at epoch ${report.epoch} of retraining ${share(own)} held out is below the others' median, ${share(middle)}`;
+  }
+
+  /** Other trials of the same class that have come as far. */
+  private rivals({ trial, class: own, epoch }: EpochReport): number[] {
+    return [...this.curves]
+      .filter(([other, curve]) => other !== trial && curve[0].class === own && (curve.at(-1)?.epoch ?? 0) >= epoch)
+      .map(([other]) => other);
+  }
+
+  private until(trial: number, epoch: number): number[] {
+    return (this.curves.get(trial) ?? []).filter((report) => report.epoch <= epoch).map(({ accuracy }) => accuracy);
+  }
+
+  private bestUntil = (trial: number, epoch: number): number => Math.max(...this.until(trial, epoch));
+
+  private averageUntil(trial: number, epoch: number): number {
+    const accuracies = this.until(trial, epoch);
+    return accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
+  }
+}
+
+function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+}
+
+const share = (accuracy: number): string => `${(accuracy * 100).toFixed(2)} %`;

@@ -1,0 +1,263 @@
+import { Failure } from '@prunegrid/core/failure';
+
+import { Reported, type TrainerPool } from '../../cluster/index.js';
+import { Paused } from '../../training/run.js';
+import { type AttemptOptions, Attempts } from './attempts.js';
+import type { Broker, Demand, Seat } from './fair-share.js';
+import { type ChainPoint, nextOf, startOf } from '../planner/chain.js';
+import type { Trial } from '../planner/plan.js';
+import type { SweepEvent } from '../records.js';
+import { shareOut } from './schedule.js';
+import { nameOf, Running, trialOf, type Work } from './work.js';
+
+/** What goes on with more trainers has to have more than so many seconds ahead of it: saving it and handing it out again take one or two. */
+const REGROUP_SECONDS = 10;
+
+export interface RunnerOptions extends AttemptOptions {
+  /** Those to be worked on, of one workload; the others of the sweep are left alone. */
+  trials: readonly Trial[];
+  pool: TrainerPool;
+  /** Says how many of the pool's trainers may be lent at this moment. */
+  broker: Broker;
+  trainersPerTrial?: number | undefined;
+  maxConcurrent: number;
+  /** Further attempts at a piece of work that has lost a trainer. */
+  retries: number;
+  failFast: boolean;
+  /** Ends all work at the next step. */
+  signal: AbortSignal;
+  /** Begins nothing more once it aborts. */
+  parking?: AbortSignal | undefined;
+  /** Rejects when no trainer is to be expected any more. */
+  trainersEnded: Promise<never>;
+  /** Seconds to wait for a trainer when all have left. */
+  wait: number;
+}
+
+/**
+ * Works through trials on the trainers of a pool: as many at once as there are trainers for, a dense network that trials share before these.
+ * What was done, and with what outcome, is in the sweep's journal.
+ */
+export class SweepRunner {
+  private readonly running = new Map<string, Running>();
+  /** Trials that were found to have no start. */
+  private readonly hopeless = new Set<number>();
+  private readonly attempts: Attempts;
+  private readonly controller = new AbortController();
+  /** Ends all work at the next step: the user, or something that makes going on useless. */
+  private readonly signal: AbortSignal;
+  private wake: () => void = () => undefined;
+
+  constructor(private readonly options: RunnerOptions) {
+    this.attempts = new Attempts({
+      ...options,
+      onProgress: (work, progress) => {
+        this.running.get(nameOf(work))?.progress(progress);
+        options.onProgress(work, progress);
+      },
+    });
+    this.signal = AbortSignal.any([options.signal, this.controller.signal]);
+    for (const signal of [this.signal, options.parking]) signal?.addEventListener('abort', () => this.wake());
+    options.trainersEnded.catch((error: unknown) => this.controller.abort(error));
+  }
+
+  /** To be called whenever trainers have come or left. */
+  changed(): void {
+    this.wake();
+  }
+
+  /** Resolves when nothing is left to do. Rejects, once all work has ended, when it was ended before its time. */
+  async run(): Promise<void> {
+    const { broker, manifest } = this.options;
+    await this.failHopeless();
+    await this.lookIntoStore();
+    const seat: Seat = broker.join({
+      user: manifest.user,
+      demand: () => this.demand(),
+      start: (trainers) => this.start(trainers, seat),
+    });
+    for (;;) {
+      const changed = new Promise<void>((resolve) => (this.wake = resolve));
+      seat.ask();
+      this.regroup(seat);
+      if (this.running.size === 0 && (this.isEnding || this.readyWork().length === 0)) break;
+      await this.unlessDeserted(changed);
+    }
+    seat.leave();
+    this.signal.throwIfAborted();
+    if (this.readyWork().length > 0) this.options.parking?.throwIfAborted();
+  }
+
+  /** Nothing more is begun. */
+  private get isEnding(): boolean {
+    return this.signal.aborted || this.options.parking?.aborted === true;
+  }
+
+  /** Waits for a change; not for ever, where there is nobody left to bring it about. */
+  private async unlessDeserted(changed: Promise<void>): Promise<void> {
+    const { pool, wait } = this.options;
+    if (pool.members.length > 0) return changed;
+    const none = new Failure(
+      'trainers',
+      `all trainers have left and no other came within ${wait} s: start some, then go on`,
+    );
+    const timer = setTimeout(() => this.controller.abort(none), wait * 1000);
+    await changed;
+    clearTimeout(timer);
+  }
+
+  /** What others start from and this or an earlier sweep has computed already need not be computed again. */
+  private async lookIntoStore(): Promise<void> {
+    const { trials, plan, store, journal } = this.options;
+    const waiting = () => trials.filter(({ number }) => this.isWaiting(number));
+    for (const trial of waiting().filter((one) => nextOf(one, plan).length > 0)) {
+      const point = await store.find<ChainPoint>(trial.key);
+      if (!point) continue;
+      const { runId, result } = point;
+      await journal.append({ type: 'trial-reused', trial: trial.number, runId, result });
+    }
+    const keys = new Set(waiting().map(({ denseKey }) => denseKey));
+    for (const key of keys) await this.attempts.reuseDense(key);
+  }
+
+  /** What could start now, in the order in which it should. */
+  private readyWork(): Work[] {
+    const { trials, state } = this.options;
+    const waiting = trials.filter(({ number }) => this.isWaiting(number) && !this.running.has(`trial ${number}`));
+    const missing = new Set(
+      waiting.map(({ denseKey }) => denseKey).filter((key) => state.dense.get(key)?.status !== 'finished'),
+    );
+    return [
+      ...[...missing].filter((key) => !this.running.has(`dense ${key}`)).map((key): Work => ({ kind: 'dense', key })),
+      ...waiting
+        .filter((trial) => !missing.has(trial.denseKey) && this.canStart(trial))
+        .map(({ number }): Work => ({ kind: 'trial', trial: number })),
+    ];
+  }
+
+  /** Whether the network that it starts from is there. */
+  private canStart(trial: Trial): boolean {
+    const before = startOf(trial, this.options.plan);
+    return !before || this.options.state.trials.get(before.number)?.status === 'finished';
+  }
+
+  private isWaiting(trial: number): boolean {
+    return this.options.state.trials.get(trial)?.status === 'waiting';
+  }
+
+  /** What could start now and find free trainers, in the order in which it should. */
+  private startable(): { work: Work; most: number }[] {
+    const { pool, store, maxConcurrent } = this.options;
+    if (this.isEnding) return [];
+    return this.readyWork()
+      .filter((work) => work.kind === 'trial' || !store.isClaimed(work.key))
+      .slice(0, Math.max(0, Math.min(pool.freeCount, maxConcurrent - this.running.size)))
+      .map((work) => ({ work, most: trialOf(work, this.options.plan).spec.batch.microBatches }));
+  }
+
+  private demand(): Demand {
+    const { pool, trainersPerTrial: each } = this.options;
+    const most = this.startable().reduce((sum, work) => sum + (each ?? work.most), 0);
+    return { each: each ?? 1, most: Math.min(most, pool.freeCount) };
+  }
+
+  /** Where trainers are idle and no work is left to be started, lets the trial with the fewest go on with more. */
+  private regroup(seat: Seat): void {
+    const { pool, trainersPerTrial } = this.options;
+    const idle = Math.min(pool.freeCount, seat.idle());
+    if (trainersPerTrial !== undefined || this.isEnding || idle < 1 || this.readyWork().length > 0) return;
+    const [smallest] = [...this.running.values()]
+      .filter(({ work, trainers }) => trainers < trialOf(work, this.options.plan).spec.batch.microBatches)
+      .sort((a, b) => a.trainers - b.trainers);
+    if (smallest && smallest.secondsLeft > REGROUP_SECONDS) smallest.pause.abort(new Paused());
+  }
+
+  private start(trainers: number, seat: Seat): void {
+    const ready = this.startable();
+    const shares = shareOut({ free: trainers, ready, each: this.options.trainersPerTrial });
+    for (const [i, share] of shares.entries()) {
+      const { work } = ready[i];
+      const id = nameOf(work);
+      const giveBack = seat.take(share);
+      const unclaim = work.kind === 'dense' ? this.options.store.claim(work.key) : () => undefined;
+      const running = new Running(work, share);
+      this.running.set(id, running);
+      void this.carryOut(running)
+        .catch((error: unknown) => this.controller.abort(error))
+        .finally(() => {
+          this.running.delete(id);
+          unclaim();
+          // Has the broker look who can start now, be it with the dense network that this one has trained.
+          giveBack();
+          this.wake();
+        });
+    }
+  }
+
+  /** One attempt. Rejects with what must end the sweep. */
+  private async carryOut({ work, trainers, pause }: Running): Promise<void> {
+    try {
+      await this.options.pool.lend(
+        trainers,
+        (group) => this.attempts.make(work, group),
+        AbortSignal.any([this.signal, pause.signal]),
+      );
+    } catch (error) {
+      if (this.signal.aborted) return;
+      if (error instanceof Paused) await this.options.journal.append(this.pausedEvent(work));
+      else await this.fail(work, error);
+    }
+    await this.failHopeless();
+  }
+
+  private pausedEvent(work: Work): SweepEvent {
+    const { state } = this.options;
+    if (work.kind === 'dense') {
+      return { type: 'dense-paused', key: work.key, attempt: state.dense.get(work.key)?.attempts ?? 0 };
+    }
+    return { type: 'trial-paused', trial: work.trial, attempt: state.trials.get(work.trial)?.attempts ?? 0 };
+  }
+
+  private async fail(work: Work, error: unknown): Promise<void> {
+    const { journal, state, retries, failFast } = this.options;
+    const { kind, message } = error instanceof Failure ? error : { kind: 'internal', message: String(error) };
+    const { attempts = 0, mishaps = 0 } =
+      (work.kind === 'dense' ? state.dense.get(work.key) : state.trials.get(work.trial)) ?? {};
+    const trainerFailed = kind === 'trainers' || (kind === 'environment' && error instanceof Reported);
+    // Such as a full disk: not the work's fault, which waits until the sweep goes on.
+    if (kind === 'environment' && !trainerFailed) return this.controller.abort(error);
+    // A bad spec fails again, and so does a loss that is not finite; a lost trainer has nothing to do with the work.
+    const again = trainerFailed && mishaps < retries;
+    const mishap = { attempt: attempts, kind, message, again };
+    if (work.kind === 'trial') await journal.append({ type: 'trial-failed', trial: work.trial, ...mishap });
+    else await journal.append({ type: 'dense-failed', key: work.key, ...mishap });
+    if (!again && failFast) this.controller.abort(error);
+  }
+
+  /** Trials that will not have the network that they start from. */
+  private async failHopeless(): Promise<void> {
+    const { plan, journal } = this.options;
+    // In the order of the plan, in which a chain's points follow one another.
+    for (const trial of plan) {
+      if (!this.isWaiting(trial.number) || this.hopeless.has(trial.number)) continue;
+      const failure = this.failureBefore(trial);
+      if (!failure) continue;
+      this.hopeless.add(trial.number);
+      await journal.append({ type: 'trial-failed', trial: trial.number, attempt: 0, ...failure, again: false });
+    }
+  }
+
+  /** Why what it starts from will never be there. */
+  private failureBefore(trial: Trial): { kind: string; message: string } | undefined {
+    const { plan, state } = this.options;
+    const dense = state.dense.get(trial.denseKey);
+    if (dense?.status === 'failed') {
+      return { kind: dense.kind ?? 'internal', message: `its dense network failed: ${dense.reason}` };
+    }
+    const before = startOf(trial, plan);
+    const { status, kind = 'training' } = (before && state.trials.get(before.number)) ?? {};
+    if (!before || (status !== 'failed' && status !== 'stopped')) return undefined;
+    const what = status === 'failed' ? 'failed' : 'was stopped early';
+    return { kind, message: `trial ${before.number}, which it starts from, ${what}` };
+  }
+}

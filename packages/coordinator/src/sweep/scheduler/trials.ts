@@ -1,0 +1,130 @@
+import { Failure } from '@prunegrid/core/failure';
+import { models } from '@prunegrid/trainer/models';
+import { join } from 'node:path';
+
+import type { Member } from '../../cluster/index.js';
+import type { Journal } from '../../journal/journal.js';
+import { readJournal } from '../../journal/reading.js';
+import { type TrainerChoice, type Workload, withTrainers } from '../../launch/trainers.js';
+import type { Broker } from './fair-share.js';
+import { NetworkStore } from '../network-store.js';
+import { classOf, EarlyStopping } from './early-stopping.js';
+import type { SweepFile } from '../folder.js';
+import { groupBy } from '../grouping.js';
+import type { Trial } from '../planner/plan.js';
+import type { SweepEvent } from '../records.js';
+import { type RunnerOptions, SweepRunner } from './runner.js';
+import type { SweepState } from '../state.js';
+
+export interface ExecuteOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
+  trainers: TrainerChoice;
+  /** Numbers of the trials to be worked on; by default all that are waiting. */
+  only?: ReadonlySet<number> | undefined;
+  broker: Broker;
+  /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
+  signal: AbortSignal;
+  /** Aborts when the sweep is to give way to others: nothing more is begun, and what is running comes to its end. */
+  parking?: AbortSignal | undefined;
+  interrupted: Promise<never>;
+  warn: (line: string) => void;
+}
+
+/**
+ * Works through the trials of a sweep that are waiting, and closes its journal with `sweep-finished` or `sweep-interrupted`. `state` must
+ * follow the journal. Rejects with what ended the sweep before its time; trials that fail are no reason.
+ */
+export async function execute(
+  folder: string,
+  { manifest, plan }: SweepFile,
+  state: SweepState,
+  journal: Journal<SweepEvent>,
+  options: ExecuteOptions,
+): Promise<void> {
+  const { trainers, only, signal, parking, interrupted, warn, ...runnerOptions } = options;
+  const wanted = trainers.trainers + trainers.external;
+  if (plan.trainersPerTrial !== undefined && plan.trainersPerTrial > wanted) {
+    throw new Failure(
+      'input',
+      `trainersPerTrial: ${plan.trainersPerTrial}, but there are ${wanted} trainers: start more with --trainers, or lower it`,
+    );
+  }
+  const stopping = plan.earlyStopping && new EarlyStopping(plan.earlyStopping);
+  for (const report of await pastReports(folder, plan.trials, state)) stopping?.report(report);
+  // Not awaited by anybody: where the journal cannot be written, the work that goes on finds out as well.
+  const note = (event: SweepEvent) => void journal.append(event).catch((error: Error) => warn(error.message));
+  const joined = ({ number, hello, ready }: Member) => {
+    const { host, pid } = hello;
+    const { engine, device } = ready;
+    note({ type: 'trainer-joined', trainer: number, host, pid, engine, device });
+  };
+  try {
+    for (const trials of byWorkload(
+      plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'waiting' && (only?.has(number) ?? true)),
+    )) {
+      parking?.throwIfAborted();
+      let runner: SweepRunner | undefined;
+      const changed = () => runner?.changed();
+      // Trainers that leave when they may are no news.
+      const left = ({ number }: Member) => runner && note({ type: 'trainer-left', trainer: number });
+      const events = { warn, joined, left, changed, replace: true, interrupted };
+      await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
+        const model = models.get(trials[0].spec.model) as NonNullable<ReturnType<typeof models.get>>;
+        const store = new NetworkStore(model, pool.members[0]);
+        runner = new SweepRunner({
+          ...runnerOptions,
+          folder,
+          manifest,
+          trials,
+          plan: plan.trials,
+          state,
+          journal,
+          pool,
+          store,
+          stopping,
+          trainersPerTrial: plan.trainersPerTrial,
+          signal,
+          parking,
+          trainersEnded,
+          wait: trainers.wait,
+        });
+        await runner.run().finally(() => (runner = undefined));
+      });
+    }
+    const [finished, stopped, failed] = (['finished', 'stopped', 'failed'] as const).map((status) =>
+      state.count(status),
+    );
+    if (state.count('waiting') === 0) await journal.append({ type: 'sweep-finished', finished, stopped, failed });
+    else await journal.append({ type: 'sweep-interrupted', reason: 'only trials that had failed were to be run' });
+  } catch (error) {
+    const reason = error instanceof Failure ? error.message : String(error);
+    await journal.append({ type: 'sweep-interrupted', reason });
+    throw error;
+  }
+}
+
+/** Trials that can share trainers, in the order of the plan. */
+function byWorkload(trials: readonly Trial[]): Trial[][] {
+  return [
+    ...groupBy(trials, ({ spec: { model, dataset, threadsPerTrainer } }) =>
+      // Shifts are drawn at each step; the rest is loaded once.
+      JSON.stringify([model, { ...dataset, shift: 0 }, threadsPerTrainer] satisfies Workload[keyof Workload][]),
+    ).values(),
+  ];
+}
+
+/** What trials of before came to in retraining: early stopping holds the others against it. */
+async function pastReports(folder: string, trials: readonly Trial[], state: SweepState) {
+  const ended = trials.filter(({ number }) => ['finished', 'stopped'].includes(state.trials.get(number)?.status ?? ''));
+  const reports = await Promise.all(
+    ended.map(async (trial) => {
+      const { number } = trial;
+      const records = await readJournal(join(folder, state.trials.get(number)?.folder ?? ''));
+      return records.flatMap((record) =>
+        record.type === 'epoch-finished' && record.phase === 'retrain'
+          ? [{ trial: number, class: classOf(trial), epoch: record.epoch, accuracy: record.validation.accuracy }]
+          : [],
+      );
+    }),
+  );
+  return reports.flat();
+}

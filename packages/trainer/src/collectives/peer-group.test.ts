@@ -1,0 +1,99 @@
+import { coveringNodes, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
+import { deal } from '@prunegrid/numerics/shares';
+import { Door } from '@prunegrid/transport/peers/peer-listener';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { CHUNK_ELEMENTS, Circle, PeerLost } from './peer-group.js';
+
+const LEAVES = 8;
+const MAGNITUDES = Float64Array.from({ length: 9 }, (_, i) => 10 ** (i - 4));
+/** Magnitudes far apart, so that another order of summation gives other bits. */
+function leafOf(length: number, step: number, leaf: number): Float32Array {
+  const values = new Float32Array(length + 2);
+  for (let i = 0; i < values.length; i++) {
+    values[i] = (((step + leaf * 50 + i) * 7919) % 1009) * MAGNITUDES[(leaf * 7 + i) % 9];
+  }
+  return values;
+}
+
+const doors: Door[] = [];
+const circles: Circle[] = [];
+afterEach(async () => {
+  for (const circle of circles.splice(0)) circle.close();
+  await Promise.all(doors.splice(0).map((door) => door.close()));
+});
+
+async function meet(members: number): Promise<Circle[]> {
+  doors.push(...(await Promise.all(Array.from({ length: members }, () => Door.open()))));
+  const addresses = doors.map(({ address }) => address);
+  const met = doors.map((door, own) => Circle.meet(door, { addresses, own, token: 'token' }));
+  circles.push(...(await Promise.all(met)));
+  // As a trainer does: who is in stays in.
+  await Promise.all(doors.splice(0).map((door) => door.close()));
+  return circles;
+}
+
+const shares = (members: number) => deal(LEAVES, members);
+const nodesOf = (members: number) => shares(members).map(({ first, count }) => coveringNodes(first, count, LEAVES));
+
+function sumOf(length: number, step: number, first = 0, count = LEAVES): TreeSum {
+  const tree = new TreeSum();
+  for (let leaf = first; leaf < first + count; leaf++) tree.add(LEAVES + leaf, leafOf(length, step, leaf));
+  return tree;
+}
+
+/** Each member's part of a step, whose slice becomes the negative sum. */
+function reduceAt(length: number, step: number, members: number): Promise<Float32Array>[] {
+  return circles.map(async (circle, i) => {
+    const { first, count } = shares(members)[i];
+    const target = new Float32Array(length);
+    const parts = { generation: 1, step, nodes: nodesOf(members), isRounded: () => false };
+    const reduction = circle.begin(parts, sumOf(length, step, first, count).nodes(), target);
+    expect(await reduction.tails()).toEqual(sumOf(length, step).total!.subarray(length));
+    let times = 0;
+    await reduction.finish(
+      (from, sum) => sum.forEach((value, k) => (target[from + k] = -value)),
+      () => times++,
+    );
+    expect(times, 'times that what is to be done meanwhile was done').toBe(1);
+    return target;
+  });
+}
+
+describe('Circle', () => {
+  it.each([
+    // More chunks than places for them, some slices with one more than others, and slices that are empty.
+    { members: 2, length: 10 * CHUNK_ELEMENTS + 1 },
+    { members: 3, length: 3 * CHUNK_ELEMENTS + 2 },
+    { members: 4, length: 300_007 },
+    { members: 5, length: 3 },
+  ])('gives $members members the bits of one sum of $length, each having computed a slice', async (sizes) => {
+    const { members, length } = sizes;
+    await meet(members);
+    for (const step of [1, 2]) {
+      const whole = sumOf(length, step).total!.subarray(0, length);
+      for (const target of await Promise.all(reduceAt(length, step, members))) {
+        expect(target.findIndex((value, i) => !Object.is(value, Math.fround(-whole[i])))).toBe(-1);
+      }
+    }
+  });
+
+  it('tells the others when one leaves in the middle of a step', async () => {
+    const [, , third] = await meet(3);
+    const reduced = reduceAt(300_007, 1, 3);
+    third.close();
+    for (const { status, ...settled } of await Promise.allSettled(reduced)) {
+      expect(status).toBe('rejected');
+      expect((settled as PromiseRejectedResult).reason).toBeInstanceOf(PeerLost);
+    }
+  });
+
+  it('says which member cannot be reached', async () => {
+    const door = await Door.open();
+    doors.push(door);
+    const addresses = [door.address, 'unix:/nowhere/socket'];
+    await expect(Circle.meet(door, { addresses, own: 0, token: 'token' })).rejects.toThrow(
+      /^the trainer at unix:\/nowhere\/socket cannot be reached from another one \(.*ENOENT/,
+    );
+  });
+});

@@ -1,2 +1,0 @@
-export type { BatchScore, DeviceVector, Engine, Network } from './engine.js';
-export { loadTensorFlow } from './tensorflow.js';

@@ -1,0 +1,97 @@
+import { createRequire } from 'node:module';
+import type * as tensorflow from '@tensorflow/tfjs';
+import { existsSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { type Batch, dropoutFactors, evaluationBatch, loadDataset } from '../../../datasets/index.js';
+import { initialParameters, models } from '../../../models/index.js';
+import { gradientTensor, scoreTensor } from '../computations.js';
+import { loadTensorFlow } from '../tensorflow.js';
+import { type Recorded, record } from './recording.js';
+import { GraphSession } from './session.js';
+
+const engine = loadTensorFlow(1);
+const tf = createRequire(import.meta.url)('@tensorflow/tfjs-node') as typeof tensorflow;
+const backend = tf.backend() as unknown as Recorded & { tensorMap: { get(dataId: object): { id: number } } };
+const graphsIn = () => readdirSync(tmpdir()).filter((name) => name.startsWith('prunegrid-graph-'));
+
+let batches: Batch[];
+beforeAll(async () => {
+  const { test } = await loadDataset({ name: 'mnist', validation: 5000, limit: 64 });
+  batches = [evaluationBatch(test, 0, 16), evaluationBatch(test, 16, 16)];
+});
+
+describe('a recorded graph', () => {
+  it.each([...models.values()])('computes what TensorFlow.js computes eagerly, for every batch: $name', (model) => {
+    const network = engine.open(model);
+    const dropout = dropoutFactors(0.5, model.dropoutUnits, 16, { seed: 1, phase: 1, step: 0, firstSample: 0 });
+    for (const [i, batch] of batches.entries()) {
+      const weights = initialParameters(model, 1 + i);
+      network.give(weights);
+      const parameters = model.parameters.map(({ offset, size }) => weights.subarray(offset, offset + size));
+      for (const factors of [undefined, dropout]) {
+        const eager = gradientTensor(tf, model, { parameters, batch, dropout: factors }, 0.25).dataSync();
+        const graph = network.gradient(batch, 0.25, factors).take();
+        expect(graph).toHaveLength(model.size + 2);
+        const apart = graph.reduce((most, value, at) => Math.max(most, Math.abs(value - eager[at])), 0);
+        expect(apart).toBeLessThan(1e-6);
+      }
+      const { loss, correct } = network.score(batch);
+      const eager = scoreTensor(tf, model, { parameters, batch }).dataSync();
+      expect(loss).toBeCloseTo(eager[0], 4);
+      expect(correct).toBe(eager[1]);
+    }
+    network.close();
+  });
+
+  it('leaves no file behind, and says where there is no room for one', () => {
+    const ones = Float32Array.of(1, 1);
+    const recording = record(backend, [ones], () => idOf(tf.square(tf.tensor1d(ones))));
+    const before = graphsIn();
+    const session = new GraphSession(backend, recording);
+    expect(graphsIn()).toEqual(before);
+    const input = session.input(0, Float32Array.of(3, 4));
+    expect(session.run([input]).take()).toEqual(Float32Array.of(9, 16));
+    const { TMPDIR } = process.env;
+    process.env['TMPDIR'] = '/nowhere';
+    try {
+      expect(existsSync(tmpdir())).toBe(false);
+      expect(() => new GraphSession(backend, recording)).toThrow(/^\/nowhere: no graph .*: free some room/);
+    } finally {
+      if (TMPDIR === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = TMPDIR;
+    }
+  });
+});
+
+const idOf = (tensor: tensorflow.Tensor) => backend.tensorMap.get(tensor.dataId).id;
+
+it('vectors add up on the device as arrays do, and are then gone', () => {
+  const recording = record(backend, [], () => idOf(tf.square(tf.tensor1d([0.1, 2]))));
+  const session = new GraphSession(backend, recording);
+  const square = Math.fround(Math.fround(0.1) ** 2);
+  expect(session.run([]).plus(session.run([])).take()).toEqual(Float32Array.of(2 * square, 8));
+});
+
+describe('recording', () => {
+  it('refuses computations that a graph cannot repeat', () => {
+    const values = Float32Array.of(1, 2);
+    const made = tf.tensor1d(Float32Array.of(5, 6));
+    tf.square(made);
+    expect(() => record(backend, [values], () => idOf(tf.add(tf.tensor1d(values), made)))).toThrow(/made before it/);
+    const reading = () => idOf(tf.tensor1d(tf.square(tf.tensor1d(values)).dataSync()));
+    expect(() => record(backend, [values], reading)).toThrow(/must not read/);
+    expect(() => record(backend, [values], () => idOf(tf.square(tf.tensor1d([1, 2]))))).toThrow(/does not use/);
+  });
+
+  it('hands the binding back whatever happens', () => {
+    const { binding } = backend;
+    expect(() =>
+      record(backend, [], () => {
+        throw new Error('stopped');
+      }),
+    ).toThrow('stopped');
+    expect(backend.binding).toBe(binding);
+  });
+});

@@ -1,0 +1,239 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure } from '@prunegrid/core/failure';
+import { lastLine, run, type Surroundings } from './command.js';
+import { entryFiles, seal, sha256 } from './entry.js';
+import type { Release } from './release.js';
+import { noRoom } from './room.js';
+import { findTools, type Tools } from './tools.js';
+
+/** What an entry is made of. */
+export interface Recipe {
+  readonly key: string;
+  readonly release: Release;
+  /** Folder of the npm package @tensorflow/tfjs-node, which ships the source of its binding. */
+  readonly tfjsNodeFolder: string;
+  /** Folder of the npm package node-api-headers. */
+  readonly nodeApiFolder: string;
+}
+
+/** What is being done. `fraction`, from 0 to 1, is there where the step's length is known. */
+export interface Progress {
+  readonly step: 'wait' | 'download' | 'verify' | 'unpack' | 'compile';
+  /** One line for the user, without the fraction. */
+  readonly text: string;
+  readonly fraction?: number;
+}
+
+export type Report = (progress: Progress) => void;
+
+/** The binding is compiled for, and looked up by, this version of Node-API; Node 20 and later have it. */
+export const napiVersion = 8;
+
+/** Bytes on disk that building takes at its peak, with something to spare: pip keeps a second copy for a moment. */
+export function roomNeeded({ wheelBytes, unpackedBytes }: Release): number {
+  return wheelBytes + Math.max(wheelBytes, unpackedBytes) + 64 * 2 ** 20;
+}
+
+/**
+ * Builds and seals an entry in `folder`, which is new and has the room. Everything that is written, temporary files of
+ * pip and of the compiler too, is written there.
+ * @throws {Failure} `environment` for what the machine lacks, `interrupted` when the signal fires.
+ */
+export async function build(recipe: Recipe, folder: string, report: Report, surroundings: Surroundings): Promise<void> {
+  const tools = await findTools(surroundings);
+  const temporary = join(folder, 'tmp');
+  await mkdir(temporary, { recursive: true });
+  // Their errors are read and quoted, so they speak English.
+  const inside: Surroundings = { ...surroundings, env: { ...surroundings.env, TMPDIR: temporary, LC_ALL: 'C' } };
+  const { release } = recipe;
+
+  const wheel = await download(release, tools, temporary, report, inside);
+  report({ step: 'verify', text: `checking the hash of ${wheel}` });
+  await verifyWheel(join(temporary, wheel), release);
+  await unpack(join(temporary, wheel), recipe, tools, folder, report, inside);
+  report({ step: 'compile', text: 'compiling the binding' });
+  await compile(recipe, tools, folder, inside);
+
+  await rm(temporary, { recursive: true, maxRetries: 3 });
+  await seal(folder, {
+    key: recipe.key,
+    wheel: { file: wheel, sha256: release.sha256 },
+    compiler: tools.compilerVersion,
+  });
+}
+
+/** Returns the wheel's file name in `into`. */
+async function download(
+  { distribution, version, platformTag, wheelBytes }: Release,
+  { pip: [command, ...first] }: Tools,
+  into: string,
+  report: Report,
+  surroundings: Surroundings,
+): Promise<string> {
+  // The libraries in the wheel do not depend on Python's version, so any is asked for, whatever runs pip. pip's own
+  // cache would keep a second copy of the wheel for nothing.
+  const options = ['--only-binary=:all:', '--python-version', '3.11', '--platform', platformTag];
+  const quiet = ['--quiet', '--no-cache-dir', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off'];
+  const args = [...first, 'download', `${distribution}==${version}`, '--no-deps', ...options, ...quiet, '--dest', into];
+  const text = `downloading ${distribution} ${version} (${Math.round(wheelBytes / 1e6)} MB)`;
+
+  const outcome = await watching(into, wheelBytes, { step: 'download', text }, report, () =>
+    run(command, args, surroundings),
+  );
+  const wheel = (await readdir(into)).find((name) => name.endsWith('.whl'));
+  if (outcome.state === 'ended' && outcome.status === 0 && wheel) return wheel;
+
+  const output = outcome.state === 'ended' ? outcome.output : '';
+  if (diskIsFull(output)) throw noRoom(into, wheelBytes * 2);
+  throw new Failure(
+    'environment',
+    `pip could not download ${distribution} ${version} for ${platformTag}: ${pipsReason(output)} Check the network and pip's index settings, then run the same command again.`,
+  );
+}
+
+/** When the index cannot be reached pip ends with "No matching distribution"; the reason is in its warnings. */
+function pipsReason(output: string): string {
+  const broken = /connection broken by '(.*)'/.exec(output)?.[1];
+  // As in "NewConnectionError('<... object at 0x7f>: Failed to establish a new connection')".
+  const reason = broken?.replace(/^\w+\(['"]<[^>]*>: (.*)['"]\)$/, '$1') ?? lastLine(output);
+  return `${reason.replace(/\.$/, '')}.`;
+}
+
+/** @throws {Failure} `environment` when the file is not the one that was tried and pinned. */
+export async function verifyWheel(file: string, { distribution, version, sha256: pinned }: Release): Promise<void> {
+  const found = await sha256(file);
+  if (found === pinned) return;
+  throw new Failure(
+    'environment',
+    `pip delivered another file than the known ${distribution} ${version}: its SHA-256 is ${found} instead of ${pinned}. Check which index pip uses (pip config list).`,
+  );
+}
+
+/** Parts of the wheel's include folder that the binding includes, directly or not; the whole is 287 MB. */
+const headers = ['tensorflow/c/', 'tensorflow/core/platform/ctstring', 'tsl/platform/ctstring', 'xla/tsl/c/'];
+
+const unpacker = `
+import os, shutil, sys, zipfile
+wheel, folder, include, cc, framework, *headers = sys.argv[1:]
+headers = tuple('tensorflow/include/' + header for header in headers)
+with zipfile.ZipFile(wheel) as archive:
+    for name in archive.namelist():
+        if name.startswith(headers):
+            archive.extract(name, include)
+    for library in (cc, framework):
+        source = archive.open('tensorflow/' + os.path.basename(library))
+        with source, open(os.path.join(folder, library), 'wb') as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+`;
+
+async function unpack(
+  wheel: string,
+  { release }: Recipe,
+  { python }: Tools,
+  folder: string,
+  report: Report,
+  surroundings: Surroundings,
+): Promise<void> {
+  const libraries = join(folder, 'lib');
+  await mkdir(libraries);
+  const args = [wheel, folder, join(folder, 'tmp'), entryFiles.tensorflow, entryFiles.framework, ...headers];
+  const outcome = await watching(
+    libraries,
+    release.unpackedBytes,
+    { step: 'unpack', text: `unpacking libtensorflow (${Math.round(release.unpackedBytes / 1e6)} MB)` },
+    report,
+    () => run(python, ['-c', unpacker, ...args], surroundings),
+  );
+  if (outcome.state === 'ended' && outcome.status === 0) return;
+  const output = outcome.state === 'ended' ? outcome.output : '';
+  if (diskIsFull(output)) throw noRoom(folder, roomNeeded(release));
+  throw new Failure('environment', `Unpacking ${wheel} with ${python} failed: ${lastLine(output)}`);
+}
+
+async function compile(recipe: Recipe, { compiler }: Tools, folder: string, surroundings: Surroundings) {
+  const binding = join(folder, entryFiles.binding);
+  const sources = join(recipe.tfjsNodeFolder, 'binding');
+  await mkdir(join(folder, 'binding'));
+  const includes = [
+    join(recipe.nodeApiFolder, 'include'),
+    recipe.tfjsNodeFolder,
+    join(folder, 'tmp/tensorflow/include'),
+  ];
+  const compiled = await run(
+    compiler,
+    [
+      ...[
+        '-O2',
+        '-std=c++17',
+        '-fPIC',
+        '-shared',
+        `-DNAPI_VERSION=${napiVersion}`,
+        '-DNODE_GYP_MODULE_NAME=tfjs_binding',
+      ],
+      ...includes.map((include) => `-I${include}`),
+      ...(await readdir(sources)).filter((name) => name.endsWith('.cc')).map((name) => join(sources, name)),
+      ...['-o', binding, join(folder, entryFiles.tensorflow), join(folder, entryFiles.framework)],
+      '-Wl,-rpath,$ORIGIN/../lib',
+    ],
+    surroundings,
+  );
+  if (compiled.state === 'absent' || compiled.status !== 0) {
+    const output = compiled.state === 'absent' ? 'it has gone' : compiled.output;
+    if (diskIsFull(output)) throw noRoom(folder, roomNeeded(recipe.release));
+    const reason = output.split('\n').find((line) => /\berror\b/.test(line)) ?? lastLine(output);
+    throw new Failure('environment', `Compiling TensorFlow's binding with ${compiler} failed: ${reason}`);
+  }
+
+  // A processor without AVX or a library that is missing here would otherwise come out in the first training.
+  const loaded = await run(process.execPath, ['-e', 'require(process.argv[1])', binding], surroundings);
+  if (loaded.state === 'absent' || loaded.status !== 0) {
+    const output = loaded.state === 'absent' ? '' : loaded.output;
+    const reason = output.split('\n').find((line) => /^\w*Error: /.test(line)) ?? lastLine(output);
+    throw new Failure('environment', `TensorFlow was compiled but does not load on this machine: ${reason}`);
+  }
+}
+
+function diskIsFull(output: string): boolean {
+  return /No space left on device|Disk quota exceeded/.test(output);
+}
+
+/** Milliseconds between two looks at a growing folder. */
+const watchInterval = 500;
+
+/** Reports `progress` with the share of `expectedBytes` that lies in `folder` while `work` goes on. */
+async function watching<T>(
+  folder: string,
+  expectedBytes: number,
+  progress: Progress,
+  report: Report,
+  work: () => Promise<T>,
+): Promise<T> {
+  let ended = false;
+  report({ ...progress, fraction: 0 });
+  const timer = setInterval(() => {
+    void bytesIn(folder).then((bytes) => {
+      if (!ended) report({ ...progress, fraction: Math.min(1, bytes / expectedBytes) });
+    });
+  }, watchInterval);
+  try {
+    return await work();
+  } finally {
+    ended = true;
+    clearInterval(timer);
+  }
+}
+
+/** Files that vanish meanwhile count for nothing. */
+async function bytesIn(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(folder, name)).then(
+        (found) => (found.isFile() ? found.size : 0),
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,157 @@
+import { mkdir, readFile, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { cacheFolder } from '@prunegrid/core/cache-folder';
+import { Failure } from '@prunegrid/core/failure';
+import { build, napiVersion, roomNeeded, type Recipe, type Report } from './build.js';
+import { interrupted, type Surroundings } from './command.js';
+import { entryFiles, inspect, publish } from './entry.js';
+import { linkBinding } from './link.js';
+import { exclusively } from '@prunegrid/core/locks/socket-lock';
+import { engineKey, releases, runsOnGlibc } from './release.js';
+import { noRoom, requireRoom, type Statfs } from './room.js';
+
+export type { Progress, Report } from './build.js';
+
+export interface ProvisionOptions {
+  /** Where the libraries are kept for all checkouts of this user. Default: `cacheFolder()`. */
+  readonly cacheDir?: string;
+  /** Called with what is being done; not at all when there is nothing to do. */
+  readonly report?: Report;
+  /** Stops the work; nothing half-made is left. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The engine that `import '@tensorflow/tfjs-node'` will load: ours, found complete in the cache or just built, or
+ * the stock package's own binding where there is no pinned wheel for the platform.
+ */
+export type ProvisionedEngine =
+  | { readonly source: 'cache' | 'built'; readonly key: string; readonly folder: string; readonly tensorflow: string }
+  | { readonly source: 'stock'; readonly folder: string };
+
+/**
+ * Sees to it that TensorFlow.js finds its native binding: takes libtensorflow from a pinned wheel and compiles the
+ * binding against it, once for each user, and links it into this checkout's node_modules. Takes milliseconds when
+ * that has been done. Any number of processes may do this at a time.
+ * @throws {Failure} `environment` for what is missing (npm packages, pip, a compiler, network, room on the disk, rights
+ * to write) and `interrupted` when the signal fires.
+ */
+export async function provisionEngine(options: ProvisionOptions = {}): Promise<ProvisionedEngine> {
+  const { cacheDir = cacheFolder(), report = () => undefined, signal } = options;
+  const tfjsNode = await findPackage('@tensorflow/tfjs-node');
+  const target = `${process.platform}-${process.arch}`;
+  const release = releases[target];
+  if (!release) return stockEngine(tfjsNode.folder, target);
+
+  const key = engineKey(release, target, tfjsNode.version);
+  const nodeApi = await findPackage('node-api-headers');
+  const recipe: Recipe = { key, release, tfjsNodeFolder: tfjsNode.folder, nodeApiFolder: nodeApi.folder };
+  const { folder, source } = await provideEntry(recipe, cacheDir, report, { env: process.env, signal });
+  await linkBinding(tfjsNode.folder, join(folder, dirname(entryFiles.binding)));
+  return { source, key, folder, tensorflow: release.version };
+}
+
+/** Finds the recipe's entry in the cache or builds it there. Apart from `provisionEngine` for its tests. */
+export async function provideEntry(
+  recipe: Recipe,
+  cacheDir: string,
+  report: Report,
+  surroundings: Surroundings,
+  measure?: Statfs,
+): Promise<{ folder: string; source: 'cache' | 'built' }> {
+  const engines = join(cacheDir, 'engine');
+  const folder = join(engines, recipe.key);
+  if ((await inspect(folder)).state === 'complete') return { folder: await realpath(folder), source: 'cache' };
+
+  if (!runsOnGlibc(recipe.release.platformTag, glibcVersion())) {
+    throw new Failure(
+      'environment',
+      `TensorFlow's libraries need glibc 2.27 or later, and this system has ${glibcVersion() ?? 'none (musl?)'}: use a newer or another Linux.`,
+    );
+  }
+  try {
+    await mkdir(engines, { recursive: true });
+    return await exclusively(join(await realpath(engines), recipe.key), buildOnce, onWait, surroundings.signal);
+  } catch (error) {
+    if (surroundings.signal?.aborted) throw interrupted();
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw noRoom(engines, roomNeeded(recipe.release), undefined, error);
+    if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR' || code === 'EEXIST') {
+      const remedy = 'make it writable for you, or name another folder in PRUNEGRID_CACHE.';
+      throw new Failure('environment', `Cannot write the cache folder ${engines} (${code}): ${remedy}`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+
+  async function buildOnce() {
+    const found = await inspect(folder);
+    if (found.state === 'complete') return { folder: await realpath(folder), source: 'cache' as const };
+    await removeLeftovers(engines, recipe.key);
+    if (found.state === 'damaged')
+      report({ step: 'verify', text: `rebuilding the damaged ${folder}: ${found.reason}` });
+    await requireRoom(engines, roomNeeded(recipe.release), measure);
+    const partial = join(engines, partialName(recipe.key));
+    try {
+      await build(recipe, partial, report, surroundings);
+      await publish(partial, folder);
+    } finally {
+      await rm(partial, { recursive: true, force: true, maxRetries: 3 });
+    }
+    return { folder: await realpath(folder), source: 'built' as const };
+  }
+
+  function onWait() {
+    report({ step: 'wait', text: 'another process is preparing the engine; waiting for it' });
+  }
+}
+
+/** The host is in the name because machines may share a home folder, and a lock holds on one machine only. */
+function partialName(key: string): string {
+  return `${key}.${hostname()}.${process.pid}.partial`;
+}
+
+/** Milliseconds after which what another machine has left is taken for abandoned. */
+const abandonedAfter = 24 * 3600 * 1000;
+
+/** Removes what killed processes left. With the lock held, none of this machine's is in use. */
+async function removeLeftovers(engines: string, key: string): Promise<void> {
+  for (const name of await readdir(engines)) {
+    if (!name.startsWith(`${key}.`)) continue;
+    const leftover = join(engines, name);
+    const ours = name.startsWith(`${key}.${hostname()}.`);
+    const changed = (await stat(leftover).catch(() => undefined))?.mtimeMs;
+    if (ours || (changed !== undefined && Date.now() - changed > abandonedAfter)) {
+      await rm(leftover, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+}
+
+async function findPackage(name: string): Promise<{ folder: string; version: string }> {
+  try {
+    const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
+    const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
+    return { folder: dirname(manifest), version };
+  } catch (error) {
+    throw new Failure('environment', `The npm package ${name} is not installed: run npm ci.`, { cause: error });
+  }
+}
+
+async function stockEngine(tfjsNodeFolder: string, target: string): Promise<ProvisionedEngine> {
+  const folder = join(tfjsNodeFolder, 'lib', `napi-v${napiVersion}`);
+  const found = await stat(join(folder, 'tfjs_binding.node')).catch(() => undefined);
+  if (found) return { source: 'stock', folder };
+  throw new Failure(
+    'environment',
+    `On ${target} the stock TensorFlow.js binding is used, and it is not installed yet: run npm rebuild @tensorflow/tfjs-node --ignore-scripts=false --foreground-scripts`,
+  );
+}
+
+/** Undefined on other systems and where the C library is another, such as musl. */
+function glibcVersion(): string | undefined {
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return report.header?.glibcVersionRuntime;
+}

@@ -1,0 +1,52 @@
+import { Failure } from '@prunegrid/core/failure';
+import { run, type Surroundings } from './command.js';
+
+/** The programs of the machine that building an entry needs. */
+export interface Tools {
+  /** Runs a Python 3 program. */
+  readonly python: string;
+  /** The command line that is pip, as `python3 -m pip`. */
+  readonly pip: readonly [string, ...string[]];
+  /** The C++ compiler. */
+  readonly compiler: string;
+  /** What the compiler says it is, in one line. */
+  readonly compilerVersion: string;
+}
+
+/**
+ * Finds them before anything is downloaded.
+ * @throws {Failure} `environment`, naming what is missing and the Debian package that has it.
+ */
+export async function findTools(surroundings: Surroundings): Promise<Tools> {
+  const python = await firstWorking(['python3', 'python'], ['-c', 'import sys; assert sys.version_info >= (3, 6)']);
+  if (!python) throw missing('Python 3 (python3) was not found', 'python3 python3-pip');
+
+  const pip = await firstWorking([[python.name, '-m', 'pip'], ['pip3'], ['pip']], ['--version']);
+  if (!pip) throw missing(`Neither "${python.name} -m pip" nor pip3 works`, 'python3-pip');
+
+  const compiler = await firstWorking(['g++', 'c++', 'clang++'], ['--version']);
+  if (!compiler) throw missing('No C++ compiler (g++) was found', 'g++');
+
+  return {
+    python: python.name,
+    pip: pip.name,
+    compiler: compiler.name,
+    compilerVersion: compiler.output.split('\n')[0].trim(),
+  };
+
+  async function firstWorking<Name extends string | [string, ...string[]]>(names: readonly Name[], args: string[]) {
+    for (const name of names) {
+      const [command, ...first] = typeof name === 'string' ? [name] : name;
+      const outcome = await run(command, [...first, ...args], surroundings);
+      if (outcome.state === 'ended' && outcome.status === 0) return { name, output: outcome.output };
+    }
+    return undefined;
+  }
+}
+
+function missing(what: string, debianPackages: string): Failure {
+  return new Failure(
+    'environment',
+    `${what}, and the engine's set-up needs it: install it (Debian, Ubuntu: sudo apt-get install ${debianPackages}) and run the same command again.`,
+  );
+}

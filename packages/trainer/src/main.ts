@@ -1,0 +1,16 @@
+import { runCommand } from '@prunegrid/core/command-line';
+import { version } from '@prunegrid/core/version';
+import { Command } from 'commander';
+
+import { runTrainer } from './run-trainer.js';
+
+/** `prunegrid-trainer`: what a machine runs that has trainers and no coordinator. */
+const program = new Command('prunegrid-trainer')
+  .description('serve a prunegrid coordinator, here or on another machine, until it is done')
+  .version(version)
+  .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
+  .showHelpAfterError('(--help lists the options)')
+  .exitOverride()
+  .action(runTrainer);
+
+await runCommand(() => program.parseAsync());
