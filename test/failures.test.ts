@@ -290,7 +290,7 @@ describe('trainers', () => {
 
   function dial(address: string) {
     const client = new Client(address, credentials.createInsecure());
-    const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
+    const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
     const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     const close = () => {
       stream.cancel();

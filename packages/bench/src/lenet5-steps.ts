@@ -50,12 +50,12 @@ export function withReadyTrainers<T>(
 
 /** Times `steps` steps of one kind by `trainers` of the pool together. */
 export const takeTurn = (pool: TrainerPool, trainers: number, kind: StepKind, steps: number): Promise<Turn> =>
-  pool.lend(trainers, (group) => timeSteps(group, kind, steps, 1));
+  pool.lease(trainers, (group) => timeSteps(group, kind, steps, 1));
 
 /** Images a second of `trainers` that exchange nothing, each on its part of the global batch, all together. */
 export async function takeTurnApart(pool: TrainerPool, trainers: number, steps: number): Promise<number> {
   const turns = Array.from({ length: trainers }, () =>
-    pool.lend(1, (group) => timeSteps(group, 'dense', steps, trainers)),
+    pool.lease(1, (group) => timeSteps(group, 'dense', steps, trainers)),
   );
   return (await Promise.all(turns)).reduce((sum, { imagesPerSecond }) => sum + imagesPerSecond, 0);
 }

@@ -88,9 +88,9 @@ async function engineAlone(): Promise<() => number> {
     at,
   );
   const network = loadTensorFlow(1).open(lenet5);
-  network.give(initialParameters(lenet5, 1));
+  network.setParameters(initialParameters(lenet5, 1));
   const run = (steps: number) => {
-    for (let i = 0; i < steps * batch.microBatches; i++) network.gradient(ready, 1 / batch.microBatches).take();
+    for (let i = 0; i < steps * batch.microBatches; i++) network.gradient(ready, 1 / batch.microBatches).read();
   };
   return () => {
     run(WARM_UP);

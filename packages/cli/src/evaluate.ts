@@ -37,7 +37,7 @@ export async function evaluate(place: string, options: EvaluateOptions): Promise
   await requireEngine((line) => console.error(line));
   const dataset = await loadDataset({ name: 'mnist', validation: 5000 });
   const network = loadTensorFlow(1).open(model);
-  network.give(parameters);
+  network.setParameters(parameters);
   const accuracy = (part: typeof dataset.test) => {
     let correct = 0;
     const blocks = Math.ceil(part.count / BLOCK);

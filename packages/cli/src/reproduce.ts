@@ -8,11 +8,11 @@ import { renderReproduction } from './reproduction/render.js';
 import { type PaperTable, tableNamed, tableNames } from './reproduction/tables.js';
 import { readSweep } from '@prunegrid/coordinator/sweep/folder';
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
-import type { ConductOptions } from './sweep/run-sweep.js';
+import type { SweepCommandOptions } from './sweep/run-sweep.js';
 import { sweepResume } from './sweep/resume.js';
 import { sweepRun } from './sweep/run.js';
 
-export interface ReproduceOptions extends ConductOptions, SweepOverrides {
+export interface ReproduceOptions extends SweepCommandOptions, SweepOverrides {
   out?: string;
 }
 

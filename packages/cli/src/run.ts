@@ -19,9 +19,9 @@ import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/p
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
 import { startMirror } from '@prunegrid/coordinator/tracking/mirror';
 import { destinationOf } from '@prunegrid/coordinator/tracking/sync';
-import { hasDataOf, readPast } from '@prunegrid/coordinator/training/resume-state';
+import { hasDataOf, readResumeState } from '@prunegrid/coordinator/training/resume-state';
 import { throttled } from '@prunegrid/coordinator/training/progress';
-import { recorded, type RecordedRun } from '@prunegrid/coordinator/training/job';
+import { runJournaled, type JournaledRun } from '@prunegrid/coordinator/training/job';
 import { prune } from '@prunegrid/coordinator/training/run';
 import { createRunFolder } from '@prunegrid/coordinator/training/run-folder';
 import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
@@ -53,7 +53,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   const folder = resolve(options.out ?? defaultFolder(spec));
   await requireEngine((line) => console.error(line));
   await createRunFolder(folder);
-  await carryOut({ folder, runId: randomUUID(), spec, specFile: file }, options);
+  await runExperiment({ folder, runId: randomUUID(), spec, specFile: file }, options);
 }
 
 /** `prunegrid resume`: goes on with a run that was interrupted, with the same bits. Throws Failure, also where it cannot go on. */
@@ -63,12 +63,12 @@ export async function resume(place: string, options: ResumeOptions): Promise<voi
   const folder = resolve(place);
   const records = await readJournal(folder);
   if (records.some(({ type }) => type === 'run-finished')) throw new Failure('input', `${place}: has ended already`);
-  const past = await readPast(folder);
-  if (!past) throw new Failure('input', `${place}: nothing was saved of it: begin anew with prunegrid run`);
-  const { runId, spec, specFile, sweep } = past.manifest;
+  const resumeState = await readResumeState(folder);
+  if (!resumeState) throw new Failure('input', `${place}: nothing was saved of it: begin anew with prunegrid run`);
+  const { runId, spec, specFile, sweep } = resumeState.manifest;
   if (sweep) throw new Failure('input', `${place}: is part of a sweep: go on with that, by prunegrid sweep resume`);
   await requireEngine((line) => console.error(line));
-  await carryOut({ folder, runId, spec, specFile, past }, options);
+  await runExperiment({ folder, runId, spec, specFile, resumeState }, options);
 }
 
 const defaultFolder = ({ name, seed }: Spec): string => {
@@ -77,8 +77,8 @@ const defaultFolder = ({ name, seed }: Spec): string => {
 };
 
 /** Carries a run out with all that is fed from its journal, and shows what it came to. */
-async function carryOut(run: Omit<RecordedRun, 'group'>, options: ResumeOptions): Promise<void> {
-  const { folder, spec, past } = run;
+async function runExperiment(run: Omit<JournaledRun, 'group'>, options: ResumeOptions): Promise<void> {
+  const { folder, spec, resumeState } = run;
   const shown = relative('', folder) || '.';
   const lock = await lockRun(folder);
   const screen = createScreen({
@@ -86,15 +86,15 @@ async function carryOut(run: Omit<RecordedRun, 'group'>, options: ResumeOptions)
     stdout: process.stdout,
     stderr: process.stderr,
   });
-  if (past) screen.recall(past.records);
+  if (resumeState) screen.recall(resumeState.records);
   const interruption = untilInterrupted(`go on with prunegrid resume ${shown}`);
   try {
     const { happened: interrupted, signal } = interruption;
     const events = { warn: (line: string) => screen.warn(line), replace: false, interrupted };
     const result = await withTrainers(spec, options, events, ({ pool }, ended) =>
-      pool.lend(pool.freeCount, (group) => runOn(group, ended, run, options.mlflow, screen), signal),
+      pool.lease(pool.freeCount, (group) => runOn(group, ended, run, options.mlflow, screen), signal),
     );
-    if (!past && options.external === 0) await measure(folder, spec);
+    if (!resumeState && options.external === 0) await measure(folder, spec);
     screen.close();
     if (!options.json) console.log(`\n${renderComparison(result, shown)}`);
   } finally {
@@ -107,12 +107,12 @@ async function carryOut(run: Omit<RecordedRun, 'group'>, options: ResumeOptions)
 async function runOn(
   group: TrainerGroup,
   ended: Promise<never>,
-  run: Omit<RecordedRun, 'group'>,
+  run: Omit<JournaledRun, 'group'>,
   mlflow: string | undefined,
   screen: Screen,
 ): Promise<RunResult> {
-  const { folder, spec, past } = run;
-  if (past && !hasDataOf(past, group.members[0])) {
+  const { folder, spec, resumeState } = run;
+  if (resumeState && !hasDataOf(resumeState, group.trainers[0])) {
     throw new Failure(
       'input',
       `${folder}: was trained on other data than the trainers have: begin anew with prunegrid run`,
@@ -126,7 +126,7 @@ async function runOn(
     return async () => void (await mirror.drain(DRAIN_MS));
   };
   const onProgress = throttled(spec.batch.global, (progress) => screen.progress(progress));
-  return recorded({ ...run, group }, (context) => prune({ ...context, onProgress }), {
+  return runJournaled({ ...run, group }, (context) => prune({ ...context, onProgress }), {
     watch,
     explain: (error) => withReason(error, ended),
   });

@@ -1,5 +1,5 @@
 /** Elements behind the vector for each step of a round: the global batch's mean loss in nats, or a share of it, and the count of correct answers. */
-export const TAIL = 2;
+export const STEP_METRICS = 2;
 
 /** Steps after which the trainers exchange once. */
 export interface Round {

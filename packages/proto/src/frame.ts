@@ -39,7 +39,7 @@ function encodeChunk(header: ChunkHeader, length: number, offset: number, data: 
 }
 
 /** Where the data of a chunk lie that does not carry them. */
-type Shared = Pick<TensorChunk, 'windowBytes' | 'windowOffset'>;
+type Shared = Pick<TensorChunk, 'sharedMemoryBytes' | 'sharedMemoryOffset'>;
 
 /** All bytes of an encoded chunk that come before its data. */
 export function encodeChunkHead(
@@ -72,8 +72,8 @@ export function encodeChunkHead(
   field(5, length);
   field(6, offset);
   if (!(data instanceof Uint8Array)) {
-    field(8, data.windowBytes);
-    field(9, data.windowOffset);
+    field(8, data.sharedMemoryBytes);
+    field(9, data.sharedMemoryOffset);
   }
   if (crc !== 0) {
     varint(CRC_TAG);
@@ -106,7 +106,7 @@ export function decodeChunk(frame: Buffer, checked = true): TensorChunk {
   if (varint() !== frame.length - at) throw new FrameError('a tensor chunk is not as long as it says');
   const chunk: TensorChunk = {
     ...{ kind: 0, generation: 0, step: 0, node: 0, length: 0, offset: 0 },
-    ...{ crc: 0, windowBytes: 0, windowOffset: 0, data: EMPTY },
+    ...{ crc: 0, sharedMemoryBytes: 0, sharedMemoryOffset: 0, data: EMPTY },
   };
   while (at < frame.length) {
     const tag = varint();
@@ -134,8 +134,8 @@ const NUMBER_FIELDS = new Map([
   ...(['kind', 'generation', 'step', 'node', 'length', 'offset'] as const).map(
     (name, index) => [(index + 1) << 3, name] as const,
   ),
-  [8 << 3, 'windowBytes'] as const,
-  [9 << 3, 'windowOffset'] as const,
+  [8 << 3, 'sharedMemoryBytes'] as const,
+  [9 << 3, 'sharedMemoryOffset'] as const,
 ]);
 
 export const encodeFromTrainer = (body: NonNullable<FromTrainer['body']>): Buffer =>

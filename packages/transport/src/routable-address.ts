@@ -6,7 +6,7 @@ import { lookup } from 'node:dns/promises';
  * The address that this machine has on the way to HOST:PORT, at which those who come that way reach it; undefined where the way does not leave the machine.
  * Nothing is sent. Rejects where there is no way.
  */
-export async function addressFacing(place: string): Promise<string | undefined> {
+export async function routableAddress(place: string): Promise<string | undefined> {
   const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(place) ?? [];
   if (host === undefined || place.startsWith('unix:')) return undefined;
   const { address, family } = await lookup(host);

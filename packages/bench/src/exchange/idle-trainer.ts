@@ -3,11 +3,11 @@ import { decodeFromCoordinator, encodeFromTrainer, Reduction, TensorKind, type T
 import { Channel } from '@prunegrid/transport/channel';
 import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
 import { coveringNodes } from '@prunegrid/numerics/summation/tree-sum';
-import { deal } from '@prunegrid/numerics/shares';
-import { Door } from '@prunegrid/transport/peers/peer-listener';
+import { evenShares } from '@prunegrid/numerics/shares';
+import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { encodeHello } from '@prunegrid/trainer/worker/hello';
-import { TAIL } from '@prunegrid/numerics/rounds';
-import { Circle, Pace } from '@prunegrid/trainer/worker';
+import { STEP_METRICS } from '@prunegrid/numerics/rounds';
+import { PeerGroup, StepCredits } from '@prunegrid/trainer/worker';
 
 import { version } from '@prunegrid/core/version';
 import { leave } from '../peer.js';
@@ -17,17 +17,17 @@ import { leave } from '../peer.js';
 const [address, length, leaves] = process.argv.slice(2);
 const parameters = Number(length);
 const client = new Client(address, credentials.createInsecure(), keepalive);
-const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
+const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
 const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
 const channel = new Channel(stream, decodeFromCoordinator, (error) =>
   error instanceof Error ? error : new Error('the coordinator hung up'),
 );
 const W = new Float32Array(parameters);
-const gradient = new Float32Array(parameters + TAIL).fill(1e-3);
+const gradient = new Float32Array(parameters + STEP_METRICS).fill(1e-3);
 let sum: Float32Array | undefined;
 let generation = 0;
-const door = await Door.open();
-let circle: Circle | undefined;
+const listener = await PeerListener.open();
+let peers: PeerGroup | undefined;
 
 const header = (kind: TensorKind) => ({ kind, generation, step: 0, node: 0 });
 
@@ -55,12 +55,12 @@ for (let command = await channel.receive(); command.$case !== 'finish'; command 
     case 'lease':
       generation = command.value.generation;
       break;
-    case 'invite':
-      await channel.send(encodeFromTrainer({ $case: 'door', value: { address: door.address } }));
+    case 'openRendezvous':
+      await channel.send(encodeFromTrainer({ $case: 'rendezvousAddress', value: { address: listener.address } }));
       break;
-    case 'meet':
-      circle = await Circle.meet(door, command.value);
-      await channel.send(encodeFromTrainer({ $case: 'met', value: { problem: '' } }));
+    case 'rendezvous':
+      peers = await PeerGroup.rendezvous(listener, command.value);
+      await channel.send(encodeFromTrainer({ $case: 'rendezvousResult', value: { problem: '' } }));
       break;
     case 'beginPhase':
       await channel.receiveTensor(header(TensorKind.WEIGHTS), W);
@@ -72,9 +72,9 @@ for (let command = await channel.receive(); command.$case !== 'finish'; command 
       await exchange(command.value);
       break;
     case 'release':
-      circle?.close();
+      peers?.close();
       // The next lease may be one without others.
-      circle = undefined;
+      peers = undefined;
       await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
       break;
     default:
@@ -83,7 +83,7 @@ for (let command = await channel.receive(); command.$case !== 'finish'; command 
 }
 stream.end();
 client.close();
-await door.close();
+await listener.close();
 leave();
 
 async function exchange({ firstStep, learningRates, firstMicroBatch, microBatches, reduction }: Train): Promise<void> {
@@ -97,21 +97,21 @@ async function exchange({ firstStep, learningRates, firstMicroBatch, microBatche
       await channel.receiveTensor({ ...header(TensorKind.SUM), step }, sum);
     }
   } else {
-    const nodes = deal(Number(leaves), circle?.members ?? 1).map(({ first, count }) =>
+    const nodes = evenShares(Number(leaves), peers?.size ?? 1).map(({ first, count }) =>
       coveringNodes(first, count, Number(leaves)),
     );
-    const pace = new Pace(channel);
+    const credits = new StepCredits(channel);
     for (const step of steps) {
-      await pace.mayProceed();
-      const reduction = circle?.begin({ generation, step, nodes, isRounded: () => false }, vectors, W);
+      await credits.mayProceed();
+      const reduction = peers?.reduce({ generation, step, nodes, isRounded: () => false }, vectors, W);
       await reduction?.tails();
       await reduction?.finish(
         (from, part) => W.set(part, from),
         () => undefined,
       );
-      await pace.report(gradient.subarray(-TAIL));
+      await credits.report(gradient.subarray(-STEP_METRICS));
     }
-    await pace.close();
+    await credits.close();
   }
   await channel.send(
     encodeFromTrainer({ $case: 'trained', value: { weightsHash: '', bytesToTrainers: 0, messagesToTrainers: 0 } }),

@@ -16,7 +16,7 @@ export interface Exchanged {
   reduction: Reduction;
 }
 
-/** Processes that exchange all that trainers exchange and compute nothing, behind a door of the coordinator's own kind. */
+/** Processes that exchange all that trainers exchange and compute nothing, behind a listener of the coordinator's own kind. */
 export class IdleTrainers {
   private constructor(
     private readonly gateway: Gateway,
@@ -28,7 +28,7 @@ export class IdleTrainers {
     const gateway = await Gateway.open({
       listen: '127.0.0.1:0',
       version,
-      terms: { model: 'none', dataset: undefined, threads: 1 },
+      workload: { model: 'none', dataset: undefined, threads: 1 },
       parameters: weights,
       trainers: count,
       reduction,
@@ -39,13 +39,13 @@ export class IdleTrainers {
     );
     const early = Promise.race(peers.map(({ left }) => left.then(() => Promise.reject(new Error('a trainer left')))));
     early.catch(() => undefined);
-    await gateway.gather(JOIN_SECONDS, early);
+    await gateway.waitForTrainers(JOIN_SECONDS, early);
     return new IdleTrainers(gateway, peers);
   }
 
   /** As many as there are, or a smaller power of two. */
   lend<T>(count: number, work: (group: TrainerGroup) => Promise<T>): Promise<T> {
-    return this.gateway.pool.lend(count, work);
+    return this.gateway.pool.lease(count, work);
   }
 
   /** `times` steps by `count` of them, after one that does not count. */

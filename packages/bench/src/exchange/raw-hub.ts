@@ -20,7 +20,7 @@ export class RawHub {
     const ends: RawEnd[] = [];
     const complete = new Promise<void>((resolve) => {
       server.addService(coordinationService, {
-        attend: (stream: ServerDuplexStream<Buffer, Buffer>) => {
+        connect: (stream: ServerDuplexStream<Buffer, Buffer>) => {
           streams.push(stream);
           ends.push(new RawEnd(stream));
           if (ends.length === count) resolve();

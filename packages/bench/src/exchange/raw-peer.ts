@@ -9,7 +9,7 @@ import { RawEnd } from './raw-end.js';
 const [address, length] = process.argv.slice(2);
 const bytes = Number(length);
 const client = new Client(address, credentials.createInsecure(), keepalive);
-const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
+const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
 const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
 const end = new RawEnd(stream);
 const over = new Promise<'over'>((resolve) =>

@@ -18,13 +18,13 @@ it('shows a line for each sweep, with its user, how its trials stand and the tra
     { ...sweep, user: 'bob', folder: '/s/2', status: 'queued' },
     { ...sweep, user: 'cyd', folder: '/s/3', status: 'queued', state: new SweepState([{ number: 1 }]) },
     { ...sweep, status: 'active', open, state },
-    { ...sweep, user: 'dan', folder: '/s/4', status: 'parking', open, state },
+    { ...sweep, user: 'dan', folder: '/s/4', status: 'preempting', open, state },
   ];
   expect(serveTable(sweeps).map((line) => line.split(/ {2,}/))).toEqual([
     ['user', 'sweep', 'stands', 'trainers', 'folder'],
     [expect.stringMatching(/^-+$/)],
     ['ann', 'tiny', '1 running, 1 waiting', '2', '/s/1'],
-    ['dan', 'tiny', 'parking: 1 running, 1 waiting', '2', '/s/4'],
+    ['dan', 'tiny', 'preempting: 1 running, 1 waiting', '2', '/s/4'],
     ['bob', 'tiny', 'queued', '-', '/s/2'],
     ['cyd', 'tiny', 'queued: 1 waiting', '-', '/s/3'],
   ]);

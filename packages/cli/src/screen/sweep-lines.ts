@@ -1,7 +1,7 @@
 import type { Recorded } from '@prunegrid/coordinator/training/records';
 import { counted, duration, percent, ratio } from '@prunegrid/core/text/figures';
 import { countsOf, describeTrial } from '@prunegrid/coordinator/report/sweep-status';
-import type { SweepEvent, WorkFolder } from '@prunegrid/coordinator/sweep/records';
+import type { SweepEvent, JobFolder } from '@prunegrid/coordinator/sweep/records';
 import type { SweepView } from './sweep-view.js';
 
 /** What an event of a sweep is worth saying in a line of its own, after the view and the state have taken it in. */
@@ -47,7 +47,7 @@ export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: 
   }
 }
 
-const goingOn = ({ attempt, resumedAt }: WorkFolder): string =>
+const goingOn = ({ attempt, resumedAt }: JobFolder): string =>
   resumedAt !== undefined
     ? `, where it was after ${counted(resumedAt, 'epoch')}`
     : attempt > 1

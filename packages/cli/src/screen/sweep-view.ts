@@ -1,14 +1,14 @@
 import type { Recorded } from '@prunegrid/coordinator/training/records';
 import { epochsAfterDense } from '@prunegrid/coordinator/report/plan';
 import type { SweepPlan, Trial } from '@prunegrid/coordinator/sweep/planner/plan';
-import type { SweepEvent, WorkFolder } from '@prunegrid/coordinator/sweep/records';
-import type { Work } from '@prunegrid/coordinator/sweep/scheduler/work';
+import type { SweepEvent, JobFolder } from '@prunegrid/coordinator/sweep/records';
+import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
 import type { Progress } from './run-view.js';
 
 /** A piece of work under way. */
 export interface Running {
-  work: Work;
+  work: Job;
   trainers: readonly number[];
   progress?: Progress;
 }
@@ -54,7 +54,7 @@ export class SweepView {
     }
   }
 
-  progress(work: Work, progress: Progress): void {
+  progress(work: Job, progress: Progress): void {
     const running = this.running.get(idOf(work));
     if (running) running.progress = progress;
   }
@@ -75,7 +75,7 @@ export class SweepView {
     return this.plan.trials.find((trial) => trial.number === number) as Trial;
   }
 
-  private start(work: Work, { trainers, resumedAt = 0, time }: Recorded<WorkFolder>): void {
+  private start(work: Job, { trainers, resumedAt = 0, time }: Recorded<JobFolder>): void {
     const id = idOf(work);
     this.running.set(id, { work, trainers });
     this.startedAt ??= time;
@@ -118,4 +118,4 @@ export class SweepView {
   }
 }
 
-const idOf = (work: Work): string => (work.kind === 'dense' ? `dense ${work.key}` : `trial ${work.trial}`);
+const idOf = (work: Job): string => (work.kind === 'dense' ? `dense ${work.key}` : `trial ${work.trial}`);

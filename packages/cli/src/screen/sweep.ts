@@ -7,7 +7,7 @@ import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/f
 import { bestLines, cellRows, countsOf } from '@prunegrid/coordinator/report/sweep-status';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
-import type { Work } from '@prunegrid/coordinator/sweep/scheduler/work';
+import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
 import { bar } from './frame.js';
 import { oneLine, type ScreenOptions } from './index.js';
@@ -20,7 +20,7 @@ import { SweepView } from './sweep-view.js';
 export interface SweepScreen {
   /** After the state has taken it in. */
   event: (record: Recorded<SweepEvent>) => void;
-  progress: (work: Work, progress: Progress) => void;
+  progress: (work: Job, progress: Progress) => void;
   /** One line for the user that is no part of the sweep. */
   warn: (line: string) => void;
   /** Leaves finished lines only. */

@@ -13,10 +13,10 @@ import { weightsOfModel } from './catalogue.js';
 /** How often `watch` looks, in milliseconds. */
 const WATCH_MS = 1000;
 
-type Sweep = Awaited<ReturnType<typeof look>>;
+type Sweep = Awaited<ReturnType<typeof readStanding>>;
 
 /** A sweep at this moment, with how far that has come which is running. */
-async function look(place: string) {
+async function readStanding(place: string) {
   const folder = resolve(place);
   const sweep = await readSweep(folder);
   return { ...sweep, progress: sweep.live ? await progressOf(folder, sweep.state) : [] };
@@ -24,7 +24,7 @@ async function look(place: string) {
 
 /** `prunegrid sweep status`: how a sweep stands now. Throws Failure where the folder holds none. */
 export async function sweepStatus(place: string, { json }: { json: boolean }): Promise<void> {
-  const sweep = await look(place);
+  const sweep = await readStanding(place);
   console.log(
     json ? JSON.stringify(summary(place, sweep)) : renderStatus(sweep, place, weightsOfModel, sweep.progress),
   );
@@ -36,7 +36,7 @@ export async function sweepWatch(place: string, { json }: { json: boolean }): Pr
   const still = json || !process.stdout.isTTY;
   let last = '';
   for (;;) {
-    const sweep = await look(place);
+    const sweep = await readStanding(place);
     const text = json
       ? JSON.stringify(summary(place, sweep))
       : still
@@ -59,7 +59,7 @@ export async function sweepList(parent: string, { json }: { json: boolean }): Pr
   const found: { place: string; sweep: Sweep }[] = [];
   for (const place of await placesIn(parent)) {
     // Other folders may lie there too, and a queue's sweep may have been deleted.
-    const sweep = await look(place).catch(() => undefined);
+    const sweep = await readStanding(place).catch(() => undefined);
     if (sweep) found.push({ place, sweep });
   }
   if (json) {

@@ -9,9 +9,9 @@ import { reconcile } from '@prunegrid/coordinator/sweep/planner/resume';
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
 import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
 import { catalogue } from './catalogue.js';
-import { conduct, type ConductOptions } from './run-sweep.js';
+import { runSweepWithScreen, type SweepCommandOptions } from './run-sweep.js';
 
-export interface SweepResumeOptions extends ConductOptions {
+export interface SweepResumeOptions extends SweepCommandOptions {
   failed: boolean;
   extend: boolean;
 }
@@ -39,7 +39,7 @@ export async function sweepResume(place: string, options: SweepResumeOptions): P
     await requireEngine((line) => console.error(line));
     const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
     if (added > 0) await writeSweepFile(folder, sweep);
-    await conduct(
+    await runSweepWithScreen(
       folder,
       sweep,
       options,

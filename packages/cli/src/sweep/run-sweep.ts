@@ -3,16 +3,16 @@ import { relative } from 'node:path';
 
 import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import { renderStatus } from '@prunegrid/coordinator/report/sweep-status';
-import { Broker } from '@prunegrid/coordinator/sweep/scheduler/fair-share';
+import { FairShareScheduler } from '@prunegrid/coordinator/sweep/scheduler/fair-share';
 import type { SweepFile } from '@prunegrid/coordinator/sweep/folder';
-import { openSweep, perform } from '@prunegrid/coordinator/sweep/scheduler/sweep';
+import { openSweep, runSweep } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import { untilInterrupted } from '../interruption.js';
 import { screenMode } from '../screen/index.js';
 import { createSweepScreen } from '../screen/sweep.js';
 import { weightsOfModel } from './catalogue.js';
 
-export interface ConductOptions extends TrainerChoice {
+export interface SweepCommandOptions extends TrainerChoice {
   maxConcurrent?: number;
   retries: number;
   failFast: boolean;
@@ -24,10 +24,10 @@ export interface ConductOptions extends TrainerChoice {
  * Runs what is left of a sweep, whose folder the caller has locked, and shows it. Throws Failure where it ended before its time, and, of the kind of
  * the first one, where trials have failed.
  */
-export async function conduct(
+export async function runSweepWithScreen(
   folder: string,
   sweep: SweepFile,
-  options: ConductOptions,
+  options: SweepCommandOptions,
   first: Extract<SweepEvent, { type: 'sweep-started' | 'sweep-resumed' }>,
   only?: ReadonlySet<number>,
 ): Promise<void> {
@@ -45,10 +45,10 @@ export async function conduct(
     weights: weightsOfModel,
   });
   try {
-    await perform(open, first, {
+    await runSweep(open, first, {
       trainers: options,
       only,
-      broker: new Broker(Infinity),
+      scheduler: new FairShareScheduler(Infinity),
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries,
       failFast: options.failFast,

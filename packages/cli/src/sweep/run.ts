@@ -10,9 +10,9 @@ import { describeInvocation } from '@prunegrid/coordinator/training/manifest';
 import { version } from '@prunegrid/core/version';
 import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
 import { catalogue } from './catalogue.js';
-import { conduct, type ConductOptions } from './run-sweep.js';
+import { runSweepWithScreen, type SweepCommandOptions } from './run-sweep.js';
 
-export interface SweepRunOptions extends ConductOptions, SweepOverrides {
+export interface SweepRunOptions extends SweepCommandOptions, SweepOverrides {
   out?: string;
 }
 
@@ -28,7 +28,7 @@ export async function sweepRun(file: string, options: SweepRunOptions): Promise<
   await createSweepFolder(folder, sweep);
   const lock = await lockSweep(folder);
   try {
-    await conduct(folder, sweep, options, { type: 'sweep-started', manifest: sweep.manifest });
+    await runSweepWithScreen(folder, sweep, options, { type: 'sweep-started', manifest: sweep.manifest });
   } finally {
     await lock.release();
   }

@@ -6,29 +6,36 @@ import {
   type TensorKind,
 } from '@prunegrid/proto';
 
-import { LetGo, type Member, outOfTurn, PeerReported, Reported, type TrainerMessage } from './trainer.js';
+import {
+  LeaseReleased,
+  type Trainer,
+  outOfTurn,
+  PeerLostReported,
+  TrainerReported,
+  type TrainerMessage,
+} from './trainer.js';
 
 type Command = NonNullable<FromCoordinator['body']>;
-type Asked = 'trained' | 'progress' | 'evaluated' | 'door' | 'met';
+type Asked = 'trained' | 'progress' | 'evaluated' | 'rendezvousAddress' | 'rendezvousResult';
 
 /** The trainers of a lease, told and asked as one. What waits for them throws Failure when a trainer leaves or cannot go on. */
-export class Members {
+export class Broadcast {
   /** Once the trainers have been told to let go. */
   private released: Promise<void> | undefined;
 
   constructor(
-    readonly list: readonly Member[],
+    readonly trainers: readonly Trainer[],
     private readonly generation: number,
   ) {}
 
   async tell(command: Command): Promise<void> {
     const frame = encodeFromCoordinator(command);
-    await this.all(this.list.map(({ channel }) => channel.send(frame)));
+    await this.all(this.trainers.map(({ channel }) => channel.send(frame)));
   }
 
   /** Tells each trainer something of its own, by its index. */
   async tellEach(commandFor: (index: number) => Command): Promise<void> {
-    await this.all(this.list.map(({ channel }, i) => channel.send(encodeFromCoordinator(commandFor(i)))));
+    await this.all(this.trainers.map(({ channel }, i) => channel.send(encodeFromCoordinator(commandFor(i)))));
   }
 
   /** Each chunk is encoded once for all. */
@@ -38,7 +45,7 @@ export class Members {
     at: { step?: number; node?: number } = {},
   ): Promise<void> {
     for (const frame of encodeTensor(this.header(kind, at), tensor)) {
-      await this.all(this.list.map(({ channel }) => channel.send(frame)));
+      await this.all(this.trainers.map(({ channel }) => channel.send(frame)));
     }
   }
 
@@ -48,7 +55,7 @@ export class Members {
     read: (value: Extract<TrainerMessage, { $case: Case }>['value']) => T,
   ): Promise<T[]> {
     return this.all(
-      this.list.map(async ({ channel, name }) => {
+      this.trainers.map(async ({ channel, name }) => {
         let message = await channel.receive();
         while (message.$case === 'chunk') message = await channel.receive();
         if (message.$case !== $case) throw outOfTurn(name, message);
@@ -62,11 +69,11 @@ export class Members {
    * are told to let go, since others may wait for a trainer that does not answer any more, and would not say a word.
    */
   async all<T>(work: readonly Promise<T>[]): Promise<T[]> {
-    for (const each of work) each.catch(() => this.letGo());
+    for (const each of work) each.catch(() => this.tellRelease());
     const settled = await Promise.allSettled(work);
     const reasons = settled.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
     // Who has let go has been told to, and who lost another trainer is not the cause.
-    const cause = reasons.find((reason) => !(reason instanceof LetGo || reason instanceof PeerReported));
+    const cause = reasons.find((reason) => !(reason instanceof LeaseReleased || reason instanceof PeerLostReported));
     if (cause !== undefined) throw cause as Error;
     return Promise.all(work);
   }
@@ -76,26 +83,26 @@ export class Members {
   }
 
   /** Ends the work, whatever state it is in, and returns the trainers that can take on another one. Never rejects. */
-  async release(): Promise<Member[]> {
-    await this.letGo();
-    const ready = await Promise.all(this.list.map((member) => this.hasLetGo(member)));
-    return this.list.filter((_, i) => ready[i]);
+  async release(): Promise<Trainer[]> {
+    await this.tellRelease();
+    const ready = await Promise.all(this.trainers.map((member) => this.waitForRelease(member)));
+    return this.trainers.filter((_, i) => ready[i]);
   }
 
   /** Never rejects: a stream that is over takes what it is sent. */
-  private letGo(): Promise<void> {
+  private tellRelease(): Promise<void> {
     const frame = encodeFromCoordinator({ $case: 'release', value: {} });
-    this.released ??= Promise.all(this.list.map(({ channel }) => channel.send(frame))).then(() => undefined);
+    this.released ??= Promise.all(this.trainers.map(({ channel }) => channel.send(frame))).then(() => undefined);
     return this.released;
   }
 
   /** Skips what a trainer still sends of the work until it says that it has let go; false where it has left. */
-  private async hasLetGo({ channel, released }: Member): Promise<boolean> {
+  private async waitForRelease({ channel, released }: Trainer): Promise<boolean> {
     while (released() !== this.generation) {
       try {
         await channel.receive();
       } catch (error) {
-        if (!(error instanceof Reported || error instanceof LetGo)) return false;
+        if (!(error instanceof TrainerReported || error instanceof LeaseReleased)) return false;
       }
     }
     return true;

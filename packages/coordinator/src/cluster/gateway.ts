@@ -1,17 +1,17 @@
 import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
-import { encodeFromCoordinator, type Hello, type Ready, type Terms } from '@prunegrid/proto';
+import { encodeFromCoordinator, type Hello, type Ready, type Workload } from '@prunegrid/proto';
 import { coordinationService, keepalive, PROTOCOL_VERSION } from '@prunegrid/transport/grpc/service';
 import { Failure } from '@prunegrid/core/failure';
 
 import type { ReductionChoice } from './group.js';
-import { type Member, openChannel, outOfTurn, type TrainerChannel } from './trainer.js';
+import { type Trainer, openChannel, outOfTurn, type TrainerChannel } from './trainer.js';
 import { TrainerPool } from './pool.js';
 
 export interface GatewayOptions {
   /** HOST:PORT to listen on; port 0 takes a free one. */
   listen: string;
   version: string;
-  terms: Terms;
+  workload: Workload;
   /** Parameters of the model: a trainer whose model has another number is refused. */
   parameters: number;
   /** Trainers that are wanted: more are refused as long as none of these leaves. */
@@ -19,13 +19,13 @@ export interface GatewayOptions {
   /** Who adds gradients up; by default `auto`. */
   reduction?: ReductionChoice;
   warn: (line: string) => void;
-  joined?: (member: Member) => void;
-  left?: (member: Member) => void;
+  joined?: (member: Trainer) => void;
+  left?: (member: Trainer) => void;
   /** Called when a trainer has come, left or been given back. */
   changed?: () => void;
 }
 
-/** The coordinator's door: trainers dial it, say who they are, and are admitted or refused with the reason. */
+/** The coordinator's listener: trainers dial it, say who they are, and are admitted or refused with the reason. */
 export class Gateway {
   private readonly server = new Server({ ...keepalive, 'grpc.max_concurrent_streams': 1024 });
   readonly pool: TrainerPool;
@@ -36,7 +36,7 @@ export class Gateway {
   private constructor(private readonly options: GatewayOptions) {
     const { reduction = 'auto', warn } = options;
     this.pool = new TrainerPool({ reduction, warn }, () => {
-      if (this.pool.members.length === options.trainers) this.complete();
+      if (this.pool.trainers.length === options.trainers) this.complete();
       options.changed?.();
     });
   }
@@ -45,7 +45,7 @@ export class Gateway {
   static async open(options: GatewayOptions): Promise<Gateway & { address: string }> {
     const gateway = new Gateway(options);
     gateway.server.addService(coordinationService, {
-      attend: (stream: ServerDuplexStream<Buffer, Buffer>) => void gateway.attend(stream),
+      connect: (stream: ServerDuplexStream<Buffer, Buffer>) => void gateway.connect(stream),
     });
     const { listen } = options;
     const port = await new Promise<number>((resolve, reject) => {
@@ -67,14 +67,14 @@ export class Gateway {
    * Waits until all trainers that are wanted are here. Throws Failure when `seconds` pass without them, or when `early` settles first
    * (with its error, where it has one).
    */
-  async gather(seconds: number, early: Promise<never>): Promise<void> {
+  async waitForTrainers(seconds: number, early: Promise<never>): Promise<void> {
     const { trainers } = this.options;
     let timer: NodeJS.Timeout | undefined;
     const complete = new Promise<void>((resolve, reject) => {
       this.complete = resolve;
-      if (this.pool.members.length === trainers) resolve();
+      if (this.pool.trainers.length === trainers) resolve();
       timer = setTimeout(() => {
-        const here = this.pool.members.length;
+        const here = this.pool.trainers.length;
         reject(
           new Failure(
             'trainers',
@@ -94,10 +94,10 @@ export class Gateway {
     this.server.forceShutdown();
   }
 
-  private async attend(stream: ServerDuplexStream<Buffer, Buffer>): Promise<void> {
+  private async connect(stream: ServerDuplexStream<Buffer, Buffer>): Promise<void> {
     let name = `a trainer at ${stream.getPeer()}`;
     const { channel, released } = openChannel(stream, () => name);
-    let member: Member | undefined;
+    let member: Trainer | undefined;
     const gone = () => {
       if (member && this.pool.remove(member)) this.options.left?.(member);
       stream.destroy();
@@ -116,13 +116,13 @@ export class Gateway {
       await told;
     } catch (error) {
       const text = (error as Error).message;
-      if (error instanceof Refused) {
+      if (error instanceof JoinRefused) {
         await channel.send(encodeFromCoordinator({ $case: 'refusal', value: { reason: text } }));
         stream.end();
       } else {
         stream.emit('error', { code: status.INVALID_ARGUMENT, details: text });
       }
-      this.options.warn(`${name}: ${error instanceof Refused ? 'refused: ' : ''}${text}`);
+      this.options.warn(`${name}: ${error instanceof JoinRefused ? 'refused: ' : ''}${text}`);
     }
   }
 
@@ -131,11 +131,11 @@ export class Gateway {
     if (message.$case !== 'hello') throw outOfTurn(name, message);
     const { protocolVersion, prunegridVersion } = message.value;
     if (protocolVersion !== PROTOCOL_VERSION || prunegridVersion !== this.options.version) {
-      throw new Refused(
+      throw new JoinRefused(
         `it runs prunegrid ${prunegridVersion} (protocol ${protocolVersion}), the coordinator ${this.options.version} (protocol ${PROTOCOL_VERSION}): install the same version on both`,
       );
     }
-    await channel.send(encodeFromCoordinator({ $case: 'terms', value: this.options.terms }));
+    await channel.send(encodeFromCoordinator({ $case: 'workload', value: this.options.workload }));
     return message.value;
   }
 
@@ -143,31 +143,31 @@ export class Gateway {
     const message = await channel.receive();
     if (message.$case !== 'ready') throw outOfTurn(name, message);
     const ready = message.value;
-    const first = this.pool.members[0]?.ready;
+    const first = this.pool.trainers[0]?.ready;
     if (ready.parameters !== this.options.parameters) {
-      throw new Refused(
-        `its ${this.options.terms.model} has ${ready.parameters} parameters, the coordinator's ${this.options.parameters}: install the same version on both`,
+      throw new JoinRefused(
+        `its ${this.options.workload.model} has ${ready.parameters} parameters, the coordinator's ${this.options.parameters}: install the same version on both`,
       );
     }
     if (first && ready.datasetHash !== first.datasetHash) {
-      throw new Refused(
+      throw new JoinRefused(
         `its data set (SHA-256 ${ready.datasetHash.slice(0, 12)}...) is not the first trainer's (${first.datasetHash.slice(0, 12)}...): give both the same files`,
       );
     }
     if (first && (ready.engine !== first.engine || ready.engineVersion !== first.engineVersion)) {
-      throw new Refused(
+      throw new JoinRefused(
         `it computes with ${ready.engine} ${ready.engineVersion}, the first trainer with ${first.engine} ${first.engineVersion}: install the same version on both`,
       );
     }
-    if (this.pool.members.length >= this.options.trainers) {
-      throw new Refused('the coordinator has all the trainers that it asked for: start it with more');
+    if (this.pool.trainers.length >= this.options.trainers) {
+      throw new JoinRefused('the coordinator has all the trainers that it asked for: start it with more');
     }
     return ready;
   }
 }
 
 /** Told to the trainer, which then leaves; the coordinator goes on without it. */
-class Refused extends Error {}
+class JoinRefused extends Error {}
 
 const reason = (error: Error) =>
   /EADDRINUSE/.test(error.message) ? 'the port is in use' : error.message.split('\n')[0];

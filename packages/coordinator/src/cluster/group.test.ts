@@ -3,7 +3,7 @@ import { Channel } from '@prunegrid/transport/channel';
 import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
 import { decodeFromCoordinator, encodeFromTrainer, type FromCoordinator, type Train } from '@prunegrid/proto';
 import { encodeHello } from '@prunegrid/trainer/worker/hello';
-import { Pace } from '@prunegrid/trainer/worker';
+import { StepCredits } from '@prunegrid/trainer/worker';
 import { afterEach, expect, it } from 'vitest';
 
 import { Gateway } from './gateway.js';
@@ -25,7 +25,7 @@ async function join(
 ): Promise<void> {
   const client = new Client(address, credentials.createInsecure(), keepalive);
   ends.push(() => client.close());
-  const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
+  const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
   const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
   const channel = new Channel(stream, decodeFromCoordinator, () => new Error('the coordinator hung up'));
   await channel.send(encodeHello('1'));
@@ -44,9 +44,9 @@ async function join(
 }
 
 async function open(reduction: 'hub' | 'auto', trainers = 2): Promise<Awaited<ReturnType<typeof Gateway.open>>> {
-  const terms = { model: 'none', dataset: undefined, threads: 1 };
+  const workload = { model: 'none', dataset: undefined, threads: 1 };
   const gateway = await Gateway.open({
-    ...{ listen: '127.0.0.1:0', version: '1', terms, parameters: PARAMETERS, trainers, reduction },
+    ...{ listen: '127.0.0.1:0', version: '1', workload, parameters: PARAMETERS, trainers, reduction },
     warn: () => undefined,
   });
   ends.push(() => gateway.close());
@@ -70,12 +70,12 @@ it('lets go of trainers that wait for one that has left, and keeps them', async 
     while (message.$case !== 'train') message = await channel.receive();
     stream.on('error', () => undefined).cancel();
   });
-  const work = gateway.pool.lend(2, async (group) => {
+  const work = gateway.pool.lease(2, async (group) => {
     await group.beginPhase(phase, new Float32Array(PARAMETERS));
     await group.train(0, [0.1, 0.1], () => undefined);
   });
   await expect(work).rejects.toThrow(/^trainer 2 at .* left in the middle of its work/);
-  expect(gateway.pool.members.map(({ number }) => number)).toEqual([1]);
+  expect(gateway.pool.trainers.map(({ number }) => number)).toEqual([1]);
   expect(gateway.pool.freeCount).toBe(1);
 });
 
@@ -92,12 +92,12 @@ async function workAlone(channel: Channel<Message>, reports = (step: number) => 
   }
 
   async function obey({ firstStep, learningRates }: Train): Promise<void> {
-    const pace = new Pace(channel);
-    for (let i = 0; i < learningRates.length && (await pace.mayProceed()); i++) {
+    const credits = new StepCredits(channel);
+    for (let i = 0; i < learningRates.length && (await credits.mayProceed()); i++) {
       await new Promise((resolve) => setTimeout(resolve, 1));
-      await pace.report(Float32Array.from(reports(firstStep + i)));
+      await credits.report(Float32Array.from(reports(firstStep + i)));
     }
-    await pace.close();
+    await credits.close();
     const value = { weightsHash: 'hash', bytesToTrainers: 0, messagesToTrainers: 0 };
     await channel.send(encodeFromTrainer({ $case: 'trained', value }));
   }
@@ -107,7 +107,7 @@ it('lets a trainer go on in stretches, and halts it', async () => {
   const gateway = await open('auto', 1);
   await join(gateway.address, (channel) => workAlone(channel));
   const steps: number[] = [];
-  const { trained, whole } = await gateway.pool.lend(1, async (group) => {
+  const { trained, whole } = await gateway.pool.lease(1, async (group) => {
     await group.beginPhase(phase, new Float32Array(PARAMETERS));
     const rates = new Array<number>(100_000).fill(0.1);
     const onStep = ({ step, loss, correct }: { step: number; loss: number; correct: number }) => {
@@ -115,7 +115,7 @@ it('lets a trainer go on in stretches, and halts it', async () => {
       steps.push(step);
     };
     const trained = await group.train(5, rates, onStep, () => steps.length >= 40);
-    const messages = () => group.members[0].channel.traffic.messages;
+    const messages = () => group.trainers[0].channel.traffic.messages;
     const before = messages();
     const whole = await group.train(0, rates.slice(0, 300), () => undefined);
     expect(messages() - before).toBeLessThan(100);
@@ -131,7 +131,7 @@ it('lets a trainer go on in stretches, and halts it', async () => {
 it('says so where a trainer reports other steps than it was to do', async () => {
   const gateway = await open('auto', 1);
   await join(gateway.address, (channel) => workAlone(channel, () => [1, 1, 1]));
-  const work = gateway.pool.lend(1, async (group) => {
+  const work = gateway.pool.lease(1, async (group) => {
     await group.beginPhase(phase, new Float32Array(PARAMETERS));
     await group.train(0, [0.1, 0.1], () => undefined);
   });

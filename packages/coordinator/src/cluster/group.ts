@@ -6,8 +6,8 @@ import {
   type Split,
   TensorKind,
 } from '@prunegrid/proto';
-import { deal, slicesOf } from '@prunegrid/numerics/shares';
-import { type Round, roundsOf, TAIL } from '@prunegrid/numerics/rounds';
+import { evenShares, slicesOf } from '@prunegrid/numerics/shares';
+import { type Round, roundsOf, STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { type Traffic } from '@prunegrid/transport/channel';
 import { Failure } from '@prunegrid/core/failure';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers/state';
@@ -15,10 +15,10 @@ import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizer
 import { randomBytes } from 'node:crypto';
 
 import type { Evaluation } from '../training/records.js';
-import type { Member } from './trainer.js';
-import { Members } from './broadcast.js';
-import { amongTrainers, type StepOutcome, throughCoordinator } from './rounds.js';
-import { Summing } from './summing.js';
+import type { Trainer } from './trainer.js';
+import { Broadcast } from './broadcast.js';
+import { trainAmongPeers, type StepOutcome, trainThroughHub } from './rounds.js';
+import { HubReduction } from './summing.js';
 
 /** Images that a trainer measures at a time. Fixed, so that the sums do not depend on the number of trainers. Of 25 to 500, 50 and 100 take the least time. */
 const EVALUATION_BLOCK = 100;
@@ -47,16 +47,16 @@ export class TrainerGroup {
   private parameters = 0;
   /** Of the phase. */
   private reduction: Reduction = Reduction.ALONE;
-  private introduced: Promise<boolean> | undefined;
+  private peersConnected: Promise<boolean> | undefined;
   private readonly among: Traffic = { messages: 0, bytes: 0 };
-  private readonly trainers: Members;
+  private readonly broadcast: Broadcast;
 
   constructor(
-    readonly members: readonly Member[],
+    readonly trainers: readonly Trainer[],
     private readonly generation: number,
     private readonly options: GroupOptions,
   ) {
-    this.trainers = new Members(members, generation);
+    this.broadcast = new Broadcast(trainers, generation);
   }
 
   get signal(): AbortSignal | undefined {
@@ -75,12 +75,12 @@ export class TrainerGroup {
 
   /** Tells the trainers that what follows is one piece of work. */
   async begin(): Promise<void> {
-    await this.trainers.tell({ $case: 'lease', value: { generation: this.generation } });
+    await this.broadcast.tell({ $case: 'lease', value: { generation: this.generation } });
   }
 
   /** Ends the work, whatever state it is in, and returns the trainers that can take on another one. Never rejects. */
-  release(): Promise<Member[]> {
-    return this.trainers.release();
+  release(): Promise<Trainer[]> {
+    return this.broadcast.release();
   }
 
   /**
@@ -98,19 +98,19 @@ export class TrainerGroup {
     this.parameters = weights.length;
     this.trained = survivors?.length ?? weights.length;
     this.reduction = await this.chooseReduction();
-    await this.trainers.tell({ $case: 'beginPhase', value: this.phase });
-    await this.trainers.tellTensor(TensorKind.WEIGHTS, weights);
-    if (survivors) await this.trainers.tellTensor(TensorKind.SURVIVORS, survivors);
+    await this.broadcast.tell({ $case: 'beginPhase', value: this.phase });
+    await this.broadcast.tellTensor(TensorKind.WEIGHTS, weights);
+    if (survivors) await this.broadcast.tellTensor(TensorKind.SURVIVORS, survivors);
     for (const [node, moment] of moments.entries())
-      await this.trainers.tellTensor(TensorKind.MOMENTS, moment, { node });
+      await this.broadcast.tellTensor(TensorKind.MOMENTS, moment, { node });
     for (const [node, residual] of residuals.entries())
-      await this.trainers.tellTensor(TensorKind.RESIDUAL, residual, { node });
+      await this.broadcast.tellTensor(TensorKind.RESIDUAL, residual, { node });
   }
 
   /** `target` is Z - U of the layers named, one after another. */
   async setPenalty(layers: LayerPenalty[], target: Float32Array): Promise<void> {
-    await this.trainers.tell({ $case: 'setPenalty', value: { layers } });
-    await this.trainers.tellTensor(TensorKind.TARGET, target);
+    await this.broadcast.tell({ $case: 'setPenalty', value: { layers } });
+    await this.broadcast.tellTensor(TensorKind.TARGET, target);
   }
 
   /**
@@ -124,9 +124,9 @@ export class TrainerGroup {
     halts: () => boolean = () => false,
   ): Promise<{ steps: number; weightsHash: string }> {
     const { syncEvery, microBatches } = this.phase as BeginPhase;
-    const shares = deal(microBatches, this.members.length);
+    const shares = evenShares(microBatches, this.trainers.length);
     const { reduction } = this;
-    await this.trainers.tellEach((i) => ({
+    await this.broadcast.tellEach((i) => ({
       $case: 'train',
       value: {
         firstStep,
@@ -140,14 +140,14 @@ export class TrainerGroup {
     const mayHalt = () => halts() || Boolean(this.signal?.aborted);
     const outcomes =
       reduction === Reduction.HUB
-        ? throughCoordinator(this.trainers, this.summing(rounds), this.exchangedLength, rounds, mayHalt)
-        : amongTrainers(this.trainers, rounds, mayHalt);
+        ? trainThroughHub(this.broadcast, this.summing(rounds), this.exchangedLength, rounds, mayHalt)
+        : trainAmongPeers(this.broadcast, rounds, mayHalt);
     let done = 0;
     for await (const outcome of outcomes) {
       onStep(outcome);
       done++;
     }
-    const trained = await this.trainers.ask('trained', (value) => value);
+    const trained = await this.broadcast.ask('trained', (value) => value);
     for (const { bytesToTrainers, messagesToTrainers } of trained) {
       this.among.bytes += bytesToTrainers;
       this.among.messages += messagesToTrainers;
@@ -157,7 +157,7 @@ export class TrainerGroup {
     if (odd > 0) {
       throw new Failure(
         'trainers',
-        `${this.members[odd].name} has other weights than ${this.members[0].name} after step ${firstStep + done - 1}: use trainers of one kind of processor`,
+        `${this.trainers[odd].name} has other weights than ${this.trainers[0].name} after step ${firstStep + done - 1}: use trainers of one kind of processor`,
       );
     }
     return { steps: done, weightsHash: hashes[0] };
@@ -171,13 +171,13 @@ export class TrainerGroup {
     const { microBatches, bfloat16 } = this.phase as BeginPhase;
     const residuals = Array.from({ length: bfloat16 ? microBatches : 0 }, () => new Float32Array(this.trained));
     if (!bfloat16) return residuals;
-    const shares = deal(microBatches, this.members.length);
-    await this.trainers.all(
-      this.members.map(async ({ channel }, i) => {
+    const shares = evenShares(microBatches, this.trainers.length);
+    await this.broadcast.all(
+      this.trainers.map(async ({ channel }, i) => {
         await channel.send(encodeFromCoordinator({ $case: 'fetchResiduals', value: {} }));
         const { first, count } = shares[i];
         for (let node = first; node < first + count; node++) {
-          await channel.receiveTensor(this.trainers.header(TensorKind.RESIDUAL, { node }), residuals[node]);
+          await channel.receiveTensor(this.broadcast.header(TensorKind.RESIDUAL, { node }), residuals[node]);
         }
       }),
     );
@@ -186,12 +186,12 @@ export class TrainerGroup {
 
   /** Measures the current weights on `images` images of a part of the data set. */
   async evaluate(split: Split, images: number): Promise<Evaluation> {
-    const shares = deal(Math.ceil(images / EVALUATION_BLOCK), this.members.length);
-    await this.trainers.tellEach((i) => ({
+    const shares = evenShares(Math.ceil(images / EVALUATION_BLOCK), this.trainers.length);
+    await this.broadcast.tellEach((i) => ({
       $case: 'evaluate',
       value: { split, blockSize: EVALUATION_BLOCK, firstBlock: shares[i].first, blocks: shares[i].count },
     }));
-    const measured = await this.trainers.ask('evaluated', (value) => value);
+    const measured = await this.broadcast.ask('evaluated', (value) => value);
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
     return {
       accuracy: sum(measured.map(({ correct }) => correct)) / images,
@@ -201,9 +201,9 @@ export class TrainerGroup {
 
   /** W, all parameters, from the first trainer: the others hold the same. */
   async fetchWeights(): Promise<Float32Array> {
-    const { channel } = this.members[0];
+    const { channel } = this.trainers[0];
     await channel.send(encodeFromCoordinator({ $case: 'fetchWeights', value: {} }));
-    return channel.receiveTensor(this.trainers.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
+    return channel.receiveTensor(this.broadcast.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
   }
 
   /** The optimizer's moments of the parameters that the phase trains: each slice from the trainer that moves it. */
@@ -215,14 +215,14 @@ export class TrainerGroup {
     );
     // With local SGD everybody holds all of what was averaged.
     const sliced = this.reduction === Reduction.SHARDED && (this.phase?.syncEvery ?? 1) <= 1;
-    const holders = sliced ? this.members : this.members.slice(0, 1);
+    const holders = sliced ? this.trainers : this.trainers.slice(0, 1);
     const slices = slicesOf(this.trained, holders.length);
-    await this.trainers.all(
+    await this.broadcast.all(
       holders.map(async ({ channel }, i) => {
         const { from, to } = slices[i];
         await channel.send(encodeFromCoordinator({ $case: 'fetchMoments', value: { from, to } }));
         for (const [node, moment] of moments.entries()) {
-          await channel.receiveTensor(this.trainers.header(TensorKind.MOMENTS, { node }), moment.subarray(from, to));
+          await channel.receiveTensor(this.broadcast.header(TensorKind.MOMENTS, { node }), moment.subarray(from, to));
         }
       }),
     );
@@ -235,29 +235,32 @@ export class TrainerGroup {
     return syncEvery > 1 && optimizer ? (1 + momentCounts[optimizer.$case]) * this.trained : this.trained;
   }
 
-  private summing(rounds: readonly Round[]): Summing {
+  private summing(rounds: readonly Round[]): HubReduction {
     const { microBatches, bfloat16 } = this.phase as BeginPhase;
-    const shares = deal(microBatches, this.members.length).map((share, i) => ({ member: this.members[i], ...share }));
-    const longest = Math.max(...rounds.map(({ count }) => TAIL * count));
-    return new Summing(shares, microBatches, this.exchangedLength, longest, bfloat16);
+    const shares = evenShares(microBatches, this.trainers.length).map((share, i) => ({
+      member: this.trainers[i],
+      ...share,
+    }));
+    const longest = Math.max(...rounds.map(({ count }) => STEP_METRICS * count));
+    return new HubReduction(shares, microBatches, this.exchangedLength, longest, bfloat16);
   }
 
   private async chooseReduction(): Promise<Reduction> {
     // Who is alone has nobody to add its gradient to.
-    if (this.members.length === 1) return Reduction.ALONE;
+    if (this.trainers.length === 1) return Reduction.ALONE;
     const { reduction } = this.options;
     if (reduction === 'hub' || (reduction === 'auto' && 4 * this.exchangedLength < SHARDED_BYTES)) return Reduction.HUB;
-    this.introduced ??= this.introduce();
-    return (await this.introduced) ? Reduction.SHARDED : Reduction.HUB;
+    this.peersConnected ??= this.connectPeers();
+    return (await this.peersConnected) ? Reduction.SHARDED : Reduction.HUB;
   }
 
   /** Connects the trainers with each other. Returns false, after a warning, where one cannot reach another. */
-  private async introduce(): Promise<boolean> {
-    await this.trainers.tell({ $case: 'invite', value: {} });
-    const addresses = await this.trainers.ask('door', ({ address }) => address);
+  private async connectPeers(): Promise<boolean> {
+    await this.broadcast.tell({ $case: 'openRendezvous', value: {} });
+    const addresses = await this.broadcast.ask('rendezvousAddress', ({ address }) => address);
     const closed = addresses.indexOf('');
     const problem =
-      closed < 0 ? await this.meet(addresses) : `${this.members[closed].name} cannot be reached by others`;
+      closed < 0 ? await this.rendezvous(addresses) : `${this.trainers[closed].name} cannot be reached by others`;
     if (problem === undefined) return true;
     if (this.options.reduction === 'sharded') throw new Failure('trainers', `--reduction sharded: ${problem}`);
     this.options.warn(`${problem}: gradients go through the coordinator; --reduction hub does not try`);
@@ -265,9 +268,9 @@ export class TrainerGroup {
   }
 
   /** Returns why a trainer cannot reach another one, where there is one that cannot. */
-  private async meet(addresses: string[]): Promise<string | undefined> {
+  private async rendezvous(addresses: string[]): Promise<string | undefined> {
     const token = randomBytes(16).toString('hex');
-    await this.trainers.tellEach((own) => ({ $case: 'meet', value: { addresses, own, token } }));
-    return (await this.trainers.ask('met', ({ problem }) => problem)).find((problem) => problem !== '');
+    await this.broadcast.tellEach((own) => ({ $case: 'rendezvous', value: { addresses, own, token } }));
+    return (await this.broadcast.ask('rendezvousResult', ({ problem }) => problem)).find((problem) => problem !== '');
   }
 }

@@ -1,5 +1,5 @@
 export { Gateway } from './gateway.js';
 export { type ReductionChoice, TrainerGroup } from './group.js';
-export { type Member, Reported } from './trainer.js';
+export { type Trainer, TrainerReported } from './trainer.js';
 export { TrainerPool } from './pool.js';
 export type { StepOutcome } from './rounds.js';

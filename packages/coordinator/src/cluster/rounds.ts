@@ -1,9 +1,9 @@
-import { type Round, TAIL } from '@prunegrid/numerics/rounds';
+import { type Round, STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { TensorKind } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 
-import type { Members } from './broadcast.js';
-import type { Summing } from './summing.js';
+import type { Broadcast } from './broadcast.js';
+import type { HubReduction } from './summing.js';
 
 /** Trainers that add up among themselves report about so often, in milliseconds; two such stretches may pass before they halt. */
 const REPORT_MS = 100;
@@ -18,26 +18,26 @@ export interface StepOutcome {
 }
 
 /** Leads trainers through the rounds of a plan: yields what its steps came to, and ends early once `halts` holds. */
-type Lead = AsyncGenerator<StepOutcome, void, undefined>;
+type StepOutcomes = AsyncGenerator<StepOutcome, void, undefined>;
 
 /** The coordinator adds the vectors up, each of `length` elements. */
-export async function* throughCoordinator(
-  members: Members,
-  summing: Summing,
+export async function* trainThroughHub(
+  members: Broadcast,
+  summing: HubReduction,
   length: number,
   rounds: readonly Round[],
   halts: () => boolean,
-): Lead {
+): StepOutcomes {
   for (const [i, { first, count }] of rounds.entries()) {
     const step = first + count - 1;
-    const sum = await summing.sum(members.header(TensorKind.GRADIENT, { step }), TAIL * count, (work) =>
+    const sum = await summing.sum(members.header(TensorKind.GRADIENT, { step }), STEP_METRICS * count, (work) =>
       members.all(work),
     );
     const halted = i + 1 < rounds.length && halts();
     if (halted) await members.tell({ $case: 'halt', value: {} });
     await members.tellTensor(TensorKind.SUM, sum, { step });
     for (let k = 0; k < count; k++) {
-      const [loss, correct] = sum.subarray(length + TAIL * k);
+      const [loss, correct] = sum.subarray(length + STEP_METRICS * k);
       yield { step: first + k, loss, correct };
     }
     if (halted) return;
@@ -45,7 +45,11 @@ export async function* throughCoordinator(
 }
 
 /** The trainers add up without the coordinator, which lets them go on for a stretch of rounds at a time, always one ahead, so that nobody waits for it. */
-export async function* amongTrainers(members: Members, rounds: readonly Round[], halts: () => boolean): Lead {
+export async function* trainAmongPeers(
+  members: Broadcast,
+  rounds: readonly Round[],
+  halts: () => boolean,
+): StepOutcomes {
   const stretches: Round[][] = [];
   let granted = 0;
   let size = 1;
@@ -54,7 +58,7 @@ export async function* amongTrainers(members: Members, rounds: readonly Round[],
     if (stretch.length === 0) return;
     granted += stretch.length;
     stretches.push(stretch);
-    await members.tell({ $case: 'proceed', value: { rounds: stretch.length } });
+    await members.tell({ $case: 'grantCredits', value: { rounds: stretch.length } });
   };
   await grant();
   await grant();
@@ -72,7 +76,7 @@ export async function* amongTrainers(members: Members, rounds: readonly Round[],
     if (losses.length !== steps.length || correct.length !== steps.length) {
       throw new Failure(
         'trainers',
-        `${members.list[0].name}: reported ${losses.length} steps of ${steps.length}: are both sides of one version?`,
+        `${members.trainers[0].name}: reported ${losses.length} steps of ${steps.length}: are both sides of one version?`,
       );
     }
     for (const [i, step] of steps.entries()) yield { step, loss: losses[i], correct: correct[i] };

@@ -2,11 +2,11 @@ import { bfloat16Words, unpackBfloat16 } from '@prunegrid/numerics/bfloat16';
 import { type ChunkHeader, TensorKind } from '@prunegrid/proto';
 import { coveringNodes, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 
-import type { Member } from './trainer.js';
+import type { Trainer } from './trainer.js';
 
 /** A member's share of the micro-batches. */
 export interface Share {
-  member: Member;
+  member: Trainer;
   first: number;
   count: number;
 }
@@ -18,8 +18,8 @@ interface Part {
 }
 
 /** Receives what the members have of a vector and adds it up in the fixed tree over the micro-batches. */
-export class Summing {
-  private readonly parts: ReadonlyMap<Member, readonly Part[]>;
+export class HubReduction {
+  private readonly parts: ReadonlyMap<Trainer, readonly Part[]>;
 
   /**
    * @param leaves micro-batches of a global batch

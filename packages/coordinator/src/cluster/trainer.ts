@@ -5,17 +5,17 @@ import {
   type FromTrainer,
   type Hello,
   type Ready,
-  Trouble_Kind,
+  TrainerFailure_Kind,
 } from '@prunegrid/proto';
 import { Channel } from '@prunegrid/transport/channel';
 import { Failure, type FailureKind } from '@prunegrid/core/failure';
 
 type Message = NonNullable<FromTrainer['body']>;
-export type TrainerMessage = Exclude<Message, { $case: 'trouble' | 'released' }>;
+export type TrainerMessage = Exclude<Message, { $case: 'trainerFailure' | 'released' }>;
 export type TrainerChannel = Channel<TrainerMessage>;
 
 /** A trainer that the coordinator has admitted. */
-export interface Member {
+export interface Trainer {
   /** From 1, in the order of admission. */
   readonly number: number;
   /** For messages: which trainer it is. */
@@ -27,43 +27,43 @@ export interface Member {
   readonly ready: Ready;
 }
 
-const kinds: Record<Trouble_Kind, FailureKind> = {
-  [Trouble_Kind.KIND_UNSPECIFIED]: 'trainers',
-  [Trouble_Kind.NON_FINITE]: 'training',
-  [Trouble_Kind.ENVIRONMENT]: 'environment',
-  [Trouble_Kind.PROTOCOL]: 'trainers',
-  [Trouble_Kind.PEER]: 'trainers',
+const kinds: Record<TrainerFailure_Kind, FailureKind> = {
+  [TrainerFailure_Kind.KIND_UNSPECIFIED]: 'trainers',
+  [TrainerFailure_Kind.NON_FINITE]: 'training',
+  [TrainerFailure_Kind.ENVIRONMENT]: 'environment',
+  [TrainerFailure_Kind.PROTOCOL]: 'trainers',
+  [TrainerFailure_Kind.PEER]: 'trainers',
 };
 
 /** What a trainer itself says of its trouble. Its stream goes on, unless the trainer ends it. */
-export class Reported extends Failure {}
+export class TrainerReported extends Failure {}
 
 /** A trainer lost the connection to another one. */
-export class PeerReported extends Reported {}
+export class PeerLostReported extends TrainerReported {}
 
 /** Thrown by `receive` when a trainer says that it has let go of its lease, whatever was due instead. */
-export class LetGo extends Error {}
+export class LeaseReleased extends Error {}
 
 /** The coordinator's end of a trainer's stream. `name` says for messages which trainer it is. */
 export function openChannel(
   stream: ServerDuplexStream<Buffer, Buffer>,
   name: () => string,
-): Pick<Member, 'channel' | 'released'> {
+): Pick<Trainer, 'channel' | 'released'> {
   let released = 0;
   const decode = (frame: Buffer): TrainerMessage => {
     const message = decodeFromTrainer(frame);
     if (message.$case === 'released') {
       released = message.value.generation;
-      throw new LetGo();
+      throw new LeaseReleased();
     }
-    if (message.$case !== 'trouble') return message;
+    if (message.$case !== 'trainerFailure') return message;
     const { kind, message: text } = message.value;
     // What went wrong with the training is the same on every trainer: who tells first does not matter.
-    const Report = kind === Trouble_Kind.PEER ? PeerReported : Reported;
-    throw new Report(kinds[kind] ?? 'trainers', kind === Trouble_Kind.NON_FINITE ? text : `${name()}: ${text}`);
+    const Report = kind === TrainerFailure_Kind.PEER ? PeerLostReported : TrainerReported;
+    throw new Report(kinds[kind] ?? 'trainers', kind === TrainerFailure_Kind.NON_FINITE ? text : `${name()}: ${text}`);
   };
   const channel = new Channel<TrainerMessage>(stream, decode, (error) => {
-    if (error instanceof LetGo) return error;
+    if (error instanceof LeaseReleased) return error;
     if (error instanceof FrameError) return new Failure('trainers', `${name()}: ${error.message}`, { cause: error });
     if (error instanceof Failure) return error;
     return new Failure('trainers', `${name()} left in the middle of its work: see its own output`, {

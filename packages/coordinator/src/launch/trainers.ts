@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import { models } from '@prunegrid/trainer/models';
 
-import { Gateway, type Member, type ReductionChoice } from '../cluster/index.js';
+import { Gateway, type Trainer, type ReductionChoice } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
 import { version } from '@prunegrid/core/version';
 import { launchLocally } from './local/local.js';
@@ -22,8 +22,8 @@ export interface TrainerChoice {
 
 export interface TrainerEvents {
   warn: (line: string) => void;
-  joined?: (member: Member) => void;
-  left?: (member: Member) => void;
+  joined?: (member: Trainer) => void;
+  left?: (member: Trainer) => void;
   /** Called when a trainer has come, left or been given back. */
   changed?: () => void;
 }
@@ -41,7 +41,7 @@ export function requireTrainers({ trainers, external }: TrainerChoice): void {
 }
 
 /**
- * Opens the door, starts the local trainers, waits for all and hands the gateway to `work`, with a promise that rejects when a local trainer
+ * Opens the listener, starts the local trainers, waits for all and hands the gateway to `work`, with a promise that rejects when a local trainer
  * ends for good. Lets the trainers go whatever happens.
  * @param replace whether a local trainer that ends is replaced
  * @param interrupted rejects when nobody wants to wait any longer
@@ -57,14 +57,14 @@ export async function withTrainers<T>(
   const gateway = await Gateway.open({
     listen: choice.listen,
     version,
-    terms: { model, dataset: { name, validation, limit }, threads: threadsPerTrainer },
+    workload: { model, dataset: { name, validation, limit }, threads: threadsPerTrainer },
     parameters: (models.get(model) as { size: number }).size,
     trainers: wanted,
     reduction: choice.reduction,
     ...events,
     joined: (member) => {
       events.joined?.(member);
-      const here = gateway.pool.members.length + 1;
+      const here = gateway.pool.trainers.length + 1;
       if (choice.external > 0 && here < wanted) events.warn(`${here} of ${wanted} trainers are here`);
     },
   });
@@ -76,7 +76,7 @@ export async function withTrainers<T>(
     replace ? ({ message }) => events.warn(`${message}; another one is started`) : undefined,
   );
   try {
-    await gateway.gather(choice.wait, Promise.race([local.ended, interrupted]));
+    await gateway.waitForTrainers(choice.wait, Promise.race([local.ended, interrupted]));
     const result = await work(gateway, local.ended);
     await gateway.pool.dismiss();
     return result;

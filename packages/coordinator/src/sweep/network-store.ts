@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { Member } from '../cluster/index.js';
+import type { Trainer } from '../cluster/index.js';
 import type { DenseNetwork } from '../training/context.js';
 import { readModel, writeJson, writeModel } from '../training/run-folder.js';
 import type { ChainPoint } from './planner/chain.js';
@@ -32,7 +32,7 @@ export class NetworkStore {
 
   constructor(
     readonly model: ModelDescription,
-    { ready }: Pick<Member, 'ready'>,
+    { ready }: Pick<Trainer, 'ready'>,
   ) {
     this.circumstances = [ready.engine, ready.engineVersion, ready.device, ready.datasetHash].join('\n');
   }

@@ -29,7 +29,7 @@ export interface SweepManifest extends Pick<RunManifest, 'commandLine' | 'starte
 }
 
 /** A run folder within the sweep's, such as `trials/7/attempt-1` or `dense/0123456789ab`, with a journal of its own. */
-export interface WorkFolder {
+export interface JobFolder {
   folder: string;
   /** Of the run. */
   runId: string;
@@ -49,12 +49,12 @@ export type SweepEvent =
   | { type: 'trainer-left'; trainer: number }
   /** The dense network of that `denseKey` was in the store already, trained by the run `runId`, of this or an earlier sweep. */
   | { type: 'dense-reused'; key: string; runId: string }
-  | ({ type: 'dense-started'; key: string } & WorkFolder)
+  | ({ type: 'dense-started'; key: string } & JobFolder)
   | { type: 'dense-finished'; key: string; attempt: number }
   /** To go on at once with more trainers. */
   | { type: 'dense-paused'; key: string; attempt: number }
-  | ({ type: 'dense-failed'; key: string; attempt: number } & Mishap)
-  | ({ type: 'trial-started'; trial: number; settings: Record<string, Plain>; seed: number } & WorkFolder)
+  | ({ type: 'dense-failed'; key: string; attempt: number } & FailedAttempt)
+  | ({ type: 'trial-started'; trial: number; settings: Record<string, Plain>; seed: number } & JobFolder)
   /** A point of a chain: its result and its network were in the store already, computed by the run `runId` of an earlier sweep. */
   | { type: 'trial-reused'; trial: number; runId: string; result: RunResult }
   | { type: 'trial-finished'; trial: number; attempt: number; result: RunResult }
@@ -62,12 +62,12 @@ export type SweepEvent =
   | { type: 'trial-paused'; trial: number; attempt: number }
   /** By the sweep's early stopping. */
   | { type: 'trial-stopped'; trial: number; attempt: number; reason: string }
-  | ({ type: 'trial-failed'; trial: number; attempt: number } & Mishap)
+  | ({ type: 'trial-failed'; trial: number; attempt: number } & FailedAttempt)
   /** Nothing is left to do; `failed` counts trials that have failed for good. */
   | { type: 'sweep-finished'; finished: number; stopped: number; failed: number }
   | { type: 'sweep-interrupted'; reason: string };
 
-interface Mishap {
+interface FailedAttempt {
   /** A `FailureKind`, or "internal". */
   kind: string;
   message: string;

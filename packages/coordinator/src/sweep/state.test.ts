@@ -46,12 +46,12 @@ describe('SweepState', () => {
     expect(state.updatedAt).toBe(1004);
   });
 
-  it('counts attempts and mishaps, and gives a trial that is tried again by hand its budget back', () => {
-    const mishaps = [started(1), failed(1, true), started(1, 2), failed(1, true), started(1, 3), failed(1, false)];
-    const state = stateAfter(...mishaps);
-    expect(state.trials.get(1)).toMatchObject({ status: 'failed', attempts: 3, mishaps: 2, reason: 'gone' });
-    const again = stateAfter(...mishaps, { type: 'sweep-resumed', commandLine: [], again: [1], added: 0 });
-    expect(again.trials.get(1)).toMatchObject({ status: 'waiting', attempts: 3, mishaps: 0 });
+  it('counts attempts and retries, and gives a trial that is tried again by hand its budget back', () => {
+    const retries = [started(1), failed(1, true), started(1, 2), failed(1, true), started(1, 3), failed(1, false)];
+    const state = stateAfter(...retries);
+    expect(state.trials.get(1)).toMatchObject({ status: 'failed', attempts: 3, retries: 2, reason: 'gone' });
+    const again = stateAfter(...retries, { type: 'sweep-resumed', commandLine: [], again: [1], added: 0 });
+    expect(again.trials.get(1)).toMatchObject({ status: 'waiting', attempts: 3, retries: 0 });
   });
 
   it('lets what was under way wait again when the sweep was interrupted or killed', () => {
@@ -81,6 +81,6 @@ describe('SweepState', () => {
       { type: 'dense-failed', key: 'b', attempt: 1, kind: 'trainers', message: 'gone', again: true },
     );
     expect(state.dense.get('a')?.status).toBe('finished');
-    expect(state.dense.get('b')).toMatchObject({ status: 'waiting', attempts: 1, mishaps: 1 });
+    expect(state.dense.get('b')).toMatchObject({ status: 'waiting', attempts: 1, retries: 1 });
   });
 });

@@ -9,7 +9,7 @@ export interface TrialState {
   /** Attempts begun. */
   attempts: number;
   /** Attempts that another one followed, for the retry budget; those that were interrupted do not count. */
-  mishaps: number;
+  retries: number;
   /** The latest attempt's run folder, seen from the sweep's. */
   folder?: string;
   /** Numbers of the trainers at work on it. */
@@ -24,7 +24,7 @@ export interface TrialState {
 export interface DenseState {
   status: 'waiting' | 'running' | 'finished' | 'failed';
   attempts: number;
-  mishaps: number;
+  retries: number;
   /** As a trial's. */
   folder?: string;
   trainers: number[];
@@ -47,7 +47,7 @@ export class SweepState {
 
   constructor(trials: readonly { number: number }[]) {
     for (const { number } of trials)
-      this.trials.set(number, { status: 'waiting', attempts: 0, mishaps: 0, trainers: [] });
+      this.trials.set(number, { status: 'waiting', attempts: 0, retries: 0, trainers: [] });
   }
 
   count(status: TrialStatus): number {
@@ -66,16 +66,16 @@ export class SweepState {
         // A coordinator that was killed had no time to say so.
         this.forgetUnfinished();
         for (const number of record.again) {
-          this.trials.set(number, { ...this.trial(number), status: 'waiting', mishaps: 0 });
+          this.trials.set(number, { ...this.trial(number), status: 'waiting', retries: 0 });
         }
         break;
       case 'dense-reused':
-        this.dense.set(record.key, { status: 'finished', attempts: 0, mishaps: 0, trainers: [] });
+        this.dense.set(record.key, { status: 'finished', attempts: 0, retries: 0, trainers: [] });
         break;
       case 'dense-started': {
-        const { mishaps = 0 } = this.dense.get(record.key) ?? {};
+        const { retries = 0 } = this.dense.get(record.key) ?? {};
         const { attempt: attempts, folder, trainers } = record;
-        this.dense.set(record.key, { status: 'running', attempts, mishaps, folder, trainers });
+        this.dense.set(record.key, { status: 'running', attempts, retries, folder, trainers });
         break;
       }
       case 'dense-finished':
@@ -87,14 +87,14 @@ export class SweepState {
       case 'dense-failed': {
         const before = this.dense.get(record.key) as DenseState;
         const ended = { ...before, trainers: [], reason: record.message, kind: record.kind };
-        if (record.again) this.dense.set(record.key, { ...ended, status: 'waiting', mishaps: before.mishaps + 1 });
+        if (record.again) this.dense.set(record.key, { ...ended, status: 'waiting', retries: before.retries + 1 });
         else this.dense.set(record.key, { ...ended, status: 'failed' });
         break;
       }
       case 'trial-started': {
-        const { mishaps } = this.trial(record.trial);
+        const { retries } = this.trial(record.trial);
         const { attempt: attempts, folder, trainers } = record;
-        this.trials.set(record.trial, { status: 'running', attempts, mishaps, folder, trainers });
+        this.trials.set(record.trial, { status: 'running', attempts, retries, folder, trainers });
         break;
       }
       case 'trial-reused':
@@ -108,7 +108,7 @@ export class SweepState {
         this.end(record.trial, { status: 'stopped', reason: record.reason });
         break;
       case 'trial-failed':
-        if (record.again) this.end(record.trial, { status: 'waiting', mishaps: this.trial(record.trial).mishaps + 1 });
+        if (record.again) this.end(record.trial, { status: 'waiting', retries: this.trial(record.trial).retries + 1 });
         else this.end(record.trial, { status: 'failed', reason: record.message, kind: record.kind });
         break;
       case 'sweep-interrupted':
@@ -131,7 +131,7 @@ export class SweepState {
       if (trial.status === 'running') this.trials.set(number, { ...trial, status: 'waiting', trainers: [] });
     }
     for (const [key, dense] of this.dense) {
-      if (dense.status !== 'finished') this.dense.set(key, { ...dense, status: 'waiting', mishaps: 0, trainers: [] });
+      if (dense.status !== 'finished') this.dense.set(key, { ...dense, status: 'waiting', retries: 0, trainers: [] });
     }
   }
 

@@ -1,7 +1,7 @@
 import { isAbsolute, join, normalize } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
 import { journalFile, journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
-import type { SweepEvent, WorkFolder } from '../sweep/records.js';
+import type { SweepEvent, JobFolder } from '../sweep/records.js';
 
 /** A run of a sweep that MLflow may lack something of. */
 export interface SweepPart {
@@ -59,7 +59,7 @@ export class SweepParts {
     this.parts.delete(folder);
   }
 
-  private add(record: Extract<SweepEvent, WorkFolder>, line: number): void {
+  private add(record: Extract<SweepEvent, JobFolder>, line: number): void {
     const { folder, resumedAt } = record;
     if (isAbsolute(folder) || normalize(folder).startsWith('..')) {
       const place = `${journalFile(this.folder)}:${line}`;

@@ -3,7 +3,7 @@ import type { ModelDescription } from '@prunegrid/trainer/models';
 import type { TrainerGroup } from '../cluster/index.js';
 import type { PhaseName, Spec } from '../experiment/spec.js';
 import type { Evaluation } from './records.js';
-import type { Past, RunLog } from './resume-state.js';
+import type { ResumeState, RunLog } from './resume-state.js';
 import type { Projector } from './projecting/index.js';
 
 /** How far the training has come; told after every step, never journalled. */
@@ -28,7 +28,7 @@ export interface RunContext {
   projector: Projector;
   folder: string;
   /** Where the run goes on. */
-  past?: Past;
+  resumeState?: ResumeState;
   /** Dense weights that are there already, instead of dense training. */
   dense?: DenseNetwork;
   /** A pruned network whose survivors are trained and pruned further, instead of the dense one. */

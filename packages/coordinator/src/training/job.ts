@@ -7,7 +7,7 @@ import { Journal } from '../journal/journal.js';
 import { recordMetrics } from './metrics-file.js';
 import type { RunEvent, RunManifest, SweepPart } from './records.js';
 import { commandLine, describeRun } from './manifest.js';
-import { continued, type Past } from './resume-state.js';
+import { replay, type ResumeState } from './resume-state.js';
 import type { RunContext } from './context.js';
 import { Projector } from './projecting/index.js';
 import { Paused, Stopped } from './run.js';
@@ -17,7 +17,7 @@ import { removeSnapshot } from './snapshot.js';
 /** One for the process: the trials of a sweep share its threads. */
 const projector = new Projector();
 
-export interface RecordedRun {
+export interface JournaledRun {
   folder: string;
   runId: string;
   spec: Spec;
@@ -27,7 +27,7 @@ export interface RecordedRun {
   /** Who wanted it, and how, where that is not this process. */
   asked?: Pick<RunManifest, 'user' | 'commandLine'>;
   /** Of the run in the folder, which goes on. */
-  past?: Past | undefined;
+  resumeState?: ResumeState | undefined;
 }
 
 interface Hooks {
@@ -39,17 +39,19 @@ interface Hooks {
 
 /**
  * Makes the run folder with its manifest and journal, carries `work` out with them, and ends the journal by `run-failed` where it fails.
- * With `past`, goes on with the folder that is there.
+ * With `resumeState`, goes on with the folder that is there.
  */
-export async function recorded<T>(
-  { folder, runId, spec, specFile, group, sweep, asked, past }: RecordedRun,
+export async function runJournaled<T>(
+  { folder, runId, spec, specFile, group, sweep, asked, resumeState }: JournaledRun,
   work: (context: Omit<RunContext, 'onProgress'>) => Promise<T>,
   { watch, explain = (error) => Promise.resolve(error) }: Hooks = {},
 ): Promise<T> {
-  const { members } = group;
-  const first = past ? resumption(past) : await begin({ folder, runId, spec, specFile, members, sweep, asked });
-  const journal = await (past ? Journal.reopen(folder) : Journal.create(folder));
-  const metrics = recordMetrics(journal, past?.records);
+  const { trainers: members } = group;
+  const first = resumeState
+    ? resumption(resumeState)
+    : await begin({ folder, runId, spec, specFile, members, sweep, asked });
+  const journal = await (resumeState ? Journal.reopen(folder) : Journal.create(folder));
+  const metrics = recordMetrics(journal, resumeState?.records);
   let watched: (() => Promise<void>) | undefined;
   try {
     watched = watch?.(journal);
@@ -65,7 +67,7 @@ export async function recorded<T>(
       });
     }
     const model = models.get(spec.model) as NonNullable<ReturnType<typeof models.get>>;
-    const log = past ? { past, journal: continued(journal, past) } : { journal };
+    const log = resumeState ? { resumeState, journal: replay(journal, resumeState) } : { journal };
     try {
       const result = await work({
         ...{ spec, runId, model, group, projector, ...log, folder },
@@ -99,6 +101,6 @@ async function begin({ folder, ...run }: { folder: string } & Parameters<typeof 
   return { type: 'run-started', manifest };
 }
 
-function resumption({ snapshot: { phase, steps, totalEpochs } }: Past): RunEvent {
+function resumption({ snapshot: { phase, steps, totalEpochs } }: ResumeState): RunEvent {
   return { type: 'run-resumed', commandLine: commandLine(), phase, steps, totalEpochs };
 }

@@ -7,7 +7,7 @@ import type { LayerCount } from './records.js';
 import { countNonZero, nonZeroIn } from './masks.js';
 
 /** A layer that the experiment prunes, and where its weights lie in the flat parameter vector. */
-export interface PrunedLayer {
+export interface LayerToPrune {
   name: string;
   keep: number;
   offset: number;
@@ -19,7 +19,7 @@ export function prunedLayers(
   model: ModelDescription,
   { keep: counts, budget }: Pick<Spec, 'keep' | 'budget'>,
   dense: Float32Array,
-): PrunedLayer[] {
+): LayerToPrune[] {
   const weights = model.parameters.filter(({ kind }) => kind === 'weight');
   const keep =
     counts ??
@@ -73,7 +73,7 @@ export function survivorsOf(model: ModelDescription, supports: ReadonlyMap<strin
 }
 
 /** Positions of the non-zero weights of each layer, within the layer. */
-export const supportsIn = (parameters: Float32Array, layers: readonly PrunedLayer[]): Map<string, Uint32Array> =>
+export const supportsIn = (parameters: Float32Array, layers: readonly LayerToPrune[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
 
 /** Units of each layer that pruning has cut off, where there are any. */

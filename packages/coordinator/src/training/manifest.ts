@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import type { Member } from '../cluster/index.js';
+import type { Trainer } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
 import type { RunManifest, SweepPart } from './records.js';
 import { withoutLogin } from '@prunegrid/core/text/login';
@@ -42,7 +42,7 @@ export async function describeRun(options: {
   specFile: string;
   sweep?: SweepPart | undefined;
   asked?: Pick<RunManifest, 'user' | 'commandLine'> | undefined;
-  members: readonly Member[];
+  members: readonly Trainer[];
 }): Promise<RunManifest> {
   const { runId, spec, specFile, members, sweep, asked } = options;
   const { hello, ready } = members[0];

@@ -4,12 +4,12 @@ import type { Pieces } from '@prunegrid/core/safetensors';
 const PIECE = 2 ** 19;
 
 /** 1 at the positions, which ascend, 0 elsewhere: positions of large models are beyond what float32 can count. */
-export const maskOf = (positions: Uint32Array, length: number): Pieces => ({
+export const maskPieces = (positions: Uint32Array, length: number): Pieces => ({
   length,
-  pieces: () => maskPieces(positions, length),
+  pieces: () => piecesOfMask(positions, length),
 });
 
-function* maskPieces(positions: Uint32Array, length: number): Generator<Float32Array> {
+function* piecesOfMask(positions: Uint32Array, length: number): Generator<Float32Array> {
   const memory = new Float32Array(Math.min(PIECE, length));
   let next = 0;
   for (let from = 0; from < length; from += PIECE) {

@@ -1,21 +1,21 @@
 import { Failure } from '@prunegrid/core/failure';
 import { isDeepStrictEqual } from 'node:util';
 
-import type { Member } from '../cluster/index.js';
+import type { Trainer } from '../cluster/index.js';
 import type { Journal } from '../journal/journal.js';
 import { readJournal } from '../journal/reading.js';
 import type { JournalRecord, RunEvent, RunManifest } from './records.js';
 import { readSnapshot, removeSnapshot, type Snapshot } from './snapshot.js';
 
 /** What is known of a run that goes on. */
-export interface Past {
+export interface ResumeState {
   manifest: RunManifest;
   snapshot: Snapshot;
   records: readonly JournalRecord[];
 }
 
 /** Undefined where the folder's run cannot go on and has to begin anew: it was not saved, or what was is damaged. */
-export async function readPast(folder: string): Promise<Past | undefined> {
+export async function readResumeState(folder: string): Promise<ResumeState | undefined> {
   const snapshot = await readSnapshot(folder);
   if (!snapshot) return undefined;
   const records = await readJournal(folder).catch(() => []);
@@ -25,7 +25,7 @@ export async function readPast(folder: string): Promise<Past | undefined> {
 }
 
 /** Whether trainers have the data that the run was trained on. */
-export const hasDataOf = ({ manifest }: Past, { ready }: Pick<Member, 'ready'>): boolean =>
+export const hasDataOf = ({ manifest }: ResumeState, { ready }: Pick<Trainer, 'ready'>): boolean =>
   manifest.dataset.sha256 === ready.datasetHash;
 
 /** Where a run's events go. */
@@ -43,7 +43,7 @@ const ofOneProcess: readonly RunEvent['type'][] = ['run-resumed', 'trainer-joine
  * The journal of a run that goes on from a snapshot. What had happened after the snapshot happens again, and is not written twice but held against
  * what is there: it must be the same. Where it is not, `append` throws Failure, and the run can only begin anew.
  */
-export function continued(journal: Journal, { snapshot, records }: Pick<Past, 'snapshot' | 'records'>): RunLog {
+export function replay(journal: Journal, { snapshot, records }: Pick<ResumeState, 'snapshot' | 'records'>): RunLog {
   const again = records.slice(snapshot.seq).filter(({ type }) => !ofOneProcess.includes(type));
   return {
     get nextSeq() {

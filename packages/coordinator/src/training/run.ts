@@ -5,7 +5,7 @@ import { epochsOf } from '../experiment/epochs.js';
 import { denseKey } from '../experiment/keys.js';
 import type { Evaluation, RunResult } from './records.js';
 import type { DenseNetwork, RunContext } from './context.js';
-import { countLayers, deadUnits, prunedLayers, type PrunedLayer, supportsIn, survivorsOf, totalOf } from './layers.js';
+import { countLayers, deadUnits, prunedLayers, type LayerToPrune, supportsIn, survivorsOf, totalOf } from './layers.js';
 import { methods } from './methods/index.js';
 import { readModel, writeJson, writeModel } from './run-folder.js';
 import type { PhaseState } from './snapshot.js';
@@ -91,7 +91,7 @@ class Pruning {
     const { training } = this;
     const { spec, model, group } = this.context;
     if (!(await training.resume('dense'))) {
-      await training.give('dense', initialParameters(model, spec.seed));
+      await training.setParameters('dense', initialParameters(model, spec.seed));
       training.announce('dense');
     }
     while (training.epoch < spec.dense.epochs) await training.trainEpoch('dense');
@@ -127,13 +127,13 @@ class Pruning {
   }
 
   /** Trains for pruning, prunes, and leaves the trainers with the survivors. */
-  private async hardPrune(weightsBefore: Float32Array, layers: readonly PrunedLayer[]): Promise<Scores> {
+  private async hardPrune(weightsBefore: Float32Array, layers: readonly LayerToPrune[]): Promise<Scores> {
     const { training } = this;
     const { spec, model, projector, start } = this.context;
     const before = { weights: weightsBefore, ...(start && { supports: supportsIn(weightsBefore, layers) }) };
     const toPrune = await methods[spec.method](training, before, layers);
     const { weights, supports } = await projector.hardPrune(layers, toPrune);
-    await training.give('retrain', weights, survivorsOf(model, supports));
+    await training.setParameters('retrain', weights, survivorsOf(model, supports));
     training.record({ type: 'hard-pruned', layers: countLayers(model, weights) });
     for (const units of deadUnits(model, supports)) training.record({ type: 'dead-units', ...units });
     training.checkpoint('hard-pruned', 'admm', weights);
@@ -163,22 +163,22 @@ class Pruning {
     }
     // Evaluation measures what the trainers hold.
     if (best && best.epoch < epochs) {
-      await training.give('retrain', best.weights, training.survivors, best.validation);
+      await training.setParameters('retrain', best.weights, training.survivors, best.validation);
     }
     return best?.weights ?? group.fetchWeights();
   }
 
   /** What a stage came to, where the run goes on in a later phase. */
   private recalled(stage: 'dense' | 'hardPruned'): Scores | undefined {
-    const { past } = this.context;
-    if (!past || past.snapshot.phase === 'dense') return undefined;
-    if (stage === 'hardPruned' && past.snapshot.phase !== 'retrain') return undefined;
-    const before = past.records.slice(0, past.snapshot.seq);
+    const { resumeState } = this.context;
+    if (!resumeState || resumeState.snapshot.phase === 'dense') return undefined;
+    if (stage === 'hardPruned' && resumeState.snapshot.phase !== 'retrain') return undefined;
+    const before = resumeState.records.slice(0, resumeState.snapshot.seq);
     return before.find((record) => record.type === 'evaluated' && record.stage === stage) as Scores | undefined;
   }
 
   private recallBest({ values, tensors }: PhaseState): Best | undefined {
-    const finished = this.context.past?.records.find(
+    const finished = this.context.resumeState?.records.find(
       (record) => record.type === 'epoch-finished' && record.phase === 'retrain' && record.epoch === values?.['epoch'],
     ) as Omit<Best, 'weights'> | undefined;
     const weights = tensors?.['best'];

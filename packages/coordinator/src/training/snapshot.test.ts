@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { maskOf } from './masks.js';
+import { maskPieces } from './masks.js';
 import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot.js';
 
 let folder: string;
@@ -54,7 +54,7 @@ describe('a snapshot', () => {
     await writeSnapshot(folder, snapshot);
     const whole = await readFile(file);
     const Z = { length: SIZE, pieces: () => [snapshot.W.subarray(2, 5), numbers(6).subarray(0, -3)] };
-    const tensors = { Z, support: maskOf(survivors, SIZE) };
+    const tensors = { Z, support: maskPieces(survivors, SIZE) };
     await writeSnapshot(folder, { ...snapshot, own: { ...snapshot.own, tensors } });
     expect(whole.equals(await readFile(file))).toBe(true);
   });

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { PhaseName } from '../experiment/spec.js';
-import { maskOf, nonZeroIn } from './masks.js';
+import { maskPieces, nonZeroIn } from './masks.js';
 import { inPieces } from './projecting/index.js';
 
 /** What a phase needs to go on, besides the weights and the optimizer's moments. */
@@ -65,7 +65,7 @@ export async function writeSnapshot(folder: string, snapshot: Snapshot<TensorDat
   const tensors = new Map<string, TensorData>([['W', W]]);
   for (const [i, moment] of moments.entries()) tensors.set(`moment${i}`, moment);
   for (const [i, residual] of residuals.entries()) tensors.set(`residual${i}`, residual);
-  if (survivors) tensors.set('mask', maskOf(survivors, W.length));
+  if (survivors) tensors.set('mask', maskPieces(survivors, W.length));
   for (const [name, tensor] of Object.entries(own.tensors ?? {})) tensors.set(`own.${name}`, tensor);
   const state = JSON.stringify({ ...position, values: own.values });
   await writeSafetensors(

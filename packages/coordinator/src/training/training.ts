@@ -43,8 +43,8 @@ export class EpochTraining implements Training {
   survivors: Uint32Array | undefined;
 
   constructor(readonly context: RunContext) {
-    const { group, spec, now, past } = context;
-    const { trainingImages, validationImages, testImages } = group.members[0].ready;
+    const { group, spec, now, resumeState } = context;
+    const { trainingImages, validationImages, testImages } = group.trainers[0].ready;
     this.images = { training: trainingImages, validation: validationImages, test: testImages };
     this.stepsPerEpoch = Math.floor(trainingImages / spec.batch.global);
     if (this.stepsPerEpoch === 0) {
@@ -55,7 +55,7 @@ export class EpochTraining implements Training {
     }
     const { dense, admm, retrain } = epochsOf(spec);
     this.totalSteps = (dense + admm + retrain) * this.stepsPerEpoch;
-    this.started = now() - (past?.snapshot.seconds ?? 0) * 1000;
+    this.started = now() - (resumeState?.snapshot.seconds ?? 0) * 1000;
     this.saveDue = now() + SAVE_MS;
   }
 
@@ -87,7 +87,12 @@ export class EpochTraining implements Training {
   }
 
   /** @param validation what the weights come to on the validation part, where that has been measured */
-  async give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array, validation?: Evaluation): Promise<void> {
+  async setParameters(
+    phase: PhaseName,
+    weights: Float32Array,
+    survivors?: Uint32Array,
+    validation?: Evaluation,
+  ): Promise<void> {
     this.survivors = survivors;
     this.optimizerSteps = 0;
     this.validation = validation;
@@ -95,7 +100,7 @@ export class EpochTraining implements Training {
   }
 
   async resume(phase: PhaseName): Promise<Snapshot | undefined> {
-    const snapshot = this.context.past?.snapshot;
+    const snapshot = this.context.resumeState?.snapshot;
     if (snapshot?.phase !== phase) return undefined;
     const { W, moments, residuals, survivors, steps, epoch, optimizerSteps, totalEpochs, totalStep } = snapshot;
     this.epoch = (steps - epoch.steps) / this.stepsPerEpoch;

@@ -32,11 +32,11 @@ export interface Optimizer {
   /** Replaces all penalties; the targets are copied. */
   setPenalties(penalties: ReadonlyMap<number, Penalty>): void;
   /** Begins step `number`, from 1, in which each parameter is to be moved once. */
-  step(number: number, learningRate: number): Move;
+  step(number: number, learningRate: number): Update;
 }
 
 /** Moves the parameters from number `from` on along their gradient; others are not read. */
-export type Move = (gradient: Float32Array, from: number) => void;
+export type Update = (gradient: Float32Array, from: number) => void;
 
 /**
  * @param ranges cover the parameters, in order
@@ -77,7 +77,7 @@ export function createOptimizer(
           const [first, last] = [Math.max(from, start), Math.min(to, start + gradient.length)];
           if (first >= last) continue;
           const constants = [penalties.get(index)?.rho ?? 0, decayed ? weightDecay : 0, ...numbers];
-          vectors.move(loop, gradient.subarray(first - start, last - start), first, constants);
+          vectors.update(loop, gradient.subarray(first - start, last - start), first, constants);
         }
       };
     },
@@ -138,7 +138,7 @@ class Vectors {
   }
 
   /** Moves the parameters from number `from` on, as many as `gradient` has elements. */
-  move(loop: Loop, gradient: Float32Array, from: number, constants: readonly number[]): void {
+  update(loop: Loop, gradient: Float32Array, from: number, constants: readonly number[]): void {
     const inFours = gradient.length - (gradient.length % FOUR);
     for (let start = 0; start < inFours; start += BLOCK) {
       const block = gradient.subarray(start, Math.min(inFours, start + BLOCK));

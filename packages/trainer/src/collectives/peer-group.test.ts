@@ -1,9 +1,9 @@
 import { coveringNodes, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
-import { deal } from '@prunegrid/numerics/shares';
-import { Door } from '@prunegrid/transport/peers/peer-listener';
+import { evenShares } from '@prunegrid/numerics/shares';
+import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { CHUNK_ELEMENTS, Circle, PeerLost } from './peer-group.js';
+import { CHUNK_ELEMENTS, PeerGroup, PeerLost } from './peer-group.js';
 
 const LEAVES = 8;
 const MAGNITUDES = Float64Array.from({ length: 9 }, (_, i) => 10 ** (i - 4));
@@ -16,24 +16,24 @@ function leafOf(length: number, step: number, leaf: number): Float32Array {
   return values;
 }
 
-const doors: Door[] = [];
-const circles: Circle[] = [];
+const doors: PeerListener[] = [];
+const circles: PeerGroup[] = [];
 afterEach(async () => {
-  for (const circle of circles.splice(0)) circle.close();
-  await Promise.all(doors.splice(0).map((door) => door.close()));
+  for (const peers of circles.splice(0)) peers.close();
+  await Promise.all(doors.splice(0).map((listener) => listener.close()));
 });
 
-async function meet(members: number): Promise<Circle[]> {
-  doors.push(...(await Promise.all(Array.from({ length: members }, () => Door.open()))));
+async function meet(members: number): Promise<PeerGroup[]> {
+  doors.push(...(await Promise.all(Array.from({ length: members }, () => PeerListener.open()))));
   const addresses = doors.map(({ address }) => address);
-  const met = doors.map((door, own) => Circle.meet(door, { addresses, own, token: 'token' }));
+  const met = doors.map((listener, own) => PeerGroup.rendezvous(listener, { addresses, own, token: 'token' }));
   circles.push(...(await Promise.all(met)));
   // As a trainer does: who is in stays in.
-  await Promise.all(doors.splice(0).map((door) => door.close()));
+  await Promise.all(doors.splice(0).map((listener) => listener.close()));
   return circles;
 }
 
-const shares = (members: number) => deal(LEAVES, members);
+const shares = (members: number) => evenShares(LEAVES, members);
 const nodesOf = (members: number) => shares(members).map(({ first, count }) => coveringNodes(first, count, LEAVES));
 
 function sumOf(length: number, step: number, first = 0, count = LEAVES): TreeSum {
@@ -44,11 +44,11 @@ function sumOf(length: number, step: number, first = 0, count = LEAVES): TreeSum
 
 /** Each member's part of a step, whose slice becomes the negative sum. */
 function reduceAt(length: number, step: number, members: number): Promise<Float32Array>[] {
-  return circles.map(async (circle, i) => {
+  return circles.map(async (peers, i) => {
     const { first, count } = shares(members)[i];
     const target = new Float32Array(length);
     const parts = { generation: 1, step, nodes: nodesOf(members), isRounded: () => false };
-    const reduction = circle.begin(parts, sumOf(length, step, first, count).nodes(), target);
+    const reduction = peers.reduce(parts, sumOf(length, step, first, count).nodes(), target);
     expect(await reduction.tails()).toEqual(sumOf(length, step).total!.subarray(length));
     let times = 0;
     await reduction.finish(
@@ -89,10 +89,10 @@ describe('Circle', () => {
   });
 
   it('says which member cannot be reached', async () => {
-    const door = await Door.open();
-    doors.push(door);
-    const addresses = [door.address, 'unix:/nowhere/socket'];
-    await expect(Circle.meet(door, { addresses, own: 0, token: 'token' })).rejects.toThrow(
+    const listener = await PeerListener.open();
+    doors.push(listener);
+    const addresses = [listener.address, 'unix:/nowhere/socket'];
+    await expect(PeerGroup.rendezvous(listener, { addresses, own: 0, token: 'token' })).rejects.toThrow(
       /^the trainer at unix:\/nowhere\/socket cannot be reached from another one \(.*ENOENT/,
     );
   });

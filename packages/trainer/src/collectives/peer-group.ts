@@ -1,7 +1,7 @@
 import { bfloat16Words, packBfloat16, unpackBfloat16 } from '@prunegrid/numerics/bfloat16';
-import { callAt, type Door } from '@prunegrid/transport/peers/peer-listener';
-import { CHUNK_BYTES, type Meet, TensorKind } from '@prunegrid/proto';
-import { Link } from '@prunegrid/transport/peers/link';
+import { dialPeer, type PeerListener } from '@prunegrid/transport/peers/peer-listener';
+import { CHUNK_BYTES, type Rendezvous, TensorKind } from '@prunegrid/proto';
+import { PeerLink } from '@prunegrid/transport/peers/link';
 import { type MessageStream } from '@prunegrid/transport/peers/messages';
 import { type Slice, slicesOf } from '@prunegrid/numerics/shares';
 import { type Traffic } from '@prunegrid/transport/channel';
@@ -23,7 +23,7 @@ export class PeerLost extends Failure {
 export const CHUNK_ELEMENTS = CHUNK_BYTES / 4;
 
 /** What is added up: the nodes of the summation tree that each member holds. */
-export interface Parts {
+export interface ReductionPlan {
   generation: number;
   step: number;
   /** By member, ascending. */
@@ -37,32 +37,32 @@ export interface Parts {
  * all-gather, as in Rajbhandari et al. 2020, "ZeRO", stage 1: the owner also moves its slice of W). With n trainers, one sends and receives
  * 2 * (n - 1) / n vectors a step.
  */
-export class Circle {
+export class PeerGroup {
   /** Where the chunks of others' nodes are put, by link and node. */
   private readonly scratch = new Map<string, Float32Array>();
 
   private constructor(
-    private readonly own: number,
-    private readonly links: ReadonlyMap<number, Link>,
+    private readonly rank: number,
+    private readonly links: ReadonlyMap<number, PeerLink>,
   ) {}
 
   /** Calls at all other members, and waits until they have called here. Rejects with a reason for the user where one cannot be reached. */
-  static async meet(door: Door, { addresses, own, token }: Meet): Promise<Circle> {
+  static async rendezvous(listener: PeerListener, { addresses, own, token }: Rendezvous): Promise<PeerGroup> {
     const others = [...addresses.keys()].filter((member) => member !== own);
     const name = (member: number) => `the trainer at ${addresses[member]}`;
     const checked = addresses.some((address) => !address.startsWith('unix:'));
     // From now on, since who calls here is only let in where it is expected.
-    const expected = door.expect(token, others);
+    const expected = listener.acceptPeers(token, others);
     const made = others.map((member) =>
-      callAt(addresses[member], token, own).catch((error: Error) => {
+      dialPeer(addresses[member], token, own).catch((error: Error) => {
         throw new Error(`${name(member)} cannot be reached from another one (${error.message})`, { cause: error });
       }),
     );
     try {
       const [incoming, ...outgoing] = await Promise.all([expected, ...made]);
       const link = (member: number, i: number) =>
-        new Link(name(member), outgoing[i], incoming.get(member) as MessageStream, checked);
-      return new Circle(own, new Map(others.map((member, i) => [member, link(member, i)])));
+        new PeerLink(name(member), outgoing[i], incoming.get(member) as MessageStream, checked);
+      return new PeerGroup(own, new Map(others.map((member, i) => [member, link(member, i)])));
     } catch (error) {
       const close = (stream: MessageStream) => stream.close();
       for (const call of made) call.then(close).catch(() => undefined);
@@ -75,8 +75,8 @@ export class Circle {
    * Sends the others their slices of this member's vectors, as far as there is room on the way; what is not copied must not change before the reduction has finished.
    * @param vectors of this member's nodes, at least as long as `target`; in its own slice, they are added to
    */
-  begin(parts: Parts, vectors: Nodes, target: Float32Array): Reducing {
-    return new Reducing(this.own, this.links, this.scratch, parts, vectors, target);
+  reduce(parts: ReductionPlan, vectors: Nodes, target: Float32Array): ReduceScatterAllGather {
+    return new ReduceScatterAllGather(this.rank, this.links, this.scratch, parts, vectors, target);
   }
 
   /** What this member has sent to the others so far. */
@@ -88,7 +88,7 @@ export class Circle {
     };
   }
 
-  get members(): number {
+  get size(): number {
     return this.links.size + 1;
   }
 
@@ -104,25 +104,25 @@ export class Circle {
 const AHEAD = 2;
 
 /** One reduction under way, row by row: a row is a chunk of each member's slice. Memory: a chunk for each node of another member; what is sent as float32 is not copied. */
-class Reducing {
+class ReduceScatterAllGather {
   private readonly slices: Slice[];
   private readonly rows: number;
   private readonly sent: Promise<void>[] = [];
 
   constructor(
-    private readonly own: number,
-    private readonly links: ReadonlyMap<number, Link>,
+    private readonly rank: number,
+    private readonly links: ReadonlyMap<number, PeerLink>,
     private readonly scratch: Map<string, Float32Array>,
-    private readonly parts: Parts,
+    private readonly plan: ReductionPlan,
     private readonly vectors: Nodes,
     private readonly target: Float32Array,
   ) {
     this.slices = slicesOf(target.length, links.size + 1);
     this.rows = Math.max(...this.slices.map(({ from, to }) => Math.ceil((to - from) / CHUNK_ELEMENTS)));
-    const tails = vectors.map(([, vector]) => vector.subarray(target.length));
-    const joined = new Float32Array(tails.length * tails[0].length);
-    tails.forEach((tail, i) => joined.set(tail, i * tail.length));
-    for (const link of links.values()) this.send(link, this.header(TensorKind.TAIL), joined.length, 0, joined);
+    const stepMetrics = vectors.map(([, vector]) => vector.subarray(target.length));
+    const joined = new Float32Array(stepMetrics.length * stepMetrics[0].length);
+    stepMetrics.forEach((tail, i) => joined.set(tail, i * tail.length));
+    for (const link of links.values()) this.send(link, this.header(TensorKind.STEP_METRICS), joined.length, 0, joined);
     for (let row = 0; row < AHEAD; row++) this.sendGradients(row);
   }
 
@@ -132,9 +132,9 @@ class Reducing {
     for (const [node, vector] of this.vectors) tree.add(node, vector.slice(this.target.length));
     const length = this.vectors[0][1].length - this.target.length;
     for (const [member, link] of this.links) {
-      const nodes = this.parts.nodes[member];
+      const nodes = this.plan.nodes[member];
       const joined = new Float32Array(nodes.length * length);
-      await lostAs(link, link.receive(this.header(TensorKind.TAIL), joined.length, 0, joined));
+      await lostAs(link, link.receive(this.header(TensorKind.STEP_METRICS), joined.length, 0, joined));
       nodes.forEach((node, i) => tree.add(node, joined.subarray(i * length, (i + 1) * length)));
     }
     return tree.total as Float32Array;
@@ -153,7 +153,7 @@ class Reducing {
         await turn();
         meanwhile();
       }
-      await this.receiveMoved(row - 1);
+      await this.receiveUpdated(row - 1);
       this.sendGradients(row + AHEAD);
     }
     await Promise.all(this.sent);
@@ -161,13 +161,13 @@ class Reducing {
 
   /** Adds up this member's chunk of the row, has it moved and sends it. */
   private async reduce(row: number, move: (from: number, sum: Float32Array) => void): Promise<void> {
-    const chunk = this.chunkOf(this.own, row);
+    const chunk = this.chunkOf(this.rank, row);
     if (!chunk) return;
     const { from, to } = chunk;
     const tree = new TreeSum(addInPlace);
     for (const [node, vector] of this.vectors) tree.add(node, vector.subarray(from, to));
     for (const [member, link] of this.links) {
-      for (const node of this.parts.nodes[member]) {
+      for (const node of this.plan.nodes[member]) {
         tree.add(node, await this.receiveGradient(link, node, from, this.scratchFor(member, node, to - from)));
       }
     }
@@ -175,11 +175,11 @@ class Reducing {
     const { target } = this;
     for (const link of this.links.values()) {
       const header = this.header(TensorKind.WEIGHTS);
-      this.send(link, header, target.length, from, target.subarray(from, to), this.placeOf(row, 0));
+      this.send(link, header, target.length, from, target.subarray(from, to), this.slotOf(row, 0));
     }
   }
 
-  private async receiveMoved(row: number): Promise<void> {
+  private async receiveUpdated(row: number): Promise<void> {
     const { target } = this;
     for (const [member, link] of this.links) {
       const chunk = this.chunkOf(member, row);
@@ -194,7 +194,7 @@ class Reducing {
       const chunk = this.chunkOf(member, row);
       if (!chunk) continue;
       for (const [i, [node, vector]] of this.vectors.entries()) {
-        this.sendGradient(link, node, chunk.from, vector.subarray(chunk.from, chunk.to), this.placeOf(row, 1 + i));
+        this.sendGradient(link, node, chunk.from, vector.subarray(chunk.from, chunk.to), this.slotOf(row, 1 + i));
       }
     }
   }
@@ -207,13 +207,13 @@ class Reducing {
   }
 
   /** Where in shared memory a row's chunk number `index` lies. */
-  private placeOf(row: number, index: number): number {
+  private slotOf(row: number, index: number): number {
     return (row % (AHEAD + 1)) * (1 + this.vectors.length) + index;
   }
 
-  private sendGradient(link: Link, node: number, from: number, values: Float32Array, place: number): void {
+  private sendGradient(link: PeerLink, node: number, from: number, values: Float32Array, place: number): void {
     const { length } = this.target;
-    if (this.parts.isRounded(node)) {
+    if (this.plan.isRounded(node)) {
       const header = this.header(TensorKind.GRADIENT_BFLOAT16, node);
       this.send(link, header, bfloat16Words(length), from / 2, packBfloat16(values), place);
     } else {
@@ -221,9 +221,9 @@ class Reducing {
     }
   }
 
-  private async receiveGradient(link: Link, node: number, from: number, into: Float32Array): Promise<Float32Array> {
+  private async receiveGradient(link: PeerLink, node: number, from: number, into: Float32Array): Promise<Float32Array> {
     const { length } = this.target;
-    if (this.parts.isRounded(node)) {
+    if (this.plan.isRounded(node)) {
       const words = new Uint32Array(bfloat16Words(into.length));
       const header = this.header(TensorKind.GRADIENT_BFLOAT16, node);
       await lostAs(link, link.receive(header, bfloat16Words(length), from / 2, words));
@@ -234,7 +234,7 @@ class Reducing {
     return into;
   }
 
-  private send(link: Link, ...chunk: Parameters<Link['send']>): void {
+  private send(link: PeerLink, ...chunk: Parameters<PeerLink['send']>): void {
     const sending = lostAs(link, link.send(...chunk));
     // Whoever receives sees the connection break, too, and before the end nobody looks at what was sent.
     sending.catch(() => undefined);
@@ -242,7 +242,7 @@ class Reducing {
   }
 
   private header(kind: TensorKind, node = 0) {
-    const { generation, step } = this.parts;
+    const { generation, step } = this.plan;
     return { kind, generation, step, node };
   }
 
@@ -254,7 +254,7 @@ class Reducing {
   }
 }
 
-async function lostAs(link: Link, work: Promise<void>): Promise<void> {
+async function lostAs(link: PeerLink, work: Promise<void>): Promise<void> {
   try {
     await work;
   } catch (error) {

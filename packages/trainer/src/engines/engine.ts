@@ -23,7 +23,7 @@ export interface Engine {
 /** A model on the engine's device, with the parameters that it was given last. */
 export interface Network {
   /** Copies W, a host vector [model.size], to the device: what follows is computed with it. */
-  give(parameters: Float32Array): void;
+  setParameters(parameters: Float32Array): void;
   /**
    * [model.size + 2]: the gradient of the batch's mean cross-entropy times `scale`, then that mean times `scale`, then the number of correct answers. `dropout` is
    * [batch, model.dropoutUnits], as for Model.forward.
@@ -38,5 +38,5 @@ export interface DeviceVector {
   /** The sum of both, which are gone afterwards. */
   plus(other: DeviceVector): DeviceVector;
   /** The values, in a new array. */
-  take(): Float32Array;
+  read(): Float32Array;
 }

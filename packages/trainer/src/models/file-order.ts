@@ -16,19 +16,19 @@ export interface FileOrder {
   shape: number[];
   outputs: number;
   channels: number;
-  cells: number;
+  positions: number;
 }
 
 export function fileOrder(model: ModelDescription, parameter: Parameter): FileOrder {
   const { kind, shape } = parameter;
-  if (kind === 'bias') return { shape, outputs: shape[0], channels: 1, cells: 1 };
+  if (kind === 'bias') return { shape, outputs: shape[0], channels: 1, positions: 1 };
   if (shape.length === 4) {
     const [height, width, channels, outputs] = shape;
-    return { shape: [outputs, channels, height, width], outputs, channels, cells: height * width };
+    return { shape: [outputs, channels, height, width], outputs, channels, positions: height * width };
   }
   const [inputs, outputs] = shape;
   const channels = channelsBefore(model, parameter);
-  return { shape: [outputs, inputs], outputs, channels, cells: inputs / channels };
+  return { shape: [outputs, inputs], outputs, channels, positions: inputs / channels };
 }
 
 /** Channels of the image that a dense layer flattens: those of the convolution before it, or the input's; 1 behind a dense layer. */
@@ -77,7 +77,7 @@ interface Block {
 }
 
 /** The blocks of a tensor in the file's order: of several outputs with all their inputs, or where those are too many, of a part of one. */
-function* blocksOf({ outputs, channels, cells }: FileOrder): Generator<Block> {
+function* blocksOf({ outputs, channels, positions: cells }: FileOrder): Generator<Block> {
   const inputs = channels * cells;
   const widest = Math.min(inputs, PIECE);
   const highest = Math.floor(PIECE / widest);
@@ -96,7 +96,7 @@ function* blocksOf({ outputs, channels, cells }: FileOrder): Generator<Block> {
  * `ours` on in the model's order, and stand `width` apart from `theirs` on in the block.
  */
 function visitStrips(
-  { outputs, channels, cells }: FileOrder,
+  { outputs, channels, positions: cells }: FileOrder,
   { firstOutput, height, firstInput, width }: Block,
   visit: (ours: number, theirs: number, count: number) => void,
 ): void {

@@ -31,7 +31,7 @@ it('LeNet-300-100 is two hidden layers with ReLU and a linear one', async () => 
     return { loss: normaliser - logits[label], correct: logits.indexOf(largest) === label };
   });
   const network = loadTensorFlow(1).open(lenet300);
-  network.give(parameters);
+  network.setParameters(parameters);
   const { loss, correct } = network.score(batch);
   expect(correct).toBe(scores.filter((score) => score.correct).length);
   expect(loss).toBeCloseTo(

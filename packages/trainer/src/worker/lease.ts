@@ -2,11 +2,11 @@ import {
   type BeginPhase,
   encodeFromTrainer,
   type FetchMoments,
-  type Meet,
+  type Rendezvous,
   type SetPenalty,
   TensorKind,
 } from '@prunegrid/proto';
-import type { Door } from '@prunegrid/transport/peers/peer-listener';
+import type { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 
 import type { Dataset } from '../datasets/index.js';
 import type { Engine } from '../engines/engine.js';
@@ -15,29 +15,29 @@ import type { Model } from '../models/index.js';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers';
 import { LeaseEnded, type TrainerChannel } from './channel.js';
 import { evaluate } from './evaluation.js';
-import { Circle, PeerLost } from '../collectives/peer-group.js';
+import { PeerGroup, PeerLost } from '../collectives/peer-group.js';
 import { Replica } from './replica.js';
 import { train } from './train.js';
-import { tellTrouble, unexpected } from './trouble.js';
+import { reportFailure, unexpected } from './trouble.js';
 
 /** What a trainer has for all its work. */
-export interface Equipment {
+export interface TrainerContext {
   engine: Engine;
   model: Model;
   dataset: Dataset;
-  /** Opens a door for other trainers; rejects where they cannot reach this one. */
-  openDoor: () => Promise<Door>;
+  /** Opens a listener for other trainers; rejects where they cannot reach this one. */
+  openPeerListener: () => Promise<PeerListener>;
 }
 
 type Command = Awaited<ReturnType<TrainerChannel['receive']>>;
 
 /** Serves one lease to its end. Training that fails and other trainers that leave are told, and end the lease alone; other failures end this trainer. */
-export async function serveLease(channel: TrainerChannel, generation: number, equipment: Equipment): Promise<void> {
-  const lease = new Lease(channel, generation, equipment);
+export async function serveLease(channel: TrainerChannel, generation: number, context: TrainerContext): Promise<void> {
+  const lease = new Lease(channel, generation, context);
   try {
-    await lease.obey().catch(async (error: unknown) => {
+    await lease.runCommands().catch(async (error: unknown) => {
       if (!(error instanceof PeerLost || (error instanceof Failure && error.kind === 'training'))) throw error;
-      await tellTrouble(channel, error);
+      await reportFailure(channel, error);
       for (;;) await channel.receive();
     });
   } catch (error) {
@@ -50,20 +50,20 @@ export async function serveLease(channel: TrainerChannel, generation: number, eq
 
 class Lease {
   private replica: Replica | undefined;
-  /** Open from Invite to Meet. */
-  private door: Door | undefined;
-  private circle: Circle | undefined;
+  /** Open from Invite to Rendezvous. */
+  private listener: PeerListener | undefined;
+  private peers: PeerGroup | undefined;
   /** The micro-batches of the last Train. */
   private microBatches: number[] = [];
 
   constructor(
     private readonly channel: TrainerChannel,
     private readonly generation: number,
-    private readonly equipment: Equipment,
+    private readonly context: TrainerContext,
   ) {}
 
   /** Carries the coordinator's commands out, one at a time, until LeaseEnded is thrown. */
-  async obey(): Promise<never> {
+  async runCommands(): Promise<never> {
     for (;;) {
       const command = await this.channel.receive();
       if (!(await this.prepare(command))) await this.compute(command);
@@ -72,20 +72,20 @@ class Lease {
 
   async close(): Promise<void> {
     this.replica?.close();
-    this.circle?.close();
-    await this.door?.close();
+    this.peers?.close();
+    await this.listener?.close();
   }
 
   /** Obeys what comes before there are weights; false for any other command. */
   private async prepare(command: Command): Promise<boolean> {
     switch (command.$case) {
-      case 'invite': {
-        this.door = await this.equipment.openDoor().catch(() => undefined);
-        const address = this.door?.address ?? '';
-        await this.channel.send(encodeFromTrainer({ $case: 'door', value: { address } }));
+      case 'openRendezvous': {
+        this.listener = await this.context.openPeerListener().catch(() => undefined);
+        const address = this.listener?.address ?? '';
+        await this.channel.send(encodeFromTrainer({ $case: 'rendezvousAddress', value: { address } }));
         return true;
       }
-      case 'meet':
+      case 'rendezvous':
         await this.meet(command.value);
         return true;
       case 'beginPhase':
@@ -97,7 +97,7 @@ class Lease {
   }
 
   private async compute(command: Command): Promise<void> {
-    const { channel, generation, replica, circle } = this;
+    const { channel, generation, replica, peers: peers } = this;
     if (!replica) throw unexpected(command.$case);
     switch (command.$case) {
       case 'setPenalty':
@@ -106,11 +106,11 @@ class Lease {
       case 'train': {
         const { firstMicroBatch, microBatches } = command.value;
         this.microBatches = Array.from({ length: microBatches }, (_, i) => firstMicroBatch + i);
-        await train({ channel, generation, replica, plan: command.value, microBatches: this.microBatches, circle });
+        await train({ channel, generation, replica, plan: command.value, microBatches: this.microBatches, peers });
         break;
       }
       case 'evaluate': {
-        const value = evaluate(replica, this.equipment.dataset, command.value);
+        const value = evaluate(replica, this.context.dataset, command.value);
         await channel.send(encodeFromTrainer({ $case: 'evaluated', value }));
         break;
       }
@@ -130,22 +130,22 @@ class Lease {
     }
   }
 
-  private async meet(meeting: Meet): Promise<void> {
-    if (!this.door) throw unexpected('meet');
+  private async meet(rendezvous: Rendezvous): Promise<void> {
+    if (!this.listener) throw unexpected('rendezvous');
     let problem = '';
     try {
-      this.circle = await Circle.meet(this.door, meeting);
+      this.peers = await PeerGroup.rendezvous(this.listener, rendezvous);
     } catch (error) {
       problem = (error as Error).message;
     }
     // Who is in stays in.
-    await this.door.close();
-    await this.channel.send(encodeFromTrainer({ $case: 'met', value: { problem } }));
+    await this.listener.close();
+    await this.channel.send(encodeFromTrainer({ $case: 'rendezvousResult', value: { problem } }));
   }
 
   private async beginPhase(phase: BeginPhase): Promise<void> {
     const { channel } = this;
-    const { engine, model, dataset } = this.equipment;
+    const { engine, model, dataset } = this.context;
     this.replica?.close();
     const weights = await channel.receiveTensor(this.header(TensorKind.WEIGHTS), new Float32Array(model.size));
     const survivors = phase.masked
@@ -172,7 +172,7 @@ class Lease {
   }
 
   private async setPenalty(replica: Replica, { layers }: SetPenalty): Promise<void> {
-    const { model } = this.equipment;
+    const { model } = this.context;
     const weightsOf = (layer: string) => model.layers.find(({ name }) => name === layer)?.weights ?? 0;
     const size = layers.reduce((sum, { layer }) => sum + weightsOf(layer), 0);
     replica.setPenalty(

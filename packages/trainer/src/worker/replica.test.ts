@@ -1,5 +1,5 @@
 import { type BeginPhase } from '@prunegrid/proto';
-import { TAIL } from '@prunegrid/numerics/rounds';
+import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { type Dataset, loadDataset } from '../datasets/index.js';
@@ -30,10 +30,10 @@ beforeAll(async () => {
 
 const step = (replica: Replica, number: number, rate = 1e-3) => {
   const [[, sum]] = replica.gradients(number, [0, 1]);
-  const gradient = sum.subarray(0, -TAIL);
-  replica.beginMove(number, sum[gradient.length], rate);
-  replica.move(0, gradient);
-  replica.settle();
+  const gradient = sum.subarray(0, -STEP_METRICS);
+  replica.beginUpdate(number, sum[gradient.length], rate);
+  replica.applyUpdate(0, gradient);
+  replica.commit();
   return sum;
 };
 

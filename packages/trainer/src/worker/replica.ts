@@ -1,6 +1,6 @@
 import type { BeginPhase, LayerPenalty } from '@prunegrid/proto';
 import { roundToBfloat16 } from '@prunegrid/numerics/bfloat16';
-import { TAIL } from '@prunegrid/numerics/rounds';
+import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import { createHash } from 'node:crypto';
 
@@ -10,7 +10,7 @@ import { Failure } from '@prunegrid/core/failure';
 import type { Model } from '../models/index.js';
 import {
   createOptimizer,
-  type Move,
+  type Update,
   type Optimizer,
   type OptimizerState,
   type ParameterRange,
@@ -37,7 +37,7 @@ export class Replica {
   /** By micro-batch, where gradients are rounded to bfloat16. */
   private readonly residuals = new Map<number, Float32Array>();
   private readonly network: Network;
-  private movement: Move | undefined;
+  private update: Update | undefined;
   private order: { epoch: number; indices: Uint32Array } | undefined;
   private readonly prepared = new Map<string, PreparedBatch>();
   private readonly stepsPerEpoch: number;
@@ -67,7 +67,7 @@ export class Replica {
     state?.residuals?.forEach((residual, microBatch) => this.residuals.set(microBatch, residual));
     this.stepsPerEpoch = Math.floor(dataset.training.count / phase.globalBatch);
     this.network = engine.open(model);
-    this.network.give(this.weights);
+    this.network.setParameters(this.weights);
   }
 
   /** The trained parameters: W itself, or the survivors gathered from it. Between `beginMove` and `settle` others may fill in what they have moved. */
@@ -77,7 +77,7 @@ export class Replica {
 
   /** Length of the vectors that a step exchanges. */
   get exchangedLength(): number {
-    return this.trained.length + TAIL;
+    return this.trained.length + STEP_METRICS;
   }
 
   /** Steps from one exchange to the next. */
@@ -134,12 +134,12 @@ export class Replica {
     if (!this.phase.bfloat16) {
       const onDevice = new TreeSum<DeviceVector>((a, b) => a.plus(b));
       for (const each of microBatches) onDevice.add(this.leaves + each, this.deviceGradient(step, each, scale));
-      return onDevice.nodes().map(([node, vector]) => [node, this.trainedOf(vector.take())]);
+      return onDevice.nodes().map(([node, vector]) => [node, this.trainedOf(vector.read())]);
     }
     const tree = new TreeSum();
     for (const each of microBatches) {
-      const vector = this.trainedOf(this.deviceGradient(step, each, scale).take());
-      roundToBfloat16(vector.subarray(0, -TAIL), this.residualOf(each));
+      const vector = this.trainedOf(this.deviceGradient(step, each, scale).read());
+      roundToBfloat16(vector.subarray(0, -STEP_METRICS), this.residualOf(each));
       tree.add(this.leaves + each, vector);
     }
     return tree.nodes();
@@ -147,11 +147,11 @@ export class Replica {
 
   /** A step of the micro-batch's own, along its gradient alone. Returns its loss and correct answers. Throws Failure where the loss is not finite. */
   stepAlone(step: number, microBatch: number, learningRate: number): readonly [loss: number, correct: number] {
-    const gradient = this.trainedOf(this.deviceGradient(step, microBatch, 1).take());
-    const [loss, correct] = gradient.subarray(-TAIL);
-    this.beginMove(step, loss, learningRate);
-    this.move(0, gradient.subarray(0, -TAIL));
-    this.settle();
+    const gradient = this.trainedOf(this.deviceGradient(step, microBatch, 1).read());
+    const [loss, correct] = gradient.subarray(-STEP_METRICS);
+    this.beginUpdate(step, loss, learningRate);
+    this.applyUpdate(0, gradient.subarray(0, -STEP_METRICS));
+    this.commit();
     return [loss, correct];
   }
 
@@ -197,9 +197,9 @@ export class Replica {
    * Begins to move W by one optimizer step. Throws Failure where `loss`, the global batch's, is not finite, before anything is moved.
    * What follows are `move` for every parameter that is not given by another trainer, and `settle`.
    */
-  beginMove(step: number, loss: number, learningRate: number): void {
+  beginUpdate(step: number, loss: number, learningRate: number): void {
     this.requireFinite(step, loss);
-    this.movement = this.optimizer.step(++this.steps, learningRate);
+    this.update = this.optimizer.step(++this.steps, learningRate);
   }
 
   /** Throws Failure, with where it began, unless the step's loss is finite. */
@@ -208,14 +208,14 @@ export class Replica {
   }
 
   /** Moves the trained parameters from number `from` on along `gradient`, the sum over the global batch, and the penalty's. */
-  move(from: number, gradient: Float32Array): void {
-    this.movement?.(gradient, from);
+  applyUpdate(from: number, gradient: Float32Array): void {
+    this.update?.(gradient, from);
   }
 
   /** Ends a move: W is now what the trained parameters are. */
-  settle(): void {
+  commit(): void {
     this.survivors?.forEach((position, i) => (this.weights[position] = this.trained[i]));
-    this.network.give(this.weights);
+    this.network.setParameters(this.weights);
   }
 
   /** A replica of its own in the same state. */
@@ -237,11 +237,11 @@ export class Replica {
   }
 
   /** Takes a state vector over, to which so many steps have led. */
-  adopt(vector: Float32Array, steps: number): void {
+  setState(vector: Float32Array, steps: number): void {
     const { length } = this.trained;
     [this.trained, ...this.moments].forEach((part, i) => part.set(vector.subarray(i * length, (i + 1) * length)));
     this.steps += steps;
-    this.settle();
+    this.commit();
   }
 
   /** Measures W on images that it is not trained on. */

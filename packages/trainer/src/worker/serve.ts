@@ -1,6 +1,6 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
-import { Door } from '@prunegrid/transport/peers/peer-listener';
+import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { encodeFromTrainer } from '@prunegrid/proto';
 import { encodeHello } from './hello.js';
 
@@ -9,9 +9,9 @@ import { loadTensorFlow } from '../engines/tensorflow/tensorflow.js';
 import { Failure } from '@prunegrid/core/failure';
 import { models } from '../models/index.js';
 import { openChannel, type TrainerChannel } from './channel.js';
-import { addressFacing } from '@prunegrid/transport/routable-address';
+import { routableAddress } from '@prunegrid/transport/routable-address';
 import { serveLease } from './lease.js';
-import { tellTrouble, unexpected } from './trouble.js';
+import { reportFailure, unexpected } from './trouble.js';
 
 /** Time allowed for the coordinator to answer the first connection. */
 const DIAL_SECONDS = 30;
@@ -44,14 +44,14 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
           );
       });
     });
-    const { path, requestSerialize, responseDeserialize } = coordinationService.attend;
+    const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
     const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     const channel = openChannel(stream, coordinator);
-    const openDoor = async () => Door.open(await addressFacing(coordinator));
+    const openPeerListener = async () => PeerListener.open(await routableAddress(coordinator));
     try {
-      await converse(channel, version, openDoor, report);
+      await converse(channel, version, openPeerListener, report);
     } catch (error) {
-      await tellTrouble(channel, error);
+      await reportFailure(channel, error);
       throw error;
     } finally {
       stream.end();
@@ -64,20 +64,20 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
 async function converse(
   channel: TrainerChannel,
   version: string,
-  openDoor: () => Promise<Door>,
+  openPeerListener: () => Promise<PeerListener>,
   report: (line: string) => void,
 ): Promise<void> {
   await channel.send(encodeHello(version));
-  const terms = await channel.receive();
-  if (terms.$case === 'refusal')
-    throw new Failure('trainers', `the coordinator refuses this trainer: ${terms.value.reason}`);
-  if (terms.$case !== 'terms' || !terms.value.dataset) throw unexpected(terms.$case);
-  const model = models.get(terms.value.model);
+  const workload = await channel.receive();
+  if (workload.$case === 'refusal')
+    throw new Failure('trainers', `the coordinator refuses this trainer: ${workload.value.reason}`);
+  if (workload.$case !== 'workload' || !workload.value.dataset) throw unexpected(workload.$case);
+  const model = models.get(workload.value.model);
   if (!model)
-    throw new Failure('input', `no model ${terms.value.model} here: install the coordinator's version of prunegrid`);
-  const { name, validation, limit } = terms.value.dataset;
+    throw new Failure('input', `no model ${workload.value.model} here: install the coordinator's version of prunegrid`);
+  const { name, validation, limit } = workload.value.dataset;
   const dataset = await loadDataset({ name, validation, limit: limit || undefined });
-  const engine = loadTensorFlow(terms.value.threads);
+  const engine = loadTensorFlow(workload.value.threads);
   await channel.send(
     encodeFromTrainer({
       $case: 'ready',
@@ -103,7 +103,7 @@ async function converse(
     const command = await channel.receive();
     if (command.$case === 'finish') break;
     if (command.$case !== 'lease') throw unexpected(command.$case);
-    await serveLease(channel, command.value.generation, { engine, model, dataset, openDoor });
+    await serveLease(channel, command.value.generation, { engine, model, dataset, openPeerListener });
   }
   report('the coordinator is done with this trainer');
 }

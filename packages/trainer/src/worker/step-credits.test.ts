@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 
 import { LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
-import { Pace } from './step-credits.js';
+import { StepCredits } from './step-credits.js';
 
 type Command = Parameters<typeof encodeFromCoordinator>[0];
 const never = new Promise<void>(() => undefined);
@@ -18,37 +18,37 @@ function open() {
   return { channel, say, heard, hangUp: () => from.push(null) };
 }
 
-const proceed = (rounds: number): Command => ({ $case: 'proceed', value: { rounds } });
+const proceed = (rounds: number): Command => ({ $case: 'grantCredits', value: { rounds } });
 const halt: Command = { $case: 'halt', value: {} };
 
 describe('Pace', () => {
   it('lets the rounds of each Proceed begin, and reports them together', async () => {
     const { channel, say, heard } = open();
-    const pace = new Pace(channel);
+    const credits = new StepCredits(channel);
     say(proceed(2));
     for (const round of [1, 2]) {
-      expect(await pace.mayProceed()).toBe(true);
+      expect(await credits.mayProceed()).toBe(true);
       // Of two steps, as in local SGD.
-      await pace.report(Float32Array.of(round, 10 * round, round + 0.5, 20 * round));
+      await credits.report(Float32Array.of(round, 10 * round, round + 0.5, 20 * round));
     }
     expect(await heard()).toEqual({
       $case: 'progress',
       value: { losses: [1, 1.5, 2, 2.5], correct: [10, 20, 20, 40] },
     });
-    const waiting = pace.mayProceed();
+    const waiting = credits.mayProceed();
     say(proceed(1), halt);
     expect(await waiting).toBe(true);
-    await pace.report(Float32Array.of(3, 30));
-    expect(await pace.mayProceed()).toBe(false);
-    await pace.close();
+    await credits.report(Float32Array.of(3, 30));
+    expect(await credits.mayProceed()).toBe(false);
+    await credits.close();
   });
 
   it('leaves what follows on the plan to the lease', async () => {
     const { channel, say } = open();
-    const pace = new Pace(channel);
+    const credits = new StepCredits(channel);
     say(proceed(1));
-    await pace.mayProceed();
-    await pace.close();
+    await credits.mayProceed();
+    await credits.close();
     say({ $case: 'fetchWeights', value: {} });
     expect((await channel.receive()).$case).toBe('fetchWeights');
   });
@@ -56,22 +56,26 @@ describe('Pace', () => {
   const endings: { what: string; end: (side: ReturnType<typeof open>) => void; error: RegExp | typeof LeaseEnded }[] = [
     { what: 'ends the lease', end: ({ say }) => say({ $case: 'release', value: {} }), error: LeaseEnded },
     { what: 'hangs up', end: ({ hangUp }) => hangUp(), error: /hung up/ },
-    { what: 'speaks out of turn', end: ({ say }) => say({ $case: 'invite', value: {} }), error: /invite out of turn/ },
+    {
+      what: 'speaks out of turn',
+      end: ({ say }) => say({ $case: 'openRendezvous', value: {} }),
+      error: /openRendezvous out of turn/,
+    },
   ];
   it.each(endings)('says once that the coordinator $what, to whoever waits', async ({ end, error }) => {
-    const waits: ((pace: Pace, channel: TrainerChannel) => Promise<unknown>)[] = [
-      (pace) => pace.mayProceed(),
-      (pace) => pace.unlessEnded(never),
-      async (pace) => {
+    const waits: ((credits: StepCredits, channel: TrainerChannel) => Promise<unknown>)[] = [
+      (credits) => credits.mayProceed(),
+      (credits) => credits.unlessEnded(never),
+      async (credits) => {
         // Whoever computes has not noticed.
         await new Promise((resolve) => setTimeout(resolve, 10));
-        await pace.close();
+        await credits.close();
       },
     ];
     for (const wait of waits) {
       const side = open();
-      const pace = new Pace(side.channel);
-      const waiting = wait(pace, side.channel);
+      const credits = new StepCredits(side.channel);
+      const waiting = wait(credits, side.channel);
       end(side);
       await expect(waiting).rejects.toThrow(error);
     }
@@ -79,9 +83,9 @@ describe('Pace', () => {
 
   it('does not take a tensor for leave', async () => {
     const { channel } = open();
-    const pace = new Pace(channel);
+    const credits = new StepCredits(channel);
     const [frame] = encodeTensor({ kind: TensorKind.SUM, generation: 1, step: 0, node: 0 }, Float32Array.of(1));
     (channel as unknown as { stream: PassThrough }).stream.push(frame);
-    await expect(pace.mayProceed()).rejects.toThrow(/chunk out of turn/);
+    await expect(credits.mayProceed()).rejects.toThrow(/chunk out of turn/);
   });
 });

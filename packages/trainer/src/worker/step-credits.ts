@@ -4,7 +4,7 @@ import type { TrainerChannel } from './channel.js';
 import { unexpected } from './trouble.js';
 
 /** How far a trainer may go that adds gradients up without the coordinator, and what it then reports. */
-export class Pace {
+export class StepCredits {
   private halted = false;
   /** Rounds of each Proceed that has not been reported yet. */
   private readonly granted: number[] = [];
@@ -49,7 +49,7 @@ export class Pace {
     return Promise.race([work, this.listening.then(() => work)]);
   }
 
-  /** The plan is done or has failed: what the coordinator says next is not for the pace. Rejects where it has ended the lease or hung up. */
+  /** The plan is done or has failed: what the coordinator says next is not for the credits. Rejects where it has ended the lease or hung up. */
   async close(): Promise<void> {
     this.closed = true;
     await this.ended;
@@ -60,9 +60,9 @@ export class Pace {
       const next = await this.channel.peek();
       if (this.closed) return;
       // Why it ended is said once.
-      if (next?.$case !== 'proceed' && next?.$case !== 'halt') this.ended = this.listening;
+      if (next?.$case !== 'grantCredits' && next?.$case !== 'halt') this.ended = this.listening;
       const message = await this.channel.receive();
-      if (message.$case === 'proceed') this.granted.push(message.value.rounds);
+      if (message.$case === 'grantCredits') this.granted.push(message.value.rounds);
       else if (message.$case === 'halt') this.halted = true;
       else throw unexpected(message.$case);
       this.wake();

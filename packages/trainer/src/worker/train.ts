@@ -1,28 +1,28 @@
 import { bfloat16Words, packBfloat16 } from '@prunegrid/numerics/bfloat16';
 import { coveringNodes } from '@prunegrid/numerics/summation/tree-sum';
-import { deal } from '@prunegrid/numerics/shares';
+import { evenShares } from '@prunegrid/numerics/shares';
 import { encodeFromTrainer, Reduction, TensorKind, type Train } from '@prunegrid/proto';
-import { type Round, roundsOf, TAIL } from '@prunegrid/numerics/rounds';
+import { type Round, roundsOf, STEP_METRICS } from '@prunegrid/numerics/rounds';
 
 import { setImmediate as turn } from 'node:timers/promises';
 
 import { Failure } from '@prunegrid/core/failure';
 import type { TrainerChannel } from './channel.js';
-import type { Course, Nodes } from './sync/sync-strategy.js';
-import { Local } from './sync/local-sgd.js';
-import { Synchronous } from './sync/sync-sgd.js';
-import type { Circle } from '../collectives/peer-group.js';
-import { Pace } from './step-credits.js';
+import type { SyncStrategy, Nodes } from './sync/sync-strategy.js';
+import { LocalSgd } from './sync/local-sgd.js';
+import { SyncSgd } from './sync/sync-sgd.js';
+import type { PeerGroup } from '../collectives/peer-group.js';
+import { StepCredits } from './step-credits.js';
 import type { Replica } from './replica.js';
 
-interface Work {
+interface TrainTask {
   channel: TrainerChannel;
   generation: number;
   replica: Replica;
   plan: Train;
   /** The plan's share of every global batch. */
   microBatches: readonly number[];
-  circle: Circle | undefined;
+  peers: PeerGroup | undefined;
 }
 
 /** A round whose own share has been computed. */
@@ -35,21 +35,21 @@ interface Computed {
 }
 
 /** How the trainers of a reduction go through the rounds of a plan. */
-interface Way {
+interface ReductionStrategy {
   /** Waits until another round may begin; false where the coordinator halts. */
   mayProceed(): Promise<boolean>;
-  /** Adds a round's vectors up with those of the other trainers, and does with the sum what the course does. */
-  exchange(course: Course, computed: Computed): Promise<void>;
+  /** Adds a round's vectors up with those of the other trainers, and does with the sum what the strategy does. */
+  exchange(strategy: SyncStrategy, computed: Computed): Promise<void>;
   /** The plan is done or has failed. */
   close(): Promise<void>;
 }
 
 /** Runs the steps of a plan, up to the last one or to Halt, and tells the coordinator what W has become. */
-export async function train(work: Work): Promise<void> {
-  const { channel, replica, plan, microBatches, circle } = work;
-  const before = circle?.sent ?? { messages: 0, bytes: 0 };
-  const way = ways[plan.reduction](work);
-  const course = new (replica.syncEvery > 1 ? Local : Synchronous)(replica, microBatches);
+export async function train(work: TrainTask): Promise<void> {
+  const { channel, replica, plan, microBatches, peers } = work;
+  const before = peers?.sent ?? { messages: 0, bytes: 0 };
+  const way = reductionStrategies[plan.reduction](work);
+  const strategy = new (replica.syncEvery > 1 ? LocalSgd : SyncSgd)(replica, microBatches);
   const rounds = roundsOf(plan.firstStep, plan.learningRates.length, replica.syncEvery);
   let lastStep = plan.firstStep - 1;
   try {
@@ -57,17 +57,17 @@ export async function train(work: Work): Promise<void> {
       if (!(await way.mayProceed())) break;
       const at = round.first - plan.firstStep;
       const learningRates = plan.learningRates.slice(at, at + round.count);
-      const own = course.compute(round, learningRates);
+      const own = strategy.compute(round, learningRates);
       const next = rounds[i + 1] as Round | undefined;
-      const meanwhile = () => next && course.prepare(next);
-      await way.exchange(course, { round, learningRates, own, meanwhile });
+      const meanwhile = () => next && strategy.prepare(next);
+      await way.exchange(strategy, { round, learningRates, own, meanwhile });
       lastStep = lastStepOf(round);
     }
   } finally {
-    course.close();
+    strategy.close();
     await way.close();
   }
-  const after = circle?.sent ?? before;
+  const after = peers?.sent ?? before;
   const value = {
     weightsHash: replica.weightsHash(lastStep),
     bytesToTrainers: after.bytes - before.bytes,
@@ -76,22 +76,22 @@ export async function train(work: Work): Promise<void> {
   await channel.send(encodeFromTrainer({ $case: 'trained', value }));
 }
 
-const ways: Record<Reduction, (work: Work) => Way> = {
+const reductionStrategies: Record<Reduction, (work: TrainTask) => ReductionStrategy> = {
   [Reduction.REDUCTION_UNSPECIFIED]: () => {
     throw new Failure('trainers', 'the coordinator named no reduction: are both sides of one version?');
   },
 
   [Reduction.ALONE]: ({ channel }) => {
-    const pace = new Pace(channel);
-    return paced(pace, async (course, computed) => {
+    const credits = new StepCredits(channel);
+    return withCredits(credits, async (strategy, computed) => {
       const [[node, sum]] = computed.own;
       if (node !== 1) {
         throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
       }
-      const tails = sum.slice(course.target.length);
-      moveAll(course, computed, tails, sum);
+      const tails = sum.slice(strategy.target.length);
+      applyWholeUpdate(strategy, computed, tails, sum);
       // So that what the coordinator says is heard.
-      await pace.unlessEnded(turn());
+      await credits.unlessEnded(turn());
       return tails;
     });
   },
@@ -100,55 +100,63 @@ const ways: Record<Reduction, (work: Work) => Way> = {
     let halted = false;
     return {
       mayProceed: () => Promise.resolve(!halted),
-      async exchange(course, computed) {
+      async exchange(strategy, computed) {
         const { own, round, meanwhile } = computed;
-        const { length } = course.target;
+        const { length } = strategy.target;
         for (const [node, vector] of own) await sendToHub(work, lastStepOf(round), node, vector, length);
         meanwhile();
         halted = (await work.channel.peek())?.$case === 'halt';
         if (halted) await work.channel.receive();
         const header = { kind: TensorKind.SUM, generation: work.generation, step: lastStepOf(round), node: 0 };
-        const sum = await work.channel.receiveTensor(header, new Float32Array(length + TAIL * round.count));
-        moveAll(course, computed, sum.subarray(length), sum);
+        const sum = await work.channel.receiveTensor(header, new Float32Array(length + STEP_METRICS * round.count));
+        applyWholeUpdate(strategy, computed, sum.subarray(length), sum);
       },
       close: () => Promise.resolve(),
     };
   },
 
-  [Reduction.SHARDED]: ({ channel, generation, replica, circle }) => {
-    if (!circle) throw new Failure('trainers', 'the coordinator left Meet out: are both sides of one version?');
+  [Reduction.SHARDED]: ({ channel, generation, replica, peers }) => {
+    if (!peers) throw new Failure('trainers', 'the coordinator left Meet out: are both sides of one version?');
     const { leaves, bfloat16 } = replica;
-    const nodes = deal(leaves, circle.members).map(({ first, count }) => coveringNodes(first, count, leaves));
+    const nodes = evenShares(leaves, peers.size).map(({ first, count }) => coveringNodes(first, count, leaves));
     const isRounded = (node: number) => bfloat16 && node >= leaves;
-    const pace = new Pace(channel);
-    return paced(pace, async (course, { own, round, learningRates, meanwhile }) => {
+    const credits = new StepCredits(channel);
+    return withCredits(credits, async (strategy, { own, round, learningRates, meanwhile }) => {
       const parts = { generation, step: lastStepOf(round), nodes, isRounded };
-      const reduction = circle.begin(parts, own, course.target);
-      const tails = await pace.unlessEnded(reduction.tails());
-      course.begin(round, tails, learningRates);
-      await pace.unlessEnded(reduction.finish((from, sum) => course.move(from, sum), meanwhile));
-      course.settle(round);
+      const reduction = peers.reduce(parts, own, strategy.target);
+      const tails = await credits.unlessEnded(reduction.tails());
+      strategy.beginUpdate(round, tails, learningRates);
+      await credits.unlessEnded(reduction.finish((from, sum) => strategy.applyUpdate(from, sum), meanwhile));
+      strategy.commit(round);
       return tails;
     });
   },
 };
 
 /** A way without the coordinator: `exchange` returns the losses and counts over the global batch. */
-const paced = (pace: Pace, exchange: (course: Course, computed: Computed) => Promise<Float32Array>): Way => ({
-  mayProceed: () => pace.mayProceed(),
-  exchange: async (course, computed) => pace.report(await exchange(course, computed)),
-  close: () => pace.close(),
+const withCredits = (
+  credits: StepCredits,
+  exchange: (strategy: SyncStrategy, computed: Computed) => Promise<Float32Array>,
+): ReductionStrategy => ({
+  mayProceed: () => credits.mayProceed(),
+  exchange: async (strategy, computed) => credits.report(await exchange(strategy, computed)),
+  close: () => credits.close(),
 });
 
-/** Does with a sum that is here as a whole what the course does. */
-function moveAll(course: Course, { round, learningRates }: Computed, tails: Float32Array, sum: Float32Array): void {
-  course.begin(round, tails, learningRates);
-  course.move(0, sum.subarray(0, course.target.length));
-  course.settle(round);
+/** Does with a sum that is here as a whole what the strategy does. */
+function applyWholeUpdate(
+  strategy: SyncStrategy,
+  { round, learningRates }: Computed,
+  tails: Float32Array,
+  sum: Float32Array,
+): void {
+  strategy.beginUpdate(round, tails, learningRates);
+  strategy.applyUpdate(0, sum.subarray(0, strategy.target.length));
+  strategy.commit(round);
 }
 
 async function sendToHub(
-  { channel, generation, replica }: Work,
+  { channel, generation, replica }: TrainTask,
   step: number,
   node: number,
   vector: Float32Array,

@@ -1,7 +1,7 @@
 import type { ServiceDefinition, MethodDefinition } from '@grpc/grpc-js';
 
 /** Both sides must agree on this number; it changes with every incompatible change of the .proto files. */
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 const frame = (bytes: Buffer): Buffer => bytes;
 
@@ -10,8 +10,8 @@ const frame = (bytes: Buffer): Buffer => bytes;
  * every trainer is encoded once, and the sender may reuse its buffer at once.
  */
 export const coordinationService = {
-  attend: {
-    path: '/prunegrid.v1.Coordination/Attend',
+  connect: {
+    path: '/prunegrid.v1.Coordination/Connect',
     requestStream: true,
     responseStream: true,
     requestSerialize: frame,

@@ -1,3 +1,3 @@
-export { callAt, Door } from './peer-listener.js';
-export { type Elements, Link } from './link.js';
+export { dialPeer, PeerListener } from './peer-listener.js';
+export { type Elements, PeerLink } from './link.js';
 export type { MessageStream } from './messages.js';

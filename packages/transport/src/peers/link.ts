@@ -9,7 +9,7 @@ export type Elements = Float32Array | Uint32Array;
  * One end of what connects two trainers: chunks of tensors, in an order that both know. Each direction has a connection of its own, because Node's HTTP/2 reads
  * nothing while it writes: on a single one, two that send at the same time wait for each other once the sockets' buffers are full.
  */
-export class Link {
+export class PeerLink {
   private readonly passed: Traffic = { messages: 0, bytes: 0 };
 
   constructor(
@@ -34,9 +34,12 @@ export class Link {
    */
   async send(header: ChunkHeader, length: number, offset: number, elements: Elements, place?: number): Promise<void> {
     const data = bytesOf(elements);
-    const shared = place !== undefined && this.outgoing.window?.write(place * CHUNK_BYTES, data);
+    const shared = place !== undefined && this.outgoing.sharedMemory?.write(place * CHUNK_BYTES, data);
     const head = shared
-      ? encodeChunkHead(header, length, offset, { windowBytes: data.length, windowOffset: place * CHUNK_BYTES })
+      ? encodeChunkHead(header, length, offset, {
+          sharedMemoryBytes: data.length,
+          sharedMemoryOffset: place * CHUNK_BYTES,
+        })
       : encodeChunkHead(header, length, offset, data, this.checked ? undefined : 0);
     this.passed.messages++;
     this.passed.bytes += head.length + data.length;
@@ -45,18 +48,21 @@ export class Link {
 
   /** Fills `into` with the chunk that must come next. Throws FrameError where it is another one. */
   async receive(header: ChunkHeader, length: number, offset: number, into: Elements): Promise<void> {
-    const { data, windowBytes, windowOffset, ...chunk } = decodeChunk(await this.incoming.receive(), this.checked);
+    const { data, sharedMemoryBytes, sharedMemoryOffset, ...chunk } = decodeChunk(
+      await this.incoming.receive(),
+      this.checked,
+    );
     const due = { ...header, length, offset, bytes: into.byteLength };
-    const came = { ...chunk, bytes: data.length + windowBytes };
+    const came = { ...chunk, bytes: data.length + sharedMemoryBytes };
     const odd = (Object.keys(due) as (keyof typeof due)[]).find((field) => due[field] !== came[field]);
     if (odd !== undefined) throw new FrameError(`a chunk of ${odd} ${came[odd]} arrived where ${due[odd]} is due`);
     const target = bytesOf(into);
-    if (windowBytes === 0) {
+    if (sharedMemoryBytes === 0) {
       target.set(data);
     } else {
-      const { window } = this.incoming;
+      const { sharedMemory: window } = this.incoming;
       if (!window) throw new FrameError('a chunk arrived that lies in memory of which nothing is known here');
-      window.read(windowOffset, target);
+      window.read(sharedMemoryOffset, target);
     }
   }
 

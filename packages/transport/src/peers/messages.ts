@@ -1,7 +1,7 @@
 import type { ClientHttp2Stream, ServerHttp2Stream } from 'node:http2';
 
 import { CHUNK_BYTES, FrameError } from '@prunegrid/proto';
-import type { Window } from './shared-memory-file.js';
+import type { SharedMemoryFile } from './shared-memory-file.js';
 
 /** A chunk with all its fields fits, and nothing larger is taken. */
 const MESSAGE_BYTES = CHUNK_BYTES + 1024;
@@ -24,10 +24,10 @@ export class MessageStream {
   private closed = false;
   private wake: () => void = () => undefined;
 
-  /** @param window memory that both sides share, in which the messages' data may lie; closed with the stream */
+  /** @param sharedMemory memory that both sides share, in which the messages' data may lie; closed with the stream */
   constructor(
     private readonly stream: ClientHttp2Stream | ServerHttp2Stream,
-    readonly window?: Window,
+    readonly sharedMemory?: SharedMemoryFile,
   ) {
     stream.on('data', (piece: Buffer) => {
       this.arrived.push(piece);
@@ -83,7 +83,7 @@ export class MessageStream {
     this.closed = true;
     this.broken ??= new Error('the connection was closed here');
     this.stream.destroy();
-    this.window?.close();
+    this.sharedMemory?.close();
   }
 
   /** Bytes of the message, as far as that is known. */

@@ -4,13 +4,13 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { FrameError } from '@prunegrid/proto';
-import { Window } from './shared-memory-file.js';
+import { SharedMemoryFile } from './shared-memory-file.js';
 
 const ends: (() => unknown)[] = [];
 afterEach(() => Promise.all(ends.splice(0).map((end) => end())));
 
-function create(token: string): Window {
-  const window = Window.create(token);
+function create(token: string): SharedMemoryFile {
+  const window = SharedMemoryFile.create(token);
   if (!window) throw new Error('no shared memory');
   ends.push(() => window.close());
   return window;
@@ -30,14 +30,14 @@ describe.runIf(existsSync('/dev/shm'))('Window', () => {
   it('is opened by those who know its token alone', () => {
     const window = create('token');
     window.write(0, Buffer.from('data'));
-    const reader = Window.open(window.address, 'token');
+    const reader = SharedMemoryFile.open(window.address, 'token');
     const into = Buffer.alloc(4);
     reader?.read(0, into);
     expect(into.toString()).toBe('data');
     expect(() => reader?.read(2, into)).toThrow(FrameError);
     reader?.close();
     const elsewhere = ['/etc/passwd', '/proc/1/fd/../../passwd', window.address.replace(/\d+$/, '9999'), ''];
-    for (const address of elsewhere) expect(Window.open(address, 'token'), address).toBeUndefined();
-    expect(Window.open(window.address, 'another')).toBeUndefined();
+    for (const address of elsewhere) expect(SharedMemoryFile.open(address, 'token'), address).toBeUndefined();
+    expect(SharedMemoryFile.open(window.address, 'another')).toBeUndefined();
   });
 });

@@ -13,18 +13,18 @@ const HEAD_BYTES = 64;
  * of it when they are killed. Writing and reading are one copy each, 0.07 ms for 0.86 MB where a Unix socket takes 0.9. When which bytes may be read and written
  * again is for both to agree upon.
  */
-export class Window {
+export class SharedMemoryFile {
   private constructor(private readonly file: number) {}
 
   /** The writer's end. Undefined where the system has no such memory. */
-  static create(token: string): Window | undefined {
+  static create(token: string): SharedMemoryFile | undefined {
     let file: number | undefined;
     try {
       const path = `${MEMORY}/prunegrid-${randomBytes(8).toString('hex')}`;
       file = openSync(path, 'wx+', 0o600);
       unlinkSync(path);
       writeSync(file, token.padEnd(HEAD_BYTES), 0);
-      return new Window(file);
+      return new SharedMemoryFile(file);
     } catch {
       if (file !== undefined) closeSync(file);
       return undefined;
@@ -32,14 +32,14 @@ export class Window {
   }
 
   /** The reader's end of what a process that knows the token calls so. Undefined where it is not seen from here, as from another machine or container. */
-  static open(address: string, token: string): Window | undefined {
+  static open(address: string, token: string): SharedMemoryFile | undefined {
     if (!/^\/proc\/\d+\/fd\/\d+$/.test(address)) return undefined;
     let file: number | undefined;
     try {
       file = openSync(address, 'r');
       const head = Buffer.alloc(HEAD_BYTES);
       readSync(file, head, 0, HEAD_BYTES, 0);
-      if (head.equals(Buffer.from(token.padEnd(HEAD_BYTES)))) return new Window(file);
+      if (head.equals(Buffer.from(token.padEnd(HEAD_BYTES)))) return new SharedMemoryFile(file);
     } catch {
       // It is somebody else's, or of another machine.
     }

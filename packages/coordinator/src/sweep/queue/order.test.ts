@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { nextSweeps, sweepsToPark } from './order.js';
+import { nextSweeps, sweepsToPreempt } from './order.js';
 
-type Status = 'queued' | 'active' | 'parking' | 'ended';
+type Status = 'queued' | 'active' | 'preempting' | 'ended';
 
 const sweep = (name: string, user: string, status: Status = 'queued', begun = true) => ({ name, user, status, begun });
 const names = (sweeps: { name: string }[]) => sweeps.map(({ name }) => name);
@@ -25,7 +25,7 @@ describe('nextSweeps', () => {
     const sweeps = [sweep('a1', 'ann', 'ended'), sweep('b1', 'bob', 'active'), sweep('b2', 'bob'), sweep('a2', 'ann')];
     expect(names(nextSweeps(sweeps, 4, alike))).toEqual(['a2']);
     expect(nextSweeps(sweeps, 1, alike)).toEqual([]);
-    expect(nextSweeps([sweep('b1', 'bob', 'parking'), sweep('a2', 'ann')], 1, alike)).toEqual([]);
+    expect(nextSweeps([sweep('b1', 'bob', 'preempting'), sweep('a2', 'ann')], 1, alike)).toEqual([]);
   });
 });
 
@@ -34,24 +34,24 @@ describe('sweepsToPark', () => {
   const use = using({ ann: 5, bob: 9, cyd: 5, dan: 5, eve: 9 });
 
   it('parks that of the user who has used the most, for one who has used less', () => {
-    expect(names(sweepsToPark([...active, sweep('c1', 'cyd')], 2, use))).toEqual(['b1']);
-    expect(sweepsToPark([...active, sweep('e1', 'eve')], 2, use)).toEqual([]);
+    expect(names(sweepsToPreempt([...active, sweep('c1', 'cyd')], 2, use))).toEqual(['b1']);
+    expect(sweepsToPreempt([...active, sweep('e1', 'eve')], 2, use)).toEqual([]);
   });
 
   it('parks one for each user who waits, as long as that is fair', () => {
-    expect(names(sweepsToPark([...active, sweep('c1', 'cyd'), sweep('c2', 'cyd')], 2, use))).toEqual(['b1']);
+    expect(names(sweepsToPreempt([...active, sweep('c1', 'cyd'), sweep('c2', 'cyd')], 2, use))).toEqual(['b1']);
     const two = [...active, sweep('c1', 'cyd'), sweep('d1', 'dan')];
-    expect(names(sweepsToPark(two, 2, use))).toEqual(['b1']);
-    expect(names(sweepsToPark(two, 2, using({ ann: 6, bob: 9, cyd: 5, dan: 5 })))).toEqual(['b1', 'a1']);
+    expect(names(sweepsToPreempt(two, 2, use))).toEqual(['b1']);
+    expect(names(sweepsToPreempt(two, 2, using({ ann: 6, bob: 9, cyd: 5, dan: 5 })))).toEqual(['b1', 'a1']);
   });
 
   it('parks none while there is a place, or one is about to be free', () => {
-    expect(sweepsToPark([...active, sweep('c1', 'cyd')], 3, use)).toEqual([]);
-    expect(sweepsToPark([sweep('a1', 'ann', 'parking'), active[1], sweep('c1', 'cyd')], 2, use)).toEqual([]);
+    expect(sweepsToPreempt([...active, sweep('c1', 'cyd')], 3, use)).toEqual([]);
+    expect(sweepsToPreempt([sweep('a1', 'ann', 'preempting'), active[1], sweep('c1', 'cyd')], 2, use)).toEqual([]);
   });
 
   it('parks none for a user who has a place, and none that has not done anything with it yet', () => {
-    expect(sweepsToPark([...active, sweep('a2', 'ann')], 2, use)).toEqual([]);
-    expect(sweepsToPark([sweep('b1', 'bob', 'active', false), sweep('c1', 'cyd')], 1, use)).toEqual([]);
+    expect(sweepsToPreempt([...active, sweep('a2', 'ann')], 2, use)).toEqual([]);
+    expect(sweepsToPreempt([sweep('b1', 'bob', 'active', false), sweep('c1', 'cyd')], 1, use)).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 /** What decides whose turn it is. */
 interface Turn {
   user: string;
-  status: 'queued' | 'active' | 'parking' | 'ended';
+  status: 'queued' | 'active' | 'preempting' | 'ended';
   /** Whether it may lose its place: it has had something of it. */
   begun: boolean;
 }
@@ -20,12 +20,12 @@ export function nextSweeps<Sweep extends Turn>(sweeps: readonly Sweep[], most: n
 
 /**
  * The active sweeps that are to give their places up: one for each user who waits for a place and finds none, of the user who has used the
- * most, unless that is no more than what the waiting one has used. A sweep that is being parked holds its place until its work has ended.
+ * most, unless that is no more than what the waiting one has used. A sweep that is being preempted holds its place until its work has ended.
  */
-export function sweepsToPark<Sweep extends Turn>(sweeps: readonly Sweep[], most: number, use: Use): Sweep[] {
+export function sweepsToPreempt<Sweep extends Turn>(sweeps: readonly Sweep[], most: number, use: Use): Sweep[] {
   const taken = placed(sweeps);
-  const parking = taken.filter(({ status }) => status === 'parking').length;
-  const without = waiting(sweeps, use).slice(Math.max(0, most - taken.length) + parking);
+  const preempting = taken.filter(({ status }) => status === 'preempting').length;
+  const without = waiting(sweeps, use).slice(Math.max(0, most - taken.length) + preempting);
   const candidates = taken
     .filter(({ status, begun }) => status === 'active' && begun)
     .sort((a, b) => use(b.user) - use(a.user));
@@ -33,7 +33,7 @@ export function sweepsToPark<Sweep extends Turn>(sweeps: readonly Sweep[], most:
 }
 
 const placed = <Sweep extends Turn>(sweeps: readonly Sweep[]): Sweep[] =>
-  sweeps.filter(({ status }) => status === 'active' || status === 'parking');
+  sweeps.filter(({ status }) => status === 'active' || status === 'preempting');
 
 /** The first queued sweep of each user who has no place, who has used the least first. */
 function waiting<Sweep extends Turn>(sweeps: readonly Sweep[], use: Use): Sweep[] {

@@ -2,13 +2,13 @@ import { Failure } from '@prunegrid/core/failure';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Recorded } from '../../training/records.js';
-import { Broker } from '../scheduler/fair-share.js';
+import { FairShareScheduler } from '../scheduler/fair-share.js';
 import { lockSweep, readSweepFile } from '../folder.js';
-import { beginning, type OpenSweep, openSweep, perform } from '../scheduler/sweep.js';
+import { beginning, type OpenSweep, openSweep, runSweep } from '../scheduler/sweep.js';
 import type { SweepEvent } from '../records.js';
 import type { SweepState } from '../state.js';
 import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, type QueuePlace, readEntry } from './folder.js';
-import { nextSweeps, sweepsToPark } from './order.js';
+import { nextSweeps, sweepsToPreempt } from './order.js';
 
 /** A sweep of the queue as the server sees it. */
 export interface ServedSweep {
@@ -17,9 +17,9 @@ export interface ServedSweep {
   folder: string;
   user: string;
   name: string;
-  /** `parking` while it gives its place up to another user's, `ended` where its entry is about to go. */
-  status: 'queued' | 'active' | 'parking' | 'ended';
-  /** While it is active or being parked. */
+  /** `preemption` while it gives its place up to another user's, `ended` where its entry is about to go. */
+  status: 'queued' | 'active' | 'preempting' | 'ended';
+  /** While it is active or being preempted. */
   open?: OpenSweep;
   /** How its trials stand, once this server has worked on it. */
   state?: SweepState;
@@ -41,12 +41,12 @@ export interface ServerOptions {
   warn: (line: string) => void;
 }
 
-interface Known extends ServedSweep {
+interface KnownSweep extends ServedSweep {
   options: QueueEntry;
   /** Ends its work at the next step. */
   controller: AbortController;
   /** Has it begin nothing more; a new one each time that it becomes active. */
-  parking: AbortController;
+  preemption: AbortController;
   /** A trial since it became active. */
   begun: boolean;
   /** Left alone until then, in Unix milliseconds: it could not be worked on. */
@@ -60,21 +60,21 @@ const REST_MS = 60_000;
 /** Time for local trainers to come, in seconds. */
 const WAIT_S = 120;
 
-const parked = new Failure('interrupted', 'parked: others wait for their turn');
+const preempted = new Failure('interrupted', 'preempted: others wait for their turn');
 
 /**
  * Works on the sweeps of a queue until `signal` aborts; then the entries of those that have not ended are still there, for the next server. What
  * is wrong with one sweep or entry is a warning and keeps no other one back. Where more users have sweeps than places there are, they take turns.
  */
 export class SweepServer {
-  private readonly sweeps = new Map<string, Known>();
-  private readonly broker: Broker;
-  private readonly working = new Set<Promise<void>>();
+  private readonly sweeps = new Map<string, KnownSweep>();
+  private readonly scheduler: FairShareScheduler;
+  private readonly running = new Set<Promise<void>>();
   /** The latest warning of each entry, given once. */
   private readonly warnings = new Map<string, string>();
 
   constructor(private readonly options: ServerOptions) {
-    this.broker = new Broker(options.trainers);
+    this.scheduler = new FairShareScheduler(options.trainers);
   }
 
   async serve(): Promise<void> {
@@ -82,14 +82,14 @@ export class SweepServer {
     const end = () => this.sweeps.forEach(({ controller }) => controller.abort(signal.reason));
     signal.addEventListener('abort', end);
     while (!signal.aborted) {
-      await this.look();
+      await this.readQueue();
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
     }
     end();
-    await Promise.all(this.working);
+    await Promise.all(this.running);
   }
 
-  private async look(): Promise<void> {
+  private async readQueue(): Promise<void> {
     const { queue, signal } = this.options;
     let entries: string[];
     try {
@@ -101,7 +101,7 @@ export class SweepServer {
     this.warnings.delete('');
     for (const sweep of this.sweeps.values()) {
       if (entries.includes(sweep.entry)) continue;
-      const at = sweep.status === 'active' || sweep.status === 'parking';
+      const at = sweep.status === 'active' || sweep.status === 'preempting';
       if (at) sweep.controller.abort(new Failure('interrupted', 'taken out of the queue'));
       else this.sweeps.delete(sweep.entry);
     }
@@ -114,20 +114,20 @@ export class SweepServer {
     const { maxSweeps } = this.options;
     const sweeps = [...this.sweeps.values()];
     const users = new Set(sweeps.map(({ user }) => user));
-    this.broker.attend(users);
-    const uses = new Map([...users].map((user) => [user, this.broker.useOf(user)]));
+    this.scheduler.setTenants(users);
+    const uses = new Map([...users].map((user) => [user, this.scheduler.useOf(user)]));
     const use = (user: string) => uses.get(user) ?? 0;
     const able = sweeps.filter(({ status, restsUntil }) => status !== 'queued' || restsUntil <= Date.now());
-    for (const sweep of sweepsToPark(able, maxSweeps, use)) {
-      sweep.status = 'parking';
-      sweep.parking.abort(parked);
+    for (const sweep of sweepsToPreempt(able, maxSweeps, use)) {
+      sweep.status = 'preempting';
+      sweep.preemption.abort(preempted);
     }
     for (const sweep of nextSweeps(able, maxSweeps, use)) {
       sweep.status = 'active';
       sweep.begun = false;
-      sweep.parking = new AbortController();
-      const work = this.work(sweep).finally(() => this.working.delete(work));
-      this.working.add(work);
+      sweep.preemption = new AbortController();
+      const runSweep = this.work(sweep).finally(() => this.running.delete(runSweep));
+      this.running.add(runSweep);
     }
   }
 
@@ -140,7 +140,7 @@ export class SweepServer {
         ...{ entry, folder: options.sweep, user, name, options },
         status: 'queued',
         controller: new AbortController(),
-        parking: new AbortController(),
+        preemption: new AbortController(),
         begun: false,
         restsUntil: 0,
       });
@@ -150,13 +150,13 @@ export class SweepServer {
   }
 
   /** Never rejects. */
-  private async work(sweep: Known): Promise<void> {
+  private async work(sweep: KnownSweep): Promise<void> {
     const { entry, folder } = sweep;
     try {
       const lock = await lockSweep(folder);
       let ended: boolean;
       try {
-        ended = await this.carryOut(sweep);
+        ended = await this.runUntilPreempted(sweep);
       } finally {
         delete sweep.open;
         await lock.release();
@@ -172,10 +172,10 @@ export class SweepServer {
     }
   }
 
-  /** Resolves to false where the sweep was parked. Throws where it may do better later: another process has it, the disk is full. */
-  private async carryOut(sweep: Known): Promise<boolean> {
+  /** Resolves to false where the sweep was preempted. Throws where it may do better later: another process has it, the disk is full. */
+  private async runUntilPreempted(sweep: KnownSweep): Promise<boolean> {
     const { trainers, onEvent, warn } = this.options;
-    const { folder, options, controller, parking } = sweep;
+    const { folder, options, controller, preemption } = sweep;
     const { signal } = controller;
     const open = await openSweep(folder, await readSweepFile(folder));
     const { state, journal } = open;
@@ -191,15 +191,15 @@ export class SweepServer {
     });
     interrupted.catch(() => undefined);
     try {
-      await perform(open, beginning(open), {
+      await runSweep(open, beginning(open), {
         trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto' },
-        broker: this.broker,
+        scheduler: this.scheduler,
         maxConcurrent: options.maxConcurrent ?? Infinity,
         retries: options.retries,
         failFast: options.failFast,
         mlflow: options.mlflow,
         signal,
-        parking: parking.signal,
+        preemption: preemption.signal,
         interrupted,
         onEvent: (record) => {
           sweep.begun ||= record.type === 'trial-started';
@@ -209,7 +209,7 @@ export class SweepServer {
         onProgress: () => undefined,
       });
     } catch (error) {
-      if (error === parked) return false;
+      if (error === preempted) return false;
       if (signal.aborted) return true;
       const failedFast = options.failFast && state.count('failed') > 0;
       if (mayPass(error) && !failedFast) throw error;

@@ -6,18 +6,18 @@ import type { TrainerGroup } from '../../cluster/index.js';
 import type { Journal } from '../../journal/journal.js';
 import type { Evaluation, SweepPart } from '../../training/records.js';
 import type { DenseNetwork, RunContext, StepProgress } from '../../training/context.js';
-import { hasDataOf, type Past, readPast } from '../../training/resume-state.js';
+import { hasDataOf, type ResumeState, readResumeState } from '../../training/resume-state.js';
 import { throttled } from '../../training/progress.js';
-import { recorded } from '../../training/job.js';
+import { runJournaled } from '../../training/job.js';
 import { prune, Stopped, trainDense } from '../../training/run.js';
 import { readModel } from '../../training/run-folder.js';
 import { type ChainPoint, nextOf, startOf } from '../planner/chain.js';
 import { classOf, type EarlyStopping } from './early-stopping.js';
 import type { NetworkStore } from '../network-store.js';
 import type { Trial } from '../planner/plan.js';
-import type { SweepEvent, SweepManifest, WorkFolder } from '../records.js';
+import type { SweepEvent, SweepManifest, JobFolder } from '../records.js';
 import type { SweepState } from '../state.js';
-import { trialOf, type Work } from './work.js';
+import { trialOf, type Job } from './job.js';
 
 export interface AttemptOptions {
   folder: string;
@@ -28,22 +28,22 @@ export interface AttemptOptions {
   journal: Journal<SweepEvent>;
   store: NetworkStore;
   stopping?: EarlyStopping | undefined;
-  onProgress: (work: Work, progress: StepProgress & { imagesPerSecond: number }) => void;
+  onProgress: (job: Job, progress: StepProgress & { imagesPerSecond: number }) => void;
 }
 
 interface Attempt {
   /** What the sweep's journal is told of it. */
-  told: WorkFolder;
-  past?: Past;
+  told: JobFolder;
+  resumeState?: ResumeState;
 }
 
-/** Makes attempts at a sweep's pieces of work, each in a run folder of its own, and tells the sweep's journal of them. */
+/** Makes attempts at a sweep's pieces of job, each in a run folder of its own, and tells the sweep's journal of them. */
 export class Attempts {
   constructor(private readonly options: AttemptOptions) {}
 
   /** Rejects where the attempt fails, and with `Paused`. */
-  make(work: Work, group: TrainerGroup): Promise<void> {
-    return work.kind === 'dense' ? this.trainDense(work.key, group) : this.tryTrial(work.trial, group);
+  make(job: Job, group: TrainerGroup): Promise<void> {
+    return job.kind === 'dense' ? this.trainDense(job.key, group) : this.tryTrial(job.trial, group);
   }
 
   /** False where the network is not in the store. */
@@ -60,15 +60,15 @@ export class Attempts {
     if (await this.reuseDense(key)) return;
     const attempt = await this.nextAttempt(join('dense', key.slice(0, 12)), state.dense.get(key), group);
     await journal.append({ type: 'dense-started', key, ...attempt.told });
-    const network = await this.record({ kind: 'dense', key }, group, attempt, {}, trainDense);
+    const network = await this.runAttempt({ kind: 'dense', key }, group, attempt, {}, trainDense);
     await store.keep(network);
     await journal.append({ type: 'dense-finished', key, attempt: attempt.told.attempt });
   }
 
   private async tryTrial(number: number, group: TrainerGroup): Promise<void> {
     const { plan, journal, store, state, stopping } = this.options;
-    const work: Work = { kind: 'trial', trial: number };
-    const trial = trialOf(work, plan);
+    const job: Job = { kind: 'trial', trial: number };
+    const trial = trialOf(job, plan);
     const next = await this.nextAttempt(join('trials', String(number)), state.trials.get(number), group);
     const { attempt } = next.told;
     const { key, settings, spec } = trial;
@@ -76,11 +76,12 @@ export class Attempts {
     const report = (epoch: number, { accuracy }: Evaluation) =>
       stopping?.report({ trial: number, class: classOf(trial), epoch, accuracy });
     stopping?.forget(number);
-    for (const { epoch, validation } of next.past ? retrainedBefore(next.past) : []) report(epoch, validation);
+    for (const { epoch, validation } of next.resumeState ? retrainedBefore(next.resumeState) : [])
+      report(epoch, validation);
     const dense = await store.find<DenseNetwork>(trial.denseKey);
     const start = await this.networkBefore(trial);
     try {
-      const result = await this.record(work, group, next, { settings }, (context) =>
+      const result = await this.runAttempt(job, group, next, { settings }, (context) =>
         prune({ ...context, ...(dense && { dense }), ...(start && { start }), reasonToStop: report }),
       );
       if (nextOf(trial, plan).length > 0) {
@@ -113,13 +114,13 @@ export class Attempts {
     { folder: latest, attempts }: { folder?: string; attempts: number } = { attempts: 0 },
     group: TrainerGroup,
   ): Promise<Attempt> {
-    const trainers = group.members.map(({ number }) => number);
-    const past = latest === undefined ? undefined : await readPast(join(this.options.folder, latest));
-    if (latest !== undefined && past && hasDataOf(past, group.members[0])) {
-      const { manifest, snapshot } = past;
+    const trainers = group.trainers.map(({ number }) => number);
+    const resumeState = latest === undefined ? undefined : await readResumeState(join(this.options.folder, latest));
+    if (latest !== undefined && resumeState && hasDataOf(resumeState, group.trainers[0])) {
+      const { manifest, snapshot } = resumeState;
       const { runId } = manifest;
       return {
-        past,
+        resumeState,
         told: { attempt: attempts, folder: latest, runId, trainers, resumedAt: snapshot.totalEpochs },
       };
     }
@@ -127,19 +128,19 @@ export class Attempts {
     return { told: { attempt, folder: join(place, `attempt-${attempt}`), runId: randomUUID(), trainers } };
   }
 
-  private record<T>(
-    work: Work,
+  private runAttempt<T>(
+    job: Job,
     group: TrainerGroup,
-    { told: { attempt, folder, runId }, past }: Attempt,
+    { told: { attempt, folder, runId }, resumeState }: Attempt,
     settings: Pick<SweepPart, 'settings'>,
     carryOut: (context: RunContext) => Promise<T>,
   ): Promise<T> {
     const { manifest, plan, onProgress } = this.options;
-    const { spec } = trialOf(work, plan);
-    const trial = work.kind === 'trial' ? { trial: work.trial } : {};
+    const { spec } = trialOf(job, plan);
+    const trial = job.kind === 'trial' ? { trial: job.trial } : {};
     const { user, commandLine } = manifest;
     const sweep: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, attempt, ...settings };
-    return recorded(
+    return runJournaled(
       {
         folder: join(this.options.folder, folder),
         runId,
@@ -148,19 +149,19 @@ export class Attempts {
         group,
         sweep,
         asked: { user, commandLine },
-        past,
+        resumeState,
       },
       (context) =>
         carryOut({
           ...context,
-          onProgress: throttled(spec.batch.global, (progress) => onProgress(work, progress)),
+          onProgress: throttled(spec.batch.global, (progress) => onProgress(job, progress)),
         }),
     );
   }
 }
 
 /** Epochs of retraining that had finished when the run was saved. */
-const retrainedBefore = ({ records, snapshot }: Past) =>
+const retrainedBefore = ({ records, snapshot }: ResumeState) =>
   records
     .slice(0, snapshot.seq)
     .flatMap((record) => (record.type === 'epoch-finished' && record.phase === 'retrain' ? [record] : []));

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import { Broker } from './fair-share.js';
+import { FairShareScheduler } from './fair-share.js';
 
 let time: number;
 beforeEach(() => (time = 0));
@@ -8,37 +8,37 @@ beforeEach(() => (time = 0));
 /** A sweep of `trials` that take `each` trainers and `ms` milliseconds; `names` says what was started, in order. */
 class Sweep {
   readonly running: { end: number; giveBack: () => void }[] = [];
-  private readonly seat;
+  private readonly allocation;
 
   constructor(
-    broker: Broker,
+    scheduler: FairShareScheduler,
     readonly user: string,
     public trials: number,
     started: string[],
     { each = 1, ms = 1000 } = {},
   ) {
-    this.seat = broker.join({
+    this.allocation = scheduler.join({
       user,
       demand: () => ({ each, most: this.trials * each }),
       start: (trainers) => {
         for (let left = trainers; left >= each; left -= each) {
           this.trials -= 1;
           started.push(user);
-          this.running.push({ end: time + ms, giveBack: this.seat.take(each) });
+          this.running.push({ end: time + ms, giveBack: this.allocation.take(each) });
         }
       },
     });
-    this.seat.ask();
+    this.allocation.requestTrainers();
   }
 
   gain(trials: number): void {
     this.trials += trials;
-    this.seat.ask();
+    this.allocation.requestTrainers();
   }
 
   leave(): void {
     this.trials = 0;
-    this.seat.leave();
+    this.allocation.leave();
   }
 }
 
@@ -51,21 +51,21 @@ function step(...sweeps: Sweep[]): void {
   trial.giveBack();
 }
 
-describe('the broker', () => {
+describe('the scheduler', () => {
   it('gives a sweep that is alone all trainers, and never more than there are', () => {
     const started: string[] = [];
-    const sweep = new Sweep(new Broker(3), 'ann', 10, started);
+    const sweep = new Sweep(new FairShareScheduler(3), 'ann', 10, started);
     expect(sweep.running).toHaveLength(3);
     expect(sweep.trials).toBe(7);
   });
 
   it('lets a short sweep of another user go first at each trainer that becomes free, until the shares are equal', () => {
-    const broker = new Broker(2, () => time);
+    const scheduler = new FairShareScheduler(2, () => time);
     const started: string[] = [];
-    const long = new Sweep(broker, 'ann', 100, started);
+    const long = new Sweep(scheduler, 'ann', 100, started);
     for (let i = 0; i < 6; i++) step(long);
     started.length = 0;
-    const short = new Sweep(broker, 'bob', 2, started);
+    const short = new Sweep(scheduler, 'bob', 2, started);
     expect(started).toEqual([]);
     step(long, short);
     step(long, short);
@@ -75,13 +75,13 @@ describe('the broker', () => {
   });
 
   it('shares equally between two long sweeps, however long one of them was here alone', () => {
-    const broker = new Broker(2, () => time);
+    const scheduler = new FairShareScheduler(2, () => time);
     const started: string[] = [];
-    const one = new Sweep(broker, 'ann', 100, started);
+    const one = new Sweep(scheduler, 'ann', 100, started);
     for (let i = 0; i < 20; i++) step(one);
     started.length = 0;
     // Trials that take three times as long count three times.
-    const other = new Sweep(broker, 'bob', 100, started, { ms: 3000 });
+    const other = new Sweep(scheduler, 'bob', 100, started, { ms: 3000 });
     for (let i = 0; i < 60; i++) step(one, other);
     const of = (user: string) => started.filter((name) => name === user).length;
     expect(of('ann') / of('bob')).toBeGreaterThan(2.5);
@@ -89,50 +89,50 @@ describe('the broker', () => {
   });
 
   it('lets nobody collect credit by being away', () => {
-    const broker = new Broker(1, () => time);
+    const scheduler = new FairShareScheduler(1, () => time);
     const started: string[] = [];
-    const away = new Sweep(broker, 'bob', 1, started);
-    const long = new Sweep(broker, 'ann', 100, started);
+    const away = new Sweep(scheduler, 'bob', 1, started);
+    const long = new Sweep(scheduler, 'ann', 100, started);
     for (let i = 0; i < 11; i++) step(away, long);
     away.leave();
-    broker.attend(new Set(['ann']));
+    scheduler.setTenants(new Set(['ann']));
     started.length = 0;
-    const back = new Sweep(broker, 'bob', 100, started);
+    const back = new Sweep(scheduler, 'bob', 100, started);
     for (let i = 0; i < 10; i++) step(back, long);
     expect(started.filter((name) => name === 'bob')).toHaveLength(5);
   });
 
   it('counts a user as come who waits for a turn to join, and by what others had used by then', () => {
-    const broker = new Broker(1, () => time);
-    broker.attend(new Set(['ann']));
-    const long = new Sweep(broker, 'ann', 100, []);
+    const scheduler = new FairShareScheduler(1, () => time);
+    scheduler.setTenants(new Set(['ann']));
+    const long = new Sweep(scheduler, 'ann', 100, []);
     step(long);
-    broker.attend(new Set(['ann', 'bob']));
+    scheduler.setTenants(new Set(['ann', 'bob']));
     step(long);
-    broker.attend(new Set(['ann', 'bob']));
-    expect([broker.useOf('ann'), broker.useOf('bob')]).toEqual([2000, 1000]);
+    scheduler.setTenants(new Set(['ann', 'bob']));
+    expect([scheduler.useOf('ann'), scheduler.useOf('bob')]).toEqual([2000, 1000]);
     time += 500;
-    expect(broker.useOf('ann')).toBe(2500);
-    broker.attend(new Set(['ann']));
-    broker.attend(new Set(['ann', 'bob']));
-    expect(broker.useOf('bob')).toBe(2500);
+    expect(scheduler.useOf('ann')).toBe(2500);
+    scheduler.setTenants(new Set(['ann']));
+    scheduler.setTenants(new Set(['ann', 'bob']));
+    expect(scheduler.useOf('bob')).toBe(2500);
   });
 
   it('goes round between users who come at the same time', () => {
-    const broker = new Broker(4, () => time);
+    const scheduler = new FairShareScheduler(4, () => time);
     const started: string[] = [];
-    const first = new Sweep(broker, 'zoe', 1, started, { each: 4 });
-    new Sweep(broker, 'ann', 4, started);
-    new Sweep(broker, 'bob', 4, started);
+    const first = new Sweep(scheduler, 'zoe', 1, started, { each: 4 });
+    new Sweep(scheduler, 'ann', 4, started);
+    new Sweep(scheduler, 'bob', 4, started);
     step(first);
     expect(started).toEqual(['zoe', 'ann', 'ann', 'bob', 'bob']);
   });
 
   it('has others wait where the first in line needs several trainers at once', () => {
-    const broker = new Broker(3, () => time);
+    const scheduler = new FairShareScheduler(3, () => time);
     const started: string[] = [];
-    const small = new Sweep(broker, 'ann', 100, started);
-    const large = new Sweep(broker, 'bob', 1, started, { each: 3 });
+    const small = new Sweep(scheduler, 'ann', 100, started);
+    const large = new Sweep(scheduler, 'bob', 1, started, { each: 3 });
     for (let i = 0; i < 3; i++) step(small, large);
     expect(started).toEqual(['ann', 'ann', 'ann', 'bob']);
     expect(small.running).toEqual([]);
@@ -141,10 +141,10 @@ describe('the broker', () => {
   });
 
   it('keeps no trainers for a sweep that has left', () => {
-    const broker = new Broker(2, () => time);
+    const scheduler = new FairShareScheduler(2, () => time);
     const started: string[] = [];
-    const small = new Sweep(broker, 'ann', 100, started);
-    const large = new Sweep(broker, 'bob', 1, started, { each: 2 });
+    const small = new Sweep(scheduler, 'ann', 100, started);
+    const large = new Sweep(scheduler, 'bob', 1, started, { each: 2 });
     step(small, large);
     expect(small.running).toHaveLength(1);
     large.leave();
@@ -152,10 +152,10 @@ describe('the broker', () => {
   });
 
   it('serves the sweeps of one user in the order in which they came', () => {
-    const broker = new Broker(1, () => time);
+    const scheduler = new FairShareScheduler(1, () => time);
     const started: string[] = [];
-    const first = new Sweep(broker, 'ann', 2, started);
-    const second = new Sweep(broker, 'ann', 2, started);
+    const first = new Sweep(scheduler, 'ann', 2, started);
+    const second = new Sweep(scheduler, 'ann', 2, started);
     step(first, second);
     expect([first.trials, second.trials]).toEqual([0, 2]);
     step(first, second);
@@ -166,7 +166,7 @@ describe('the broker', () => {
   });
 
   it('without a limit gives all that is asked for', () => {
-    const sweep = new Sweep(new Broker(Infinity), 'ann', 5, []);
+    const sweep = new Sweep(new FairShareScheduler(Infinity), 'ann', 5, []);
     expect(sweep.running).toHaveLength(5);
   });
 });

@@ -7,17 +7,17 @@ export interface Demand {
 }
 
 /** A sweep that wants trainers for its user. */
-export interface Borrower {
+export interface Tenant {
   user: string;
   demand: () => Demand;
   /** Starts work at once and takes trainers for it by its `Seat`: `trainers` at most. */
   start: (trainers: number) => void;
 }
 
-/** A borrower's place at the broker. */
-export interface Seat {
+/** A tenant's place at the scheduler. */
+export interface Allocation {
   /** To be called when the demand may have changed. */
-  ask: () => void;
+  requestTrainers: () => void;
   /** To be called from `start`, by what is started. Returns what gives the trainers back, to be called once. */
   take: (trainers: number) => () => void;
   /** Trainers that could be taken now and that nobody wants; those of its own pool may be fewer. */
@@ -31,11 +31,11 @@ export interface Seat {
  * has used the fewest trainer-seconds; of one user's sweeps, that which came first. A user who comes anew starts with the least that any
  * other one has used by then: not to have been here before is no credit.
  */
-export class Broker {
-  private readonly borrowers = new Set<Borrower>();
+export class FairShareScheduler {
+  private readonly tenants = new Set<Tenant>();
   /** Trainer-milliseconds of each user, without those of `taken`. */
   private readonly used = new Map<string, number>();
-  private readonly taken = new Set<{ user: string; trainers: number; since: number }>();
+  private readonly allocations = new Set<{ user: string; trainers: number; since: number }>();
 
   /**
    * @param trainers how many may be at work at the same time; `Infinity` where those that are there are the limit
@@ -46,40 +46,40 @@ export class Broker {
     private readonly clock: () => number = Date.now,
   ) {}
 
-  join(borrower: Borrower): Seat {
-    const { user } = borrower;
+  join(tenant: Tenant): Allocation {
+    const { user } = tenant;
     this.admit(user);
-    this.borrowers.add(borrower);
+    this.tenants.add(tenant);
     return {
-      ask: () => this.deal(),
+      requestTrainers: () => this.allocate(),
       take: (trainers) => {
-        const loan = { user, trainers, since: this.clock() };
-        this.taken.add(loan);
+        const allocation = { user, trainers, since: this.clock() };
+        this.allocations.add(allocation);
         return () => {
-          if (!this.taken.delete(loan)) throw new RangeError('these trainers were given back already');
-          this.used.set(user, (this.used.get(user) ?? 0) + trainers * (this.clock() - loan.since));
-          this.deal();
+          if (!this.allocations.delete(allocation)) throw new RangeError('these trainers were given back already');
+          this.used.set(user, (this.used.get(user) ?? 0) + trainers * (this.clock() - allocation.since));
+          this.allocate();
         };
       },
-      idle: () => this.trainers - this.lent,
+      idle: () => this.trainers - this.allocated,
       leave: () => {
-        this.borrowers.delete(borrower);
+        this.tenants.delete(tenant);
         // Trainers may have been kept for it.
-        this.deal();
+        this.allocate();
       },
     };
   }
 
   /** Says who is here, be it that they wait for their turn to join. What others have used is forgotten: who comes back comes anew. */
-  attend(users: ReadonlySet<string>): void {
+  setTenants(users: ReadonlySet<string>): void {
     for (const user of this.used.keys()) if (!users.has(user)) this.used.delete(user);
     for (const user of users) this.admit(user);
   }
 
   /** Trainer-milliseconds that the user has used, up to this moment. */
   useOf(user: string, time = this.clock()): number {
-    return [...this.taken]
-      .filter((loan) => loan.user === user)
+    return [...this.allocations]
+      .filter((allocation) => allocation.user === user)
       .reduce((sum, { trainers, since }) => sum + trainers * (time - since), this.used.get(user) ?? 0);
   }
 
@@ -90,36 +90,36 @@ export class Broker {
   }
 
   /** Starts what can start, until nobody takes more. */
-  private deal(): void {
+  private allocate(): void {
     let before: number;
     do {
-      before = this.lent;
-      for (const [borrower, trainers] of this.grants()) borrower.start(trainers);
-    } while (this.lent > before);
+      before = this.allocated;
+      for (const [tenant, trainers] of this.grants()) tenant.start(trainers);
+    } while (this.allocated > before);
   }
 
-  private grants(): Map<Borrower, number> {
+  private grants(): Map<Tenant, number> {
     const time = this.clock();
-    const queue = [...this.borrowers]
-      .map((borrower) => ({ borrower, use: this.useOf(borrower.user, time), ...borrower.demand() }))
+    const queue = [...this.tenants]
+      .map((tenant) => ({ tenant, use: this.useOf(tenant.user, time), ...tenant.demand() }))
       .filter(({ each, most }) => most >= each);
-    const grants = new Map<Borrower, number>();
-    const granted = (borrower: Borrower) => grants.get(borrower) ?? 0;
+    const grants = new Map<Tenant, number>();
+    const granted = (tenant: Tenant) => grants.get(tenant) ?? 0;
     // Between users who have used the same, as at the very start, trainers go round.
     const trainersOf = (user: string) =>
       [...grants].reduce((sum, [other, trainers]) => (other.user === user ? sum + trainers : sum), 0);
-    for (let free = this.trainers - this.lent; ;) {
+    for (let free = this.trainers - this.allocated; ;) {
       const [first] = queue
-        .filter(({ borrower, each, most }) => granted(borrower) + each <= most)
-        .sort((a, b) => a.use - b.use || trainersOf(a.borrower.user) - trainersOf(b.borrower.user));
+        .filter(({ tenant, each, most }) => granted(tenant) + each <= most)
+        .sort((a, b) => a.use - b.use || trainersOf(a.tenant.user) - trainersOf(b.tenant.user));
       // Who needs more than are free has the others wait: else there would never be enough at once.
       if (!first || first.each > free) return grants;
-      grants.set(first.borrower, granted(first.borrower) + first.each);
+      grants.set(first.tenant, granted(first.tenant) + first.each);
       free -= first.each;
     }
   }
 
-  private get lent(): number {
-    return [...this.taken].reduce((sum, { trainers }) => sum + trainers, 0);
+  private get allocated(): number {
+    return [...this.allocations].reduce((sum, { trainers }) => sum + trainers, 0);
   }
 }

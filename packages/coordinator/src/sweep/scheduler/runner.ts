@@ -1,14 +1,14 @@
 import { Failure } from '@prunegrid/core/failure';
 
-import { Reported, type TrainerPool } from '../../cluster/index.js';
+import { TrainerReported, type TrainerPool } from '../../cluster/index.js';
 import { Paused } from '../../training/run.js';
 import { type AttemptOptions, Attempts } from './attempts.js';
-import type { Broker, Demand, Seat } from './fair-share.js';
+import type { FairShareScheduler, Demand, Allocation } from './fair-share.js';
 import { type ChainPoint, nextOf, startOf } from '../planner/chain.js';
 import type { Trial } from '../planner/plan.js';
 import type { SweepEvent } from '../records.js';
 import { shareOut } from './schedule.js';
-import { nameOf, Running, trialOf, type Work } from './work.js';
+import { nameOf, RunningJob, trialOf, type Job } from './job.js';
 
 /** What goes on with more trainers has to have more than so many seconds ahead of it: saving it and handing it out again take one or two. */
 const REGROUP_SECONDS = 10;
@@ -18,16 +18,16 @@ export interface RunnerOptions extends AttemptOptions {
   trials: readonly Trial[];
   pool: TrainerPool;
   /** Says how many of the pool's trainers may be lent at this moment. */
-  broker: Broker;
+  scheduler: FairShareScheduler;
   trainersPerTrial?: number | undefined;
   maxConcurrent: number;
-  /** Further attempts at a piece of work that has lost a trainer. */
+  /** Further attempts at a piece of job that has lost a trainer. */
   retries: number;
   failFast: boolean;
-  /** Ends all work at the next step. */
+  /** Ends all job at the next step. */
   signal: AbortSignal;
   /** Begins nothing more once it aborts. */
-  parking?: AbortSignal | undefined;
+  preemption?: AbortSignal | undefined;
   /** Rejects when no trainer is to be expected any more. */
   trainersEnded: Promise<never>;
   /** Seconds to wait for a trainer when all have left. */
@@ -39,25 +39,25 @@ export interface RunnerOptions extends AttemptOptions {
  * What was done, and with what outcome, is in the sweep's journal.
  */
 export class SweepRunner {
-  private readonly running = new Map<string, Running>();
+  private readonly running = new Map<string, RunningJob>();
   /** Trials that were found to have no start. */
   private readonly hopeless = new Set<number>();
   private readonly attempts: Attempts;
   private readonly controller = new AbortController();
-  /** Ends all work at the next step: the user, or something that makes going on useless. */
+  /** Ends all job at the next step: the user, or something that makes going on useless. */
   private readonly signal: AbortSignal;
   private wake: () => void = () => undefined;
 
   constructor(private readonly options: RunnerOptions) {
     this.attempts = new Attempts({
       ...options,
-      onProgress: (work, progress) => {
-        this.running.get(nameOf(work))?.progress(progress);
-        options.onProgress(work, progress);
+      onProgress: (job, progress) => {
+        this.running.get(nameOf(job))?.progress(progress);
+        options.onProgress(job, progress);
       },
     });
     this.signal = AbortSignal.any([options.signal, this.controller.signal]);
-    for (const signal of [this.signal, options.parking]) signal?.addEventListener('abort', () => this.wake());
+    for (const signal of [this.signal, options.preemption]) signal?.addEventListener('abort', () => this.wake());
     options.trainersEnded.catch((error: unknown) => this.controller.abort(error));
   }
 
@@ -66,37 +66,37 @@ export class SweepRunner {
     this.wake();
   }
 
-  /** Resolves when nothing is left to do. Rejects, once all work has ended, when it was ended before its time. */
+  /** Resolves when nothing is left to do. Rejects, once all job has ended, when it was ended before its time. */
   async run(): Promise<void> {
-    const { broker, manifest } = this.options;
+    const { scheduler, manifest } = this.options;
     await this.failHopeless();
     await this.lookIntoStore();
-    const seat: Seat = broker.join({
+    const allocation: Allocation = scheduler.join({
       user: manifest.user,
       demand: () => this.demand(),
-      start: (trainers) => this.start(trainers, seat),
+      start: (trainers) => this.start(trainers, allocation),
     });
     for (;;) {
       const changed = new Promise<void>((resolve) => (this.wake = resolve));
-      seat.ask();
-      this.regroup(seat);
-      if (this.running.size === 0 && (this.isEnding || this.readyWork().length === 0)) break;
+      allocation.requestTrainers();
+      this.regroup(allocation);
+      if (this.running.size === 0 && (this.isEnding || this.readyJobs().length === 0)) break;
       await this.unlessDeserted(changed);
     }
-    seat.leave();
+    allocation.leave();
     this.signal.throwIfAborted();
-    if (this.readyWork().length > 0) this.options.parking?.throwIfAborted();
+    if (this.readyJobs().length > 0) this.options.preemption?.throwIfAborted();
   }
 
   /** Nothing more is begun. */
   private get isEnding(): boolean {
-    return this.signal.aborted || this.options.parking?.aborted === true;
+    return this.signal.aborted || this.options.preemption?.aborted === true;
   }
 
   /** Waits for a change; not for ever, where there is nobody left to bring it about. */
   private async unlessDeserted(changed: Promise<void>): Promise<void> {
     const { pool, wait } = this.options;
-    if (pool.members.length > 0) return changed;
+    if (pool.trainers.length > 0) return changed;
     const none = new Failure(
       'trainers',
       `all trainers have left and no other came within ${wait} s: start some, then go on`,
@@ -121,17 +121,17 @@ export class SweepRunner {
   }
 
   /** What could start now, in the order in which it should. */
-  private readyWork(): Work[] {
+  private readyJobs(): Job[] {
     const { trials, state } = this.options;
     const waiting = trials.filter(({ number }) => this.isWaiting(number) && !this.running.has(`trial ${number}`));
     const missing = new Set(
       waiting.map(({ denseKey }) => denseKey).filter((key) => state.dense.get(key)?.status !== 'finished'),
     );
     return [
-      ...[...missing].filter((key) => !this.running.has(`dense ${key}`)).map((key): Work => ({ kind: 'dense', key })),
+      ...[...missing].filter((key) => !this.running.has(`dense ${key}`)).map((key): Job => ({ kind: 'dense', key })),
       ...waiting
         .filter((trial) => !missing.has(trial.denseKey) && this.canStart(trial))
-        .map(({ number }): Work => ({ kind: 'trial', trial: number })),
+        .map(({ number }): Job => ({ kind: 'trial', trial: number })),
     ];
   }
 
@@ -146,48 +146,48 @@ export class SweepRunner {
   }
 
   /** What could start now and find free trainers, in the order in which it should. */
-  private startable(): { work: Work; most: number }[] {
+  private startable(): { job: Job; most: number }[] {
     const { pool, store, maxConcurrent } = this.options;
     if (this.isEnding) return [];
-    return this.readyWork()
-      .filter((work) => work.kind === 'trial' || !store.isClaimed(work.key))
+    return this.readyJobs()
+      .filter((job) => job.kind === 'trial' || !store.isClaimed(job.key))
       .slice(0, Math.max(0, Math.min(pool.freeCount, maxConcurrent - this.running.size)))
-      .map((work) => ({ work, most: trialOf(work, this.options.plan).spec.batch.microBatches }));
+      .map((job) => ({ job, most: trialOf(job, this.options.plan).spec.batch.microBatches }));
   }
 
   private demand(): Demand {
     const { pool, trainersPerTrial: each } = this.options;
-    const most = this.startable().reduce((sum, work) => sum + (each ?? work.most), 0);
+    const most = this.startable().reduce((sum, job) => sum + (each ?? job.most), 0);
     return { each: each ?? 1, most: Math.min(most, pool.freeCount) };
   }
 
-  /** Where trainers are idle and no work is left to be started, lets the trial with the fewest go on with more. */
-  private regroup(seat: Seat): void {
+  /** Where trainers are idle and no job is left to be started, lets the trial with the fewest go on with more. */
+  private regroup(allocation: Allocation): void {
     const { pool, trainersPerTrial } = this.options;
-    const idle = Math.min(pool.freeCount, seat.idle());
-    if (trainersPerTrial !== undefined || this.isEnding || idle < 1 || this.readyWork().length > 0) return;
+    const idle = Math.min(pool.freeCount, allocation.idle());
+    if (trainersPerTrial !== undefined || this.isEnding || idle < 1 || this.readyJobs().length > 0) return;
     const [smallest] = [...this.running.values()]
-      .filter(({ work, trainers }) => trainers < trialOf(work, this.options.plan).spec.batch.microBatches)
+      .filter(({ job: job, trainers }) => trainers < trialOf(job, this.options.plan).spec.batch.microBatches)
       .sort((a, b) => a.trainers - b.trainers);
     if (smallest && smallest.secondsLeft > REGROUP_SECONDS) smallest.pause.abort(new Paused());
   }
 
-  private start(trainers: number, seat: Seat): void {
+  private start(trainers: number, allocation: Allocation): void {
     const ready = this.startable();
     const shares = shareOut({ free: trainers, ready, each: this.options.trainersPerTrial });
     for (const [i, share] of shares.entries()) {
-      const { work } = ready[i];
-      const id = nameOf(work);
-      const giveBack = seat.take(share);
-      const unclaim = work.kind === 'dense' ? this.options.store.claim(work.key) : () => undefined;
-      const running = new Running(work, share);
+      const { job } = ready[i];
+      const id = nameOf(job);
+      const giveBack = allocation.take(share);
+      const unclaim = job.kind === 'dense' ? this.options.store.claim(job.key) : () => undefined;
+      const running = new RunningJob(job, share);
       this.running.set(id, running);
-      void this.carryOut(running)
+      void this.runJob(running)
         .catch((error: unknown) => this.controller.abort(error))
         .finally(() => {
           this.running.delete(id);
           unclaim();
-          // Has the broker look who can start now, be it with the dense network that this one has trained.
+          // Has the scheduler look who can start now, be it with the dense network that this one has trained.
           giveBack();
           this.wake();
         });
@@ -195,42 +195,42 @@ export class SweepRunner {
   }
 
   /** One attempt. Rejects with what must end the sweep. */
-  private async carryOut({ work, trainers, pause }: Running): Promise<void> {
+  private async runJob({ job: job, trainers, pause }: RunningJob): Promise<void> {
     try {
-      await this.options.pool.lend(
+      await this.options.pool.lease(
         trainers,
-        (group) => this.attempts.make(work, group),
+        (group) => this.attempts.make(job, group),
         AbortSignal.any([this.signal, pause.signal]),
       );
     } catch (error) {
       if (this.signal.aborted) return;
-      if (error instanceof Paused) await this.options.journal.append(this.pausedEvent(work));
-      else await this.fail(work, error);
+      if (error instanceof Paused) await this.options.journal.append(this.pausedEvent(job));
+      else await this.fail(job, error);
     }
     await this.failHopeless();
   }
 
-  private pausedEvent(work: Work): SweepEvent {
+  private pausedEvent(job: Job): SweepEvent {
     const { state } = this.options;
-    if (work.kind === 'dense') {
-      return { type: 'dense-paused', key: work.key, attempt: state.dense.get(work.key)?.attempts ?? 0 };
+    if (job.kind === 'dense') {
+      return { type: 'dense-paused', key: job.key, attempt: state.dense.get(job.key)?.attempts ?? 0 };
     }
-    return { type: 'trial-paused', trial: work.trial, attempt: state.trials.get(work.trial)?.attempts ?? 0 };
+    return { type: 'trial-paused', trial: job.trial, attempt: state.trials.get(job.trial)?.attempts ?? 0 };
   }
 
-  private async fail(work: Work, error: unknown): Promise<void> {
-    const { journal, state, retries, failFast } = this.options;
+  private async fail(job: Job, error: unknown): Promise<void> {
+    const { journal, state, retries: maxRetries, failFast } = this.options;
     const { kind, message } = error instanceof Failure ? error : { kind: 'internal', message: String(error) };
-    const { attempts = 0, mishaps = 0 } =
-      (work.kind === 'dense' ? state.dense.get(work.key) : state.trials.get(work.trial)) ?? {};
-    const trainerFailed = kind === 'trainers' || (kind === 'environment' && error instanceof Reported);
-    // Such as a full disk: not the work's fault, which waits until the sweep goes on.
+    const { attempts = 0, retries = 0 } =
+      (job.kind === 'dense' ? state.dense.get(job.key) : state.trials.get(job.trial)) ?? {};
+    const trainerFailed = kind === 'trainers' || (kind === 'environment' && error instanceof TrainerReported);
+    // Such as a full disk: not the job's fault, which waits until the sweep goes on.
     if (kind === 'environment' && !trainerFailed) return this.controller.abort(error);
-    // A bad spec fails again, and so does a loss that is not finite; a lost trainer has nothing to do with the work.
-    const again = trainerFailed && mishaps < retries;
-    const mishap = { attempt: attempts, kind, message, again };
-    if (work.kind === 'trial') await journal.append({ type: 'trial-failed', trial: work.trial, ...mishap });
-    else await journal.append({ type: 'dense-failed', key: work.key, ...mishap });
+    // A bad spec fails again, and so does a loss that is not finite; a lost trainer has nothing to do with the job.
+    const again = trainerFailed && retries < maxRetries;
+    const failedAttempt = { attempt: attempts, kind, message, again };
+    if (job.kind === 'trial') await journal.append({ type: 'trial-failed', trial: job.trial, ...failedAttempt });
+    else await journal.append({ type: 'dense-failed', key: job.key, ...failedAttempt });
     if (!again && failFast) this.controller.abort(error);
   }
 

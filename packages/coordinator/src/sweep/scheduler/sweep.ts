@@ -4,7 +4,7 @@ import type { Recorded } from '../../training/records.js';
 import { type Mirror, startSweepMirror } from '../../tracking/mirror.js';
 import { destinationOf } from '../../tracking/sync.js';
 import { commandLine } from '../../training/manifest.js';
-import { execute, type ExecuteOptions } from './trials.js';
+import { runTrials, type RunTrialsOptions } from './trials.js';
 import { hasBegun, type SweepFile } from '../folder.js';
 import type { SweepEvent } from '../records.js';
 import { SweepState } from '../state.js';
@@ -19,7 +19,7 @@ export interface OpenSweep extends SweepFile {
   journal: Journal<SweepEvent>;
 }
 
-export interface PerformOptions extends ExecuteOptions {
+export interface RunSweepOptions extends RunTrialsOptions {
   /** The MLflow server that follows the sweep; by default that of before, or the environment's. */
   mlflow?: string | undefined;
   /** Sees each record after the state has taken it in. */
@@ -48,10 +48,10 @@ export async function openSweep(folder: string, sweep: SweepFile): Promise<OpenS
 }
 
 /** Writes `first` into the sweep's journal, works through all trials that are waiting then, and closes the journal. Rejects as `execute` does. */
-export async function perform(
+export async function runSweep(
   sweep: OpenSweep,
   first: First,
-  { mlflow, onEvent, ...options }: PerformOptions,
+  { mlflow, onEvent, ...options }: RunSweepOptions,
 ): Promise<void> {
   const { folder, state, journal } = sweep;
   journal.subscribe(onEvent);
@@ -60,7 +60,7 @@ export async function perform(
     const destination = await destinationOf(folder, { ...(mlflow && { url: mlflow }) });
     if (destination) mirror = startSweepMirror({ ...destination, folder, journal, warn: options.warn });
     await journal.append(first);
-    await execute(folder, sweep, state, journal, options);
+    await runTrials(folder, sweep, state, journal, options);
   } finally {
     await report(folder).catch((error: Error) => options.warn(error.message));
     await mirror?.drain(DRAIN_MS);

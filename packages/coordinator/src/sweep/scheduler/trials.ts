@@ -2,11 +2,11 @@ import { Failure } from '@prunegrid/core/failure';
 import { models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
-import type { Member } from '../../cluster/index.js';
+import type { Trainer } from '../../cluster/index.js';
 import type { Journal } from '../../journal/journal.js';
 import { readJournal } from '../../journal/reading.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../../launch/trainers.js';
-import type { Broker } from './fair-share.js';
+import type { FairShareScheduler } from './fair-share.js';
 import { NetworkStore } from '../network-store.js';
 import { classOf, EarlyStopping } from './early-stopping.js';
 import type { SweepFile } from '../folder.js';
@@ -16,15 +16,15 @@ import type { SweepEvent } from '../records.js';
 import { type RunnerOptions, SweepRunner } from './runner.js';
 import type { SweepState } from '../state.js';
 
-export interface ExecuteOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
+export interface RunTrialsOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
   trainers: TrainerChoice;
   /** Numbers of the trials to be worked on; by default all that are waiting. */
   only?: ReadonlySet<number> | undefined;
-  broker: Broker;
+  scheduler: FairShareScheduler;
   /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
   signal: AbortSignal;
   /** Aborts when the sweep is to give way to others: nothing more is begun, and what is running comes to its end. */
-  parking?: AbortSignal | undefined;
+  preemption?: AbortSignal | undefined;
   interrupted: Promise<never>;
   warn: (line: string) => void;
 }
@@ -33,14 +33,14 @@ export interface ExecuteOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'r
  * Works through the trials of a sweep that are waiting, and closes its journal with `sweep-finished` or `sweep-interrupted`. `state` must
  * follow the journal. Rejects with what ended the sweep before its time; trials that fail are no reason.
  */
-export async function execute(
+export async function runTrials(
   folder: string,
   { manifest, plan }: SweepFile,
   state: SweepState,
   journal: Journal<SweepEvent>,
-  options: ExecuteOptions,
+  options: RunTrialsOptions,
 ): Promise<void> {
-  const { trainers, only, signal, parking, interrupted, warn, ...runnerOptions } = options;
+  const { trainers, only, signal, preemption, interrupted, warn, ...runnerOptions } = options;
   const wanted = trainers.trainers + trainers.external;
   if (plan.trainersPerTrial !== undefined && plan.trainersPerTrial > wanted) {
     throw new Failure(
@@ -52,7 +52,7 @@ export async function execute(
   for (const report of await pastReports(folder, plan.trials, state)) stopping?.report(report);
   // Not awaited by anybody: where the journal cannot be written, the work that goes on finds out as well.
   const note = (event: SweepEvent) => void journal.append(event).catch((error: Error) => warn(error.message));
-  const joined = ({ number, hello, ready }: Member) => {
+  const joined = ({ number, hello, ready }: Trainer) => {
     const { host, pid } = hello;
     const { engine, device } = ready;
     note({ type: 'trainer-joined', trainer: number, host, pid, engine, device });
@@ -61,15 +61,15 @@ export async function execute(
     for (const trials of byWorkload(
       plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'waiting' && (only?.has(number) ?? true)),
     )) {
-      parking?.throwIfAborted();
+      preemption?.throwIfAborted();
       let runner: SweepRunner | undefined;
       const changed = () => runner?.changed();
       // Trainers that leave when they may are no news.
-      const left = ({ number }: Member) => runner && note({ type: 'trainer-left', trainer: number });
+      const left = ({ number }: Trainer) => runner && note({ type: 'trainer-left', trainer: number });
       const events = { warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
         const model = models.get(trials[0].spec.model) as NonNullable<ReturnType<typeof models.get>>;
-        const store = new NetworkStore(model, pool.members[0]);
+        const store = new NetworkStore(model, pool.trainers[0]);
         runner = new SweepRunner({
           ...runnerOptions,
           folder,
@@ -83,7 +83,7 @@ export async function execute(
           stopping,
           trainersPerTrial: plan.trainersPerTrial,
           signal,
-          parking,
+          preemption,
           trainersEnded,
           wait: trainers.wait,
         });

@@ -1,8 +1,8 @@
 import { type Pieces, piecesOf, type TensorData } from '@prunegrid/core/safetensors';
 
 import { converged, type LayerState, rhoAt, target } from '@prunegrid/numerics/admm';
-import { type PrunedLayer, survivorsOf } from '../layers.js';
-import { maskOf, nonZeroIn } from '../masks.js';
+import { type LayerToPrune, survivorsOf } from '../layers.js';
+import { maskPieces, nonZeroIn } from '../masks.js';
 import { inPieces } from '../projecting/index.js';
 import type { LayerTensors } from '../run-folder.js';
 import type { PhaseState } from '../snapshot.js';
@@ -14,7 +14,7 @@ export const admm: Method = async (training, before, layers) => {
   const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
   const resumed = await training.resume('admm');
   if (!resumed) {
-    await training.give('admm', before.weights, before.supports && survivorsOf(model, before.supports));
+    await training.setParameters('admm', before.weights, before.supports && survivorsOf(model, before.supports));
     training.announce('admm');
   }
   const first = Math.floor(training.epoch / epochsPerIteration);
@@ -74,11 +74,11 @@ const keep = (states: readonly LayerState[]): PhaseState<Pieces> => ({
   tensors: {
     Z: inTurn(states.map(({ Z }) => Z)),
     U: inTurn(states.map(({ U }) => U)),
-    support: inTurn(states.map(({ support, Z }) => maskOf(support, Z.length))),
+    support: inTurn(states.map(({ support, Z }) => maskPieces(support, Z.length))),
   },
 });
 
-function recall(layers: readonly PrunedLayer[], rho: number, { tensors = {} }: PhaseState): LayerState[] {
+function recall(layers: readonly LayerToPrune[], rho: number, { tensors = {} }: PhaseState): LayerState[] {
   let offset = 0;
   return layers.map(({ size, keep }) => {
     const [Z, U, support] = ['Z', 'U', 'support'].map((name) => tensors[name].slice(offset, offset + size));

@@ -1,5 +1,5 @@
 import { epochsOf } from '../../experiment/epochs.js';
-import { countLayers, type PrunedLayer, survivorsOf } from '../layers.js';
+import { countLayers, type LayerToPrune, survivorsOf } from '../layers.js';
 import type { Method } from './method.js';
 
 /**
@@ -12,13 +12,13 @@ export const gradual: Method = async (training, before, layers) => {
   const { spec, model, group, projector } = training.context;
   const epochs = epochsOf(spec).admm;
   let { weights } = before;
-  const sizeOf = ({ name, size }: PrunedLayer) => before.supports?.get(name)?.length ?? size;
+  const sizeOf = ({ name, size }: LayerToPrune) => before.supports?.get(name)?.length ?? size;
   const tighten = async (epoch: number) => {
     const { weights: masked, supports } = await projector.hardPrune(
       layers.map((layer) => ({ ...layer, keep: keptIn(epoch, epochs, { keep: layer.keep, size: sizeOf(layer) }) })),
       weights,
     );
-    await training.give('admm', masked, survivorsOf(model, supports));
+    await training.setParameters('admm', masked, survivorsOf(model, supports));
     const { totalEpochs } = training;
     training.record({ type: 'mask-tightened', epoch, totalEpochs, layers: countLayers(model, masked) });
   };

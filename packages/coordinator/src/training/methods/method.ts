@@ -4,7 +4,7 @@ import type { TensorData } from '@prunegrid/core/safetensors';
 import type { TrainerGroup } from '../../cluster/index.js';
 import type { PhaseName, Spec } from '../../experiment/spec.js';
 import type { Evaluation, RunEvent } from '../records.js';
-import type { PrunedLayer } from '../layers.js';
+import type { LayerToPrune } from '../layers.js';
 import type { Projector } from '../projecting/index.js';
 import type { LayerTensors } from '../run-folder.js';
 import type { PhaseState } from '../snapshot.js';
@@ -23,7 +23,7 @@ export interface Training {
   readonly epoch: number;
   announce(phase: PhaseName): void;
   /** Hands the trainers the weights, with fresh optimizer moments; with `survivors`, only these are trained from now on. */
-  give(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void>;
+  setParameters(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void>;
   /**
    * Where the run goes on in the middle of this phase, instead of announcing it: hands the trainers what they had, and returns what the phase
    * had kept. The epoch of the last step is then the one under way, though all its steps may be done.
@@ -53,4 +53,4 @@ export interface Before {
  * From dense weights, or those of a network that is to be pruned further, to those of which hard pruning then keeps the largest in each of
  * `layers`. What it trains is the phase `admm`; masked retraining follows whatever the method.
  */
-export type Method = (training: Training, before: Before, layers: readonly PrunedLayer[]) => Promise<Float32Array>;
+export type Method = (training: Training, before: Before, layers: readonly LayerToPrune[]) => Promise<Float32Array>;

@@ -22,7 +22,7 @@ export type Answer<Name extends Operation = Operation> =
   { result: ResultOf<Name> } | { nonFinite: { index: number; value: number } };
 
 /** @throws whatever the operation of admm/ throws. */
-export function perform<Name extends Operation>({ operation, args }: Order<Name>): ResultOf<Name> {
+export function runOperation<Name extends Operation>({ operation, args }: Order<Name>): ResultOf<Name> {
   const byName: { [Each in Operation]: (...args: ArgumentsOf<Each>) => ResultOf<Each> } = operations;
   return byName[operation](...args);
 }

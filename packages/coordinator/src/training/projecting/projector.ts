@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 
 import type { Iterated, LayerState } from '@prunegrid/numerics/admm';
-import { type PrunedLayer, weightsOf } from '../layers.js';
-import { type ArgumentsOf, type Operation, perform, type ResultOf } from './operations.js';
+import { type LayerToPrune, weightsOf } from '../layers.js';
+import { type ArgumentsOf, type Operation, runOperation, type ResultOf } from './operations.js';
 import { copyInto, copyOf } from './pieces.js';
 import { LayerThreads } from './threads.js';
 
@@ -31,13 +31,13 @@ export class Projector {
   ) {}
 
   /** Z^0 and U^0 of each layer. `parameters` are all of the model's. */
-  initialise(layers: readonly PrunedLayer[], parameters: Float32Array, rho: number): Promise<LayerState[]> {
+  initialise(layers: readonly LayerToPrune[], parameters: Float32Array, rho: number): Promise<LayerState[]> {
     return allOf(this.each(layers, parameters, 'initialise', (W, { keep }) => [W, keep, rho]));
   }
 
   /** Z^(k+1), U^(k+1) and the residuals of each layer. The states that it is given are gone afterwards, also where it rejects. */
   iterate(
-    layers: readonly PrunedLayer[],
+    layers: readonly LayerToPrune[],
     states: readonly LayerState[],
     parameters: Float32Array,
     nextRho: number,
@@ -47,7 +47,7 @@ export class Projector {
 
   /** Projects W: the `keep` largest weights of each layer stay, the others become zero. Returns all parameters, in a new array. */
   async hardPrune(
-    layers: readonly PrunedLayer[],
+    layers: readonly LayerToPrune[],
     parameters: Float32Array,
   ): Promise<{ weights: Float32Array; supports: Map<string, Uint32Array> }> {
     const weights = await copyOf(parameters);
@@ -62,18 +62,18 @@ export class Projector {
   }
 
   private each<Name extends Operation>(
-    layers: readonly PrunedLayer[],
+    layers: readonly LayerToPrune[],
     parameters: Float32Array,
     operation: Name,
-    argumentsOf: (W: Float32Array, layer: PrunedLayer, i: number) => ArgumentsOf<Name>,
+    argumentsOf: (W: Float32Array, layer: LayerToPrune, i: number) => ArgumentsOf<Name>,
   ): Promise<ResultOf<Name>>[] {
     let here: Promise<unknown> = Promise.resolve();
     return layers.map((layer, i) => {
       const W = weightsOf(layer, parameters);
       if (layer.size >= this.large) {
-        return this.threads.carryOut(layer, operation, async () => argumentsOf(await copyOf(W), layer, i));
+        return this.threads.run(layer, operation, async () => argumentsOf(await copyOf(W), layer, i));
       }
-      const result = here.then(() => perform({ operation, args: argumentsOf(W, layer, i) }));
+      const result = here.then(() => runOperation({ operation, args: argumentsOf(W, layer, i) }));
       const pause = () => setImmediate();
       here = result.then(pause, pause);
       return result;

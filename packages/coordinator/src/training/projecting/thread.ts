@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { NonFiniteError } from '@prunegrid/numerics/admm';
-import { type Answer, memoryOf, type Order, perform } from './operations.js';
+import { type Answer, memoryOf, type Order, runOperation } from './operations.js';
 
 // A thread of `LayerThreads`: carries out the one order that it was started with, answers and ends.
 
@@ -10,7 +10,7 @@ parentPort?.postMessage(answer, memoryOf(answer));
 
 function answerTo(order: Order): Answer {
   try {
-    return { result: perform(order) };
+    return { result: runOperation(order) };
   } catch (error) {
     if (error instanceof NonFiniteError) return { nonFinite: { index: error.index, value: error.value } };
     throw error;

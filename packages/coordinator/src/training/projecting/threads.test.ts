@@ -20,16 +20,16 @@ describe('LayerThreads', () => {
     const threads = new LayerThreads(2, program);
     const W = ramp(1000);
     const moved = W.slice();
-    const state = await threads.carryOut(layer(1000), 'initialise', async () => [moved, 10, 0.5]);
+    const state = await threads.run(layer(1000), 'initialise', async () => [moved, 10, 0.5]);
     expect(state).toEqual(initialise(W, 10, 0.5));
     expect(moved).toHaveLength(0);
 
     const trained = W.map((w) => w / 3 + 1);
     const expected = iterate(state, trained, 0.7);
-    expect(await threads.carryOut(layer(1000), 'iterate', async () => [state, trained.slice(), 0.7])).toEqual(expected);
+    expect(await threads.run(layer(1000), 'iterate', async () => [state, trained.slice(), 0.7])).toEqual(expected);
     expect([state.Z, state.U, state.support].map(({ length }) => length)).toEqual([0, 0, 0]);
 
-    const pruned = await threads.carryOut(layer(1000), 'hardPrune', async () => [trained.slice(), 3]);
+    const pruned = await threads.run(layer(1000), 'hardPrune', async () => [trained.slice(), 3]);
     expect(pruned).toEqual(hardPrune(trained, 3));
   });
 
@@ -39,7 +39,7 @@ describe('LayerThreads', () => {
     let atWork = 0;
     let most = 0;
     const prune = async (size: number) => {
-      await threads.carryOut(layer(size), 'hardPrune', async () => {
+      await threads.run(layer(size), 'hardPrune', async () => {
         begun.push(size);
         most = Math.max(most, ++atWork);
         return [ramp(size), 1];
@@ -54,7 +54,7 @@ describe('LayerThreads', () => {
   it('reject with the errors that are thrown here', async () => {
     const threads = new LayerThreads(1, program);
     const prune = (W: Float32Array, keep: number) =>
-      threads.carryOut(layer(W.length), 'hardPrune', async () => [W, keep]).catch((error: unknown) => error);
+      threads.run(layer(W.length), 'hardPrune', async () => [W, keep]).catch((error: unknown) => error);
     for (const bad of [NaN, -Infinity]) {
       const error = await prune(Float32Array.of(1, bad), 1);
       expect(error).toBeInstanceOf(NonFiniteError);
@@ -63,9 +63,7 @@ describe('LayerThreads', () => {
     const refused = await prune(ramp(3), 4);
     expect(refused).toBeInstanceOf(RangeError);
     expect(refused).toMatchObject({ message: 'cannot keep 4 of 3 weights' });
-    await expect(threads.carryOut(layer(1), 'hardPrune', () => Promise.reject(new Error('no W')))).rejects.toThrow(
-      'no W',
-    );
+    await expect(threads.run(layer(1), 'hardPrune', () => Promise.reject(new Error('no W')))).rejects.toThrow('no W');
   });
 
   it.each([
@@ -79,7 +77,7 @@ describe('LayerThreads', () => {
     const threads = new LayerThreads(1, ofSource(source));
     for (const name of ['fc1', 'fc2']) {
       const error = await threads
-        .carryOut(layer(1234, name), 'hardPrune', async () => [ramp(1234), 1])
+        .run(layer(1234, name), 'hardPrune', async () => [ramp(1234), 1])
         .catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(Failure);
       expect(error).toMatchObject({
@@ -118,7 +116,7 @@ const inProcess = (script: string, ...flags: string[]) =>
       ...[...flags, '--input-type=module', '--eval'],
       `import { LayerThreads } from ${JSON.stringify(built('threads'))};
        const threads = (program) => new LayerThreads(1, new URL(program))
-         .carryOut({ name: 'fc1', size: 2 }, 'hardPrune', async () => [new Float32Array(2), 1]);
+         .run({ name: 'fc1', size: 2 }, 'hardPrune', async () => [new Float32Array(2), 1]);
        ${script}`,
     ],
     { timeout: 20_000 },

@@ -39,7 +39,7 @@ export class LayerThreads {
    *
    * @param argumentsOf called when the layer's turn comes; all arrays in what it returns move to the thread and are empty here afterwards
    */
-  carryOut<Name extends Operation>(
+  run<Name extends Operation>(
     layer: Layer,
     operation: Name,
     argumentsOf: () => Promise<ArgumentsOf<Name>>,

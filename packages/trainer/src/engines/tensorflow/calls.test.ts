@@ -61,9 +61,9 @@ function replica({ dropout = 0, survivors }: { dropout?: number; survivors?: Uin
   const own = new Replica(engine, model, dataset, phase, initialParameters(model, 1), survivors);
   const step = () => {
     const [[, sum]] = own.gradients(0, [0, 1, 2, 3]);
-    own.beginMove(0, sum[sum.length - 2], 1e-3);
-    own.move(0, sum.subarray(0, -2));
-    own.settle();
+    own.beginUpdate(0, sum[sum.length - 2], 1e-3);
+    own.applyUpdate(0, sum.subarray(0, -2));
+    own.commit();
   };
   step();
   return step;
@@ -94,7 +94,7 @@ describe('a step of four micro-batches', () => {
     const step = replica({ dropout: 0.5 });
     const network = engine.open(model);
     const score = () => {
-      network.give(initialParameters(model, 1));
+      network.setParameters(initialParameters(model, 1));
       network.score(evaluationBatch(dataset.test, 0, 64));
       network.close();
     };
@@ -107,7 +107,7 @@ describe('a step of four micro-batches', () => {
     });
     expect(left, 'native tensors left behind by steps and evaluations').toBe(0);
     const before = tf.memory();
-    engine.open({ ...model, name: 'another' }).give(initialParameters(model, 1));
+    engine.open({ ...model, name: 'another' }).setParameters(initialParameters(model, 1));
     score();
     expect(tf.memory().numTensors, 'tensors left behind by recording').toBe(before.numTensors);
   });

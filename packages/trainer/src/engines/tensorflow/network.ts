@@ -65,7 +65,7 @@ class TensorFlowNetwork implements Network {
     private readonly networks: TensorFlowNetworks,
   ) {}
 
-  give(parameters: Float32Array): void {
+  setParameters(parameters: Float32Array): void {
     this.close();
     this.parameters = this.model.parameters.map(({ offset, size }) => parameters.subarray(offset, offset + size));
   }
@@ -79,7 +79,7 @@ class TensorFlowNetwork implements Network {
   score(batch: Batch): BatchScore {
     const inputs = { parameters: this.parameters, batch };
     const key = ['score', this.model.name, batch.labels.length].join('/');
-    const [loss, correct] = this.run(key, inputs, (tf) => scoreTensor(tf, this.model, inputs)).take();
+    const [loss, correct] = this.run(key, inputs, (tf) => scoreTensor(tf, this.model, inputs)).read();
     return { loss, correct };
   }
 

@@ -1,10 +1,10 @@
 import type { Round } from '@prunegrid/numerics/rounds';
 
 import type { Replica } from '../replica.js';
-import type { Course, Nodes } from './sync-strategy.js';
+import type { SyncStrategy, Nodes } from './sync-strategy.js';
 
 /** Synchronous SGD: a round is one step, what is added up are the micro-batches' gradients, and W moves by their sum. */
-export class Synchronous implements Course {
+export class SyncSgd implements SyncStrategy {
   readonly target: Float32Array;
 
   constructor(
@@ -22,16 +22,16 @@ export class Synchronous implements Course {
     for (const microBatch of this.microBatches) this.replica.prepare(first, microBatch);
   }
 
-  begin({ first }: Round, [loss]: Float32Array, [learningRate]: readonly number[]): void {
-    this.replica.beginMove(first, loss, learningRate);
+  beginUpdate({ first }: Round, [loss]: Float32Array, [learningRate]: readonly number[]): void {
+    this.replica.beginUpdate(first, loss, learningRate);
   }
 
-  move(from: number, sum: Float32Array): void {
-    this.replica.move(from, sum);
+  applyUpdate(from: number, sum: Float32Array): void {
+    this.replica.applyUpdate(from, sum);
   }
 
-  settle(): void {
-    this.replica.settle();
+  commit(): void {
+    this.replica.commit();
   }
 
   close(): void {

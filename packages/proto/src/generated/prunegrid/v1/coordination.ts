@@ -16,22 +16,22 @@ export const protobufFileName = "prunegrid/v1/coordination.proto";
  *
  *   trainer                         coordinator
  *   Hello            ->
- *                    <-             Terms            (what to load) or Refusal
+ *                    <-             Workload            (what to load) or Refusal
  *   Ready            ->
  *                    <-             Admission        or Refusal
  *                    <-             Lease            (from here on one piece of work, with others or alone)
- *                    <-             Invite           (only where the trainers are to exchange among themselves: sharded reduction)
- *   Door             ->
- *                    <-             Meet
- *   Met              ->
+ *                    <-             OpenRendezvous           (only where the trainers are to exchange among themselves: sharded reduction)
+ *   RendezvousAddress             ->
+ *                    <-             Rendezvous
+ *   RendezvousResult              ->
  *                    <-             BeginPhase, then the tensors WEIGHTS, when masked SURVIVORS, and MOMENTS of a phase that goes on
  *                    <-             SetPenalty, then the tensor TARGET          (ADMM only, each iteration)
  *                    <-             Train
  *                    then, where the coordinator adds up (Reduction HUB), for each round of steps
  *   GRADIENT (step)  ->
  *                    <-             SUM (step)                                  (after Halt, it is the last one)
- *                    or else, for so many rounds as Proceed says
- *                    <-             Proceed                                     (one or two ahead; none after Halt)
+ *                    or else, for so many rounds as GrantCredits says
+ *                    <-             GrantCredits                                     (one or two ahead; none after Halt)
  *   Progress         ->
  *                    and in the end
  *   Trained          ->
@@ -72,8 +72,8 @@ export const TensorKind = {
   GRADIENT_BFLOAT16: 7,
   /** RESIDUAL - float32: what rounding to bfloat16 has left out of a micro-batch's gradients so far; `node` is the micro-batch. */
   RESIDUAL: 8,
-  /** TAIL - float32: what follows on GRADIENT, of each of the sender's nodes. */
-  TAIL: 9,
+  /** STEP_METRICS - float32: what follows on GRADIENT, of each of the sender's nodes. */
+  STEP_METRICS: 9,
 } as const;
 
 export type TensorKind = typeof TensorKind[keyof typeof TensorKind];
@@ -88,7 +88,7 @@ export namespace TensorKind {
   export type MOMENTS = typeof TensorKind.MOMENTS;
   export type GRADIENT_BFLOAT16 = typeof TensorKind.GRADIENT_BFLOAT16;
   export type RESIDUAL = typeof TensorKind.RESIDUAL;
-  export type TAIL = typeof TensorKind.TAIL;
+  export type STEP_METRICS = typeof TensorKind.STEP_METRICS;
 }
 
 /** Who adds gradients up. The order of summation is the same, and so are the sum's bits. */
@@ -121,11 +121,11 @@ export namespace Split {
   export type TEST = typeof Split.TEST;
 }
 
-export interface BetweenTrainers {
+export interface PeerMessage {
   chunk: TensorChunk | undefined;
 }
 
-export interface Traded {
+export interface ExchangeEnded {
 }
 
 export interface FromTrainer {
@@ -135,10 +135,10 @@ export interface FromTrainer {
     | { $case: "ready"; value: Ready }
     | { $case: "trained"; value: Trained }
     | { $case: "evaluated"; value: Evaluated }
-    | { $case: "trouble"; value: Trouble }
+    | { $case: "trainerFailure"; value: TrainerFailure }
     | { $case: "released"; value: Released }
-    | { $case: "door"; value: Door }
-    | { $case: "met"; value: Met }
+    | { $case: "rendezvousAddress"; value: RendezvousAddress }
+    | { $case: "rendezvousResult"; value: RendezvousResult }
     | { $case: "progress"; value: Progress }
     | undefined;
 }
@@ -146,7 +146,7 @@ export interface FromTrainer {
 export interface FromCoordinator {
   body:
     | { $case: "chunk"; value: TensorChunk }
-    | { $case: "terms"; value: Terms }
+    | { $case: "workload"; value: Workload }
     | { $case: "refusal"; value: Refusal }
     | { $case: "admission"; value: Admission }
     | { $case: "beginPhase"; value: BeginPhase }
@@ -159,10 +159,10 @@ export interface FromCoordinator {
     | { $case: "release"; value: Release }
     | { $case: "halt"; value: Halt }
     | { $case: "fetchMoments"; value: FetchMoments }
-    | { $case: "invite"; value: Invite }
-    | { $case: "meet"; value: Meet }
+    | { $case: "openRendezvous"; value: OpenRendezvous }
+    | { $case: "rendezvous"; value: Rendezvous }
     | { $case: "fetchResiduals"; value: FetchResiduals }
-    | { $case: "proceed"; value: Proceed }
+    | { $case: "grantCredits"; value: GrantCredits }
     | undefined;
 }
 
@@ -180,9 +180,9 @@ export interface TensorChunk {
   offset: number;
   /** CRC-32 (ISO 3309) of data; between trainers on one machine, 0. */
   crc: number;
-  /** Between trainers on one machine, instead of data: so many bytes, from this one on, of the file that prunegrid-window names. */
-  windowBytes: number;
-  windowOffset: number;
+  /** Between trainers on one machine, instead of data: so many bytes, from this one on, of the file that prunegrid-shared-memory names. */
+  sharedMemoryBytes: number;
+  sharedMemoryOffset: number;
   data: Buffer;
 }
 
@@ -195,7 +195,7 @@ export interface Hello {
 }
 
 /** What a trainer must load before it can serve. */
-export interface Terms {
+export interface Workload {
   model: string;
   dataset:
     | Dataset
@@ -251,16 +251,16 @@ export interface Released {
 }
 
 /** Open a door for the other trainers, or say where it is. */
-export interface Invite {
+export interface OpenRendezvous {
 }
 
-export interface Door {
+export interface RendezvousAddress {
   /** `unix:PATH` or `HOST:PORT`; empty where others cannot reach this trainer. */
   address: string;
 }
 
 /** Connect with the other trainers of the lease. */
-export interface Meet {
+export interface Rendezvous {
   /** Where the trainers are, in the lease's order. */
   addresses: string[];
   /** This trainer's place among them. */
@@ -269,7 +269,7 @@ export interface Meet {
   token: string;
 }
 
-export interface Met {
+export interface RendezvousResult {
   /** Why a trainer could not be reached; empty where all could. */
   problem: string;
 }
@@ -333,18 +333,18 @@ export interface Train {
 }
 
 /** Go on for so many rounds, then say what they came to. */
-export interface Proceed {
+export interface GrantCredits {
   rounds: number;
 }
 
-/** The global batch's, of each step of the rounds of one Proceed. */
+/** The global batch's, of each step of the rounds of one GrantCredits. */
 export interface Progress {
   /** Mean cross-entropy in nats. */
   losses: number[];
   correct: number[];
 }
 
-/** Leave the rest of Train's steps out: the next SUM is the last one, or no Proceed follows. */
+/** Leave the rest of Train's steps out: the next SUM is the last one, or no GrantCredits follows. */
 export interface Halt {
 }
 
@@ -388,12 +388,12 @@ export interface Finish {
 }
 
 /** The trainer cannot go on: with this work, where the loss is not finite, or at all. */
-export interface Trouble {
-  kind: Trouble_Kind;
+export interface TrainerFailure {
+  kind: TrainerFailure_Kind;
   message: string;
 }
 
-export const Trouble_Kind = {
+export const TrainerFailure_Kind = {
   KIND_UNSPECIFIED: 0,
   /** NON_FINITE - A loss or gradient that is not finite. */
   NON_FINITE: 1,
@@ -405,29 +405,29 @@ export const Trouble_Kind = {
   PEER: 4,
 } as const;
 
-export type Trouble_Kind = typeof Trouble_Kind[keyof typeof Trouble_Kind];
+export type TrainerFailure_Kind = typeof TrainerFailure_Kind[keyof typeof TrainerFailure_Kind];
 
-export namespace Trouble_Kind {
-  export type KIND_UNSPECIFIED = typeof Trouble_Kind.KIND_UNSPECIFIED;
-  export type NON_FINITE = typeof Trouble_Kind.NON_FINITE;
-  export type ENVIRONMENT = typeof Trouble_Kind.ENVIRONMENT;
-  export type PROTOCOL = typeof Trouble_Kind.PROTOCOL;
-  export type PEER = typeof Trouble_Kind.PEER;
+export namespace TrainerFailure_Kind {
+  export type KIND_UNSPECIFIED = typeof TrainerFailure_Kind.KIND_UNSPECIFIED;
+  export type NON_FINITE = typeof TrainerFailure_Kind.NON_FINITE;
+  export type ENVIRONMENT = typeof TrainerFailure_Kind.ENVIRONMENT;
+  export type PROTOCOL = typeof TrainerFailure_Kind.PROTOCOL;
+  export type PEER = typeof TrainerFailure_Kind.PEER;
 }
 
-function createBaseBetweenTrainers(): BetweenTrainers {
+function createBasePeerMessage(): PeerMessage {
   return { chunk: undefined };
 }
 
-export const BetweenTrainers: MessageFns<BetweenTrainers> = {
-  encode(message: BetweenTrainers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const PeerMessage: MessageFns<PeerMessage> = {
+  encode(message: PeerMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.chunk !== undefined) {
       TensorChunk.encode(message.chunk, writer.uint32(10).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): BetweenTrainers {
+  decode(input: BinaryReader | Uint8Array, length?: number): PeerMessage {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -436,7 +436,7 @@ export const BetweenTrainers: MessageFns<BetweenTrainers> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseBetweenTrainers();
+      const message = createBasePeerMessage();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -461,16 +461,16 @@ export const BetweenTrainers: MessageFns<BetweenTrainers> = {
   },
 };
 
-function createBaseTraded(): Traded {
+function createBaseExchangeEnded(): ExchangeEnded {
   return {};
 }
 
-export const Traded: MessageFns<Traded> = {
-  encode(_: Traded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const ExchangeEnded: MessageFns<ExchangeEnded> = {
+  encode(_: ExchangeEnded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Traded {
+  decode(input: BinaryReader | Uint8Array, length?: number): ExchangeEnded {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -479,7 +479,7 @@ export const Traded: MessageFns<Traded> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseTraded();
+      const message = createBaseExchangeEnded();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -518,17 +518,17 @@ export const FromTrainer: MessageFns<FromTrainer> = {
       case "evaluated":
         Evaluated.encode(message.body.value, writer.uint32(42).fork()).join();
         break;
-      case "trouble":
-        Trouble.encode(message.body.value, writer.uint32(50).fork()).join();
+      case "trainerFailure":
+        TrainerFailure.encode(message.body.value, writer.uint32(50).fork()).join();
         break;
       case "released":
         Released.encode(message.body.value, writer.uint32(58).fork()).join();
         break;
-      case "door":
-        Door.encode(message.body.value, writer.uint32(66).fork()).join();
+      case "rendezvousAddress":
+        RendezvousAddress.encode(message.body.value, writer.uint32(66).fork()).join();
         break;
-      case "met":
-        Met.encode(message.body.value, writer.uint32(74).fork()).join();
+      case "rendezvousResult":
+        RendezvousResult.encode(message.body.value, writer.uint32(74).fork()).join();
         break;
       case "progress":
         Progress.encode(message.body.value, writer.uint32(82).fork()).join();
@@ -595,7 +595,7 @@ export const FromTrainer: MessageFns<FromTrainer> = {
               break;
             }
 
-            message.body = { $case: "trouble", value: Trouble.decode(reader, reader.uint32()) };
+            message.body = { $case: "trainerFailure", value: TrainerFailure.decode(reader, reader.uint32()) };
             continue;
           }
           case 7: {
@@ -611,7 +611,7 @@ export const FromTrainer: MessageFns<FromTrainer> = {
               break;
             }
 
-            message.body = { $case: "door", value: Door.decode(reader, reader.uint32()) };
+            message.body = { $case: "rendezvousAddress", value: RendezvousAddress.decode(reader, reader.uint32()) };
             continue;
           }
           case 9: {
@@ -619,7 +619,7 @@ export const FromTrainer: MessageFns<FromTrainer> = {
               break;
             }
 
-            message.body = { $case: "met", value: Met.decode(reader, reader.uint32()) };
+            message.body = { $case: "rendezvousResult", value: RendezvousResult.decode(reader, reader.uint32()) };
             continue;
           }
           case 10: {
@@ -653,8 +653,8 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
       case "chunk":
         TensorChunk.encode(message.body.value, writer.uint32(10).fork()).join();
         break;
-      case "terms":
-        Terms.encode(message.body.value, writer.uint32(18).fork()).join();
+      case "workload":
+        Workload.encode(message.body.value, writer.uint32(18).fork()).join();
         break;
       case "refusal":
         Refusal.encode(message.body.value, writer.uint32(26).fork()).join();
@@ -692,17 +692,17 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
       case "fetchMoments":
         FetchMoments.encode(message.body.value, writer.uint32(114).fork()).join();
         break;
-      case "invite":
-        Invite.encode(message.body.value, writer.uint32(122).fork()).join();
+      case "openRendezvous":
+        OpenRendezvous.encode(message.body.value, writer.uint32(122).fork()).join();
         break;
-      case "meet":
-        Meet.encode(message.body.value, writer.uint32(130).fork()).join();
+      case "rendezvous":
+        Rendezvous.encode(message.body.value, writer.uint32(130).fork()).join();
         break;
       case "fetchResiduals":
         FetchResiduals.encode(message.body.value, writer.uint32(138).fork()).join();
         break;
-      case "proceed":
-        Proceed.encode(message.body.value, writer.uint32(146).fork()).join();
+      case "grantCredits":
+        GrantCredits.encode(message.body.value, writer.uint32(146).fork()).join();
         break;
     }
     return writer;
@@ -734,7 +734,7 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
               break;
             }
 
-            message.body = { $case: "terms", value: Terms.decode(reader, reader.uint32()) };
+            message.body = { $case: "workload", value: Workload.decode(reader, reader.uint32()) };
             continue;
           }
           case 3: {
@@ -838,7 +838,7 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
               break;
             }
 
-            message.body = { $case: "invite", value: Invite.decode(reader, reader.uint32()) };
+            message.body = { $case: "openRendezvous", value: OpenRendezvous.decode(reader, reader.uint32()) };
             continue;
           }
           case 16: {
@@ -846,7 +846,7 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
               break;
             }
 
-            message.body = { $case: "meet", value: Meet.decode(reader, reader.uint32()) };
+            message.body = { $case: "rendezvous", value: Rendezvous.decode(reader, reader.uint32()) };
             continue;
           }
           case 17: {
@@ -862,7 +862,7 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
               break;
             }
 
-            message.body = { $case: "proceed", value: Proceed.decode(reader, reader.uint32()) };
+            message.body = { $case: "grantCredits", value: GrantCredits.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -887,8 +887,8 @@ function createBaseTensorChunk(): TensorChunk {
     length: 0,
     offset: 0,
     crc: 0,
-    windowBytes: 0,
-    windowOffset: 0,
+    sharedMemoryBytes: 0,
+    sharedMemoryOffset: 0,
     data: Buffer.alloc(0),
   };
 }
@@ -916,11 +916,11 @@ export const TensorChunk: MessageFns<TensorChunk> = {
     if (message.crc !== 0) {
       writer.uint32(61).fixed32(message.crc);
     }
-    if (message.windowBytes !== 0) {
-      writer.uint32(64).uint32(message.windowBytes);
+    if (message.sharedMemoryBytes !== 0) {
+      writer.uint32(64).uint32(message.sharedMemoryBytes);
     }
-    if (message.windowOffset !== 0) {
-      writer.uint32(72).uint32(message.windowOffset);
+    if (message.sharedMemoryOffset !== 0) {
+      writer.uint32(72).uint32(message.sharedMemoryOffset);
     }
     if (message.data.length !== 0) {
       writer.uint32(122).bytes(message.data);
@@ -1002,7 +1002,7 @@ export const TensorChunk: MessageFns<TensorChunk> = {
               break;
             }
 
-            message.windowBytes = reader.uint32();
+            message.sharedMemoryBytes = reader.uint32();
             continue;
           }
           case 9: {
@@ -1010,7 +1010,7 @@ export const TensorChunk: MessageFns<TensorChunk> = {
               break;
             }
 
-            message.windowOffset = reader.uint32();
+            message.sharedMemoryOffset = reader.uint32();
             continue;
           }
           case 15: {
@@ -1124,12 +1124,12 @@ export const Hello: MessageFns<Hello> = {
   },
 };
 
-function createBaseTerms(): Terms {
+function createBaseWorkload(): Workload {
   return { model: "", dataset: undefined, threads: 0 };
 }
 
-export const Terms: MessageFns<Terms> = {
-  encode(message: Terms, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const Workload: MessageFns<Workload> = {
+  encode(message: Workload, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.model !== "") {
       writer.uint32(10).string(message.model);
     }
@@ -1142,7 +1142,7 @@ export const Terms: MessageFns<Terms> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Terms {
+  decode(input: BinaryReader | Uint8Array, length?: number): Workload {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1151,7 +1151,7 @@ export const Terms: MessageFns<Terms> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseTerms();
+      const message = createBaseWorkload();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1623,16 +1623,16 @@ export const Released: MessageFns<Released> = {
   },
 };
 
-function createBaseInvite(): Invite {
+function createBaseOpenRendezvous(): OpenRendezvous {
   return {};
 }
 
-export const Invite: MessageFns<Invite> = {
-  encode(_: Invite, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const OpenRendezvous: MessageFns<OpenRendezvous> = {
+  encode(_: OpenRendezvous, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Invite {
+  decode(input: BinaryReader | Uint8Array, length?: number): OpenRendezvous {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1641,7 +1641,7 @@ export const Invite: MessageFns<Invite> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseInvite();
+      const message = createBaseOpenRendezvous();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1658,19 +1658,19 @@ export const Invite: MessageFns<Invite> = {
   },
 };
 
-function createBaseDoor(): Door {
+function createBaseRendezvousAddress(): RendezvousAddress {
   return { address: "" };
 }
 
-export const Door: MessageFns<Door> = {
-  encode(message: Door, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const RendezvousAddress: MessageFns<RendezvousAddress> = {
+  encode(message: RendezvousAddress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.address !== "") {
       writer.uint32(10).string(message.address);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Door {
+  decode(input: BinaryReader | Uint8Array, length?: number): RendezvousAddress {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1679,7 +1679,7 @@ export const Door: MessageFns<Door> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDoor();
+      const message = createBaseRendezvousAddress();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1704,12 +1704,12 @@ export const Door: MessageFns<Door> = {
   },
 };
 
-function createBaseMeet(): Meet {
+function createBaseRendezvous(): Rendezvous {
   return { addresses: [], own: 0, token: "" };
 }
 
-export const Meet: MessageFns<Meet> = {
-  encode(message: Meet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const Rendezvous: MessageFns<Rendezvous> = {
+  encode(message: Rendezvous, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.addresses) {
       writer.uint32(10).string(v!);
     }
@@ -1722,7 +1722,7 @@ export const Meet: MessageFns<Meet> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Meet {
+  decode(input: BinaryReader | Uint8Array, length?: number): Rendezvous {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1731,7 +1731,7 @@ export const Meet: MessageFns<Meet> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseMeet();
+      const message = createBaseRendezvous();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1772,19 +1772,19 @@ export const Meet: MessageFns<Meet> = {
   },
 };
 
-function createBaseMet(): Met {
+function createBaseRendezvousResult(): RendezvousResult {
   return { problem: "" };
 }
 
-export const Met: MessageFns<Met> = {
-  encode(message: Met, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const RendezvousResult: MessageFns<RendezvousResult> = {
+  encode(message: RendezvousResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.problem !== "") {
       writer.uint32(10).string(message.problem);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Met {
+  decode(input: BinaryReader | Uint8Array, length?: number): RendezvousResult {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1793,7 +1793,7 @@ export const Met: MessageFns<Met> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseMet();
+      const message = createBaseRendezvousResult();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2354,19 +2354,19 @@ export const Train: MessageFns<Train> = {
   },
 };
 
-function createBaseProceed(): Proceed {
+function createBaseGrantCredits(): GrantCredits {
   return { rounds: 0 };
 }
 
-export const Proceed: MessageFns<Proceed> = {
-  encode(message: Proceed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const GrantCredits: MessageFns<GrantCredits> = {
+  encode(message: GrantCredits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.rounds !== 0) {
       writer.uint32(8).uint32(message.rounds);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Proceed {
+  decode(input: BinaryReader | Uint8Array, length?: number): GrantCredits {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2375,7 +2375,7 @@ export const Proceed: MessageFns<Proceed> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseProceed();
+      const message = createBaseGrantCredits();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2900,12 +2900,12 @@ export const Finish: MessageFns<Finish> = {
   },
 };
 
-function createBaseTrouble(): Trouble {
+function createBaseTrainerFailure(): TrainerFailure {
   return { kind: 0, message: "" };
 }
 
-export const Trouble: MessageFns<Trouble> = {
-  encode(message: Trouble, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const TrainerFailure: MessageFns<TrainerFailure> = {
+  encode(message: TrainerFailure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.kind !== 0) {
       writer.uint32(8).int32(message.kind);
     }
@@ -2915,7 +2915,7 @@ export const Trouble: MessageFns<Trouble> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Trouble {
+  decode(input: BinaryReader | Uint8Array, length?: number): TrainerFailure {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2924,7 +2924,7 @@ export const Trouble: MessageFns<Trouble> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseTrouble();
+      const message = createBaseTrainerFailure();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {

@@ -28,11 +28,11 @@ describe('a recorded graph', () => {
     const dropout = dropoutFactors(0.5, model.dropoutUnits, 16, { seed: 1, phase: 1, step: 0, firstSample: 0 });
     for (const [i, batch] of batches.entries()) {
       const weights = initialParameters(model, 1 + i);
-      network.give(weights);
+      network.setParameters(weights);
       const parameters = model.parameters.map(({ offset, size }) => weights.subarray(offset, offset + size));
       for (const factors of [undefined, dropout]) {
         const eager = gradientTensor(tf, model, { parameters, batch, dropout: factors }, 0.25).dataSync();
-        const graph = network.gradient(batch, 0.25, factors).take();
+        const graph = network.gradient(batch, 0.25, factors).read();
         expect(graph).toHaveLength(model.size + 2);
         const apart = graph.reduce((most, value, at) => Math.max(most, Math.abs(value - eager[at])), 0);
         expect(apart).toBeLessThan(1e-6);
@@ -52,7 +52,7 @@ describe('a recorded graph', () => {
     const session = new GraphSession(backend, recording);
     expect(graphsIn()).toEqual(before);
     const input = session.input(0, Float32Array.of(3, 4));
-    expect(session.run([input]).take()).toEqual(Float32Array.of(9, 16));
+    expect(session.run([input]).read()).toEqual(Float32Array.of(9, 16));
     const { TMPDIR } = process.env;
     process.env['TMPDIR'] = '/nowhere';
     try {
@@ -71,7 +71,7 @@ it('vectors add up on the device as arrays do, and are then gone', () => {
   const recording = record(backend, [], () => idOf(tf.square(tf.tensor1d([0.1, 2]))));
   const session = new GraphSession(backend, recording);
   const square = Math.fround(Math.fround(0.1) ** 2);
-  expect(session.run([]).plus(session.run([])).take()).toEqual(Float32Array.of(2 * square, 8));
+  expect(session.run([]).plus(session.run([])).read()).toEqual(Float32Array.of(2 * square, 8));
 });
 
 describe('recording', () => {

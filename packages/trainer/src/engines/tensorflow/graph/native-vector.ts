@@ -16,7 +16,7 @@ export class NativeVector implements DeviceVector {
     return new NativeVector(this.backend, sum.id);
   }
 
-  take(): Float32Array {
+  read(): Float32Array {
     const { binding } = this.backend;
     try {
       return binding.tensorDataSync(this.id);

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
-import { lastLine, run, type Surroundings } from './command.js';
+import { lastLine, run, type CommandEnvironment } from './command.js';
 import { entryFiles, seal, sha256 } from './entry.js';
 import type { Release } from './release.js';
 import { noRoom } from './room.js';
@@ -40,12 +40,17 @@ export function roomNeeded({ wheelBytes, unpackedBytes }: Release): number {
  * pip and of the compiler too, is written there.
  * @throws {Failure} `environment` for what the machine lacks, `interrupted` when the signal fires.
  */
-export async function build(recipe: Recipe, folder: string, report: Report, surroundings: Surroundings): Promise<void> {
-  const tools = await findTools(surroundings);
+export async function build(
+  recipe: Recipe,
+  folder: string,
+  report: Report,
+  environment: CommandEnvironment,
+): Promise<void> {
+  const tools = await findTools(environment);
   const temporary = join(folder, 'tmp');
   await mkdir(temporary, { recursive: true });
   // Their errors are read and quoted, so they speak English.
-  const inside: Surroundings = { ...surroundings, env: { ...surroundings.env, TMPDIR: temporary, LC_ALL: 'C' } };
+  const inside: CommandEnvironment = { ...environment, env: { ...environment.env, TMPDIR: temporary, LC_ALL: 'C' } };
   const { release } = recipe;
 
   const wheel = await download(release, tools, temporary, report, inside);
@@ -69,7 +74,7 @@ async function download(
   { pip: [command, ...first] }: Tools,
   into: string,
   report: Report,
-  surroundings: Surroundings,
+  environment: CommandEnvironment,
 ): Promise<string> {
   // The libraries in the wheel do not depend on Python's version, so any is asked for, whatever runs pip. pip's own
   // cache would keep a second copy of the wheel for nothing.
@@ -79,7 +84,7 @@ async function download(
   const text = `downloading ${distribution} ${version} (${Math.round(wheelBytes / 1e6)} MB)`;
 
   const outcome = await watching(into, wheelBytes, { step: 'download', text }, report, () =>
-    run(command, args, surroundings),
+    run(command, args, environment),
   );
   const wheel = (await readdir(into)).find((name) => name.endsWith('.whl'));
   if (outcome.state === 'ended' && outcome.status === 0 && wheel) return wheel;
@@ -133,7 +138,7 @@ async function unpack(
   { python }: Tools,
   folder: string,
   report: Report,
-  surroundings: Surroundings,
+  environment: CommandEnvironment,
 ): Promise<void> {
   const libraries = join(folder, 'lib');
   await mkdir(libraries);
@@ -143,7 +148,7 @@ async function unpack(
     release.unpackedBytes,
     { step: 'unpack', text: `unpacking libtensorflow (${Math.round(release.unpackedBytes / 1e6)} MB)` },
     report,
-    () => run(python, ['-c', unpacker, ...args], surroundings),
+    () => run(python, ['-c', unpacker, ...args], environment),
   );
   if (outcome.state === 'ended' && outcome.status === 0) return;
   const output = outcome.state === 'ended' ? outcome.output : '';
@@ -151,7 +156,7 @@ async function unpack(
   throw new Failure('environment', `Unpacking ${wheel} with ${python} failed: ${lastLine(output)}`);
 }
 
-async function compile(recipe: Recipe, { compiler }: Tools, folder: string, surroundings: Surroundings) {
+async function compile(recipe: Recipe, { compiler }: Tools, folder: string, environment: CommandEnvironment) {
   const binding = join(folder, entryFiles.binding);
   const sources = join(recipe.tfjsNodeFolder, 'binding');
   await mkdir(join(folder, 'binding'));
@@ -176,7 +181,7 @@ async function compile(recipe: Recipe, { compiler }: Tools, folder: string, surr
       ...['-o', binding, join(folder, entryFiles.tensorflow), join(folder, entryFiles.framework)],
       '-Wl,-rpath,$ORIGIN/../lib',
     ],
-    surroundings,
+    environment,
   );
   if (compiled.state === 'absent' || compiled.status !== 0) {
     const output = compiled.state === 'absent' ? 'it has gone' : compiled.output;
@@ -186,7 +191,7 @@ async function compile(recipe: Recipe, { compiler }: Tools, folder: string, surr
   }
 
   // A processor without AVX or a library that is missing here would otherwise come out in the first training.
-  const loaded = await run(process.execPath, ['-e', 'require(process.argv[1])', binding], surroundings);
+  const loaded = await run(process.execPath, ['-e', 'require(process.argv[1])', binding], environment);
   if (loaded.state === 'absent' || loaded.status !== 0) {
     const output = loaded.state === 'absent' ? '' : loaded.output;
     const reason = output.split('\n').find((line) => /^\w*Error: /.test(line)) ?? lastLine(output);

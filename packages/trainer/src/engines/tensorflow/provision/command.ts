@@ -5,7 +5,7 @@ import { Failure } from '@prunegrid/core/failure';
 export type Outcome =
   { readonly state: 'absent' } | { readonly state: 'ended'; readonly status: number | null; readonly output: string };
 
-export interface Surroundings {
+export interface CommandEnvironment {
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
 }
@@ -17,7 +17,7 @@ const keptOutput = 64 * 1024;
  * Runs a command to its end with nothing on its standard input.
  * @throws {Failure} `interrupted` when the signal fires; the command is killed.
  */
-export function run(command: string, args: readonly string[], { env, signal }: Surroundings): Promise<Outcome> {
+export function run(command: string, args: readonly string[], { env, signal }: CommandEnvironment): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';

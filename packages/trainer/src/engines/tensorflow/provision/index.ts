@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { cacheFolder } from '@prunegrid/core/cache-folder';
 import { Failure } from '@prunegrid/core/failure';
 import { build, napiVersion, roomNeeded, type Recipe, type Report } from './build.js';
-import { interrupted, type Surroundings } from './command.js';
+import { interrupted, type CommandEnvironment } from './command.js';
 import { entryFiles, inspect, publish } from './entry.js';
 import { linkBinding } from './link.js';
 import { exclusively } from '@prunegrid/core/locks/socket-lock';
@@ -58,7 +58,7 @@ export async function provideEntry(
   recipe: Recipe,
   cacheDir: string,
   report: Report,
-  surroundings: Surroundings,
+  environment: CommandEnvironment,
   measure?: Statfs,
 ): Promise<{ folder: string; source: 'cache' | 'built' }> {
   const engines = join(cacheDir, 'engine');
@@ -73,9 +73,9 @@ export async function provideEntry(
   }
   try {
     await mkdir(engines, { recursive: true });
-    return await exclusively(join(await realpath(engines), recipe.key), buildOnce, onWait, surroundings.signal);
+    return await exclusively(join(await realpath(engines), recipe.key), buildOnce, onWait, environment.signal);
   } catch (error) {
-    if (surroundings.signal?.aborted) throw interrupted();
+    if (environment.signal?.aborted) throw interrupted();
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOSPC' || code === 'EDQUOT') throw noRoom(engines, roomNeeded(recipe.release), undefined, error);
     if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR' || code === 'EEXIST') {
@@ -96,7 +96,7 @@ export async function provideEntry(
     await requireRoom(engines, roomNeeded(recipe.release), measure);
     const partial = join(engines, partialName(recipe.key));
     try {
-      await build(recipe, partial, report, surroundings);
+      await build(recipe, partial, report, environment);
       await publish(partial, folder);
     } finally {
       await rm(partial, { recursive: true, force: true, maxRetries: 3 });

@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import { run, type Surroundings } from './command.js';
+import { run, type CommandEnvironment } from './command.js';
 
 /** The programs of the machine that building an entry needs. */
 export interface Tools {
@@ -17,7 +17,7 @@ export interface Tools {
  * Finds them before anything is downloaded.
  * @throws {Failure} `environment`, naming what is missing and the Debian package that has it.
  */
-export async function findTools(surroundings: Surroundings): Promise<Tools> {
+export async function findTools(environment: CommandEnvironment): Promise<Tools> {
   const python = await firstWorking(['python3', 'python'], ['-c', 'import sys; assert sys.version_info >= (3, 6)']);
   if (!python) throw missing('Python 3 (python3) was not found', 'python3 python3-pip');
 
@@ -37,7 +37,7 @@ export async function findTools(surroundings: Surroundings): Promise<Tools> {
   async function firstWorking<Name extends string | [string, ...string[]]>(names: readonly Name[], args: string[]) {
     for (const name of names) {
       const [command, ...first] = typeof name === 'string' ? [name] : name;
-      const outcome = await run(command, [...first, ...args], surroundings);
+      const outcome = await run(command, [...first, ...args], environment);
       if (outcome.state === 'ended' && outcome.status === 0) return { name, output: outcome.output };
     }
     return undefined;

@@ -1,34 +1,34 @@
 import type { StepProgress } from '../../training/context.js';
 import type { Trial } from '../planner/plan.js';
 
-/** A piece of work: a dense network for the trials that share it, or a trial. */
-export type Work = { kind: 'dense'; key: string } | { kind: 'trial'; trial: number };
+/** A piece of job: a dense network for the trials that share it, or a trial. */
+export type Job = { kind: 'dense'; key: string } | { kind: 'trial'; trial: number };
 
-export const nameOf = (work: Work): string => (work.kind === 'dense' ? `dense ${work.key}` : `trial ${work.trial}`);
+export const nameOf = (job: Job): string => (job.kind === 'dense' ? `dense ${job.key}` : `trial ${job.trial}`);
 
 /** The trial, or one of those that share the dense network. */
-export function trialOf(work: Work, trials: readonly Trial[]): Trial {
+export function trialOf(job: Job, trials: readonly Trial[]): Trial {
   const trial = trials.find(({ denseKey, number }) =>
-    work.kind === 'dense' ? denseKey === work.key : number === work.trial,
+    job.kind === 'dense' ? denseKey === job.key : number === job.trial,
   );
-  if (!trial) throw new RangeError(`${nameOf(work)} is not among these trials`);
+  if (!trial) throw new RangeError(`${nameOf(job)} is not among these trials`);
   return trial;
 }
 
-/** A piece of work under way. */
-export class Running {
-  /** Aborted with `Paused` as its reason, where the work is to go on with more trainers. */
+/** A piece of job under way. */
+export class RunningJob {
+  /** Aborted with `Paused` as its reason, where the job is to go on with more trainers. */
   readonly pause = new AbortController();
   /** The first and the latest that is known: seconds, and the share of all steps that was done then. */
   private marks: { at: number; share: number }[] = [];
 
   constructor(
-    readonly work: Work,
+    readonly job: Job,
     readonly trainers: number,
   ) {}
 
   progress({ step, steps, totalStep, totalSteps }: StepProgress): void {
-    const share = this.work.kind === 'dense' ? step / steps : totalStep / totalSteps;
+    const share = this.job.kind === 'dense' ? step / steps : totalStep / totalSteps;
     this.marks = [...this.marks.slice(0, 1), { at: performance.now() / 1000, share }];
   }
 
