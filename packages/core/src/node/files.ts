@@ -1,0 +1,75 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { FileHandle, Files, OpenMode } from '../runtime/files.js';
+
+const flags: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'wx+', replace: 'w+' };
+/** Bytes that are read at a time. */
+const PIECE_BYTES = 1 << 20;
+
+/** The machine's file system. */
+export const nodeFiles: Files = {
+  async open(path, mode): Promise<FileHandle> {
+    const handle = await open(path, flags[mode]);
+    return {
+      async read(into, position) {
+        let filled = 0;
+        while (filled < into.length) {
+          const { bytesRead } = await handle.read(into, filled, into.length - filled, position + filled);
+          if (bytesRead === 0) break;
+          filled += bytesRead;
+        }
+        return filled;
+      },
+      async write(bytes, position) {
+        // A single write may be short, above all on a disk that is about to be full.
+        for (let written = 0; written < bytes.length;) {
+          written += (await handle.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
+        }
+      },
+      size: async () => (await handle.stat()).size,
+      truncate: (length) => handle.truncate(length),
+      sync: () => handle.sync(),
+      close: () => handle.close(),
+    };
+  },
+  read: (path) => readFile(path),
+  readPieces: (path, start = 0, end = Infinity) =>
+    end <= start
+      ? none()
+      : // Node counts the last byte in.
+        (createReadStream(path, { start, end: end - 1, highWaterMark: PIECE_BYTES }) as AsyncIterable<Buffer>),
+  async status(path) {
+    try {
+      const found = await stat(path);
+      const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
+      return { kind, size: kind === 'file' ? found.size : 0, modified: found.mtimeMs };
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+      throw error;
+    }
+  },
+  list: async (folder) => (await readdir(folder)).sort(),
+  async makeFolder(path) {
+    await mkdir(path, { recursive: true });
+  },
+  claimFolder: (path) => mkdir(path),
+  rename: (from, to) => rename(from, to),
+  remove: (path) => rm(path, { recursive: true, force: true, maxRetries: 3 }),
+  touch: (path) => utimes(path, new Date(), new Date()),
+  async syncFolder(folder) {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  makeTemporaryFolder: (prefix) => mkdtemp(join(tmpdir(), prefix)),
+};
+
+async function* none(): AsyncGenerator<Buffer> {
+  // There is nothing between the two places.
+}

@@ -1,0 +1,13 @@
+import type { Host } from '../runtime/index.js';
+import { nodeClock } from './clock.js';
+import { nodeFiles } from './files.js';
+import { nodeProcesses } from './processes.js';
+import { nodeRandom } from './random.js';
+
+/** This machine, but for its network. */
+export const nodeHost: Host = {
+  clock: nodeClock,
+  files: nodeFiles,
+  random: nodeRandom,
+  processes: nodeProcesses,
+};

@@ -1,0 +1,36 @@
+import type { Clock } from './clock.js';
+import type { Files } from './files.js';
+import type { Processes } from './processes.js';
+import type { RandomSource } from './random.js';
+import type { Transport } from './transport.js';
+
+export type { Clock, Timer } from './clock.js';
+export type { FileHandle, Files, FileStatus, OpenMode } from './files.js';
+export type { ChildProcess, Processes, ProcessEnd, StartOptions } from './processes.js';
+export type { RandomSource } from './random.js';
+export {
+  type IncomingCall,
+  type Listener,
+  type MessageStream,
+  type Metadata,
+  type Service,
+  type SharedMemory,
+  StreamBroken,
+  type Transport,
+} from './transport.js';
+
+/** A machine but for its network. */
+export interface Host {
+  readonly clock: Clock;
+  readonly files: Files;
+  readonly random: RandomSource;
+  readonly processes: Processes;
+}
+
+/**
+ * Everything outside of the process, handed in and never reached for: the same code then runs on a machine, and in tests with a
+ * virtual clock, a disk in memory and a network that loses messages. A function takes what it needs: `Pick<Runtime, 'clock' | 'files'>`.
+ */
+export interface Runtime extends Host {
+  readonly transport: Transport;
+}
