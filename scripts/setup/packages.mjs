@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
-import { readdir, stat, utimes } from 'node:fs/promises';
+import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SetupFailure } from './failure.mjs';
 import { root } from './root.mjs';
 import { run } from './run.mjs';
+
+/** This file is there while the packages are built, and is left behind by a build that failed or was killed. */
+const unfinished = join(root, 'node_modules/.prunegrid-build-unfinished');
 
 /**
  * Whether every package was built after its sources changed last, as `tsc --build` itself decides it: by the times of the sources
@@ -11,6 +14,7 @@ import { run } from './run.mjs';
  * @returns {Promise<boolean>}
  */
 export async function packagesBuilt() {
+  if (existsSync(unfinished)) return false;
   return (await Promise.all((await packageFolders()).map(builtAfterLastChange))).every(Boolean);
 }
 
@@ -26,6 +30,7 @@ export async function buildPackages(progress, signal) {
   // If Nx has everything in its cache it takes a second: a line that comes and goes at once would only be noise.
   const notice = setTimeout(() => progress.start('build', 'compiling the packages'), 2000);
   try {
+    await writeFile(unfinished, '');
     const { code, output } = await run(process.execPath, [nx, 'run-many', '-t', 'build'], signal);
     if (code !== 0) {
       progress.close();
@@ -38,6 +43,7 @@ export async function buildPackages(progress, signal) {
   // Nx leaves the outputs alone if they fit the sources, whose times may be later nevertheless.
   const upToDate = new Date(started);
   await Promise.all((await packageFolders()).map((folder) => utimes(compilerRecord(folder), upToDate, upToDate)));
+  await rm(unfinished);
   if (Date.now() - started > 2000) progress.done('the packages are built');
 }
 
