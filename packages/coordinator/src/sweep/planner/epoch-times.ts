@@ -1,4 +1,4 @@
-import { cacheFolder } from '@prunegrid/core/cache-folder';
+import { nodeHost } from '@prunegrid/core/node';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ export type EpochTimes = Record<PhaseName, number>;
 /** What was measured on this machine, by what an epoch's time depends on. */
 export type MeasuredTimes = Readonly<Partial<Record<string, EpochTimes>>>;
 
-const file = (): string => join(cacheFolder(), 'epoch-times.json');
+const file = (): string => join(nodeHost.files.cacheFolder(), 'epoch-times.json');
 
 /** The times of a whole run by local trainers, from its journal; undefined where it did not come to its end or was not ADMM. */
 export function epochTimesOf(records: readonly JournalRecord[]): EpochTimes | undefined {
@@ -36,7 +36,7 @@ export async function rememberEpochTimes(spec: Spec, times: EpochTimes): Promise
   const temporary = `${file()}.${process.pid}`;
   try {
     const known = await measuredTimes();
-    await mkdir(cacheFolder(), { recursive: true });
+    await mkdir(nodeHost.files.cacheFolder(), { recursive: true });
     await writeFile(temporary, `${JSON.stringify({ ...known, [workload(spec)]: times }, null, 2)}\n`);
     await rename(temporary, file());
   } catch {
