@@ -6,6 +6,7 @@ import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
 import { untilInterrupted } from './interruption.js';
 import { screenMode } from './screen/index.js';
 import { createServeScreen } from './screen/serve.js';
+import { sweepSubscribers } from './sweep/subscribers.js';
 
 export interface ServeOptions {
   trainers: number;
@@ -34,6 +35,7 @@ export async function serve(place: string, { trainers, maxSweeps, json }: ServeO
       trainers,
       maxSweeps,
       signal,
+      subscribersOf: ({ mlflow }) => sweepSubscribers(mlflow),
       onEvent: (sweep, record) => screen.event(sweep, record),
       onChange: (sweeps) => screen.sweeps(sweeps),
       warn: (line) => screen.warn(line),

@@ -11,6 +11,7 @@ import { untilInterrupted } from '../interruption.js';
 import { screenMode } from '../screen/index.js';
 import { createSweepScreen } from '../screen/sweep.js';
 import { weightsOfModel } from './catalogue.js';
+import { sweepSubscribers } from './subscribers.js';
 
 export interface SweepCommandOptions extends TrainerChoice {
   maxConcurrent?: number;
@@ -52,7 +53,7 @@ export async function runSweepWithScreen(
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries,
       failFast: options.failFast,
-      mlflow: options.mlflow,
+      subscribers: sweepSubscribers(options.mlflow),
       signal: interruption.signal,
       interrupted: interruption.happened,
       onEvent: (record) => screen.event(record),
