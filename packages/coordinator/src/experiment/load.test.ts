@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '@prunegrid/core/failure';
+import { nodeHost } from '@prunegrid/core/node';
 import { models, type ModelDescription } from '@prunegrid/trainer/models';
 import type { Catalogue } from './check.js';
 import { epochsOf, stretchOf } from './epochs.js';
@@ -372,7 +373,7 @@ describe('loadSpec', () => {
     await writeFile(at('lenet5.yaml'), valid);
     await writeFile(at('big.bin'), Buffer.alloc(70_000, 0x23));
     await writeFile(at('latin1.txt'), Buffer.from([0x61, 0x3a, 0x20, 0xe9]));
-    const load = (name: string) => loadSpec(at(name), [], catalogue);
+    const load = (name: string) => loadSpec(at(name), [], catalogue, nodeHost);
     await expect(load('lenet.yaml')).rejects.toThrow(
       `${at('lenet.yaml')}: no such file; did you mean ${at('lenet5.yaml')}?`,
     );
@@ -411,9 +412,9 @@ it('accepts experiments/lenet300-mnist.yaml, which keeps at most what the paper 
 describe('epochs', () => {
   it('come to the same number with every method', () => {
     const epochs = (method: string) => epochsOf(read(valid, 'admm.epochsPerIteration=2', `method=${method}`));
-    expect(epochs('admm')).toEqual({ dense: 6, admm: 32, retrain: 24 });
-    expect(epochs('gradual')).toEqual({ dense: 6, admm: 32, retrain: 24 });
-    expect(epochs('magnitude')).toEqual({ dense: 6, admm: 0, retrain: 56 });
+    expect(epochs('admm')).toEqual({ dense: 6, prune: 32, retrain: 24 });
+    expect(epochs('gradual')).toEqual({ dense: 6, prune: 32, retrain: 24 });
+    expect(epochs('magnitude')).toEqual({ dense: 6, prune: 0, retrain: 56 });
   });
 
   it('say how far rates are stretched', () => {
