@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startSweepMirror } from '../packages/coordinator/src/tracking/mirror.js';
-import { syncSweep } from '../packages/coordinator/src/tracking/sync.js';
 import { journalOf, prunegrid, start } from './environment/cli.js';
 import { runsByTag, storedArtifact, storedRuns, type StoredRun } from './mlflow/read-back.js';
 import { sampleArtifacts } from './mlflow/sample-run.js';
 import { longSweep, resumedSweep, sampleSweep, SweepWriter, type Step } from './mlflow/sample-sweep.js';
+import { sendingHere, sendSweep, sweepFiles } from './mlflow/sending.js';
 import { MlflowServer } from './mlflow/server.mjs';
 
 const experiment = 'sweeps';
@@ -77,7 +77,7 @@ async function undisturbed(folder: string, sweepId: string) {
   const copy = join(await newFolder(), 'copy');
   cpSync(folder, copy, { recursive: true, filter: (name) => !name.endsWith('mlflow.json') });
   const own = `undisturbed-${sweepId}`;
-  await syncSweep(copy, { url: server.url, experiment: own });
+  await sendSweep(copy, { url: server.url, experiment: own });
   return heldOf(sweepId, own);
 }
 
@@ -87,7 +87,10 @@ async function mirrored(body: (write: (steps: Step[]) => Promise<void>) => Promi
   const writer = await SweepWriter.create(folder);
   const lines: string[] = [];
   const warn = (line: string) => void lines.push(line);
-  const mirror = startSweepMirror({ url: server.url, experiment, folder, journal: writer.journal, warn, gatherMs: 50 });
+  const mirror = startSweepMirror({
+    ...sendingHere,
+    ...{ url: server.url, experiment, folder, journal: writer.journal, warn, gatherMs: 50, sweepFiles },
+  });
   await body(async (steps) => {
     for (const step of steps) await writer.write(step);
     await sleep(300);
@@ -144,7 +147,7 @@ describe('a live mirror of a sweep', () => {
     for (const [name, content] of Object.entries(sampleArtifacts)) {
       expect((await storedArtifact(server.url, first, name)).equals(content), name).toBe(true);
     }
-    expect(await syncSweep(folder)).toMatchObject({ records: 0, running: false });
+    expect(await sendSweep(folder)).toMatchObject({ records: 0, running: false });
   });
 
   it('tells the same when the server is killed in the middle and comes back', { timeout: 5 * minutes }, async () => {
@@ -196,11 +199,11 @@ describe('prunegrid sync of a sweep', () => {
     const writer = await SweepWriter.create(folder);
     for (const step of before) await writer.write(step);
     await writer.close();
-    expect(await syncSweep(folder, { url: server.url, experiment })).toMatchObject({ running: true, ended: null });
+    expect(await sendSweep(folder, { url: server.url, experiment })).toMatchObject({ running: true, ended: null });
     for (const text of ['first', 'second']) {
       mkdirSync(join(folder, 'report'), { recursive: true });
       writeFileSync(join(folder, 'report/table.md'), text);
-      await syncSweep(folder);
+      await sendSweep(folder);
       expect((await storedArtifact(server.url, await parentOf(runId), 'report/table.md')).toString()).toBe(text);
     }
     expect(await heldOf(runId)).toEqual(await undisturbed(folder, runId));
@@ -212,10 +215,10 @@ describe('prunegrid sync of a sweep', () => {
     const writer = await SweepWriter.create(folder);
     for (const step of [...before, ...after]) await writer.write(step);
     await writer.close();
-    await syncSweep(folder, { url: server.url, experiment });
+    await sendSweep(folder, { url: server.url, experiment });
     const first = await heldOf(runId);
     for (const place of ['.', 'trials/1/attempt-1', 'trials/2/attempt-1']) rmSync(join(folder, place, 'mlflow.json'));
-    await syncSweep(folder, { url: server.url, experiment });
+    await sendSweep(folder, { url: server.url, experiment });
     expect(await heldOf(runId)).toEqual(first);
   });
 
@@ -225,7 +228,7 @@ describe('prunegrid sync of a sweep', () => {
     const writer = await SweepWriter.create(folder);
     for (const step of steps) await writer.write(step);
     await writer.close();
-    expect(await syncSweep(folder, { url: server.url, experiment })).toMatchObject({ runs: 101, ended: 'FINISHED' });
+    expect(await sendSweep(folder, { url: server.url, experiment })).toMatchObject({ runs: 101, ended: 'FINISHED' });
     const points = Object.values(await childrenOf(runId)).map(({ metrics }) =>
       Object.values(metrics).reduce((sum, { length }) => sum + length, 0),
     );

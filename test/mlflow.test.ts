@@ -1,21 +1,18 @@
 import { nodeHost } from '@prunegrid/core/node';
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeRecord } from '../packages/coordinator/src/journal/format.js';
 import { Journal } from '../packages/coordinator/src/journal/journal.js';
 import { recordMetrics } from '../packages/coordinator/src/training/metrics-file.js';
 import { type JournalRecord, type RunEvent, runJournal } from '../packages/coordinator/src/training/records.js';
 import { startMirror, type Mirror } from '../packages/coordinator/src/tracking/mirror.js';
-import { syncRun } from '../packages/coordinator/src/tracking/sync.js';
-import { ensurePython } from './environment/python.mjs';
 import { storedArtifact, storedRuns, type StoredRun } from './mlflow/read-back.js';
 import { sampleArtifacts, sampleClock, sampleEvents, sampleRecords, sampleStart } from './mlflow/sample-run.js';
+import { sendingHere, sendRun } from './mlflow/sending.js';
 import { MlflowServer } from './mlflow/server.mjs';
 
 const experiment = 'mirror';
@@ -142,7 +139,7 @@ describe('a server that is away', () => {
     expect(lines.at(-1)).toContain(`prunegrid sync ${folder}`);
     await server.up();
     // The address is known from the attempt.
-    expect(await syncRun(folder)).toMatchObject({
+    expect(await sendRun(folder)).toMatchObject({
       records: sampleEvents(runId).length,
       ended: 'FINISHED',
       url: server.url,
@@ -156,56 +153,76 @@ describe('prunegrid sync', () => {
 
   it('sends a run that never had a mirror, and nothing the second time', async () => {
     await writeJournal(sampleRecords(runId));
-    const first = await syncRun(folder, { url: server.url, experiment });
+    const first = await sendRun(folder, { url: server.url, experiment });
     expect(first).toMatchObject({ records: sampleRecords(runId).length, ended: 'FINISHED' });
     const before = await onlyRun();
     expect(first.page).toBe(`${server.url}/#/experiments/${before.experimentId}/runs/${before.id}`);
-    expect(await syncRun(folder)).toMatchObject({ records: 0, ended: null });
+    expect(await sendRun(folder)).toMatchObject({ records: 0, ended: null });
     expect(await onlyRun()).toEqual(before);
   });
 
   it('sends nothing twice when the cursor lags behind or is lost', async () => {
     const records = sampleRecords(runId);
     await writeJournal(records.slice(0, 10));
-    await syncRun(folder, { url: server.url, experiment });
+    await sendRun(folder, { url: server.url, experiment });
     const early = await readFile(join(folder, 'mlflow.json'));
     await writeJournal(records);
-    await syncRun(folder);
+    await sendRun(folder);
     const before = await onlyRun();
     // As after a kill between the server's answer and the cursor ...
     await writeFile(join(folder, 'mlflow.json'), early);
-    await syncRun(folder);
+    await sendRun(folder);
     expect(await onlyRun()).toEqual(before);
     // ... and between the creation of the run and the cursor.
     await rm(join(folder, 'mlflow.json'));
-    await syncRun(folder, { url: server.url, experiment });
+    await sendRun(folder, { url: server.url, experiment });
     expect(await onlyRun()).toEqual(before);
+  });
+
+  it.each([
+    ['is damaged', '{"format":"prunegrid-mlflow-cur'],
+    ['is of an earlier time', '{"url":"http://127.0.0.1:1","experiment":"e","mlflowRun":null,"nextSeq":3}'],
+    ['is of a later time', '{"format":"prunegrid-mlflow-cursor","version":2}'],
+  ])('sends nothing twice when the cursor %s, and says so in one line', async (_what, content) => {
+    const records = sampleRecords(runId);
+    await writeJournal(records.slice(0, 10));
+    await sendRun(folder, { url: server.url, experiment });
+    await writeFile(join(folder, 'mlflow.json'), content);
+    await writeJournal(records);
+    const lines: string[] = [];
+    await sendRun(folder, { url: server.url, experiment, warn: (line) => lines.push(line) });
+    expect(lines).toEqual([
+      expect.stringMatching(/mlflow\.json .*: everything is sent again, and MLflow keeps one copy/),
+    ]);
+    expect(historyOf(await onlyRun())).toEqual(await undisturbed());
+    // What is stored now can be used.
+    expect(await sendRun(folder)).toMatchObject({ records: 0 });
   });
 
   it('follows a run that is still going on', async () => {
     const records = sampleRecords(runId);
     await writeJournal(records.slice(0, 10));
-    expect(await syncRun(folder, { url: server.url, experiment })).toMatchObject({ records: 10, ended: null });
+    expect(await sendRun(folder, { url: server.url, experiment })).toMatchObject({ records: 10, ended: null });
     expect((await onlyRun()).status).toBe('RUNNING');
     await writeJournal(records);
-    await syncRun(folder);
+    await sendRun(folder);
     expect(historyOf(await onlyRun())).toEqual(await undisturbed());
   });
 
   it('two at a time make one run', async () => {
     await writeJournal(sampleRecords(runId));
-    const both = await Promise.allSettled([1, 2, 3].map(() => syncRun(folder, { url: server.url, experiment })));
+    const both = await Promise.allSettled([1, 2, 3].map(() => sendRun(folder, { url: server.url, experiment })));
     expect(both.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(historyOf(await onlyRun())).toEqual(await undisturbed());
   });
 
   it('sends the run anew where the server has forgotten it', async () => {
     await writeJournal(sampleRecords(runId));
-    await syncRun(folder, { url: server.url, experiment });
+    await sendRun(folder, { url: server.url, experiment });
     const cursor = JSON.parse(await readFile(join(folder, 'mlflow.json'), 'utf8')) as { mlflowRun: { runId: string } };
     cursor.mlflowRun.runId = randomUUID().replaceAll('-', '');
     await writeFile(join(folder, 'mlflow.json'), JSON.stringify(cursor));
-    await syncRun(folder);
+    await sendRun(folder);
     expect(historyOf(await onlyRun())).toEqual(await undisturbed());
   });
 
@@ -213,7 +230,7 @@ describe('prunegrid sync', () => {
     await writeJournal(sampleRecords(runId));
     await rm(join(folder, 'result.json'));
     const lines: string[] = [];
-    await syncRun(folder, { url: server.url, experiment, warn: (line) => lines.push(line) });
+    await sendRun(folder, { url: server.url, experiment, warn: (line) => lines.push(line) });
     expect(lines).toEqual([expect.stringContaining('result.json is not there')]);
     expect((await onlyRun()).status).toBe('FINISHED');
   });
@@ -226,37 +243,20 @@ describe('prunegrid sync', () => {
       (_, i) => ({ ...epoch, seq: i + 1, totalEpochs: i + 1 }) as JournalRecord,
     );
     await writeJournal([started, ...epochs]);
-    await syncRun(folder, { url: server.url, experiment });
+    await sendRun(folder, { url: server.url, experiment });
     const points = Object.values((await onlyRun()).metrics);
     expect(points.map(({ length }) => length)).toEqual(Array(10).fill(1000));
   });
 
   it('says what is wrong with an address', async () => {
     await writeJournal(sampleRecords(runId));
-    await expect(syncRun(folder, { environment: {} })).rejects.toThrow(/no MLflow address.*MLFLOW_TRACKING_URI/);
-    await expect(syncRun(folder, { url: 'file:mlruns' })).rejects.toThrow(/"file:mlruns" is neither http nor https/);
-    await expect(syncRun(folder, { url: `${server.url}/wrong` })).rejects.toThrow(
+    await expect(sendRun(folder, { environment: {} })).rejects.toThrow(/no MLflow address.*MLFLOW_TRACKING_URI/);
+    await expect(sendRun(folder, { url: 'file:mlruns' })).rejects.toThrow(/"file:mlruns" is neither http nor https/);
+    await expect(sendRun(folder, { url: `${server.url}/wrong` })).rejects.toThrow(
       /does not answer as an MLflow server/,
     );
-    await expect(syncRun(join(folder, 'none'), { url: server.url })).rejects.toThrow(/name the folder of a run/);
+    await expect(sendRun(join(folder, 'none'), { url: server.url })).rejects.toThrow(/name the folder of a run/);
   });
-});
-
-it('metrics.jsonl opens in pandas, non-finite values included', { timeout: minutes }, async () => {
-  const journal = await Journal.create(sampleHost(), folder, runJournal);
-  const metrics = recordMetrics(nodeHost, journal);
-  for (const event of sampleEvents(runId)) {
-    await journal.append(event.type === 'epoch-finished' && event.epoch === 2 ? { ...event, trainLoss: NaN } : event);
-  }
-  await metrics.close();
-  await journal.close();
-  const script = `import pandas, sys
-m = pandas.read_json(sys.argv[1], lines=True)
-e = m[m.epoch.notna()]
-print(len(m), m['train/loss'].dtype, int(e['train/loss'].isna().sum()), m.totalEpochs.max(), m['admm/conv2/primal_residual'].dropna().round(6).tolist())`;
-  const { python } = await ensurePython();
-  const { stdout } = await promisify(execFile)(python, ['-c', script, join(folder, 'metrics.jsonl')]);
-  expect(stdout.trim()).toBe('16 float64 3 9 [2.0, 1.0, 0.666667]');
 });
 
 /** This machine with the sample run's clock. */
@@ -271,7 +271,10 @@ async function appendAll(append: Append, events: RunEvent[]): Promise<void> {
 async function start(lines: string[]): Promise<{ journal: Journal<RunEvent>; mirror: Mirror }> {
   const journal = await Journal.create(sampleHost(), folder, runJournal);
   const warn = (line: string) => void lines.push(line);
-  return { journal, mirror: startMirror({ url: server.url, experiment, folder, journal, warn, gatherMs: 50 }) };
+  return {
+    journal,
+    mirror: startMirror({ ...sendingHere, url: server.url, experiment, folder, journal, warn, gatherMs: 50 }),
+  };
 }
 
 /** The run as MLflow has it after `body` and a drain. */
@@ -301,7 +304,7 @@ async function undisturbed(): Promise<ReturnType<typeof historyOf>> {
       .map((record) => encodeRecord(runJournal, record))
       .join(''),
   );
-  await syncRun(path, { url: server.url, experiment });
+  await sendRun(path, { url: server.url, experiment });
   return historyOf((await storedRuns(server.url, experiment, otherId))[0]);
 }
 

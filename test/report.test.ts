@@ -97,7 +97,7 @@ describe('the page', () => {
       ),
     );
     for (const texts of drawings) {
-      expect(texts.map(({ words }) => words).join()).toMatch(/times fewer weights|ADMM iteration|value of|time since/);
+      expect(texts.map(({ words }) => words).join()).toMatch(/compression ratio|ADMM iteration|value of|time since/);
       for (const [i, a] of texts.entries()) {
         for (const b of texts.slice(i + 1)) {
           const apart = a.right <= b.left || b.right <= a.left || a.bottom <= b.top + 2 || b.bottom <= a.top + 2;

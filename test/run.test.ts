@@ -52,7 +52,7 @@ describe('prunegrid run experiments/lenet5-smoke.yaml', () => {
     expect(ended).toMatchObject({ code: 0, stderr: '' });
     expect(ended.stdout).toMatch(/fc1 +400,000 +3,600 +0\.9 % +3,600 +0\.9 %/);
     expect(ended.stdout).toMatch(/total +430,500 +6,050 +1\.4 % +6,050 +1\.4 %/);
-    expect(ended.stdout).toMatch(/times fewer +71\.2x +71\.2x/);
+    expect(ended.stdout).toMatch(/compression +71\.2x +71\.2x/);
   });
 
   it('writes result.json with exactly the weights that the spec keeps', () => {
@@ -112,7 +112,7 @@ describe('prunegrid run experiments/lenet5-smoke.yaml', () => {
     expect(Math.abs(accuracy - testAccuracy)).toBeLessThanOrEqual(0.001 + 1e-9);
   });
 
-  it('is measured anew by prunegrid evaluate, run folder or file', async () => {
+  it('is re-evaluated by prunegrid evaluate, run folder or file', async () => {
     const { code, stdout } = await prunegrid('evaluate', out, '--json');
     expect(code).toBe(0);
     const { layers, validationAccuracy } = JSON.parse(stdout) as Result;

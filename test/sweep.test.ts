@@ -201,7 +201,7 @@ describe('a sweep', () => {
     const { code, stdout } = await prunegrid('sweep', 'run', file, '--out', out);
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /trial 2 .*: goes on with more trainers\ntrial 2 .*: started on trainers 1, 2, where it was/,
+      /trial 2 .*: resumes with more trainers\ntrial 2 .*: started on trainers 1, 2, resumed after/,
     );
     expect(ofType(out, 'trial-started').map(({ trial, attempt, trainers }) => [trial, attempt, trainers])).toEqual([
       [1, 1, [1]],
@@ -238,7 +238,7 @@ describe('a sweep', () => {
     again.process.kill('SIGINT');
     const { code, stderr } = await again.ended;
     expect(code).toBe(130);
-    expect(stderr).toMatch(/SIGINT: stopped; go on with prunegrid sweep resume/);
+    expect(stderr).toMatch(/SIGINT: stopped; resume with prunegrid sweep resume/);
     expect((await status(out)).condition).toBe('interrupted');
     expect(ofType(out, 'trial-finished').map(({ trial }) => trial)).toEqual([1]);
     expect(ofType(out, 'trial-started').map(({ trial }) => trial)).toEqual([1, 2, 2, 2]);

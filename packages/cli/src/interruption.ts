@@ -1,28 +1,44 @@
 import { Failure } from '@prunegrid/core/failure';
 
+/** The signals by which a process is asked to end, as an abort signal for the work that it does. */
 export interface Interruption {
   /** Aborts, with a Failure as its reason, when the user or the system asks the process to end. */
   readonly signal: AbortSignal;
-  /** Rejects at the same moment; never resolves. */
-  readonly happened: Promise<never>;
+  /** From now on such a signal aborts the work. A second one ends the process at once. */
+  listen: () => void;
   /** From now on such signals have their usual effect. */
   ignore: () => void;
 }
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Listens for the signals by which a process is asked to end. A second one ends the process at once. */
-export function untilInterrupted(afterwards: string): Interruption {
+/** What an interruption needs of `process`. */
+export type SignalSource = Pick<NodeJS.Process, 'on' | 'off' | 'exit'>;
+
+/**
+ * The signals of this process.
+ * @param remedy the end of the line that the user is shown: how the work can be resumed
+ * @param hangUp whether SIGHUP asks the process to end; see `hangUpEnds`
+ */
+export function interruptionOf(source: SignalSource, remedy: string, hangUp: boolean): Interruption {
   const controller = new AbortController();
+  const heard = signals.filter((signal) => signal !== 'SIGHUP' || hangUp);
   const stop = (signal: NodeJS.Signals) => {
     // Local trainers leave by themselves when the coordinator is gone.
-    if (controller.signal.aborted) process.exit(new Failure('interrupted', '').exitCode);
-    controller.abort(new Failure('interrupted', `${signal}: stopped; ${afterwards}`));
+    if (controller.signal.aborted) source.exit(new Failure('interrupted', '').exitCode);
+    controller.abort(new Failure('interrupted', `${signal}: stopped; ${remedy}`));
   };
-  for (const signal of signals) process.on(signal, stop);
-  const happened = new Promise<never>((_, reject) => {
-    controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Failure));
-  });
-  happened.catch(() => undefined);
-  return { signal: controller.signal, happened, ignore: () => signals.forEach((signal) => process.off(signal, stop)) };
+  return {
+    signal: controller.signal,
+    listen: () => heard.forEach((signal) => source.on(signal, stop)),
+    ignore: () => heard.forEach((signal) => source.off(signal, stop)),
+  };
 }
+
+/**
+ * Whether SIGHUP asks the process to end, as it does when a terminal is closed. Under nohup it does not. A process of Node's cannot see that
+ * it was started to ignore the signal, because Node sets every signal back to its default before any of this runs. But nohup takes all three
+ * standard streams off the terminal, and a process without a terminal has no reason to end with one.
+ * @param onTerminal whether each of the standard streams is a terminal
+ */
+export const hangUpEnds = (onTerminal: readonly boolean[]): boolean => onTerminal.includes(true);

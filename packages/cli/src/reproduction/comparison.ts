@@ -1,8 +1,8 @@
 import type { RunResult } from '@prunegrid/coordinator/training/records';
 import { type Spread, spreadOf } from '@prunegrid/coordinator/report/spread';
-import { type PaperTable, rowsOf } from './tables.js';
+import { type PaperTable, rowsOf } from './paper-tables.js';
 
-/** What stands in a cell on this repository's side: a measurement, or why there is none. */
+/** What this repository has for a cell of the table: a measurement, or why there is none. */
 export type Cell<T> = T | { notRun: string };
 
 /** A table of the paper with what was measured here in every cell. Accuracies are shares of the test set. */
@@ -13,15 +13,15 @@ export interface Comparison {
   layers: { name: string; weights: number; paper?: number; here: Cell<number> }[];
   /** Weights kept in all. */
   total: { weights: number; paper: number; here: Cell<number> };
-  /** Keys that were given other values than the recipe's: `key=value` each. */
+  /** The keys whose values are not the recipe's, as `key=value` each. */
   changed: readonly string[];
 }
 
 /** What was run for a table. */
 export interface Measured {
-  /** Of the trials that have finished. */
+  /** The results of the trials that have finished. */
   results: readonly RunResult[];
-  /** Why there are none, where there are none. */
+  /** Why there are no results, if there are none. */
   missing: string;
   changed?: readonly string[];
 }
@@ -30,7 +30,7 @@ export function compare(table: PaperTable, { results, missing, changed = [] }: M
   const { network } = table;
   const measured = (stage: 'dense' | 'final') =>
     spreadOf(results.map((result) => result[stage].testAccuracy)) ?? { notRun: missing };
-  // Trials of a table differ in their seeds alone, which do not change what is kept.
+  // The trials of a table differ only in their seeds, which do not change the number of weights that are kept.
   const first = results.at(0);
   return {
     table: table.name,

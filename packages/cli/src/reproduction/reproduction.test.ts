@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import type { RunResult } from '@prunegrid/coordinator/training/records';
 import { compare } from './comparison.js';
-import { renderReproduction } from './render.js';
-import { tableNamed, tableNames } from './tables.js';
+import { renderReproduction } from '../tables/reproduction.js';
+import { tableNamed, tableNames } from './paper-tables.js';
 
 const lenet5 = tableNamed('lenet5')!;
 
@@ -33,7 +33,7 @@ describe('a table of the paper', () => {
       `
 LeNet-5 on MNIST: as published, and here
 
-accuracy, top-1              times fewer  published         here  deviation  seeds
+accuracy, top-1              compression  published         here  deviation  seeds
 ----------------------------------------------------------------------------------
 dense                                 1x     99.2 %      99.30 %     0.00 %      2
 ADMM (the paper)                   71.2x     99.2 %      99.30 %     0.14 %      2

@@ -3,20 +3,24 @@ import type { JournalRecord, RunEvent } from '@prunegrid/coordinator/training/re
 import { frame } from './frame.js';
 import { lineOf } from './lines.js';
 import { LiveRegion, type Terminal } from './live-region.js';
-import { RunView, type Progress } from './run-view.js';
+import type { Progress } from '../api/run.js';
+import { RunView } from './run-view.js';
 
 export type { Terminal } from './live-region.js';
-export type { Progress } from './run-view.js';
 
-/** `tty`: bars over finished lines. `plain`: a line an epoch, iteration and phase. `json`: a line of JSON an event. */
+/**
+ * - `tty`: finished lines, and bars below them.
+ * - `plain`: a line for each epoch, iteration and phase.
+ * - `json`: a line of JSON for each event.
+ */
 export type ScreenMode = 'tty' | 'plain' | 'json';
 
 export interface Screen {
-  /** What happened before; nothing is shown of it. */
+  /** Takes in what happened before. Nothing of it is shown. */
   recall: (records: readonly JournalRecord[]) => void;
   event: (event: RunEvent) => void;
   progress: (progress: Progress) => void;
-  /** One line for the user that is no part of the run, such as that MLflow does not answer. */
+  /** Shows one line that is no part of the run, such as that MLflow does not answer. */
   warn: (line: string) => void;
   /** Leaves finished lines only. Later calls do nothing. */
   close: () => void;
@@ -25,15 +29,15 @@ export interface Screen {
 export interface ScreenOptions {
   mode: ScreenMode;
   stdout: Terminal;
-  /** Where `plain` puts warnings; default `stdout`. */
+  /** Where the mode `plain` writes warnings. Default: `stdout`. */
   stderr?: Pick<Terminal, 'write'>;
-  /** Whether `tty` may use colours; by default where the terminal has them and NO_COLOR is not set. */
+  /** Whether the mode `tty` may use colours. Default: if the terminal has them and NO_COLOR is not set. */
   colors?: boolean;
   /** Unix milliseconds. */
-  now?: () => number;
+  now: () => number;
 }
 
-/** Bars where there is a terminal that can move its cursor, lines elsewhere. */
+/** Bars on a terminal that can move its cursor, lines elsewhere. */
 export function screenMode(options: {
   json: boolean;
   isTTY: boolean | undefined;
@@ -43,7 +47,7 @@ export function screenMode(options: {
   return options.isTTY === true && options.term !== 'dumb' ? 'tty' : 'plain';
 }
 
-/** What the user sees of a run, fed by its events alone. */
+/** What the user sees of a run. Only its events feed it. */
 export function createScreen(options: ScreenOptions): Screen {
   switch (options.mode) {
     case 'tty':
@@ -55,7 +59,7 @@ export function createScreen(options: ScreenOptions): Screen {
   }
 }
 
-function ttyScreen({ stdout, colors: enabled = pc.isColorSupported, now = Date.now }: ScreenOptions): Screen {
+function ttyScreen({ stdout, colors: enabled = pc.isColorSupported, now }: ScreenOptions): Screen {
   const colors = pc.createColors(enabled);
   const view = new RunView();
   const region = new LiveRegion(stdout);
@@ -90,7 +94,7 @@ function ttyScreen({ stdout, colors: enabled = pc.isColorSupported, now = Date.n
   };
 }
 
-function plainScreen({ stdout, stderr = stdout, now = Date.now }: ScreenOptions): Screen {
+function plainScreen({ stdout, stderr = stdout, now }: ScreenOptions): Screen {
   const view = new RunView();
   let open = true;
   return {
@@ -132,5 +136,5 @@ function jsonScreen({ stdout }: ScreenOptions): Screen {
   };
 }
 
-/** Names come from other machines: what would move the cursor or break the line becomes a space. */
+/** Text in which what would move the cursor or break the line is a space: names come from other machines. */
 export const oneLine = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');

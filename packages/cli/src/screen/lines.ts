@@ -10,12 +10,12 @@ const phaseTitles: Record<PhaseName, string> = { dense: 'dense', prune: 'ADMM', 
 export const titleOf = (phase: PhaseName, spec: Spec | null): string =>
   phase === 'prune' && spec?.method === 'gradual' ? 'gradual pruning' : phaseTitles[phase];
 
-/** Lines that stay: `milestone` on every screen, `detail` only where no bars show it. */
+/** A line that stays: a `milestone` on every screen, a `detail` only if no bars show it. */
 export type Line = { kind: 'milestone' | 'detail'; text: string };
 
 const stages = { dense: 'dense', hardPruned: 'hard-pruned, before retraining', final: 'final' } as const;
 
-/** What an event is worth saying in a line of its own, after the view has taken it in. */
+/** The line that an event is worth, after the view has taken it in; null if it is worth none. */
 export function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
   switch (event.type) {
     case 'run-started': {
@@ -26,7 +26,7 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
       );
     }
     case 'run-resumed':
-      return milestone(`goes on in ${titleOf(event.phase, view.spec)}, after ${counted(event.totalEpochs, 'epoch')}`);
+      return milestone(`resumes in ${titleOf(event.phase, view.spec)}, after ${counted(event.totalEpochs, 'epoch')}`);
     case 'trainer-joined':
       return milestone(
         `trainer ${event.trainer} joined: ${event.engine} on ${event.device}, process ${event.pid} on ${event.host}`,
@@ -57,13 +57,13 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
     case 'mask-tightened': {
       const { weights, kept } = totalOf(event.layers);
       return detail(
-        `gradual pruning to ${grouped(kept)} of ${grouped(weights)} weights, ${ratio(weights, kept)} fewer`,
+        `gradual pruning to ${grouped(kept)} of ${grouped(weights)} weights, compression ${ratio(weights, kept)}`,
       );
     }
     case 'hard-pruned': {
       const { weights, kept } = totalOf(event.layers);
       return milestone(
-        `${afterPhase(view, time) ?? 'hard-pruned'}: pruned to ${grouped(kept)} of ${grouped(weights)} weights, ${ratio(weights, kept)} fewer`,
+        `${afterPhase(view, time) ?? 'hard-pruned'}: pruned to ${grouped(kept)} of ${grouped(weights)} weights, compression ${ratio(weights, kept)}`,
       );
     }
     case 'evaluated': {
@@ -88,7 +88,7 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
   }
 }
 
-/** Largest primal residual as a share of ||W||, largest dual residual, largest change of support, each with its layer. */
+/** The largest primal residual as a share of ||W||, the largest dual residual and the largest change of support, each with its layer. */
 export function residualParts(layers: readonly LayerResiduals[]): string[] {
   const largest = (name: string, of: (layer: LayerResiduals) => number, show: (value: number) => string): string[] => {
     const [first, ...rest] = layers;

@@ -1,11 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** The terminal as far as the screen needs it: `process.stdout` is one. */
+/** The terminal as far as a screen needs it. */
 export interface Terminal {
   write(text: string): unknown;
-  /** Width and height in characters; undefined where it is no terminal. */
-  columns?: number;
-  rows?: number;
+  /** Width and height in characters; undefined if it is no terminal. */
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
   on?(event: 'resize', listener: () => void): unknown;
   off?(event: 'resize', listener: () => void): unknown;
 }
@@ -20,7 +20,7 @@ export class LiveRegion {
 
   constructor(private readonly terminal: Terminal) {}
 
-  /** One less than the terminal has: some wrap as soon as the last column is written. */
+  /** The columns that are used: one less than the terminal has, because some wrap as soon as the last one is written. */
   get width(): number {
     return Math.max(1, (this.terminal.columns ?? 80) - 1);
   }
@@ -37,7 +37,7 @@ export class LiveRegion {
     this.#drawn = shown;
   }
 
-  /** Draws anew although nothing changed, as after a resize. */
+  /** Draws again although nothing changed, as after a resize. */
   redraw(live: readonly string[]): void {
     this.terminal.write(this.#erase());
     this.#drawn = [];

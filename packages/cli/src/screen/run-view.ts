@@ -1,10 +1,7 @@
 import { epochsOf } from '@prunegrid/coordinator/experiment/epochs';
 import type { PhaseName, Spec } from '@prunegrid/coordinator/experiment/spec';
 import type { LayerResiduals, RunEvent } from '@prunegrid/coordinator/training/records';
-import type { StepProgress } from '@prunegrid/coordinator/training/context';
-
-/** Told some ten times a second at most; loss and accuracy (a share) are of the latest training images. */
-export type Progress = StepProgress & { imagesPerSecond: number };
+import type { Progress } from '../api/run.js';
 
 export interface PhaseView {
   name: PhaseName;
@@ -13,14 +10,14 @@ export interface PhaseView {
   /** Steps done. */
   step: number;
   startedAt: number;
-  /** Steps done and when, oldest first: what the speed is measured over. */
+  /** Steps done and when, the oldest first: the speed is measured over them. */
   marks: { step: number; time: number }[];
 }
 
 /** Epochs over which the speed is measured: enough to take in evaluations, few enough to follow a change of load. */
 const measuredEpochs = 3;
 
-/** What can be said about a run at this moment, from its events alone. Times are Unix milliseconds. */
+/** What can be said about a run at this moment. Only its events feed it. Times are Unix milliseconds. */
 export class RunView {
   spec: Spec | null = null;
   phase: PhaseView | null = null;
@@ -30,7 +27,7 @@ export class RunView {
   /** Share of the whole run that is done. */
   share = 0;
   #epochsAhead: Partial<Record<PhaseName, number>> = {};
-  /** Of the phase under way; of the one before it until a step has been timed. */
+  /** The seconds that a step of this phase takes, or one of the phase before until a step has been timed. */
   #secondsPerStep: number | null = null;
 
   event(event: RunEvent, time: number): void {
@@ -65,7 +62,7 @@ export class RunView {
         this.phase = null;
         this.share = 1;
         break;
-      default: // Says nothing of how far the run has come.
+      default: // Such an event does not say how far the run has come.
     }
   }
 

@@ -2,7 +2,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { specSchema, type Spec } from '@prunegrid/coordinator/experiment/spec';
 import type { RunEvent, RunManifest } from '@prunegrid/coordinator/training/records';
-import { createScreen, screenMode, type Progress, type Screen, type ScreenMode, type Terminal } from './index.js';
+import type { Progress } from '../api/run.js';
+import { createScreen, screenMode, type Screen, type ScreenMode, type Terminal } from './index.js';
 
 const escape = '\u001b';
 
@@ -319,7 +320,7 @@ describe('without a terminal', () => {
       'ADMM: 4 epochs of 100 steps',
       'ADMM iteration 1/2: primal 50 % (conv1), dual 0.5 (conv1), support change 5 % (fc1)',
       'ADMM stops early after iteration 1: residuals are small and the support is stable',
-      'ADMM, 0 epochs in 0 s: pruned to 100 of 500 weights, 5.0x fewer',
+      'ADMM, 0 epochs in 0 s: pruned to 100 of 500 weights, compression 5.0x',
       'hard-pruned, before retraining: 99.36 % on the test set, 99.30 % held out',
       'layer fc1: 3 of 500 units are dead, no weight leads in or none out',
       'MLflow does not answer',
@@ -336,7 +337,7 @@ describe('without a terminal', () => {
     screen.close();
     expect(terminal.written.trimEnd().split('\n').slice(1)).toEqual([
       'gradual pruning: 4 epochs of 100 steps',
-      'gradual pruning to 250 of 500 weights, 2.0x fewer',
+      'gradual pruning to 250 of 500 weights, compression 2.0x',
     ]);
   });
 

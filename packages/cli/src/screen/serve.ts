@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import type { ServedSweep } from '@prunegrid/coordinator/sweep/queue/server';
 import { columns } from '@prunegrid/core/text/columns';
-import { countsOf } from '@prunegrid/coordinator/report/sweep-status';
+import { countsOf } from '@prunegrid/coordinator/report/condition';
 import type { OpenSweep } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
@@ -13,9 +13,9 @@ import { sweepLine } from './sweep-lines.js';
 import { SweepView } from './sweep-view.js';
 
 export interface ServeScreen {
-  /** After the sweep's state has taken it in. */
+  /** Shows an event that the sweep's state has taken in. */
   event: (sweep: ServedSweep & { open: OpenSweep }, record: Recorded<SweepEvent>) => void;
-  /** The sweeps of the queue at this moment. */
+  /** Shows the sweeps of the queue as they are at this moment. */
   sweeps: (sweeps: readonly ServedSweep[]) => void;
   warn: (line: string) => void;
   /** Leaves finished lines only. */
@@ -62,7 +62,7 @@ export function createServeScreen({ mode, stdout, stderr = stdout, colors: enabl
   };
 }
 
-/** Rows of the table for sweeps without a place. */
+/** How many sweeps without a place the table shows. */
 const QUEUED_ROWS = 8;
 
 /** A line for each sweep, those at work first: whose it is, how its trials stand, how many trainers are at work on it. */
@@ -89,7 +89,7 @@ export function serveTable(sweeps: readonly ServedSweep[]): string[] {
 const trainersAtWork = ({ trials, dense }: SweepState): number =>
   [...trials.values(), ...dense.values()].reduce((sum, { trainers }) => sum + trainers.length, 0);
 
-/** Tells an event of one sweep among many in a line. */
+/** Makes what tells an event of one sweep among many in a line. */
 function sweepTeller() {
   const told = new WeakMap<SweepState, { view: SweepView; begun: Map<string, number> }>();
   return ({ user, name, folder, open }: ServedSweep & { open: OpenSweep }, record: Recorded<SweepEvent>): string => {

@@ -1,16 +1,16 @@
 import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { counted, duration, percent, ratio } from '@prunegrid/core/text/figures';
-import { countsOf, describeTrial } from '@prunegrid/coordinator/report/sweep-status';
+import { countsOf, describeTrial } from '@prunegrid/coordinator/report/condition';
 import type { SweepEvent, JobFolder } from '@prunegrid/coordinator/sweep/records';
 import type { SweepView } from './sweep-view.js';
 
-/** What an event of a sweep is worth saying in a line of its own, after the view and the state have taken it in. */
+/** The line that an event of a sweep is worth, after the view and the state have taken it in; null if it is worth none. */
 export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: Map<string, number>): string | null {
   switch (record.type) {
     case 'sweep-started':
       return `${record.manifest.name}: ${counted(record.manifest.cells, 'cell')}, ${counted(record.manifest.trials, 'trial')}`;
     case 'sweep-resumed':
-      return `${view.plan.name}: goes on; ${countsOf(view.state)}`;
+      return `${view.plan.name}: resumes; ${countsOf(view.state)}`;
     case 'trainer-joined':
       return `trainer ${record.trainer} joined: ${record.engine} on ${record.device}, process ${record.pid} on ${record.host}`;
     case 'trainer-left':
@@ -19,22 +19,22 @@ export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: 
       return `dense network ${short(record.key)}: reused, trained by run ${record.runId.slice(0, 8)}`;
     case 'dense-started':
       begun.set(record.key, record.time);
-      return `dense network ${short(record.key)}: training${sharing(view, record.key)}, on ${trainersOf(record.trainers)}${goingOn(record)}`;
+      return `dense network ${short(record.key)}: training${sharing(view, record.key)}, on ${trainersOf(record.trainers)}${resumption(record)}`;
     case 'dense-finished':
       return `dense network ${short(record.key)}: trained in ${since(begun, record.key, record.time)}`;
     case 'dense-failed':
       return `dense network ${short(record.key)}: failed${record.again ? ', will be tried again' : ''}: ${record.message}`;
     case 'trial-started':
       begun.set(String(record.trial), record.time);
-      return `${nameOf(view, record.trial)}: started on ${trainersOf(record.trainers)}${goingOn(record)}`;
+      return `${nameOf(view, record.trial)}: started on ${trainersOf(record.trainers)}${resumption(record)}`;
     case 'trial-finished': {
       const { final, total } = record.result;
-      return `${nameOf(view, record.trial)}: ${percent(final.testAccuracy)} on the test set, ${percent(final.validationAccuracy)} held out, ${ratio(total.weights, total.kept)} fewer, in ${since(begun, String(record.trial), record.time)}`;
+      return `${nameOf(view, record.trial)}: ${percent(final.testAccuracy)} on the test set, ${percent(final.validationAccuracy)} held out, compression ${ratio(total.weights, total.kept)}, in ${since(begun, String(record.trial), record.time)}`;
     }
     case 'dense-paused':
-      return `dense network ${short(record.key)}: goes on with more trainers`;
+      return `dense network ${short(record.key)}: resumes with more trainers`;
     case 'trial-paused':
-      return `${nameOf(view, record.trial)}: goes on with more trainers`;
+      return `${nameOf(view, record.trial)}: resumes with more trainers`;
     case 'trial-reused':
       return `${nameOf(view, record.trial)}: reused, computed by run ${record.runId.slice(0, 8)}, ${percent(record.result.final.testAccuracy)} on the test set`;
     case 'trial-stopped':
@@ -47,9 +47,9 @@ export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: 
   }
 }
 
-const goingOn = ({ attempt, resumedAt }: JobFolder): string =>
+const resumption = ({ attempt, resumedAt }: JobFolder): string =>
   resumedAt !== undefined
-    ? `, where it was after ${counted(resumedAt, 'epoch')}`
+    ? `, resumed after ${counted(resumedAt, 'epoch')}`
     : attempt > 1
       ? `, attempt ${attempt}`
       : '';

@@ -1,19 +1,19 @@
 import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
-import { epochsAfterDense } from '@prunegrid/coordinator/report/plan';
+import { epochsAfterDense } from '@prunegrid/coordinator/experiment/epochs';
 import type { SweepPlan, Trial } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { SweepEvent, JobFolder } from '@prunegrid/coordinator/sweep/records';
 import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
-import type { Progress } from './run-view.js';
+import type { Progress } from '../api/run.js';
 
-/** A piece of work under way. */
+/** A job that is running. */
 export interface Running {
   work: Job;
   trainers: readonly number[];
   progress?: Progress;
 }
 
-/** What can be said about a sweep at this moment: from its state, which the caller keeps up to date, and the progress of what runs. */
+/** What can be said about a sweep at this moment, from its state, which the caller keeps up to date, and from the progress of its jobs. */
 export class SweepView {
   readonly running = new Map<string, Running>();
   /** Epochs that were done before this process took the sweep up. */
@@ -50,7 +50,7 @@ export class SweepView {
       case 'trial-failed':
         this.running.delete(idOf({ kind: 'trial', trial: record.trial }));
         break;
-      default: // Says nothing of what runs.
+      default: // Such a record does not change what is running.
     }
   }
 
@@ -59,12 +59,12 @@ export class SweepView {
     if (running) running.progress = progress;
   }
 
-  /** Share of the sweep's epochs that are done; those of trials that failed or were stopped count as done. */
+  /** The share of the sweep's epochs that are done. The epochs of trials that failed or were stopped count as done. */
   get share(): number {
     return this.epochsDone() / this.epochs();
   }
 
-  /** Seconds to the end at the speed so far, or null where there is none yet. */
+  /** Seconds to the end at the speed so far, or null if there is none yet. `time` is in Unix milliseconds. */
   secondsLeft(time: number): number | null {
     const done = this.epochsDone();
     if (this.startedAt === undefined || done <= this.doneBefore) return null;

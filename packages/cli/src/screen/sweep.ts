@@ -4,7 +4,7 @@ import type { Colors } from 'picocolors/types.js';
 import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { columns } from '@prunegrid/core/text/columns';
 import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/figures';
-import { bestLines, cellRows, countsOf } from '@prunegrid/coordinator/report/sweep-status';
+import { countsOf } from '@prunegrid/coordinator/report/condition';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
@@ -13,15 +13,16 @@ import { bar } from './frame.js';
 import { oneLine, type ScreenOptions } from './index.js';
 import { titleOf } from './lines.js';
 import { LiveRegion } from './live-region.js';
-import type { Progress } from './run-view.js';
+import type { Progress } from '../api/run.js';
+import { bestLines, cellRows } from '../tables/sweep-status.js';
 import { sweepLine } from './sweep-lines.js';
 import { SweepView } from './sweep-view.js';
 
 export interface SweepScreen {
-  /** After the state has taken it in. */
+  /** Shows an event that the state has taken in. */
   event: (record: Recorded<SweepEvent>) => void;
   progress: (work: Job, progress: Progress) => void;
-  /** One line for the user that is no part of the sweep. */
+  /** Shows one line that is no part of the sweep. */
   warn: (line: string) => void;
   /** Leaves finished lines only. */
   close: () => void;
@@ -30,7 +31,7 @@ export interface SweepScreen {
 export interface SweepScreenOptions extends ScreenOptions {
   plan: SweepPlan;
   state: SweepState;
-  /** Of the trial's network, biases apart. */
+  /** Gives the number of a network's weights, without its biases. */
   weights: (model: string) => number;
 }
 
@@ -38,9 +39,9 @@ export interface SweepScreenOptions extends ScreenOptions {
 const DRAW_MS = 200;
 const BAR_LENGTH = 40;
 
-/** What the user sees of a sweep while it goes on. */
+/** What the user sees of a sweep while it is running. */
 export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
-  const { mode, stdout, stderr = stdout, plan, state, now = Date.now } = options;
+  const { mode, stdout, stderr = stdout, plan, state, now } = options;
   const view = new SweepView(plan, state);
   const begun = new Map<string, number>();
   let open = true;

@@ -8,6 +8,12 @@ export function epochsOf({ method, dense, admm, retrain }: Spec): Record<PhaseNa
     : { dense: dense.epochs, prune: pruning, retrain: retrain.epochs };
 }
 
+/** Epochs of a trial that no other trial shares: those after dense training. */
+export function epochsAfterDense(spec: Spec): number {
+  const { prune, retrain } = epochsOf(spec);
+  return prune + retrain;
+}
+
 /** How many times longer than the spec says a phase is; its learning rates are stretched to fit. */
 export const stretchOf = (spec: Spec, phase: PhaseName): number =>
   phase === 'retrain' ? epochsOf(spec).retrain / spec.retrain.epochs : 1;

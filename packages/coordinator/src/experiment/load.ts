@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { checkAgainstCatalogue, type Catalogue } from './check.js';
 import { applyOverride } from './override.js';
 import { Places } from './places.js';
@@ -26,8 +27,9 @@ export async function loadSpec(
   file: string,
   overrides: readonly string[],
   catalogue: Catalogue,
+  runtime: Pick<Runtime, 'files'>,
 ): Promise<{ spec: Spec; source: SpecSource }> {
-  const text = await readSource(file);
+  const text = await readSource(file, runtime);
   const places = new Places();
   return { spec: parseSpec(text, file, overrides, catalogue, places), source: { file, text, overrides, places } };
 }

@@ -1,25 +1,24 @@
-import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
+import type { Files, Runtime } from '@prunegrid/core/runtime';
 import { closest } from 'fastest-levenshtein';
 
 const maxBytes = 64 * 1024;
 
-/** The text of an experiment's or a sweep's YAML file. Throws Failure `input` where it is none, with the remedy. */
-export async function readSource(file: string): Promise<string> {
-  return decode(await readStart(file), file);
+/** The text of an experiment's or a sweep's YAML file. Throws Failure `input` if it is none, with the remedy. */
+export async function readSource(file: string, { files }: Pick<Runtime, 'files'>): Promise<string> {
+  return decode(await readStart(file, files), file);
 }
 
-/** Reads by stream, not by size, so that a pipe works and an endless file does no harm. */
-async function readStart(file: string): Promise<Buffer> {
-  const chunks: Buffer[] = [];
+/** Reads in pieces up to a bound, so that a pipe works and an endless file does no harm. */
+async function readStart(file: string, files: Files): Promise<Buffer> {
+  const pieces: Buffer[] = [];
   try {
-    for await (const chunk of createReadStream(file, { end: maxBytes })) chunks.push(chunk as Buffer);
+    for await (const piece of files.readPieces(file, 0, maxBytes + 1)) pieces.push(piece);
   } catch (error) {
-    throw await unreadable(file, error);
+    throw await unreadable(file, files, error);
   }
-  return Buffer.concat(chunks);
+  return Buffer.concat(pieces);
 }
 
 function decode(bytes: Buffer, file: string): string {
@@ -33,10 +32,10 @@ function decode(bytes: Buffer, file: string): string {
   }
 }
 
-async function unreadable(file: string, cause: unknown): Promise<Failure> {
+async function unreadable(file: string, files: Files, cause: unknown): Promise<Failure> {
   switch ((cause as NodeJS.ErrnoException).code) {
     case 'ENOENT':
-      return new Failure('input', `${file}: no such file${await neighbour(file)}`, { cause });
+      return new Failure('input', `${file}: no such file${await neighbour(file, files)}`, { cause });
     case 'EISDIR':
       return new Failure('input', `${file}: a folder; name a YAML file in it`, { cause });
     case 'EACCES':
@@ -50,8 +49,9 @@ async function unreadable(file: string, cause: unknown): Promise<Failure> {
   }
 }
 
-async function neighbour(file: string): Promise<string> {
-  const entries = await readdir(dirname(file)).catch((): string[] => []);
+/** What the user may have meant, as the end of a message. */
+async function neighbour(file: string, files: Files): Promise<string> {
+  const entries = await files.list(dirname(file)).catch((): string[] => []);
   const experiments = entries.filter((entry) => /\.ya?ml$/.test(entry));
   if (experiments.length === 0) return '; give the path of an experiment, such as experiments/lenet5-mnist.yaml';
   return `; did you mean ${join(dirname(file), closest(basename(file), experiments))}?`;

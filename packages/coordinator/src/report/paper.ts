@@ -3,16 +3,16 @@ import type { LayerCount } from '../training/records.js';
 /** What the paper reports for one network. Accuracies are shares of the test set. */
 export interface PaperNetwork {
   title: string;
-  /** `kept` is absent where only the total is known. */
+  /** `kept` is absent if only the total is known. */
   layers: readonly (Omit<LayerCount, 'kept'> & { kept?: number })[];
-  /** Weights kept in all, and how many times fewer, as the paper has it. */
+  /** Weights kept in the whole network, and the compression ratio as the paper gives it. */
   total: { kept: number; ratio: number };
   denseAccuracy?: number;
   finalAccuracy: number;
   accuracy: 'top-1' | 'top-5';
-  /** Passes over the training images in the authors' released recipe, all phases together; about. */
+  /** About how many passes over the training images the authors' released recipe makes, in all phases together. */
   epochs?: number;
-  /** By other methods, as published; their dense networks differ. */
+  /** The results of other methods, as published. Their dense networks differ. */
   others: readonly { by: string; method: string; ratio: number; accuracy: number }[];
 }
 
@@ -82,7 +82,7 @@ export const alexnet: PaperNetwork = {
 
 const networks = [lenet5, lenet300, alexnet];
 
-/** The paper's network with exactly these layers, names and weights; undefined where the paper has none. */
+/** The paper's network that has exactly these layers, names and numbers of weights; undefined if the paper has none. */
 export function paperNetwork(layers: readonly LayerCount[]): PaperNetwork | undefined {
   return networks.find(
     (network) =>

@@ -6,7 +6,7 @@ export interface Spread {
   deviation?: number;
 }
 
-/** Undefined where there are no values. */
+/** The spread of the values; undefined if there are none. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   const n = values.length;
   if (n === 0) return undefined;

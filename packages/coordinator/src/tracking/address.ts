@@ -1,7 +1,8 @@
 import { Failure } from '@prunegrid/core/failure';
 import { withoutLogin } from '@prunegrid/core/text/login';
 
-export type Environment = Record<string, string | undefined>;
+/** The variables of the process's environment, handed in. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where an MLflow server answers, and the value of the Authorization header that it is asked with. */
 export interface TrackingAddress {
@@ -15,7 +16,7 @@ export interface TrackingAddress {
  * else MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, else MLFLOW_TRACKING_TOKEN.
  * Throws a `Failure` for anything but http and https.
  */
-export function trackingAddress(text: string, environment: Environment = process.env): TrackingAddress {
+export function trackingAddress(text: string, environment: Environment): TrackingAddress {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     const hint = /^[\w.-]+:\d+(\/|$)/.test(text)
@@ -27,20 +28,17 @@ export function trackingAddress(text: string, environment: Environment = process
   return { url: `${url.origin}${url.pathname.replace(/\/+$/, '')}`, authorization };
 }
 
-/** Throws a `Failure` where the address that is given, else MLFLOW_TRACKING_URI, is there and is none: before anything is begun. */
-export function requireTracking(url: string | undefined, environment: Environment = process.env): void {
+/** Throws a `Failure` if the address that is given, or otherwise MLFLOW_TRACKING_URI, is no address of a server: called before anything is begun. */
+export function requireTracking(url: string | undefined, environment: Environment): void {
   const known = url ?? environment['MLFLOW_TRACKING_URI'];
   if (known) trackingAddress(known, environment);
 }
 
 /**
- * What an entry of a queue, which others can read, holds of such an address. Throws a `Failure` where that is none, or has a login in it.
- * @returns undefined where there is no address
+ * The address that an entry of a queue may hold, which others can read. Throws a `Failure` if it is none, or if there is a login in it.
+ * @returns undefined if there is no address
  */
-export function addressWithoutLogin(
-  url: string | undefined,
-  environment: Environment = process.env,
-): string | undefined {
+export function addressWithoutLogin(url: string | undefined, environment: Environment): string | undefined {
   const known = url ?? environment['MLFLOW_TRACKING_URI'];
   if (!known) return undefined;
   const { url: shown } = trackingAddress(known, environment);
@@ -61,6 +59,15 @@ function login(url: URL, environment: Environment): string | null {
   if (url.username !== '') return basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
   if (user && password) return basic(user, password);
   return token ? `Bearer ${token}` : null;
+}
+
+/**
+ * Whether a server of this address runs on this machine: localhost or a loopback address. Such a server is never reached through the
+ * environment's proxy, which would look for it on the proxy's machine.
+ */
+export function isOnThisMachine({ url }: Pick<TrackingAddress, 'url'>): boolean {
+  const { hostname } = new URL(url);
+  return /^(.+\.)?localhost$|^127(\.\d+){3}$|^\[::1\]$/.test(hostname);
 }
 
 const basic = (user: string, password: string): string =>

@@ -1,4 +1,6 @@
-/** How often and how patiently a request is tried. Clock and chance are handed in so that tests need not wait. */
+import type { Host } from '@prunegrid/core/runtime';
+
+/** How often and how patiently a request is tried. The clock and randomness are handed in so that tests need not wait. */
 export interface Backoff {
   /** Tries of one request, the first included. */
   attempts: number;
@@ -9,6 +11,20 @@ export interface Backoff {
   /** Uniform in [0, 1). */
   random: () => number;
   sleep: (milliseconds: number) => Promise<void>;
+}
+
+/** For a command that a person waits for: five tries within some seconds. */
+export const patientBackoff = ({ clock, random }: Pick<Host, 'clock' | 'random'>): Backoff => ({
+  attempts: 5,
+  firstDelayMs: 500,
+  maxDelayMs: 10_000,
+  random: uniformOf({ random }),
+  sleep: (milliseconds) => clock.sleep(milliseconds),
+});
+
+/** Numbers that are uniform in [0, 1). */
+export function uniformOf({ random }: Pick<Host, 'random'>): () => number {
+  return () => random.bytes(4).readUInt32LE() / 2 ** 32;
 }
 
 /**
@@ -24,7 +40,7 @@ export function pauseMs(
   return Math.min(retryAfterMs ?? 0, maxDelayMs) || bound * (0.5 + random() / 2);
 }
 
-/** Milliseconds in a Retry-After header, which holds seconds or a date; null where there is none or it is nonsense. */
+/** Milliseconds in a Retry-After header, which holds seconds or a date; null if there is none or it is neither. */
 export function retryAfterMs(header: unknown, now: number): number | null {
   if (typeof header !== 'string' || header.trim() === '') return null;
   const milliseconds = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now;

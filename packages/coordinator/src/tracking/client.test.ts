@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
-import { trackingAddress } from './address.js';
-import { pauseMs, retryAfterMs, type Backoff } from './backoff.js';
+import { nodeHost } from '@prunegrid/core/node';
+import { isOnThisMachine, trackingAddress } from './address.js';
+import { patientBackoff, pauseMs, retryAfterMs, type Backoff } from './backoff.js';
 import { MlflowClient } from './client.js';
 
 /** What a server says instead of what MLflow says: those answers come from the real server in the cross-process tests. */
@@ -36,6 +37,17 @@ async function serving(...answers: Answer[]): Promise<{ url: string; bodies: str
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies, requests };
 }
 
+const clientOf = (
+  url: string,
+  options: { backoff?: Backoff; timeoutMs?: number } = {},
+  environment: Record<string, string> = {},
+): MlflowClient =>
+  new MlflowClient(trackingAddress(url, environment), {
+    clock: nodeHost.clock,
+    backoff: patientBackoff(nodeHost),
+    ...options,
+  });
+
 /** Notes the pauses instead of taking them. */
 function noted(attempts = 5): { backoff: Backoff; pauses: number[] } {
   const pauses: number[] = [];
@@ -47,7 +59,7 @@ describe('a request that fails for now', () => {
   it.each([408, 429, 500, 502, 503, 504])('is repeated after HTTP %i', async (status) => {
     const { url, bodies } = await serving({ status }, { status }, created);
     const { backoff, pauses } = noted();
-    expect(await new MlflowClient(trackingAddress(url), backoff).createExperiment('a')).toBe('7');
+    expect(await clientOf(url, { backoff }).createExperiment('a')).toBe('7');
     expect(bodies).toEqual(Array(3).fill('{"name":"a"}'));
     expect(pauses).toEqual([75, 150]);
   });
@@ -55,13 +67,13 @@ describe('a request that fails for now', () => {
   it('waits as long as the server asks for', async () => {
     const { url } = await serving({ status: 429, headers: { 'retry-after': '2' } }, created);
     const { backoff, pauses } = noted();
-    await new MlflowClient(trackingAddress(url), backoff).createExperiment('a');
+    await clientOf(url, { backoff }).createExperiment('a');
     expect(pauses).toEqual([2000]);
   });
 
   it('is given up after so many tries, in one line', async () => {
     const { url, bodies } = await serving({ status: 503 });
-    const client = new MlflowClient(trackingAddress(url), noted(3).backoff);
+    const client = clientOf(url, { backoff: noted(3).backoff });
     await expect(client.createExperiment('a')).rejects.toThrow(`MLflow at ${url} answers HTTP 503`);
     expect(bodies).toHaveLength(3);
   });
@@ -70,19 +82,19 @@ describe('a request that fails for now', () => {
     const { url } = await serving(created);
     server?.close();
     const { backoff, pauses } = noted(2);
-    await expect(new MlflowClient(trackingAddress(url), backoff).run('r')).rejects.toThrow(/cannot be reached/);
+    await expect(clientOf(url, { backoff }).run('r')).rejects.toThrow(/cannot be reached/);
     expect(pauses).toHaveLength(1);
 
     server = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const silent = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await expect(new MlflowClient(trackingAddress(silent), backoff, 50).run('r')).rejects.toThrow(/timeout of 50ms/);
+    await expect(clientOf(silent, { backoff: backoff, timeoutMs: 50 }).run('r')).rejects.toThrow(/timeout of 50ms/);
     server.closeAllConnections();
   });
 
   it('sends a file from its beginning again', async () => {
     const { url, bodies } = await serving({ status: 502 }, { status: 200 });
-    const client = new MlflowClient(trackingAddress(url), noted().backoff);
+    const client = clientOf(url, { backoff: noted().backoff });
     await client.putArtifact('1/a b/model', 3, () => Readable.from([Buffer.from('abc')]));
     expect(bodies).toEqual(['abc', 'abc']);
   });
@@ -94,7 +106,7 @@ it('searches again before it creates a run again: the creation whose answer was 
   const one: Answer = { status: 200, body: JSON.stringify({ runs: [{ info }] }), headers: json };
   const { url, requests } = await serving(none, { status: 502 }, one);
   const own = { key: 'prunegrid.run_id', value: 'id' };
-  const client = new MlflowClient(trackingAddress(url), noted().backoff);
+  const client = clientOf(url, { backoff: noted().backoff });
   expect(await client.findOrCreateRun('1', own, 5, [own])).toMatchObject({ run_id: 'r' });
   expect(requests.map((request) => request.url?.split('/').at(-1))).toEqual(['search', 'create', 'search']);
 });
@@ -120,9 +132,7 @@ describe('a request that no repetition helps', () => {
     ],
   ])('meets %s with one line, once', async (_what, answer, message) => {
     const { url, bodies } = await serving(answer);
-    const failure = await new MlflowClient(trackingAddress(url, {}), noted().backoff)
-      .createExperiment('a')
-      .catch(String);
+    const failure = await clientOf(url, { backoff: noted().backoff }).createExperiment('a').catch(String);
     expect(failure).toMatch(message);
     expect(failure).not.toContain('\n');
     expect(bodies).toHaveLength(1);
@@ -130,7 +140,7 @@ describe('a request that no repetition helps', () => {
 
   it('tells a wrong login from none', async () => {
     const { url, requests } = await serving({ status: 401 });
-    const client = new MlflowClient(trackingAddress(url, { MLFLOW_TRACKING_TOKEN: 'tok' }), noted().backoff);
+    const client = clientOf(url, { backoff: noted().backoff }, { MLFLOW_TRACKING_TOKEN: 'tok' });
     await expect(client.createExperiment('a')).rejects.toThrow(/refuses this login/);
     expect(requests[0]?.headers.authorization).toBe('Bearer tok');
   });
@@ -139,9 +149,53 @@ describe('a request that no repetition helps', () => {
 it('sends numbers that JSON lacks as strings', async () => {
   const { url, bodies } = await serving({ status: 200, body: '{}', headers: json });
   const metrics = [NaN, Infinity, -Infinity, 0.5].map((value, step) => ({ key: 'loss', value, timestamp: 1, step }));
-  await new MlflowClient(trackingAddress(url)).logBatch('r', { params: [], tags: [], metrics });
+  await clientOf(url).logBatch('r', { params: [], tags: [], metrics });
   const sent = JSON.parse(bodies[0]) as { metrics: { value: unknown }[] };
   expect(sent.metrics.map(({ value }) => value)).toEqual(['NaN', 'Infinity', '-Infinity', 0.5]);
+});
+
+describe("the environment's proxy", () => {
+  const names = ['http_proxy', 'HTTP_PROXY', 'no_proxy', 'NO_PROXY'];
+  const before = names.map((name) => [name, process.env[name]] as const);
+  afterEach(() => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  });
+  const useProxy = (url: string) => {
+    for (const name of names) delete process.env[name];
+    process.env['http_proxy'] = url;
+  };
+
+  it('is not asked for a server of this machine', async () => {
+    const { url, requests } = await serving(created);
+    // Nobody listens there.
+    useProxy('http://127.0.0.1:9');
+    expect(await clientOf(url, { backoff: noted(1).backoff }).createExperiment('a')).toBe('7');
+    expect(requests[0]?.url).toBe('/api/2.0/mlflow/experiments/create');
+  });
+
+  it('is asked for any other server', async () => {
+    const { url, requests } = await serving(created);
+    useProxy(url);
+    const client = clientOf('http://mlflow.invalid:5000', { backoff: noted(1).backoff });
+    expect(await client.createExperiment('a')).toBe('7');
+    expect(requests[0]?.url).toBe('http://mlflow.invalid:5000/api/2.0/mlflow/experiments/create');
+  });
+
+  it.each([
+    ['http://localhost:5000', true],
+    ['http://mlflow.localhost', true],
+    ['http://127.0.0.1:5000', true],
+    ['http://127.1.2.3', true],
+    ['http://[::1]:5000', true],
+    ['http://localhost.example.org', false],
+    ['http://127.0.0.1.example.org', false],
+    ['http://10.0.0.1', false],
+  ])('knows whether %s is on this machine', (url, expected) => {
+    expect(isOnThisMachine({ url })).toBe(expected);
+  });
 });
 
 describe('pauses', () => {

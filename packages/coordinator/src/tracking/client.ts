@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import axios, { isAxiosError, type AxiosInstance, type AxiosResponse } from 'axios';
-import type { TrackingAddress } from './address.js';
+import type { Clock } from '@prunegrid/core/runtime';
+import { isOnThisMachine, type TrackingAddress } from './address.js';
 import { pauseMs, retryAfterMs, type Backoff } from './backoff.js';
 import { MlflowRejection, MlflowUnavailable } from './failures.js';
 import type { Batch, Entry } from './limits.js';
@@ -23,35 +23,32 @@ export interface RunInfo {
   lifecycle_stage: 'active' | 'deleted';
 }
 
-/** For a command that a person waits for: five tries within some seconds. */
-export const patientBackoff: Backoff = {
-  attempts: 5,
-  firstDelayMs: 500,
-  maxDelayMs: 10_000,
-  random: Math.random,
-  sleep: (milliseconds) => sleep(milliseconds),
-};
+export interface ClientOptions {
+  clock: Pick<Clock, 'now'>;
+  backoff: Backoff;
+  /** Milliseconds of silence after which a request counts as lost. */
+  timeoutMs?: number;
+  /** Ends every request under way and to come. */
+  signal?: AbortSignal;
+}
 
 const transientStatus = new Set([408, 429, 500, 502, 503, 504]);
 
 /**
  * The few calls of MLflow's REST API (2.0, servers of 2.x and 3.x) that a mirror needs.
  *
- * Every call throws `MlflowUnavailable` where the server is still away after the last try, `MlflowRejection` where it
- * refuses with a reason, and another `Failure` where the address, the login or the server's set-up is at fault.
+ * Every call throws `MlflowUnavailable` if the server is still away after the last try, `MlflowRejection` if it
+ * refuses with a reason, and another `Failure` if the address, the login or the server's configuration is at fault.
  */
 export class MlflowClient {
   readonly url: string;
   private readonly http: AxiosInstance;
+  private readonly clock: Pick<Clock, 'now'>;
+  private readonly backoff: Backoff;
 
-  constructor(
-    address: TrackingAddress,
-    private readonly backoff: Backoff = patientBackoff,
-    /** Milliseconds of silence after which a request counts as lost. */
-    timeoutMs = 30_000,
-    /** Ends every request under way and to come. */
-    signal?: AbortSignal,
-  ) {
+  constructor(address: TrackingAddress, { clock, backoff, timeoutMs = 30_000, signal }: ClientOptions) {
+    this.clock = clock;
+    this.backoff = backoff;
     this.url = address.url;
     this.http = axios.create({
       baseURL: address.url,
@@ -61,11 +58,13 @@ export class MlflowClient {
       maxBodyLength: Infinity,
       // Answers other than 2xx are told apart in `accept`.
       validateStatus: () => true,
+      // Other servers are reached through the proxy that the environment names, if it names one.
+      ...(isOnThisMachine(address) && { proxy: false as const }),
       ...(signal && { signal }),
     });
   }
 
-  /** The experiment of that name, deleted ones included; null where there is none. */
+  /** The experiment of that name, deleted ones included; null if there is none. */
   async experimentByName(name: string): Promise<Experiment | null> {
     try {
       const query = { experiment_name: name };
@@ -76,12 +75,12 @@ export class MlflowClient {
     }
   }
 
-  /** Returns the new experiment's id. Not idempotent: rejects with RESOURCE_ALREADY_EXISTS where another was quicker. */
+  /** Returns the new experiment's id. Not idempotent: rejects with RESOURCE_ALREADY_EXISTS if another client was quicker. */
   async createExperiment(name: string): Promise<string> {
     return (await this.api<{ experiment_id: string }>('post', 'experiments/create', { name })).experiment_id;
   }
 
-  /** The run, a deleted one included; null where the server never had it or has forgotten it. */
+  /** The run, a deleted one included; null if the server never had it or has forgotten it. */
   async run(runId: string): Promise<RunInfo | null> {
     try {
       return (await this.api<{ run: { info: RunInfo } }>('get', 'runs/get', { run_id: runId })).run.info;
@@ -91,14 +90,14 @@ export class MlflowClient {
     }
   }
 
-  /** The run that carries a tag with that value, rather one that was not deleted; null where there is none. */
+  /** The run that carries a tag with that value, preferably one that was not deleted; null if there is none. */
   findRun(experimentId: string, tag: Entry): Promise<RunInfo | null> {
     return this.patiently(() => this.searchRun(experimentId, tag));
   }
 
   /**
-   * The run that carries the tag `own`, created with `tags`, which hold `own`, where there is none. A creation whose answer was lost may
-   * have been carried out, so the run is searched for again before each further try. `startTime` in Unix milliseconds.
+   * The run that carries the tag `own`. If there is none it is created with `tags`, which contain `own`. A creation whose answer was lost
+   * may have been carried out, so the run is searched for again before each further try. `startTime` is in Unix milliseconds.
    */
   findOrCreateRun(experimentId: string, own: Entry, startTime: number, tags: Entry[]): Promise<RunInfo> {
     const body = { experiment_id: experimentId, start_time: startTime, tags };
@@ -109,7 +108,7 @@ export class MlflowClient {
     );
   }
 
-  /** `endTime` in Unix milliseconds; undefined for a run that goes on. */
+  /** `endTime` is in Unix milliseconds; it is undefined for a run that is still running. */
   async setStatus(runId: string, status: RunStatus, endTime?: number): Promise<void> {
     await this.api('post', 'runs/update', { run_id: runId, status, end_time: endTime });
   }
@@ -126,7 +125,7 @@ export class MlflowClient {
 
   /**
    * Streams a file of `bytes` length to where the server keeps the artifacts, `path` as in
-   * `mlflow-artifacts:/<path>`. `content` is called anew for each try.
+   * `mlflow-artifacts:/<path>`. `content` is called once for each try.
    */
   async putArtifact(path: string, bytes: number, content: () => Readable): Promise<void> {
     const encoded = path.split('/').map(encodeURIComponent).join('/');
@@ -192,7 +191,7 @@ export class MlflowClient {
   private accept(response: AxiosResponse<unknown>): AxiosResponse<unknown> {
     const { status, headers } = response;
     if (transientStatus.has(status)) {
-      const wait = retryAfterMs(headers['retry-after'], Date.now());
+      const wait = retryAfterMs(headers['retry-after'], this.clock.now());
       throw new MlflowUnavailable(`MLflow at ${this.url} answers HTTP ${status}`, wait);
     }
     if (status < 200 || status >= 300) throw refusal(this.url, response);

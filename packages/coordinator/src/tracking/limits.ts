@@ -9,7 +9,7 @@ export interface Metric {
   step: number;
 }
 
-/** A param (never changes) or a tag (may be set anew). */
+/** A param, which never changes, or a tag, which may be set again. */
 export interface Entry {
   key: string;
   value: string;

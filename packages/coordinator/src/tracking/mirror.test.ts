@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sampleEvents } from '../../../../test/mlflow/sample-run.js';
+import { nodeHost as runtime } from '@prunegrid/core/node';
 import { Journal } from '../journal/journal.js';
 import { type RunEvent, runJournal } from '../training/records.js';
 import { startMirror, type Mirror } from './mirror.js';
@@ -29,8 +30,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+const warn = (line: string) => void lines.push(line);
 const start = (url: string): Mirror =>
-  startMirror({ url, experiment: 'e', folder, journal, warn: (line) => lines.push(line), gatherMs: 1 });
+  startMirror({ url, experiment: 'e', folder, journal, warn, gatherMs: 1, environment: {}, runtime });
 
 async function listen(respond: Parameters<typeof createServer>[1]): Promise<string> {
   server = createServer(respond).listen(0, '127.0.0.1');
@@ -81,7 +83,14 @@ describe('a mirror', () => {
     await expect.poll(() => lines.length).toBe(1);
     await mirror.stop();
     const cursor = await readFile(join(folder, 'mlflow.json'), 'utf8');
-    expect(JSON.parse(cursor)).toEqual({ url, experiment: 'e', mlflowRun: null, nextSeq: 0 });
+    expect(JSON.parse(cursor)).toEqual({
+      format: 'prunegrid-mlflow-cursor',
+      version: 1,
+      url,
+      experiment: 'e',
+      mlflowRun: null,
+      nextSeq: 0,
+    });
     expect(lines.join()).not.toContain('secret');
   });
 
@@ -89,7 +98,9 @@ describe('a mirror', () => {
     const url = await listen(() => undefined);
     const mirror = start(url);
     await train();
-    await expect.poll(() => syncRun(folder, { url }).catch(String)).toMatch(/is sending .* to MLflow; wait/);
+    await expect
+      .poll(() => syncRun(folder, { url, environment: {}, warn, runtime }).catch(String))
+      .toMatch(/is sending .* to MLflow; wait/);
     await mirror.stop();
   });
 });

@@ -1,13 +1,14 @@
+import type { Host, Timer } from '@prunegrid/core/runtime';
 import type { Journal } from '../journal/journal.js';
 import type { RunEvent } from '../training/records.js';
 import type { SweepEvent } from '../sweep/records.js';
 import { trackingAddress, type Environment } from './address.js';
-import { pauseMs } from './backoff.js';
-import { MlflowClient, patientBackoff } from './client.js';
+import { patientBackoff, pauseMs, uniformOf } from './backoff.js';
+import { MlflowClient } from './client.js';
 import { MlflowUnavailable } from './failures.js';
 import { runMapping } from './mapping.js';
 import { holdSendingLock } from './sending-lock.js';
-import { SweepTransfer } from './sweep-transfer.js';
+import { SweepTransfer, type SweepTransferOptions } from './sweep-transfer.js';
 import { Transfer, type TransferOptions } from './transfer.js';
 
 export interface MirrorOptions<Event extends { type: string } = RunEvent> {
@@ -20,50 +21,53 @@ export interface MirrorOptions<Event extends { type: string } = RunEvent> {
   journal: Journal<Event>;
   /** Shows one line to the user. */
   warn: (line: string) => void;
-  environment?: Environment;
+  environment: Environment;
   /** How long records gather before they are sent together, in milliseconds. */
   gatherMs?: number;
+  runtime: Host;
 }
+
+export type SweepMirrorOptions = MirrorOptions<SweepEvent> & Pick<SweepTransferOptions, 'sweepFiles'>;
 
 export type DrainOutcome = { state: 'sent' } | { state: 'behind'; reason: string };
 
 export interface Mirror {
   /**
-   * Waits until MLflow has everything that is in the journal, `timeoutMs` at most, and stops. Where something is left
-   * it warns how to send it later. Never rejects.
+   * Waits until MLflow has everything that is in the journal, for `timeoutMs` milliseconds at most, and stops. If something
+   * is left, it warns how to send it later. Never rejects.
    */
   drain(timeoutMs: number): Promise<DrainOutcome>;
-  /** Ends the mirror at once, requests under way included. Never rejects. */
+  /** Ends the mirror at once, and the requests that are under way. Never rejects. */
   stop(): Promise<void>;
 }
 
 /**
- * Sends a run to MLflow while it goes on, in the background of this process. Training never waits: the mirror reads
+ * Sends a run to MLflow while it is running, in the background of this process. Training never waits: the mirror reads
  * the journal's file at its own pace, holds a bounded number of records, and keeps trying while the server is away,
  * which costs the user one line.
  *
- * Throws a `Failure` at once for an address that is not http or https; everything else is a warning.
+ * Throws a `Failure` at once for an address that is not http or https. Everything else is a warning.
  */
 export function startMirror(options: MirrorOptions): Mirror {
   return new BackgroundMirror(options, 'run', runOutbox);
 }
 
 /**
- * The same for a sweep: one mirror sends the sweep's journal and those of all runs in its folder. Where `journal` is closed the runs have
- * ended, too: `drain` after the last record of the last run.
+ * Sends a sweep to MLflow while it is running: one mirror sends the sweep's journal and those of all runs in its folder. Call `drain`
+ * after the last record of the last run. Throws as `startMirror` does.
  */
-export function startSweepMirror(options: MirrorOptions<SweepEvent>): Mirror {
-  return new BackgroundMirror(options, 'sweep', sweepOutbox);
+export function startSweepMirror({ sweepFiles, ...options }: SweepMirrorOptions): Mirror {
+  return new BackgroundMirror(options, 'sweep', (transferOptions) => sweepOutbox({ ...transferOptions, sweepFiles }));
 }
 
 /** What a mirror sends. */
 interface Outbox {
   /**
-   * Sends all that there is; `final` where nothing comes after it. Resolves to whether more may come of which the mirror's journal
-   * says nothing.
+   * Sends all that there is. `final` says that nothing comes after it. Resolves to whether there may be more of which the mirror's
+   * journal says nothing.
    */
   send(final: boolean): Promise<boolean>;
-  /** The server may have lost what it had been sent, or taken it in part: begin anew from the cursors. */
+  /** Starts again from the cursors: the server may have lost what it had been sent, or taken only a part of it. */
   forget(): Promise<void>;
 }
 
@@ -82,7 +86,7 @@ function runOutbox(options: TransferOptions): Outbox {
   };
 }
 
-function sweepOutbox(options: TransferOptions): Outbox {
+function sweepOutbox(options: SweepTransferOptions): Outbox {
   const transfer = new SweepTransfer(options);
   return {
     send: async (final) => (await transfer.sendAll({ files: final }))?.live ?? false,
@@ -90,9 +94,9 @@ function sweepOutbox(options: TransferOptions): Outbox {
   };
 }
 
-/** While the server is away tries come ever more rarely, up to one in half a minute. */
-const outage = { firstDelayMs: 1_000, maxDelayMs: 30_000, random: Math.random };
-/** At the end somebody waits. */
+/** The first pause while the server is away, and the longest one, in milliseconds. */
+const outage = { firstDelayMs: 1_000, maxDelayMs: 30_000 };
+/** The same while somebody waits for the end. */
 const outageAtEnd = { ...outage, maxDelayMs: 1_000 };
 
 class BackgroundMirror<Event extends { type: string }> implements Mirror {
@@ -108,7 +112,8 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
   private failures = 0;
   private reason: string | null = null;
   private warned = false;
-  /** Ends the present pause. */
+  private readonly random: () => number;
+  /** Ends the pause that is under way. */
   private wake: () => void = () => undefined;
 
   constructor(
@@ -116,12 +121,14 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
     private readonly what: 'run' | 'sweep',
     outboxOf: (options: TransferOptions) => Outbox,
   ) {
-    const { url, experiment, folder, journal, warn, environment } = options;
-    // The mirror's own loop tries again, and drops out of it when stopped, so a request is made once.
-    const once = { ...patientBackoff, attempts: 1 };
-    const client = new MlflowClient(trackingAddress(url, environment), once, 30_000, this.aborter.signal);
+    const { url, experiment, folder, journal, warn, environment, runtime } = options;
+    this.random = uniformOf(runtime);
+    // The mirror's own loop tries again, and leaves off when it is stopped, so a request is made once.
+    const backoff = { ...patientBackoff(runtime), attempts: 1 };
+    const { clock } = runtime;
+    const client = new MlflowClient(trackingAddress(url, environment), { clock, backoff, signal: this.aborter.signal });
     this.url = client.url;
-    this.outbox = outboxOf({ client, folder, experiment, warn });
+    this.outbox = outboxOf({ client, folder, experiment, warn, runtime });
     this.unsubscribe = journal.subscribe(() => {
       const idle = !this.behind;
       this.behind = true;
@@ -132,17 +139,19 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
 
   async drain(timeoutMs: number): Promise<DrainOutcome> {
     this.draining = true;
-    // Files come without the journal's saying so.
+    // The journal does not say when files have come.
     this.behind = true;
     this.wake();
-    let timer: NodeJS.Timeout | undefined;
+    const over = new AbortController();
     const sent = await Promise.race([
       this.finished.then(() => !this.stopped),
-      new Promise<false>((resolve) => {
-        timer = setTimeout(resolve, timeoutMs, false);
-      }),
+      // The process is kept alive for it: the mirror's own pauses do not do that.
+      this.options.runtime.clock.sleep(timeoutMs, over.signal).then(
+        () => false,
+        () => false,
+      ),
     ]);
-    clearTimeout(timer);
+    over.abort();
     await this.stop();
     if (sent) return { state: 'sent' };
     const reason = this.reason ?? `MLflow at ${this.url} has not taken everything in time`;
@@ -173,12 +182,12 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
   }
 
   private async attempt(): Promise<void> {
-    // A record that comes while the last ones are on their way sets it again.
+    // A record that comes while the last ones are being sent sets it again.
     this.behind = false;
     try {
       this.lock ??= await holdSendingLock(this.options.folder);
       const more = await this.outbox.send(this.draining);
-      // At the end nothing comes any more.
+      // Once it drains, nothing comes any more.
       if (more && !this.draining) this.behind = true;
       this.failures = 0;
       this.reason = null;
@@ -191,7 +200,7 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
       if (away === null) await this.outbox.forget();
       this.failures += 1;
       const backoff = this.draining ? outageAtEnd : outage;
-      await this.pause(pauseMs(backoff, this.failures, away?.retryAfterMs ?? null));
+      await this.pause(pauseMs({ ...backoff, random: this.random }, this.failures, away?.retryAfterMs ?? null));
     }
   }
 
@@ -202,13 +211,13 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
     this.warned = true;
   }
 
-  /** Until `wake` is called, or for so many milliseconds; an idle mirror keeps no process alive. */
+  /** Waits until `wake` is called, or for so many milliseconds if they are given. An idle mirror keeps no process alive. */
   private async pause(milliseconds: number | null): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
+    let timer: Timer | undefined;
     await new Promise<void>((resolve) => {
       this.wake = resolve;
-      if (milliseconds !== null) timer = setTimeout(resolve, milliseconds).unref();
+      if (milliseconds !== null) timer = this.options.runtime.clock.after(milliseconds, resolve);
     });
-    clearTimeout(timer);
+    timer?.cancel();
   }
 }

@@ -5,16 +5,16 @@ import { journalFile, journalRecords, journalStart, type JournalPosition } from 
 import { sweepJournal } from '../sweep/journal-format.js';
 import type { SweepEvent, JobFolder } from '../sweep/records.js';
 
-/** A run of a sweep that MLflow may lack something of. */
+/** A run of a sweep of which MLflow may lack something. */
 export interface SweepPart {
-  /** Seen from the sweep's folder. */
+  /** Relative to the sweep's folder. */
   folder: string;
   /**
-   * Unix milliseconds of the moment from which on the run cannot go on: the coordinator that carried it out has ended. Null while it may.
-   * Whatever the run's own journal then lacks will never come.
+   * Unix milliseconds of the moment at which the run was over: it ended, or the coordinator that ran it did. Null until then.
+   * Whatever the run's own journal lacks after that moment will never come.
    */
   overSince: number | null;
-  /** It went on after it had been over, whatever was sent of it then. */
+  /** It was resumed after it had been over, so what was sent of it may be incomplete. */
   resumed: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface SweepPart {
 export class SweepParts {
   private position: JournalPosition = journalStart;
   private readonly parts = new Map<string, SweepPart>();
-  /** Of the latest attempt, by a trial's number or a dense network's key. */
+  /** The latest attempt's folder, by a trial's number or a dense network's key. */
   private readonly folders = new Map<number | string, string>();
 
   constructor(private readonly folder: string) {}
@@ -44,13 +44,13 @@ export class SweepParts {
         case 'trial-failed':
           this.end(record.trial, record.time);
           break;
-        // One that was killed did not say so itself: the next one's first words show it.
+        // A coordinator that was killed did not say so: the next one's first record shows it.
         case 'sweep-resumed':
         case 'sweep-interrupted':
         case 'sweep-finished':
           for (const part of this.parts.values()) part.overSince ??= record.time;
           break;
-        default: // Starts and ends no run: after a pause it goes on at once.
+        default: // Such a record starts and ends no run: a run that is paused resumes at once.
       }
       this.position = next;
     }

@@ -1,9 +1,7 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
 import { journalFile } from '../journal/reading.js';
 import type { RunEvent } from '../training/records.js';
-import { reportFiles } from '../report/sweep/files.js';
 import { readCursor } from './cursor.js';
 import { MlflowRejection } from './failures.js';
 import { runMapping } from './mapping.js';
@@ -12,10 +10,12 @@ import { sweepMapping } from './sweep-mapping.js';
 import { SweepParts, type SweepPart } from './sweep-parts.js';
 import { Transfer, type TransferOptions } from './transfer.js';
 
-/** Files of a sweep's folder that MLflow has whenever they are there; the report is made after the sweep, and made again. */
-const sweepFiles = ['sweep.json', ...Object.values(reportFiles)];
+export interface SweepTransferOptions extends TransferOptions {
+  /** Names of files in the sweep's folder that MLflow gets whenever they are there and have changed, such as those of a report. */
+  sweepFiles: readonly string[];
+}
 
-/** A run that still goes on: where it has been read to is kept, and its sending lock. */
+/** A run that has not ended: its transfer knows how far the journal has been read. */
 interface OpenPart {
   transfer: Transfer<RunEvent, null>;
   lock: { release(): Promise<void> };
@@ -26,25 +26,25 @@ export interface SweepPass {
   records: number;
   /** Runs that they belong to, the sweep's own included. */
   runs: number;
-  /** Whether runs are going on, whose journals grow without the sweep's. */
+  /** Whether there are runs that have not ended: their journals grow without the sweep's. */
   live: boolean;
 }
 
 /**
  * Carries a sweep to MLflow: its own journal first, since the others' runs are nested in that one, then the journals of all
- * runs in its folder. What it remembers grows with the runs that are going on, not with those that have ended.
+ * runs in its folder. What it remembers grows with the runs that have not ended, not with those that have.
  * The caller holds the sweep folder's sending lock; those of the run folders are held here.
  */
 export class SweepTransfer {
-  private readonly options: TransferOptions;
+  private readonly options: SweepTransferOptions;
   private parent: Awaited<ReturnType<typeof openSweep>> = null;
   private parts: SweepParts;
   private readonly open = new Map<string, OpenPart>();
   private filesDue = true;
 
-  constructor(options: TransferOptions) {
+  constructor(options: SweepTransferOptions) {
     const said = new Set<string>();
-    // What a server does not take, it takes from no run.
+    // What a server does not take from one run, it takes from no run: say so once.
     const warn = (line: string) => {
       if (!said.has(line)) options.warn(line);
       said.add(line);
@@ -59,9 +59,9 @@ export class SweepTransfer {
   }
 
   /**
-   * Sends all that the folder holds and the server may lack; null while the sweep's journal is empty. `files`: also those of the sweep's
-   * files that have changed since its journal did. One run that cannot be sent keeps no other from it. Rejects then, at
-   * the end, and at once where the server is away or refuses whoever asks.
+   * Sends all that the folder holds and the server may lack. Resolves to null while the sweep's journal is empty. With `files`, the
+   * sweep's files are sent even if its journal has not grown. A run that cannot be sent keeps no other from being sent: the first such
+   * failure is thrown at the end. Rejects at once if the server is away or refuses the login.
    */
   async sendAll({ files }: { files: boolean }): Promise<SweepPass | null> {
     this.parent ??= await openSweep(this.options);
@@ -74,7 +74,7 @@ export class SweepTransfer {
     const records = await this.parent.sendAll();
     tally(records);
     if (records > 0 || files) this.filesDue = true;
-    if (this.filesDue) await this.parent.sendFiles(sweepFiles);
+    if (this.filesDue) await this.parent.sendFiles(this.options.sweepFiles);
     this.filesDue = false;
     const failures: Failure[] = [];
     for (const part of await this.parts.pending()) {
@@ -118,15 +118,16 @@ export class SweepTransfer {
     return records;
   }
 
-  /** Null where nothing is to be sent yet, or nothing any more. */
+  /** Null if there is nothing to send yet, or nothing any more. */
   private async openPart(part: SweepPart, parent: string): Promise<OpenPart | null> {
     const folder = join(this.options.folder, part.folder);
-    const { client, experiment } = this.options;
-    const cursor = await readCursor(folder);
+    const { client, experiment, runtime } = this.options;
+    const { cursor } = await readCursor(folder, runtime);
     const here = cursor?.url === client.url && cursor.experiment === experiment && cursor.parent === parent;
     const sent = here && cursor.ended && !part.resumed;
     if (sent) this.parts.done(part);
-    if (sent || !(await begun(folder))) return null;
+    // A run is announced in the sweep's journal before it has one of its own.
+    if (sent || (await runtime.files.status(journalFile(folder))) === undefined) return null;
     const lock = await holdSendingLock(folder);
     try {
       const transfer = await Transfer.open({ ...this.options, folder, parent }, runMapping);
@@ -145,13 +146,6 @@ export class SweepTransfer {
 
 const openSweep = (options: TransferOptions) => Transfer.open(options, sweepMapping);
 
-/** A run is announced in the sweep's journal before it has one of its own. */
-const begun = (folder: string): Promise<boolean> =>
-  access(journalFile(folder)).then(
-    () => true,
-    () => false,
-  );
-
-/** Rather than the server's being away, or the login. */
+/** Whether other runs may be sent all the same, unlike when the server is away or refuses the login. */
 const concernsOneRun = (error: unknown): error is Failure =>
   error instanceof MlflowRejection || (error instanceof Failure && error.kind === 'input');

@@ -1,21 +1,27 @@
 import { Failure } from '@prunegrid/core/failure';
-import { readCursor } from './cursor.js';
+import type { Host } from '@prunegrid/core/runtime';
 import { trackingAddress, type Environment } from './address.js';
-import { MlflowClient, patientBackoff, type RunStatus } from './client.js';
+import { patientBackoff } from './backoff.js';
+import { MlflowClient, type RunStatus } from './client.js';
+import { readCursor } from './cursor.js';
 import { runMapping } from './mapping.js';
 import { holdSendingLock } from './sending-lock.js';
-import { SweepTransfer } from './sweep-transfer.js';
+import { SweepTransfer, type SweepTransferOptions } from './sweep-transfer.js';
 import { Transfer, type TransferOptions } from './transfer.js';
 
-export interface SyncOptions {
-  /** Default: the server that the run was sent to before, else MLFLOW_TRACKING_URI. */
-  url?: string;
-  /** Default: the experiment that the run was sent to before, else `experimentName(environment)`. */
+/** What is asked of MLflow, and what answers if nothing is asked. */
+export interface DestinationOptions {
+  /** Default: the server that the run was sent to before, or else MLFLOW_TRACKING_URI. */
+  url?: string | undefined;
+  /** Default: the experiment that the run was sent to before, or else `experimentName(environment)`. */
   experiment?: string;
-  /** Told, in one line, what cannot be sent and is left out. */
-  warn?: (line: string) => void;
-  environment?: Environment;
+  environment: Environment;
+  /** Told, in one line, what cannot be read or sent. */
+  warn: (line: string) => void;
+  runtime: Host;
 }
+
+export type SyncOptions = DestinationOptions;
 
 export interface SyncResult {
   /** The server. */
@@ -26,32 +32,37 @@ export interface SyncResult {
   records: number;
   /** Runs that these belong to; a sweep is one itself. */
   runs: number;
-  /** Set where this sync sent the run's or the sweep's end. */
+  /** Set if this sync sent the end of the run or sweep. */
   ended: RunStatus | null;
-  /** Whether MLflow shows it as running, since the journal has no end. */
+  /** Whether MLflow shows it as running, because the journal has no end. */
   running: boolean;
 }
 
-/** The experiment that runs are put into: MLFLOW_EXPERIMENT_NAME, else "prunegrid". */
-export const experimentName = (environment: Environment = process.env): string =>
-  environment.MLFLOW_EXPERIMENT_NAME || 'prunegrid';
+/** The experiment that runs are put into: MLFLOW_EXPERIMENT_NAME, or else "prunegrid". */
+export const experimentName = (environment: Environment): string =>
+  environment['MLFLOW_EXPERIMENT_NAME'] || 'prunegrid';
 
-/** Where to send a run or a sweep: as asked for, else where it was sent before, else what the environment says; null where none does. */
+/**
+ * Where to send a run or a sweep: to the server that is asked for, or else where it was sent before, or else where the environment says;
+ * null if none of them names a server.
+ */
 export async function destinationOf(
   folder: string,
-  { url, experiment, environment = process.env }: SyncOptions,
+  { url, experiment, environment, warn, runtime }: DestinationOptions,
 ): Promise<{ url: string; experiment: string } | null> {
-  const before = await readCursor(folder);
-  const known = url ?? before?.url ?? environment.MLFLOW_TRACKING_URI;
+  const { cursor: before, problem } = await readCursor(folder, runtime);
+  const known = url ?? before?.url ?? environment['MLFLOW_TRACKING_URI'];
+  // If there is a server, it is told by whoever sends.
+  if (!known && problem !== undefined) warn(`${problem}, once it is named by prunegrid sync --mlflow`);
   return known ? { url: known, experiment: experiment ?? before?.experiment ?? experimentName(environment) } : null;
 }
 
 /**
- * Sends to MLflow what it lacks of a run, without sending anything twice: behind `prunegrid sync RUN`. Also fits a run
- * that is still going on without a mirror, which it sends as far as it has come. Throws a `Failure` for an unknown
- * folder or address, while another process sends the run, and where the server is away, refuses or is none.
+ * Sends to MLflow what it lacks of a run, without sending anything twice: behind `prunegrid sync RUN`. A run that has not ended
+ * and has no mirror is sent as far as it has come. Throws a `Failure` for an unknown folder or address, while another
+ * process sends the run, and if the server is away, refuses or is none.
  */
-export function syncRun(folder: string, options: SyncOptions = {}): Promise<SyncResult> {
+export function syncRun(folder: string, options: SyncOptions): Promise<SyncResult> {
   return sending(folder, options, async (transferOptions) => {
     const transfer = await Transfer.open(transferOptions, runMapping);
     if (transfer === null) throw new Failure('input', `${folder} holds an empty journal; the run has not begun`);
@@ -63,12 +74,16 @@ export function syncRun(folder: string, options: SyncOptions = {}): Promise<Sync
 }
 
 /**
- * The same for a sweep and all runs in its folder, each of which becomes a run nested in the sweep's: behind `prunegrid sync SWEEP`.
- * Throws as `syncRun` does; where runs cannot be sent for reasons of their own, the first one's, after all others were sent.
+ * Sends to MLflow what it lacks of a sweep and of all runs in its folder, each of which becomes a run nested in the sweep's: behind
+ * `prunegrid sync SWEEP`. Throws as `syncRun` does; if runs cannot be sent for reasons of their own, the first one's reason is thrown after
+ * all others were sent.
  */
-export function syncSweep(folder: string, options: SyncOptions = {}): Promise<SyncResult> {
+export function syncSweep(
+  folder: string,
+  { sweepFiles, ...options }: SyncOptions & Pick<SweepTransferOptions, 'sweepFiles'>,
+): Promise<SyncResult> {
   return sending(folder, options, async (transferOptions) => {
-    const transfer = new SweepTransfer(transferOptions);
+    const transfer = new SweepTransfer({ ...transferOptions, sweepFiles });
     try {
       const pass = await transfer.sendAll({ files: true });
       const { sweep } = transfer;
@@ -89,16 +104,16 @@ async function sending<T>(
   options: SyncOptions,
   send: (options: TransferOptions) => Promise<T>,
 ): Promise<T> {
-  const { environment = process.env, warn = () => undefined } = options;
+  const { environment, warn, runtime } = options;
   const destination = await destinationOf(folder, options);
   if (!destination) {
     throw new Failure('input', 'no MLflow address is known; give --mlflow URL or set MLFLOW_TRACKING_URI');
   }
   const { url, experiment } = destination;
-  const client = new MlflowClient(trackingAddress(url, environment), patientBackoff);
+  const client = new MlflowClient(trackingAddress(url, environment), { ...runtime, backoff: patientBackoff(runtime) });
   const lock = await holdSendingLock(folder);
   try {
-    return await send({ client, folder, experiment, warn });
+    return await send({ client, folder, experiment, warn, runtime });
   } finally {
     await lock.release();
   }

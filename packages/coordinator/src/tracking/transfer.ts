@@ -1,6 +1,7 @@
 import { nodeHost } from '@prunegrid/core/node';
 import { join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
 import type { Recorded } from '../journal/encoding.js';
 import { Artifacts } from './artifacts.js';
@@ -17,15 +18,16 @@ export interface TransferOptions {
   client: MlflowClient;
   /** The folder of a run or a sweep. */
   folder: string;
-  /** The experiment's name; it is created where there is none. */
+  /** The experiment's name. The experiment is created if there is none. */
   experiment: string;
   /** Told, in one line, what cannot be sent and is left out. */
   warn: (line: string) => void;
-  /** The MLflow id of the run to be nested in. Default: that of the sweep that the journal names, where the server has it. */
+  /** The MLflow id of the run to be nested in. Default: that of the sweep that the journal names, if the server has it. */
   parent?: string;
+  runtime: Pick<Runtime, 'files'>;
 }
 
-/** Records with what they mean, where the next begin and what those before the next come to. */
+/** Some records: what they mean in MLflow, where the next record begins, and the mapping's state before that one. */
 interface Reading<State> {
   updates: MlflowUpdate[];
   next: JournalPosition;
@@ -35,10 +37,11 @@ interface Reading<State> {
 /**
  * Carries a journal to one MLflow run. Each step may be cut off anywhere and done again: the run is searched for before
  * it is created, points and files that arrive twice are the same ones, and the cursor moves only when the server has
- * acknowledged everything before it. The caller holds the sending lock.
+ * acknowledged everything before it. So a cursor that is lost or damaged costs time and makes no duplicates. The caller
+ * holds the sending lock.
  */
 export class Transfer<Event extends { type: string }, State> {
-  /** The end that was sent last, by this process. */
+  /** The end that this process has sent last. */
   endSent: RunStatus | null = null;
   private readonly artifacts: Artifacts;
   private position: JournalPosition = journalStart;
@@ -50,7 +53,7 @@ export class Transfer<Event extends { type: string }, State> {
     private readonly run: RunInfo,
     private cursor: Cursor,
   ) {
-    this.artifacts = new Artifacts(options.client, run, options.folder, options.warn);
+    this.artifacts = new Artifacts({ ...options, run });
     this.state = mapping.initial;
   }
 
@@ -59,14 +62,15 @@ export class Transfer<Event extends { type: string }, State> {
     options: TransferOptions,
     mapping: Mapping<Event, State>,
   ): Promise<Transfer<Event, State> | null> {
-    const { client, folder, experiment } = options;
+    const { client, folder, experiment, runtime, warn } = options;
     const first = await firstRecord(folder, mapping);
     if (first === null) return null;
-    const stored = await readCursor(folder);
+    const { cursor: stored, problem } = await readCursor(folder, runtime);
+    if (problem !== undefined) warn(problem);
     const fits = stored?.url === client.url && stored.experiment === experiment;
     let cursor: Cursor = fits ? stored : { url: client.url, experiment, mlflowRun: null, nextSeq: 0 };
     // Also says where to send to when this process ends before the server is ever reached.
-    if (!fits) await writeCursor(folder, cursor);
+    if (!fits) await writeCursor(folder, cursor, runtime);
 
     let run = cursor.mlflowRun === null ? null : await client.run(cursor.mlflowRun.runId);
     const experimentId = run?.experiment_id ?? (await findOrCreateExperiment(client, experiment));
@@ -82,7 +86,7 @@ export class Transfer<Event extends { type: string }, State> {
       const { url } = cursor;
       const mlflowRun = { experimentId, runId: run.run_id };
       cursor = { url, experiment, mlflowRun, nextSeq: 0, ...(parent !== undefined && { parent }) };
-      await writeCursor(folder, cursor);
+      await writeCursor(folder, cursor, runtime);
     }
     if (run.lifecycle_stage === 'deleted') {
       const remedy = 'restore it there, or delete it for good with mlflow gc and send again';
@@ -114,7 +118,7 @@ export class Transfer<Event extends { type: string }, State> {
   }
 
   /** Sends those of the folder's files that are there and were not sent as they are now. */
-  async sendFiles(names: string[]): Promise<void> {
+  async sendFiles(names: readonly string[]): Promise<void> {
     const { files = {} } = this.cursor;
     const changed = await this.artifacts.sendChanged(names, files);
     if (Object.keys(changed).length > 0) await this.keep({ files: { ...files, ...changed } });
@@ -139,7 +143,7 @@ export class Transfer<Event extends { type: string }, State> {
       for (const batch of batches(all)) await client.logBatch(this.run.run_id, batch);
       let { ended } = this.cursor;
       for (const { again, end } of updates) {
-        if (again) await this.goOn();
+        if (again) await this.reopen();
         if (end) await this.end(end);
         if (again ?? end) ended = end && true;
       }
@@ -175,7 +179,7 @@ export class Transfer<Event extends { type: string }, State> {
     return tagsOf(values);
   }
 
-  private async goOn(): Promise<void> {
+  private async reopen(): Promise<void> {
     await this.options.client.setStatus(this.run.run_id, 'RUNNING');
     this.endSent = null;
   }
@@ -188,7 +192,7 @@ export class Transfer<Event extends { type: string }, State> {
 
   private async keep(change: Partial<Cursor>): Promise<void> {
     this.cursor = { ...this.cursor, ...change };
-    await writeCursor(this.options.folder, this.cursor);
+    await writeCursor(this.options.folder, this.cursor, this.options.runtime);
   }
 }
 
@@ -201,7 +205,7 @@ interface First<Event> {
   parentRunId?: string;
 }
 
-/** Throws a `Failure` where the journal does not begin with what the run is. */
+/** Throws a `Failure` if the journal does not begin with what the run is. */
 async function firstRecord<Event extends { type: string }>(
   folder: string,
   mapping: Mapping<Event, unknown>,

@@ -8,11 +8,11 @@ export const runIdTag = 'prunegrid.run_id';
 
 /** What one journal record means in MLflow. */
 export interface MlflowUpdate extends Batch {
-  /** Set where the record sets a run going again that had ended. */
+  /** Set if the record resumes a run that had ended. */
   again?: true;
-  /** Present where the record ends the run: what is uploaded (names in its folder) before its status is set. */
+  /** Present if the record ends the run. */
   end?: RunEnd;
-  /** A tag that takes the MLflow id of another run, where the server has it in the same experiment. */
+  /** A tag whose value is the MLflow id of another run, if the server has that run in the same experiment. */
   link?: { tag: string; runId: string };
 }
 
@@ -20,6 +20,7 @@ export interface RunEnd {
   status: RunStatus;
   /** Unix milliseconds. */
   endTime: number;
+  /** Names of files in the run folder that are uploaded before the status is set. */
   artifacts: string[];
 }
 
@@ -29,9 +30,9 @@ export interface Mapping<Event extends { type: string }, State> {
   journal: JournalFormat<Event>;
   /** The type of the record that begins each such journal. */
   begins: Event['type'];
-  /** Who the first record says that the run is, and of which run it is a part; null for any other record. */
+  /** The run that the first record names, and the run of which it is a part; null for any other record. */
   identity(record: Recorded<Event>): { runId: string; parentRunId?: string } | null;
-  /** What a record means depends on nothing but the records before it, which this sums up: mapping them again gives the same. */
+  /** The state before the first record. A record means the same whenever it is mapped: that depends only on the records before it. */
   initial: State;
   map(record: Recorded<Event>, before: State): { update: MlflowUpdate; after: State };
 }

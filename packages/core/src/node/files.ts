@@ -45,7 +45,12 @@ export const nodeFiles: Files = {
     end <= start
       ? none()
       : // Node counts the last byte in.
-        (createReadStream(path, { start, end: end - 1, highWaterMark: PIECE_BYTES }) as AsyncIterable<Buffer>),
+        (createReadStream(path, {
+          // A pipe has no places to start at.
+          ...(start > 0 && { start }),
+          end: end - 1,
+          highWaterMark: PIECE_BYTES,
+        }) as AsyncIterable<Buffer>),
   async status(path) {
     try {
       const found = await stat(path);

@@ -1,5 +1,5 @@
 import { groupBy } from '../../sweep/grouping.js';
-import { brief } from '../plan.js';
+import { brief } from '../setting.js';
 import type { CellRow, SweepTable } from './table.js';
 
 /** Cells that differ in how much they keep and in nothing else: one line of a chart. */

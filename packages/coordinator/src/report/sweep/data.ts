@@ -47,7 +47,7 @@ export interface ReportData {
   gaps: string[];
 }
 
-/** Reads a sweep's folder. Throws Failure where it holds none; a run within it that cannot be read leaves a gap. */
+/** Reads a sweep's folder. Throws Failure if it holds no sweep; a run within it that cannot be read leaves a gap. */
 export async function readReport(folder: string): Promise<ReportData> {
   const { manifest, plan, state, live } = await readSweep(folder);
   const records = await readJournal(nodeHost, folder, sweepJournal);
@@ -128,7 +128,7 @@ function focusOf(curves: readonly Curve[], best: readonly FinishedTrial[]): { cu
   );
 }
 
-/** Throws Failure where another sweep computed it. */
+/** The folder of a trial's run. Throws Failure if another sweep computed the trial. */
 function folderOf(folder: string, { number }: Trial, state: SweepState): string {
   const run = state.trials.get(number)?.folder;
   if (run !== undefined) return join(folder, run);

@@ -1,4 +1,4 @@
-/** What a report consists of, seen from the sweep's folder. */
+/** The files of a report, relative to the sweep's folder. */
 export const reportFiles = {
   page: 'report/report.html',
   csv: 'report/table.csv',

@@ -1,10 +1,10 @@
 import { columns } from '@prunegrid/core/text/columns';
 import { grouped, ratio } from '@prunegrid/core/text/figures';
-import { brief } from '../plan.js';
+import { brief } from '../setting.js';
 import type { Spread } from '../spread.js';
 import { type CellRow, missingOf, type SweepTable } from './table.js';
 
-/** A number of per cent, two decimals. */
+/** A share in per cent, with two decimals. */
 const percentage = (share: number): string => (share * 100).toFixed(2);
 
 const measures = [
@@ -19,17 +19,17 @@ function settingOf({ settings, method }: CellRow, axis: string): string {
   return axis === 'method' ? method : '-';
 }
 
-/** `99.36 ± 0.05`, or the mean alone where there is one seed. */
+/** `99.36 ± 0.05`, or the mean alone if there is one seed. */
 function withDeviation(spread: Spread | undefined): string {
   if (!spread) return '-';
   const { mean, deviation } = spread;
   return deviation === undefined ? percentage(mean) : `${percentage(mean)} ± ${percentage(deviation)}`;
 }
 
-/** For people: a header, then a row of text for each cell; accuracies in per cent, mean ± sample deviation over seeds. */
+/** The table for people: a header and a row of text for each cell. Accuracies are in per cent, as mean ± sample deviation over seeds. */
 export function rowsOf(table: SweepTable): { header: string[]; rows: string[][] } {
   return {
-    header: [...table.axes, 'kept', 'times fewer', ...measures.map(([, title]) => `${title}, %`), 'n', 'missing'],
+    header: [...table.axes, 'kept', 'compression', ...measures.map(([, title]) => `${title}, %`), 'n', 'missing'],
     rows: table.rows.map((row) => [
       ...table.axes.map((axis) => settingOf(row, axis)),
       grouped(row.kept),
@@ -48,8 +48,8 @@ export function tableText(table: SweepTable): string {
 }
 
 /**
- * For programs (RFC 4180, lines end in CRLF): accuracies as shares, one column for each mean, deviation; an empty field is a figure that
- * there is not.
+ * The table for programs, as CSV (RFC 4180, lines end in CRLF). Accuracies are shares, with a column for each mean and each deviation. A
+ * field is empty if there is no such figure.
  */
 export function tableCsv({ axes, rows }: SweepTable): string {
   const names = ['dense', 'pruned', 'held_out', 'test'];
@@ -93,7 +93,7 @@ const latexSigns: Record<string, string> = {
   '±': '$\\pm$',
 };
 
-/** A `tabular` for a paper; needs the package booktabs. */
+/** A LaTeX `tabular` for a paper, which needs the package booktabs. */
 export function tableLatex(table: SweepTable): string {
   const { header, rows } = rowsOf(table);
   const cell = (text: string) =>

@@ -1,4 +1,4 @@
-import { conditionOf, countsOf, describeTrial } from '../sweep-status.js';
+import { conditionOf, countsOf, describeTrial } from '../condition.js';
 import { counted, percent, ratio } from '@prunegrid/core/text/figures';
 import { type Figure, figuresOf, type LegendEntry } from './charts/index.js';
 import type { ReportData } from './data.js';
@@ -41,8 +41,8 @@ function bestOf({ best, state }: ReportData): string {
   const lines = best.map(({ trial, layers }) => {
     const final = state.trials.get(trial.number)?.result?.final;
     const weights = layers.reduce((sum, layer) => sum + layer.weights, 0);
-    const fewer = ratio(weights, trial.kept.total);
-    return `<li><b>${text(fewer)}</b>: ${text(percent(final?.testAccuracy ?? NaN))} on the test set, trial ${trial.number} (${text(describeTrial(trial))})</li>`;
+    const compression = ratio(weights, trial.kept.total);
+    return `<li><b>${text(compression)}</b>: ${text(percent(final?.testAccuracy ?? NaN))} on the test set, trial ${trial.number} (${text(describeTrial(trial))})</li>`;
   });
   return lines.length === 0
     ? '<p>No trial has finished yet.</p>'

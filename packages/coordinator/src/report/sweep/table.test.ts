@@ -63,7 +63,7 @@ describe("a sweep's table", () => {
   it('is printed with what is missing', () => {
     expect(tableText(table)).toBe(
       `
-admm.rho  kept  times fewer      dense, %     pruned, %   held out, %       test, %       n          missing
+admm.rho  kept  compression      dense, %     pruned, %   held out, %       test, %       n          missing
 ------------------------------------------------------------------------------------------------------------
 0.1        100        10.0x  99.00 ± 0.00  90.00 ± 0.00  97.50 ± 0.71  98.50 ± 0.71  2 of 3         1 failed
 0.2         50        20.0x             -             -             -             -  0 of 1  1 stopped early`.trimStart(),

@@ -1,6 +1,6 @@
 import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
-import { mkdir } from 'node:fs/promises';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { join } from 'node:path';
 
 import { writeText } from '@prunegrid/core/files';
@@ -9,12 +9,12 @@ import { reportFiles } from './files.js';
 import { tableCsv, tableLatex, tableMarkdown } from './formats.js';
 import { reportPage } from './page.js';
 
-/** Writes the report's files into the sweep's folder, each whole or not at all. Throws Failure where they cannot be written. */
-export async function writeReport(data: ReportData): Promise<void> {
+/** Writes the report's files into the sweep's folder, each whole or not at all. Throws Failure if they cannot be written. */
+export async function writeReport(data: ReportData, { files }: Pick<Runtime, 'files'>): Promise<void> {
   const { folder, table } = data;
   const place = join(folder, 'report');
   try {
-    await mkdir(place, { recursive: true });
+    await files.makeFolder(place);
   } catch (cause) {
     throw new Failure('environment', `${place}: cannot be made: ${(cause as Error).message}: make room for it`, {
       cause,

@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { nodeHost } from '@prunegrid/core/node';
 import { models } from '@prunegrid/trainer/models';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -36,7 +37,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function plan(body: string, overrides: SweepOverrides = {}): Promise<SweepPlan> {
   const file = join(folder, 'sweep.yaml');
   await writeFile(file, `name: s\nbase: base.yaml\n${body}`);
-  return planSweep(file, { models: [...models.values()], datasets: ['mnist'] }, overrides);
+  return planSweep(file, { models: [...models.values()], datasets: ['mnist'] }, overrides, nodeHost);
 }
 
 /** The message, without the folder's name. */
@@ -68,7 +69,7 @@ describe('a sweep', () => {
     const relative = await plan('');
     const absolute = join(folder, 'sweep.yaml');
     await writeFile(absolute, `name: s\nbase: ${join(folder, 'base.yaml')}\n`);
-    const made = await planSweep(absolute, { models: [...models.values()], datasets: ['mnist'] });
+    const made = await planSweep(absolute, { models: [...models.values()], datasets: ['mnist'] }, {}, nodeHost);
     expect(made.trials).toEqual(relative.trials);
   });
 

@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import type { Runtime } from '@prunegrid/core/runtime';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 import { dirname, isAbsolute, join } from 'node:path';
 
@@ -54,14 +55,15 @@ export interface SweepPlan {
 export async function planSweep(
   file: string,
   catalogue: Catalogue & { models: readonly ModelDescription[] },
-  { set = [], seeds }: SweepOverrides = {},
+  { set = [], seeds }: SweepOverrides,
+  runtime: Pick<Runtime, 'files'>,
 ): Promise<SweepPlan> {
   const places = new Places();
-  const described = readSweep(await readSource(file), file, places);
+  const described = readSweep(await readSource(file, runtime), file, places);
   const sweep = { ...described, seeds: seeds ?? described.seeds };
   const base = isAbsolute(sweep.base) ? sweep.base : join(dirname(file), sweep.base);
   const basePlaces = new Places();
-  const root = readExperiment(await readSource(base), base, basePlaces);
+  const root = readExperiment(await readSource(base, runtime), base, basePlaces);
   for (const [key, value] of Object.entries(sweep.set)) {
     put(root, { key, value, place: places.ofValue(['set', key]) }, basePlaces);
   }

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Recorded } from '../../journal/encoding.js';
 import { FairShareScheduler } from '../scheduler/fair-share.js';
 import { lockSweep, readSweepFile } from '../folder.js';
-import { beginning, type OpenSweep, openSweep, runSweep } from '../scheduler/sweep.js';
-import type { SweepEvent } from '../records.js';
+import { beginning, type OpenSweep, openSweep, runSweep, type SweepSubscriber } from '../scheduler/sweep.js';
+import type { QueuePlace, SweepEvent } from '../records.js';
 import type { SweepState } from '../state.js';
-import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, type QueuePlace, readEntry } from './folder.js';
+import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, readEntry } from './folder.js';
 import { nextSweeps, sweepsToPreempt } from './order.js';
 
 /** A sweep of the queue as the server sees it. */
@@ -34,6 +34,8 @@ export interface ServerOptions {
   maxSweeps: number;
   /** Ends all work at the next step. */
   signal: AbortSignal;
+  /** What follows a sweep by its journal. */
+  subscribersOf: (entry: QueueEntry) => readonly SweepSubscriber[];
   /** Sees each record of an active sweep after its state has taken it in. */
   onEvent: (sweep: ServedSweep & { open: OpenSweep }, record: Recorded<SweepEvent>) => void;
   /** Called when a sweep has come, ended or gone. */
@@ -197,7 +199,7 @@ export class SweepServer {
         maxConcurrent: options.maxConcurrent ?? Infinity,
         retries: options.retries,
         failFast: options.failFast,
-        mlflow: options.mlflow,
+        subscribers: this.options.subscribersOf(options),
         signal,
         preemption: preemption.signal,
         interrupted,

@@ -88,7 +88,7 @@ export function residualsFigure({ bestByAdmm }: Pick<ReportData, 'bestByAdmm'>):
       { name: 'dual', color: '#555', mark: 'dashed' },
     ],
     panels: trials.map((finished) => ({
-      title: `${timesFewer(finished)}, trial ${finished.trial.number}`,
+      title: `${compressionOf(finished)}, trial ${finished.trial.number}`,
       svg: panel(linesOf(finished), range),
     })),
   };
@@ -110,7 +110,7 @@ export function residualsByCurveFigure({ focus, curves }: Pick<ReportData, 'focu
     }));
   const range = rangeOf(names.flatMap(linesOf));
   return {
-    title: `Primal residuals at ${timesFewer(trials[0].finished)}, layer by layer`,
+    title: `Primal residuals at ${compressionOf(trials[0].finished)}, layer by layer`,
     caption:
       '||W - Z|| as a share of ||W|| by ADMM iteration: how near the weights have come to the pruned ones before they are cut.',
     legend: trials.map(({ curve }) => ({
@@ -124,7 +124,7 @@ export function residualsByCurveFigure({ focus, curves }: Pick<ReportData, 'focu
 
 const layersOf = ({ residuals }: FinishedTrial): string[] => residuals[0].map(({ layer }) => layer);
 
-const timesFewer = ({ layers }: FinishedTrial): string =>
+const compressionOf = ({ layers }: FinishedTrial): string =>
   ratio(
     layers.reduce((sum, { weights }) => sum + weights, 0),
     layers.reduce((sum, { kept }) => sum + kept, 0),

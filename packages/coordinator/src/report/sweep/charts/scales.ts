@@ -1,13 +1,13 @@
 import { axis, padded, spaced } from './figure.js';
 
-/** How many times fewer weights, on a logarithmic axis. */
+/** A compression ratio (weights over weights kept) as a position on a logarithmic axis. */
 export const sparsity = Math.log10;
 
 export function sparsityAxis(ratios: readonly number[]): object {
   const range = padded(ratios.map(sparsity), 0.06, 0.1);
   const ticks = [1, 2, 3, 5].flatMap((digit) => [1, 10, 100, 1000, 10_000].map((power) => sparsity(digit * power)));
   return axis({
-    title: 'times fewer weights',
+    title: 'compression ratio',
     range,
     ticks: spaced(
       ticks.sort((a, b) => a - b),

@@ -1,0 +1,26 @@
+import { loadSpec } from '@prunegrid/coordinator/experiment/load';
+import type { Spec } from '@prunegrid/coordinator/experiment/spec';
+
+import { catalogue } from './catalogue.js';
+import type { ApiContext } from './context.js';
+
+/** An experiment that was read and checked. */
+export interface Experiment {
+  /** The file that it was read from. */
+  readonly file: string;
+  /** All its keys, with defaults filled in. */
+  readonly spec: Spec;
+}
+
+export interface LoadOptions {
+  /** `key=value` each, such as `admm.rho=1e-3`: takes the place of what the file says. Later ones win. */
+  set?: readonly string[];
+}
+
+export async function loadExperiment(
+  file: string,
+  { set = [] }: LoadOptions,
+  { runtime }: ApiContext,
+): Promise<Experiment> {
+  return { file, spec: (await loadSpec(file, set, catalogue, runtime)).spec };
+}

@@ -1,0 +1,183 @@
+import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
+import type { Spec } from '@prunegrid/coordinator/experiment/spec';
+import type { Journal } from '@prunegrid/coordinator/journal/journal';
+import { readJournal } from '@prunegrid/coordinator/journal/reading';
+import { requireTrainers, type TrainerChoice, withTrainers } from '@prunegrid/coordinator/launch/trainers';
+import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/planner/epoch-times';
+import { requireTracking } from '@prunegrid/coordinator/tracking/address';
+import { startMirror } from '@prunegrid/coordinator/tracking/mirror';
+import { destinationOf } from '@prunegrid/coordinator/tracking/sync';
+import type { StepProgress } from '@prunegrid/coordinator/training/context';
+import { type JournaledRun, runJournaled } from '@prunegrid/coordinator/training/job';
+import { Projector } from '@prunegrid/coordinator/training/projecting';
+import { throttled } from '@prunegrid/coordinator/training/progress';
+import { type JournalRecord, type RunEvent, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
+import { hasDataOf, readResumeState } from '@prunegrid/coordinator/training/resume-state';
+import { prune } from '@prunegrid/coordinator/training/run';
+import { createRunFolder } from '@prunegrid/coordinator/training/run-folder';
+import { Failure } from '@prunegrid/core/failure';
+import { holdLock } from '@prunegrid/core/locks/file-lock';
+import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
+import { join, resolve } from 'node:path';
+
+import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
+import { trainerChoice } from './defaults.js';
+import type { Experiment } from './experiment.js';
+import { interruptible } from './interruptible.js';
+
+/** How long the end of a run waits for MLflow to take the rest, in milliseconds. */
+const DRAIN_MS = 30_000;
+/** How long the reason for a trainer's end may take to arrive, in milliseconds. */
+const REASON_MS = 1000;
+
+/** How far a run has come, some ten times a second at most. `loss` and `accuracy` (a share) are those of the latest training images. */
+export type Progress = StepProgress & { imagesPerSecond: number };
+
+/** A run that is about to begin or to be resumed. */
+export interface StartedRun {
+  folder: string;
+  spec: Spec;
+  /** The events of before, if the run is resumed. */
+  history: readonly JournalRecord[];
+}
+
+export interface FollowOptions extends Partial<TrainerChoice>, Notices {
+  /** An MLflow server that follows the run. Default: the server that the run was sent to before, or else MLFLOW_TRACKING_URI. */
+  mlflow?: string;
+  /** Ends the run at the next step when it aborts. The run is saved and can be resumed. */
+  signal?: AbortSignal;
+  /** Called once, before the first event. */
+  onStart?: (run: StartedRun) => void;
+  /** Sees each event once it is in the journal. It must not throw. */
+  onEvent?: (event: JournalRecord) => void;
+  /** Sees how far the run has come between events. It must not throw. */
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface RunOptions extends FollowOptions {
+  /** The run folder, new or empty. Default: `runs/NAME-seedSEED-TIME`. */
+  folder?: string;
+}
+
+export interface FinishedRun {
+  folder: string;
+  result: RunResult;
+}
+
+/** What is known of a run before its trainers and its lock are. */
+type Prepared = Omit<JournaledRun, 'group' | 'runtime' | 'projector' | 'checkLock'>;
+type Locked = Omit<JournaledRun, 'group'>;
+
+export async function runExperiment(
+  { spec, file }: Experiment,
+  options: RunOptions,
+  context: ApiContext,
+): Promise<FinishedRun> {
+  requireTrainers(trainerChoice(options));
+  requireTracking(options.mlflow, context.variables);
+  const { runtime } = context;
+  const folder = resolve(options.folder ?? runFolderOf(spec, runtime.clock.now()));
+  await requireEngine(options.onInstall ?? ignore);
+  await createRunFolder(runtime, folder);
+  return runToEnd({ folder, runId: runtime.random.uuid(), spec, specFile: file }, options, context);
+}
+
+export async function resumeExperiment(
+  place: string,
+  options: FollowOptions,
+  context: ApiContext,
+): Promise<FinishedRun> {
+  requireTrainers(trainerChoice(options));
+  requireTracking(options.mlflow, context.variables);
+  const { runtime } = context;
+  const folder = resolve(place);
+  const records = await readJournal(runtime, folder, runJournal);
+  if (records.some(({ type }) => type === 'run-finished')) throw new Failure('input', `${place}: has ended already`);
+  const { resumeState, problems } = await readResumeState(runtime, folder);
+  if (!resumeState) {
+    const reasons = problems.map((problem) => ` (${problem})`).join('');
+    throw new Failure(
+      'input',
+      `${place}: nothing was saved of it that it could be resumed from${reasons}: restart it with prunegrid run`,
+    );
+  }
+  for (const problem of problems) options.onWarning?.(`${problem}; an older snapshot is used`);
+  const { runId, spec, specFile, sweep } = resumeState.manifest;
+  if (sweep) throw new Failure('input', `${place}: is part of a sweep: resume that, by prunegrid sweep resume`);
+  await requireEngine(options.onInstall ?? ignore);
+  return runToEnd({ folder, runId, spec, specFile, resumeState }, options, context);
+}
+
+/** The folder of a run that is given none, relative to the working folder. `time` is in Unix milliseconds. */
+export const runFolderOf = ({ name, seed }: Spec, time: number): string =>
+  join('runs', `${name}-seed${seed}-${timeInName(time)}`);
+
+/** Runs an experiment in its folder, with everything that is fed from its journal. */
+async function runToEnd(run: Prepared, options: FollowOptions, context: ApiContext): Promise<FinishedRun> {
+  const { folder, spec, resumeState } = run;
+  const { signal, onStart, onWarning = ignore } = options;
+  const choice = trainerChoice(options);
+  const { runtime } = context;
+  const lock = await lockRun(folder, runtime);
+  const locked = { ...run, runtime, projector: new Projector(runtime.clock), checkLock: () => lock.check() };
+  try {
+    onStart?.({ folder, spec, history: resumeState?.records ?? [] });
+    const result = await interruptible(signal, `resume the run in ${folder}`, (stopped, interrupted) =>
+      withTrainers(spec, choice, { warn: onWarning, replace: false, interrupted }, ({ pool }, ended) =>
+        pool.lease(pool.freeCount, (group) => runOn(group, ended, locked, options, context), stopped),
+      ),
+    );
+    if (!resumeState && choice.external === 0) await measure(folder, spec, runtime);
+    return { folder, result };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function runOn(
+  group: TrainerGroup,
+  ended: Promise<never>,
+  run: Locked,
+  { mlflow: url, onEvent = ignore, onProgress = ignore, onWarning: warn = ignore }: FollowOptions,
+  { runtime, variables: environment }: ApiContext,
+): Promise<RunResult> {
+  const { folder, spec, resumeState } = run;
+  if (resumeState && !hasDataOf(resumeState, group.trainers[0])) {
+    throw new Failure(
+      'input',
+      `${folder}: was trained on other data than the trainers have: restart it with prunegrid run`,
+    );
+  }
+  const destination = await destinationOf(folder, { url, environment, warn, runtime });
+  const watch = (journal: Journal<RunEvent>) => {
+    journal.subscribe(onEvent);
+    if (!destination) return undefined;
+    const mirror = startMirror({ ...destination, folder, journal, environment, warn, runtime });
+    return async () => void (await mirror.drain(DRAIN_MS));
+  };
+  return runJournaled(
+    { ...run, group },
+    (context) => prune({ ...context, onProgress: throttled(runtime.clock, spec.batch.global, onProgress) }),
+    { watch, explain: (error) => withReason(error, ended, runtime) },
+  );
+}
+
+/** Keeps the times of a run for later plans. */
+async function measure(folder: string, spec: Spec, runtime: ApiContext['runtime']): Promise<void> {
+  const times = epochTimesOf(await readJournal(runtime, folder, runJournal));
+  if (times) await rememberEpochTimes(spec, times);
+}
+
+/** Two coordinators must not run one experiment in one folder. Throws Failure if another one does. */
+const lockRun = (folder: string, runtime: ApiContext['runtime']) =>
+  holdLock(
+    runtime,
+    join(folder, 'coordinator.lock'),
+    (holder) => new Failure('environment', `${folder}: ${holder} is working on this run: wait for its end`),
+  );
+
+/** A broken stream is noticed first, and how its trainer ended a moment later: the latter is the better thing to say. */
+async function withReason(error: unknown, ended: Promise<never>, { clock }: ApiContext['runtime']): Promise<unknown> {
+  if (!(error instanceof Failure) || error.kind !== 'trainers') return error;
+  return Promise.race([ended, clock.sleep(REASON_MS).then(() => error)]).catch((reason: unknown) => reason);
+}

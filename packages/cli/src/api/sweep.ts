@@ -1,0 +1,211 @@
+import { requireTrainers, type TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
+import {
+  createSweepFolder,
+  lockSweep,
+  readSweep,
+  type SweepFile,
+  writeSweepFile,
+} from '@prunegrid/coordinator/sweep/folder';
+import { planSweep as planTrials, type SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
+import { reconcile } from '@prunegrid/coordinator/sweep/planner/resume';
+import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
+import type { SweepEvent, SweepManifest, SweepOverrides } from '@prunegrid/coordinator/sweep/records';
+import { FairShareScheduler } from '@prunegrid/coordinator/sweep/scheduler/fair-share';
+import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
+import { beginning, openSweep, runSweep as runTrials } from '@prunegrid/coordinator/sweep/scheduler/sweep';
+import type { SweepState } from '@prunegrid/coordinator/sweep/state';
+import { requireTracking } from '@prunegrid/coordinator/tracking/address';
+import { describeInvocation } from '@prunegrid/coordinator/training/manifest';
+import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
+import { Failure } from '@prunegrid/core/failure';
+import { version } from '@prunegrid/core/version';
+import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
+import { join, relative, resolve } from 'node:path';
+
+import { catalogue } from './catalogue.js';
+import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
+import { DEFAULT_RETRIES, trainerChoice } from './defaults.js';
+import { interruptible } from './interruptible.js';
+import type { Progress } from './run.js';
+import { sweepSubscribers } from './sweep-subscribers.js';
+
+/** A sweep that was read and checked, with all its trials. */
+export interface PlannedSweep {
+  /** The file that it was read from. */
+  readonly file: string;
+  /** What was given in place of what the files say. */
+  readonly overrides: SweepOverrides;
+  readonly plan: SweepPlan;
+}
+
+/** A sweep that is about to begin or to be resumed. */
+export interface StartedSweep {
+  folder: string;
+  plan: SweepPlan;
+  /** How the trials stand. It follows the events: each of them is in it before `onEvent` is called. */
+  state: SweepState;
+}
+
+export interface FollowSweepOptions extends Partial<TrainerChoice>, Notices {
+  /** How many trials may run at the same time. Default: as many as there are trainers for. */
+  maxConcurrent?: number;
+  /** How many further attempts a trial gets that has lost a trainer. Default: 3. */
+  retries?: number;
+  /** Whether the sweep ends when the first trial fails for good. Default: false. */
+  failFast?: boolean;
+  /** An MLflow server that follows the sweep. Default: the server that the sweep was sent to before, or else MLFLOW_TRACKING_URI. */
+  mlflow?: string;
+  /** Ends the sweep at the next step when it aborts. What is running is saved, and the sweep can be resumed. */
+  signal?: AbortSignal;
+  /** Called once, before the first event. */
+  onStart?: (sweep: StartedSweep) => void;
+  /** Sees each event of the sweep once it is in the journal. It must not throw. */
+  onEvent?: (event: Recorded<SweepEvent>) => void;
+  /** Sees how far a trial or a dense network has come between events. It must not throw. */
+  onProgress?: (job: Job, progress: Progress) => void;
+}
+
+export interface SweepOptions extends FollowSweepOptions {
+  /** The sweep's folder, new or empty. Default: `sweeps/NAME-TIME`. */
+  folder?: string;
+}
+
+export interface ResumeSweepOptions extends FollowSweepOptions {
+  /** Tries the trials again that have failed, and no others. Default: false. */
+  failed?: boolean;
+  /** Adds the trials that the sweep's file has gained since the sweep began. Default: false. */
+  extend?: boolean;
+}
+
+/** A sweep that has ended. Trials that failed are in its state. */
+export type FinishedSweep = StartedSweep;
+
+export async function planSweep(
+  file: string,
+  overrides: SweepOverrides,
+  { runtime }: ApiContext,
+): Promise<PlannedSweep> {
+  const { set, seeds } = overrides;
+  const given = { ...(set && { set }), ...(seeds !== undefined && { seeds }) };
+  return { file, overrides: given, plan: await planTrials(file, catalogue, given, runtime) };
+}
+
+export async function runSweep(
+  sweep: PlannedSweep,
+  options: SweepOptions,
+  context: ApiContext,
+): Promise<FinishedSweep> {
+  requireTrainers(trainerChoice(options));
+  requireTracking(options.mlflow, context.variables);
+  await requireEngine(options.onInstall ?? ignore);
+  const { plan } = sweep;
+  const folder = resolve(options.folder ?? sweepFolderOf(plan, context.runtime.clock.now()));
+  const manifest = await describeSweep(sweep, context);
+  await createSweepFolder(folder, { manifest, plan });
+  const lock = await lockSweep(folder);
+  try {
+    return await runToEnd(folder, { manifest, plan }, options, context);
+  } finally {
+    await lock.release();
+  }
+}
+
+export async function resumeSweep(
+  place: string,
+  options: ResumeSweepOptions,
+  context: ApiContext,
+): Promise<FinishedSweep> {
+  requireTrainers(trainerChoice(options));
+  requireTracking(options.mlflow, context.variables);
+  const folder = resolve(place);
+  const { manifest, plan: before, state } = await readSweep(folder);
+  if (manifest.queue && (await queuedAt(manifest.queue))) throw inQueue(place, manifest.queue.folder);
+  const lock = await lockSweep(folder);
+  try {
+    const { extend = false, failed = false } = options;
+    const now = await planTrials(manifest.file, catalogue, manifest.overrides ?? {}, context.runtime);
+    const plan = reconcile(before, now, { file: manifest.file, folder: place, extend });
+    const again = failed
+      ? before.trials.map(({ number }) => number).filter((number) => state.trials.get(number)?.status === 'failed')
+      : [];
+    const added = plan.trials.length - before.trials.length;
+    const waiting = state.count('waiting') + state.count('running') + added;
+    if (failed ? again.length === 0 : waiting === 0) throw nothingToDo(place, state.count('failed'), failed);
+    await requireEngine(options.onInstall ?? ignore);
+    const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
+    if (added > 0) await writeSweepFile(folder, sweep);
+    return await runToEnd(folder, sweep, options, context, { again, added, only: failed });
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The folder of a sweep that is given none, relative to the working folder. `time` is in Unix milliseconds. */
+export const sweepFolderOf = ({ name }: SweepPlan, time: number): string =>
+  join('sweeps', `${name}-${timeInName(time)}`);
+
+/** What is written down of how a sweep was started. */
+export async function describeSweep(
+  { file, plan, overrides }: PlannedSweep,
+  { runtime }: ApiContext,
+): Promise<SweepManifest> {
+  return {
+    runId: runtime.random.uuid(),
+    name: plan.name,
+    file: relative('', file),
+    base: plan.base,
+    overrides,
+    versions: { prunegrid: version, node: process.version },
+    cells: new Set(plan.trials.map(({ cell }) => cell)).size,
+    trials: plan.trials.length,
+    axes: [...new Set(plan.trials.flatMap(({ settings }) => Object.keys(settings)))],
+    ...(await describeInvocation(runtime)),
+  };
+}
+
+/**
+ * Runs what is left of a sweep, whose folder the caller has locked.
+ * @param changes what a sweep is resumed with: failed trials to try again, the number of trials added, and whether only those are run
+ */
+async function runToEnd(
+  folder: string,
+  sweep: SweepFile,
+  options: FollowSweepOptions,
+  context: ApiContext,
+  changes: { again: number[]; added: number; only: boolean } = { again: [], added: 0, only: false },
+): Promise<FinishedSweep> {
+  const { onStart, onEvent = ignore, onProgress = ignore, onWarning = ignore, signal } = options;
+  const open = await openSweep(folder, sweep);
+  const started = { folder, plan: sweep.plan, state: open.state };
+  const { again, added, only } = changes;
+  onStart?.(started);
+  await interruptible(signal, `resume the sweep in ${folder}`, (stopped, interrupted) =>
+    runTrials(open, beginning(open, { again, added }), {
+      trainers: trainerChoice(options),
+      only: only ? new Set(again) : undefined,
+      scheduler: new FairShareScheduler(Infinity),
+      maxConcurrent: options.maxConcurrent ?? Infinity,
+      retries: options.retries ?? DEFAULT_RETRIES,
+      failFast: options.failFast ?? false,
+      subscribers: sweepSubscribers(options.mlflow, context),
+      signal: stopped,
+      interrupted,
+      onEvent,
+      warn: onWarning,
+      onProgress,
+    }),
+  );
+  return started;
+}
+
+const inQueue = (place: string, queue: string): Failure =>
+  new Failure(
+    'input',
+    `${place}: is in the queue ${queue}, whose server resumes it: take it out first with prunegrid sweep cancel ${place}`,
+  );
+
+function nothingToDo(place: string, failures: number, failed: boolean): Failure {
+  if (failed) return new Failure('input', `${place}: no trial has failed`);
+  const remedy = failures > 0 ? `; try the ${failures} that failed again with --failed` : '; add to it with --extend';
+  return new Failure('input', `${place}: every trial has ended already${remedy}`);
+}

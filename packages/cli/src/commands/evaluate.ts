@@ -1,0 +1,19 @@
+import { evaluateModel } from '../api/evaluate.js';
+import { type CommandEnvironment, complain, print } from '../environment.js';
+import { renderEvaluation } from '../tables/run-result.js';
+
+export interface EvaluateCommandOptions {
+  model?: string;
+  json: boolean;
+}
+
+/** `prunegrid evaluate`: the non-zero weights and the accuracy of any file that holds a network, ours or another program's. */
+export async function evaluate(
+  place: string,
+  { json, ...options }: EvaluateCommandOptions,
+  environment: CommandEnvironment,
+): Promise<void> {
+  const onInstall = (line: string) => complain(environment, line);
+  const evaluation = await evaluateModel(place, { ...options, onInstall }, environment);
+  print(environment, json ? JSON.stringify(evaluation) : renderEvaluation(evaluation));
+}

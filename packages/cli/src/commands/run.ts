@@ -1,0 +1,24 @@
+import { loadExperiment } from '../api/experiment.js';
+import { runExperiment, runFolderOf } from '../api/run.js';
+import type { CommandEnvironment } from '../environment.js';
+import { showRun, type ShowRunOptions } from './show-run.js';
+
+export interface RunCommandOptions extends ShowRunOptions {
+  set: string[];
+  out?: string;
+  seed?: number;
+}
+
+/** `prunegrid run`. Throws Failure; the journal then ends with it. */
+export async function run(
+  file: string,
+  { set, seed, out, ...options }: RunCommandOptions,
+  environment: CommandEnvironment,
+): Promise<void> {
+  const overrides = seed === undefined ? set : [...set, `seed=${seed}`];
+  const experiment = await loadExperiment(file, { set: overrides }, environment);
+  const folder = out ?? runFolderOf(experiment.spec, environment.runtime.clock.now());
+  await showRun(folder, options, environment, (follow) =>
+    runExperiment(experiment, { folder, ...follow }, environment),
+  );
+}

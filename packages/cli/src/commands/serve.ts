@@ -1,0 +1,51 @@
+import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
+import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
+import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
+import { relative, resolve } from 'node:path';
+
+import { sweepSubscribers } from '../api/sweep-subscribers.js';
+import { type CommandEnvironment, complain, print, screenOptions } from '../environment.js';
+import { createServeScreen } from '../screen/serve.js';
+
+export interface ServeOptions {
+  trainers: number;
+  maxSweeps: number;
+  json: boolean;
+}
+
+/** `prunegrid serve`: works on the sweeps of a queue until it is interrupted, which it throws as Failure. */
+export async function serve(
+  place: string,
+  { trainers, maxSweeps, json }: ServeOptions,
+  environment: CommandEnvironment,
+): Promise<void> {
+  const queue = resolve(place);
+  await createQueue(queue);
+  const lock = await lockQueue(queue);
+  try {
+    await requireEngine((line) => complain(environment, line));
+    const shown = relative('', queue) || '.';
+    const interruption = environment.interruption(`resume with prunegrid serve ${shown}`);
+    const { signal } = interruption;
+    interruption.listen();
+    const screen = createServeScreen(screenOptions(environment, json));
+    if (!json) {
+      print(environment, `serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
+    }
+    await new SweepServer({
+      queue,
+      trainers,
+      maxSweeps,
+      signal,
+      subscribersOf: ({ mlflow }) => sweepSubscribers(mlflow, environment),
+      onEvent: (sweep, record) => screen.event(sweep, record),
+      onChange: (sweeps) => screen.sweeps(sweeps),
+      warn: (line) => screen.warn(line),
+    }).serve();
+    screen.close();
+    interruption.ignore();
+    throw signal.reason;
+  } finally {
+    await lock.release();
+  }
+}

@@ -1,0 +1,39 @@
+import { coordinatorOf, readSweepFile } from '@prunegrid/coordinator/sweep/folder';
+import { serverOf } from '@prunegrid/coordinator/sweep/queue/folder';
+import { Failure } from '@prunegrid/core/failure';
+import { resolve } from 'node:path';
+
+import { type CommandEnvironment, print } from '../../environment.js';
+import { withdraw } from './enqueue.js';
+import { soon } from './waiting.js';
+
+/**
+ * `prunegrid sweep cancel`: ends a running sweep at the next step, as Ctrl-C does, and takes it out of its queue. Throws Failure if it is
+ * neither running on this machine nor queued.
+ */
+export async function sweepCancel(
+  place: string,
+  { json }: { json: boolean },
+  environment: CommandEnvironment,
+): Promise<void> {
+  const { clock, processes } = environment.runtime;
+  const folder = resolve(place);
+  const { manifest } = await readSweepFile(folder);
+  const withdrawn = await withdraw(manifest);
+  const holder = await coordinatorOf(folder);
+  if (!holder && !withdrawn) throw new Failure('input', `${place}: is not running`);
+  // A server ends the sweep by itself once it is out of the queue.
+  const served = withdrawn || (manifest.queue && (await serverOf(manifest.queue.folder))?.pid === holder?.pid);
+  if (holder && !served) {
+    if (holder.host !== processes.host) {
+      throw new Failure('input', `${place}: is run by process ${holder.pid} on ${holder.host}: cancel it there`);
+    }
+    processes.kill(holder.pid, 'SIGTERM');
+  }
+  if (!(await soon(async () => (await coordinatorOf(folder)) === null, clock))) {
+    const remedy = served ? 'look at the output of its server' : `kill ${holder?.pid} ends it at once`;
+    throw new Failure('environment', `${place}: process ${holder?.pid} does not end the sweep: ${remedy}`);
+  }
+  if (json) print(environment, JSON.stringify({ folder: place, condition: 'interrupted' }));
+  else print(environment, `${place}: ended; resume it with prunegrid sweep resume ${place}`);
+}

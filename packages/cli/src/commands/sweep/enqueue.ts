@@ -1,0 +1,73 @@
+import { createSweepFolder } from '@prunegrid/coordinator/sweep/folder';
+import {
+  createQueue,
+  endEntry,
+  entryName,
+  listEntries,
+  putEntry,
+  serverOf,
+} from '@prunegrid/coordinator/sweep/queue/folder';
+import type { SweepManifest } from '@prunegrid/coordinator/sweep/records';
+import { addressWithoutLogin } from '@prunegrid/coordinator/tracking/address';
+import { Failure } from '@prunegrid/core/failure';
+import { join, relative, resolve } from 'node:path';
+
+import { describeSweep, planSweep, sweepFolderOf } from '../../api/sweep.js';
+import { type CommandEnvironment, print } from '../../environment.js';
+import type { SweepRunOptions } from './run.js';
+
+export interface QueueOptions extends SweepRunOptions {
+  queue: string;
+  user?: string;
+}
+
+/** The flags that set what the queue's server decides. */
+const serversOwn = ['--trainers', '--external', '--listen', '--wait', '--reduction'];
+
+/**
+ * `prunegrid sweep submit --queue`: plans a sweep, makes its folder and puts it into a queue, whether or not a server is up. Throws Failure.
+ * @param flags the flags that were given
+ */
+export async function sweepEnqueue(
+  file: string,
+  options: QueueOptions,
+  flags: readonly string[],
+  environment: CommandEnvironment,
+): Promise<void> {
+  const { set, seeds, queue: queuePlace, maxConcurrent, retries, failFast, json } = options;
+  const { runtime, variables } = environment;
+  const unfit = flags.find((flag) => serversOwn.includes(flag));
+  if (unfit) throw new Failure('input', `${unfit}: the queue's server has trainers of its own: leave it out`);
+  const mlflow = addressWithoutLogin(options.mlflow, variables);
+  const sweep = await planSweep(file, { ...(set && { set }), ...(seeds !== undefined && { seeds }) }, environment);
+  const { plan } = sweep;
+  const described = await describeSweep(sweep, environment);
+  const queue = resolve(queuePlace);
+  const place = { folder: queue, entry: entryName(new Date(described.startedAt), described.runId) };
+  const manifest: SweepManifest = { ...described, ...(options.user && { user: options.user }), queue: place };
+  const shown = options.out ?? sweepFolderOf(plan, runtime.clock.now());
+  await createQueue(queue);
+  await createSweepFolder(resolve(shown), { manifest, plan });
+  await putEntry(place, {
+    sweep: resolve(shown),
+    ...(maxConcurrent !== undefined && { maxConcurrent }),
+    retries,
+    failFast,
+    ...(mlflow && { mlflow }),
+  }).catch(async (error: unknown) => {
+    // Otherwise the same command would find the folder taken.
+    await runtime.files.remove(join(resolve(shown), 'sweep.json'));
+    throw error;
+  });
+  const number = (await listEntries(queue)).indexOf(place.entry) + 1;
+  const served = (await serverOf(queue)) !== null;
+  if (json) return print(environment, JSON.stringify({ folder: shown, queue, place: number, served }));
+  const shownQueue = relative('', queue) || '.';
+  print(environment, `${plan.name}: number ${number} in ${shownQueue}, in ${shown}`);
+  if (!served) print(environment, `No server is up: start one with prunegrid serve ${shownQueue}`);
+  print(environment, `Watch it: prunegrid sweep watch ${shown}; take it out: prunegrid sweep cancel ${shown}`);
+}
+
+/** Takes a sweep out of its queue, which ends it if a server works on it. Returns false if it was in none. */
+export const withdraw = async ({ queue }: SweepManifest): Promise<boolean> =>
+  queue !== undefined && (await endEntry(queue));

@@ -1,0 +1,63 @@
+import { conditionOf, countsOf } from '@prunegrid/coordinator/report/condition';
+import { isQueue, listEntries, readEntry } from '@prunegrid/coordinator/sweep/queue/folder';
+import { columns } from '@prunegrid/core/text/columns';
+import { join, relative, resolve } from 'node:path';
+
+import { type CommandEnvironment, print } from '../../environment.js';
+import { readStanding, type StandingSweep, summaryOf } from './standing.js';
+
+/** `prunegrid sweep ls`: the sweeps in a folder or a queue, a line each. */
+export async function sweepList(
+  parent: string,
+  { json }: { json: boolean },
+  environment: CommandEnvironment,
+): Promise<void> {
+  const found: { place: string; sweep: StandingSweep }[] = [];
+  for (const place of await placesIn(parent, environment.runtime)) {
+    // Other folders may lie there too, and a queue's sweep may have been deleted.
+    const sweep = await readStanding(place).catch(() => undefined);
+    if (sweep) found.push({ place, sweep });
+  }
+  if (json) {
+    for (const { place, sweep } of found) print(environment, JSON.stringify(summaryOf(place, sweep)));
+    return;
+  }
+  if (found.length === 0) return print(environment, `no sweeps in ${parent}`);
+  print(
+    environment,
+    columns([
+      ['folder', 'user', 'begun', 'trials', 'stands', ''],
+      null,
+      ...found.map(({ place, sweep }) => [
+        place,
+        sweep.manifest.user,
+        sweep.manifest.startedAt.slice(0, 16).replace('T', ' '),
+        String(sweep.plan.trials.length),
+        countsOf(sweep.state),
+        conditionOf(sweep),
+      ]),
+    ]).join('\n'),
+  );
+}
+
+/** Folders that may hold sweeps. If `parent` is a queue, these are its sweeps' folders in the order in which they came. */
+async function placesIn(parent: string, { files }: CommandEnvironment['runtime']): Promise<string[]> {
+  const folder = resolve(parent);
+  if (!(await isQueue(folder))) return (await files.list(parent).catch(() => [])).map((name) => join(parent, name));
+  const entries = await Promise.all(
+    (['ended', 'entries'] as const).map(async (part) =>
+      Promise.all(
+        (await listEntries(folder, part)).map((entry) =>
+          readEntry({ folder, entry }, part).then(
+            ({ sweep }) => ({ entry, place: relative('', sweep) || '.' }),
+            () => [],
+          ),
+        ),
+      ),
+    ),
+  );
+  return entries
+    .flat(2)
+    .sort((a, b) => (a.entry < b.entry ? -1 : 1))
+    .map(({ place }) => place);
+}

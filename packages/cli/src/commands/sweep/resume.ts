@@ -1,0 +1,19 @@
+import { resumeSweep } from '../../api/sweep.js';
+import type { CommandEnvironment } from '../../environment.js';
+import { showSweep, type SweepCommandOptions } from './show-sweep.js';
+
+export interface SweepResumeOptions extends SweepCommandOptions {
+  failed: boolean;
+  extend: boolean;
+}
+
+/** `prunegrid sweep resume`: finishes what is unfinished, or with `failed` tries those trials again that have failed, and no others. Throws Failure. */
+export async function sweepResume(
+  folder: string,
+  { failed, extend, ...options }: SweepResumeOptions,
+  environment: CommandEnvironment,
+): Promise<void> {
+  await showSweep(folder, options, environment, (follow) =>
+    resumeSweep(folder, { failed, extend, ...follow }, environment),
+  );
+}

@@ -1,0 +1,39 @@
+import { conditionOf } from '@prunegrid/coordinator/report/condition';
+import { readSweep } from '@prunegrid/coordinator/sweep/folder';
+import { progressOf } from '@prunegrid/coordinator/sweep/progress';
+import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
+import { resolve } from 'node:path';
+
+/** A sweep at this moment, with how far the jobs that are running have come. */
+export type StandingSweep = Awaited<ReturnType<typeof readStanding>>;
+
+/** Reads how a sweep stands. Throws Failure if the folder holds none. */
+export async function readStanding(place: string) {
+  const folder = resolve(place);
+  const sweep = await readSweep(folder);
+  const queued = await queuedAt(sweep.manifest.queue);
+  return { ...sweep, ...(queued && { queued }), progress: sweep.live ? await progressOf(folder, sweep.state) : [] };
+}
+
+/** How a sweep stands, for programs. */
+export function summaryOf(folder: string, sweep: StandingSweep): object {
+  const { plan, state, manifest, progress } = sweep;
+  return {
+    folder,
+    runId: manifest.runId,
+    name: plan.name,
+    user: manifest.user,
+    condition: conditionOf(sweep),
+    startedAt: manifest.startedAt,
+    updatedAt: new Date(state.updatedAt).toISOString(),
+    progress,
+    trials: plan.trials.map(({ number, cell, settings, spec, kept }) => ({
+      trial: number,
+      cell,
+      settings,
+      seed: spec.seed,
+      kept: kept.total,
+      ...state.trials.get(number),
+    })),
+  };
+}

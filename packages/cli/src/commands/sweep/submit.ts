@@ -1,0 +1,54 @@
+import { coordinatorOf } from '@prunegrid/coordinator/sweep/folder';
+import { Failure } from '@prunegrid/core/failure';
+import { join, resolve } from 'node:path';
+
+import { planSweep, sweepFolderOf } from '../../api/sweep.js';
+import { type CommandEnvironment, print } from '../../environment.js';
+import type { SweepRunOptions } from './run.js';
+import { soon } from './waiting.js';
+
+/**
+ * `prunegrid sweep submit`: does the same as `run` in a process of its own that outlives the terminal, and returns once the sweep has begun. The
+ * output of that process goes to `log.txt` in the sweep's folder. Throws Failure if the process ends before the sweep begins.
+ */
+export async function sweepSubmit(
+  file: string,
+  { out, json, set, seeds }: SweepRunOptions,
+  flags: readonly string[],
+  environment: CommandEnvironment,
+): Promise<void> {
+  if (flags.includes('--user')) throw new Failure('input', '--user: goes with --queue: leave it out, or name a queue');
+  const { runtime, program } = environment;
+  const { plan } = await planSweep(file, { ...(set && { set }), ...(seeds !== undefined && { seeds }) }, environment);
+  const place = out ?? sweepFolderOf(plan, runtime.clock.now());
+  const folder = resolve(place);
+  await runtime.files.makeFolder(folder);
+  const logFile = join(folder, 'log.txt');
+  const child = runtime.processes.startNode(program, ['sweep', 'run', file, ...flags, '--out', folder], {
+    detached: true,
+    outputFile: logFile,
+  });
+  let exit: number | string | undefined;
+  child.ended.then(
+    ({ code, signal }) => (exit = code ?? signal ?? '?'),
+    ({ message }: Error) => (exit = message),
+  );
+  const begun = await soon(
+    async () => exit !== undefined || (await coordinatorOf(folder))?.pid === child.pid,
+    runtime.clock,
+  );
+  if (!begun || exit !== undefined) {
+    const log = await runtime.files.read(logFile).catch(() => '');
+    const said = /^prunegrid: (.*)$/m.exec(log.toString())?.[1];
+    throw new Failure(
+      'environment',
+      `the sweep did not begin (${exit ?? 'no sign of it'}): ${said ?? `see ${logFile}`}`,
+    );
+  }
+  child.release();
+  if (json) print(environment, JSON.stringify({ folder: place, pid: child.pid }));
+  else {
+    print(environment, `${plan.name}: running in ${place}, process ${child.pid}`);
+    print(environment, `Watch it: prunegrid sweep watch ${place}; end it: prunegrid sweep cancel ${place}`);
+  }
+}

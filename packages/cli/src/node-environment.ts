@@ -1,0 +1,67 @@
+import type { Host } from '@prunegrid/core/runtime';
+import { isatty } from 'node:tty';
+
+import type { CommandEnvironment, OutputStream } from './environment.js';
+import { hangUpEnds, interruptionOf } from './interruption.js';
+
+/**
+ * A standard stream whose failure costs the user what was to be written, and nothing else: a run does not end because nobody reads
+ * its output any more, as in `prunegrid run ... | head -1`, or because a log's disk is full.
+ */
+class StandardStream implements OutputStream {
+  closed = false;
+
+  constructor(private readonly stream: NodeJS.WriteStream) {
+    stream.on('error', this.failed);
+  }
+
+  write(text: string): void {
+    if (this.closed) return;
+    try {
+      this.stream.write(text);
+    } catch (error) {
+      // A file is written to at once, so that its errors are thrown.
+      this.failed(error as NodeJS.ErrnoException);
+    }
+  }
+
+  get isTTY(): boolean {
+    return this.stream.isTTY;
+  }
+
+  get columns(): number {
+    return this.stream.columns;
+  }
+
+  get rows(): number {
+    return this.stream.rows;
+  }
+
+  on(event: 'resize', listener: () => void): void {
+    this.stream.on(event, listener);
+  }
+
+  off(event: 'resize', listener: () => void): void {
+    this.stream.off(event, listener);
+  }
+
+  private readonly failed = ({ code }: NodeJS.ErrnoException): void => {
+    if (code === 'EPIPE') this.closed = true;
+  };
+}
+
+/** The environment of a command that this process was started for. */
+export function nodeEnvironment(runtime: Host, process: NodeJS.Process): CommandEnvironment {
+  const { stdout, stderr, env, argv } = process;
+  const hangUp = hangUpEnds([0, 1, 2].map((descriptor) => isatty(descriptor)));
+  // Without a listener, the signal would end the process.
+  if (!hangUp) process.on('SIGHUP', () => undefined);
+  return {
+    runtime,
+    variables: env,
+    stdout: new StandardStream(stdout),
+    stderr: new StandardStream(stderr),
+    program: argv[1],
+    interruption: (remedy) => interruptionOf(process, remedy, hangUp),
+  };
+}

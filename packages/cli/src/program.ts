@@ -1,0 +1,103 @@
+import type { TrainerCommandOptions } from '@prunegrid/trainer/run-trainer';
+import { version } from '@prunegrid/core/version';
+import { Command } from 'commander';
+
+import type { EvaluateCommandOptions } from './commands/evaluate.js';
+import type { RunCommandOptions } from './commands/run.js';
+import type { ServeOptions } from './commands/serve.js';
+import { addReproduceCommand, addSweepCommands } from './commands/sweep/commands.js';
+import type { ShowRunOptions } from './commands/show-run.js';
+import type { SyncCommandOptions } from './commands/sync.js';
+import type { CommandEnvironment } from './environment.js';
+import { collect, wholeNumber, withTrainerOptions } from './options.js';
+
+/** The command with all its subcommands. The code of a subcommand is loaded when it is run. */
+export function programOf(environment: CommandEnvironment): Command {
+  const program = new Command('prunegrid')
+    .description('Prunes neural networks by ADMM, data-parallel over trainers.')
+    .version(version)
+    .showSuggestionAfterError()
+    .showHelpAfterError('(--help lists the options)')
+    .configureOutput({
+      writeOut: (text) => environment.stdout.write(text),
+      writeErr: (text) => environment.stderr.write(text),
+    })
+    .exitOverride();
+
+  withTrainerOptions(program.command('run'))
+    .description('run an experiment to the end: dense training, ADMM, hard pruning, masked retraining')
+    .argument('<file>', 'the experiment, a YAML file')
+    .option('--set <key=value>', 'override a key of the experiment; may be repeated', collect, [])
+    .option('--out <dir>', 'the run folder, new or empty (default: runs/NAME-TIME)')
+    .option('--mlflow <url>', 'MLflow server to log to (default: MLFLOW_TRACKING_URI, if it is set)')
+    .option('--seed <n>', 'the same as --set seed=N', wholeNumber(0))
+    .option('--json', 'print one JSON object a line, one for each event', false)
+    .action(async (file: string, options: RunCommandOptions) =>
+      (await import('./commands/run.js')).run(file, options, environment),
+    );
+
+  withTrainerOptions(program.command('resume'))
+    .description('resume a run that was interrupted, from where it was saved')
+    .argument('<dir>', 'the run folder')
+    .option('--mlflow <url>', 'MLflow server to log to (default: the one that the run was sent to before)')
+    .option('--json', 'print one JSON object a line, one for each event', false)
+    .action(async (folder: string, options: ShowRunOptions) =>
+      (await import('./commands/resume.js')).resume(folder, options, environment),
+    );
+
+  program
+    .command('trainer')
+    .description('serve a coordinator, here or on another machine, until it is done')
+    .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
+    .action(async (options: TrainerCommandOptions) =>
+      (await import('@prunegrid/trainer/run-trainer')).runTrainer(options),
+    );
+
+  program
+    .command('evaluate')
+    .description("count a model's non-zero weights and re-evaluate its accuracy")
+    .argument('<run-or-file>', 'a run folder or a safetensors file')
+    .option('--model <name>', "the network (default: the one that the file's metadata name)")
+    .option('--json', 'print a JSON object', false)
+    .action(async (place: string, options: EvaluateCommandOptions) =>
+      (await import('./commands/evaluate.js')).evaluate(place, options, environment),
+    );
+
+  addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'), environment);
+
+  program
+    .command('serve')
+    .description('work on the sweeps that are submitted to a queue, until interrupted')
+    .argument('<queue>', "the queue's folder, which is made if there is none")
+    .option('--trainers <n>', 'trainers at work at the same time, over all sweeps', wholeNumber(1), 2)
+    .option('--max-sweeps <n>', 'sweeps at the same time, one of each user at most', wholeNumber(1), 4)
+    .option('--json', 'print one JSON object a line, one for each event of a sweep', false)
+    .action(async (queue: string, options: ServeOptions) =>
+      (await import('./commands/serve.js')).serve(queue, options, environment),
+    );
+
+  addReproduceCommand(program, environment);
+
+  program
+    .command('report')
+    .description("write a sweep's results as a page and as CSV, Markdown and LaTeX tables")
+    .argument('<dir>', "the sweep's folder, finished or not")
+    .option('--json', 'print a JSON object', false)
+    .action(async (place: string, options: { json: boolean }) =>
+      (await import('./commands/report.js')).report(place, options, environment),
+    );
+
+  program
+    .command('sync')
+    .description('send to MLflow what it lacks of a run or a sweep')
+    .argument('<run-or-sweep>', 'the folder of a run or a sweep')
+    .option(
+      '--mlflow <url>',
+      'the server (default: the one that the run was sent to before, or else MLFLOW_TRACKING_URI)',
+    )
+    .action(async (folder: string, options: SyncCommandOptions) =>
+      (await import('./commands/sync.js')).sync(folder, options, environment),
+    );
+
+  return program;
+}

@@ -1,0 +1,101 @@
+import type { ModelEvaluation } from '../api/evaluate.js';
+import type { LayerCount, RunResult } from '@prunegrid/coordinator/training/records';
+import { columns } from '@prunegrid/core/text/columns';
+import { counted, duration, grouped, percent, ratio, roughPercent } from '@prunegrid/core/text/figures';
+import { paperNetwork, type PaperNetwork } from '@prunegrid/coordinator/report/paper';
+
+/**
+ * The paper's table with ours beside it, layer by layer, then accuracies, epochs and where the files are. Plain text of
+ * 75 columns at most, without a newline at the end. `-` stands for what the paper does not give.
+ * @param folder the run's, as the user should read it
+ */
+export function renderComparison(result: RunResult, folder: string): string {
+  const paper = paperNetwork(result.layers);
+  return [
+    ...(paper === undefined ? [] : [`${paper.title}: the paper (Zhang et al., ECCV 2018) and this run`, '']),
+    ...columns(weightRows(result, paper)),
+    '',
+    ...columns(accuracyRows(result, paper)),
+    '',
+    `${counted(result.epochs, 'epoch')} in ${duration(result.seconds)}${paper?.epochs === undefined ? '' : `; the authors took about ${paper.epochs} epochs`}`,
+    `Files: ${folder}`,
+    ...files.map(([file, what]) => `  ${file.padEnd(28)}  ${what}`),
+  ].join('\n');
+}
+
+/** What a model file holds and how good it is. Plain text of 75 columns at most, without a newline at the end. */
+export function renderEvaluation(evaluation: ModelEvaluation): string {
+  const { file, layers, total, testAccuracy, testImages, validationAccuracy, validationImages } = evaluation;
+  const row = (name: string, { weights, kept }: Omit<LayerCount, 'name'>): string[] => [
+    name,
+    grouped(weights),
+    grouped(kept),
+    roughPercent(kept / weights),
+  ];
+  return [
+    file,
+    '',
+    ...columns([
+      ['layer', 'weights', 'non-zero', '%'],
+      null,
+      ...layers.map((layer) => row(layer.name, layer)),
+      null,
+      row('total', total),
+      ['compression', '', ratio(total.weights, total.kept), ''],
+    ]),
+    '',
+    `test accuracy      ${percent(testAccuracy)} of ${counted(testImages, 'image')}`,
+    `held-out accuracy  ${percent(validationAccuracy)} of ${counted(validationImages, 'image')}`,
+  ].join('\n');
+}
+
+const files = [
+  ['model.safetensors', 'the pruned weights, dense shapes, zeros in place'],
+  ['result.json', 'the figures above'],
+  ['manifest.json', 'what was run, on what, with which versions'],
+  ['journal.jsonl, metrics.jsonl', 'all that happened, and its numbers'],
+  ['checkpoints/', 'weights at the end of each phase'],
+] as const;
+
+function weightRows({ layers, total }: RunResult, paper: PaperNetwork | undefined): (string[] | null)[] {
+  const row = (
+    name: string,
+    ours: Omit<LayerCount, 'name'>,
+    theirKept: number | undefined,
+    theirShare: number | undefined,
+  ): string[] => [
+    name,
+    grouped(ours.weights),
+    theirKept === undefined ? '-' : grouped(theirKept),
+    theirShare === undefined ? '-' : roughPercent(theirShare),
+    grouped(ours.kept),
+    roughPercent(ours.kept / ours.weights),
+  ];
+  return [
+    ['layer', 'weights', 'paper kept', 'paper %', 'ours kept', 'ours %'],
+    null,
+    ...layers.map((layer) => {
+      const kept = paper?.layers.find(({ name }) => name === layer.name)?.kept;
+      return row(layer.name, layer, kept, kept === undefined ? undefined : kept / layer.weights);
+    }),
+    null,
+    row('total', total, paper?.total.kept, paper && 1 / paper.total.ratio),
+    ['compression', '', '', paper === undefined ? '-' : `${paper.total.ratio}x`, '', ratio(total.weights, total.kept)],
+  ];
+}
+
+function accuracyRows({ dense, hardPruned, final }: RunResult, paper: PaperNetwork | undefined): (string[] | null)[] {
+  const row = (stage: string, theirs: number | undefined, ours: RunResult['final']): string[] => [
+    stage,
+    theirs === undefined ? '-' : `${Number((theirs * 100).toFixed(1))} %`,
+    percent(ours.testAccuracy),
+    percent(ours.validationAccuracy),
+  ];
+  return [
+    ['accuracy', 'paper, test', 'ours, test', 'ours, held out'],
+    null,
+    row('dense', paper?.denseAccuracy, dense),
+    row('straight after pruning', undefined, hardPruned),
+    row('final, after retraining', paper?.finalAccuracy, final),
+  ];
+}
