@@ -69,7 +69,7 @@ function inClone(line: string, interruptAt?: string): Promise<Ended> {
 
 test(
   "the README's first command sets a fresh clone up, also after an interruption, and runs",
-  { timeout: 400_000 },
+  { timeout: 600_000 },
   async () => {
     const firstLine = /^npx prunegrid .*?(?=\s*(#|$))/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[0];
     expect(firstLine).toMatch(/^npx prunegrid run /);
