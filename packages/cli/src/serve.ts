@@ -1,5 +1,7 @@
 import { relative, resolve } from 'node:path';
 
+import { nodeHost } from '@prunegrid/core/node';
+import { launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
 import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
 import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
@@ -31,6 +33,8 @@ export async function serve(place: string, { trainers, maxSweeps, json }: ServeO
     if (!json) console.log(`serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     const { signal } = interruption;
     await new SweepServer({
+      runtime: nodeHost,
+      launcher: launchers.get('local'),
       queue,
       trainers,
       maxSweeps,

@@ -1,6 +1,8 @@
 import { exitCodes, Failure, type FailureKind } from '@prunegrid/core/failure';
+import { nodeHost } from '@prunegrid/core/node';
 import { relative } from 'node:path';
 
+import { launchers } from '@prunegrid/coordinator/launch';
 import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import { renderStatus } from '@prunegrid/coordinator/report/sweep-status';
 import { FairShareScheduler } from '@prunegrid/coordinator/sweep/scheduler/fair-share';
@@ -47,6 +49,8 @@ export async function runSweepWithScreen(
   });
   try {
     await runSweep(open, first, {
+      runtime: nodeHost,
+      launcher: launchers.get('local'),
       trainers: options,
       only,
       scheduler: new FairShareScheduler(Infinity),

@@ -1,7 +1,9 @@
 import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Recorded } from '../../training/records.js';
+import type { Launcher } from '../../launch/index.js';
 import { FairShareScheduler } from '../scheduler/fair-share.js';
 import { lockSweep, readSweepFile } from '../folder.js';
 import { beginning, type OpenSweep, openSweep, runSweep, type SweepSubscriber } from '../scheduler/sweep.js';
@@ -26,6 +28,8 @@ export interface ServedSweep {
 }
 
 export interface ServerOptions {
+  runtime: Host;
+  launcher: Launcher;
   /** The queue's folder, locked by the caller. */
   queue: string;
   /** At work at the same time, over all sweeps. */
@@ -176,7 +180,7 @@ export class SweepServer {
 
   /** Resolves to false where the sweep was preempted. Throws where it may do better later: another process has it, the disk is full. */
   private async runUntilPreempted(sweep: KnownSweep): Promise<boolean> {
-    const { trainers, onEvent, warn } = this.options;
+    const { runtime, launcher, trainers, onEvent, warn } = this.options;
     const { folder, options, controller, preemption } = sweep;
     const { signal } = controller;
     const open = await openSweep(folder, await readSweepFile(folder));
@@ -194,6 +198,7 @@ export class SweepServer {
     interrupted.catch(() => undefined);
     try {
       await runSweep(open, beginning(open), {
+        ...{ runtime, launcher },
         trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto' },
         scheduler: this.scheduler,
         maxConcurrent: options.maxConcurrent ?? Infinity,

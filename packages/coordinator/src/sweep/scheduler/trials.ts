@@ -1,10 +1,12 @@
 import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
 import { models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
 import type { Trainer } from '../../cluster/index.js';
 import type { Journal } from '../../journal/journal.js';
 import { readJournal } from '../../journal/reading.js';
+import type { Launcher } from '../../launch/index.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../../launch/trainers.js';
 import type { FairShareScheduler } from './fair-share.js';
 import { NetworkStore } from '../network-store.js';
@@ -17,7 +19,9 @@ import { type RunnerOptions, SweepRunner } from './runner.js';
 import type { SweepState } from '../state.js';
 
 export interface RunTrialsOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
+  runtime: Host;
   trainers: TrainerChoice;
+  launcher: Launcher;
   /** Numbers of the trials to be worked on; by default all that are waiting. */
   only?: ReadonlySet<number> | undefined;
   scheduler: FairShareScheduler;
@@ -40,7 +44,7 @@ export async function runTrials(
   journal: Journal<SweepEvent>,
   options: RunTrialsOptions,
 ): Promise<void> {
-  const { trainers, only, signal, preemption, interrupted, warn, ...runnerOptions } = options;
+  const { runtime, trainers, launcher, only, signal, preemption, interrupted, warn, ...runnerOptions } = options;
   const wanted = trainers.trainers + trainers.external;
   if (plan.trainersPerTrial !== undefined && plan.trainersPerTrial > wanted) {
     throw new Failure(
@@ -66,7 +70,7 @@ export async function runTrials(
       const changed = () => runner?.changed();
       // Trainers that leave when they may are no news.
       const left = ({ number }: Trainer) => runner && note({ type: 'trainer-left', trainer: number });
-      const events = { warn, joined, left, changed, replace: true, interrupted };
+      const events = { runtime, launcher, warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
         const model = models.get(trials[0].spec.model) as NonNullable<ReturnType<typeof models.get>>;
         const store = new NetworkStore(model, pool.trainers[0]);
