@@ -53,7 +53,7 @@ export async function runSweepWithScreen(
       launcher: launchers.get('local'),
       trainers: options,
       only,
-      scheduler: new FairShareScheduler(Infinity),
+      scheduler: new FairShareScheduler(Infinity, nodeHost.clock),
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries,
       failFast: options.failFast,

@@ -80,7 +80,7 @@ export class SweepServer {
   private readonly warnings = new Map<string, string>();
 
   constructor(private readonly options: ServerOptions) {
-    this.scheduler = new FairShareScheduler(options.trainers);
+    this.scheduler = new FairShareScheduler(options.trainers, options.runtime.clock);
   }
 
   async serve(): Promise<void> {

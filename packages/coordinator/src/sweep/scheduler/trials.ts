@@ -13,7 +13,7 @@ import { NetworkStore } from '../network-store.js';
 import { classOf, EarlyStopping } from './early-stopping.js';
 import type { SweepFile } from '../folder.js';
 import { groupBy } from '../grouping.js';
-import type { Trial } from '../planner/plan.js';
+import type { SweepPlan, Trial } from '../planner/plan.js';
 import type { SweepEvent } from '../records.js';
 import { type RunnerOptions, SweepRunner } from './runner.js';
 import type { SweepState } from '../state.js';
@@ -22,7 +22,7 @@ export interface RunTrialsOptions extends Pick<RunnerOptions, 'maxConcurrent' | 
   runtime: Host;
   trainers: TrainerChoice;
   launcher: Launcher;
-  /** Numbers of the trials to be worked on; by default all that are waiting. */
+  /** Numbers of the trials to be worked on; if absent, all that are waiting. */
   only?: ReadonlySet<number> | undefined;
   scheduler: FairShareScheduler;
   /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
@@ -45,16 +45,10 @@ export async function runTrials(
   options: RunTrialsOptions,
 ): Promise<void> {
   const { runtime, trainers, launcher, only, signal, preemption, interrupted, warn, ...runnerOptions } = options;
-  const wanted = trainers.trainers + trainers.external;
-  if (plan.trainersPerTrial !== undefined && plan.trainersPerTrial > wanted) {
-    throw new Failure(
-      'input',
-      `trainersPerTrial: ${plan.trainersPerTrial}, but there are ${wanted} trainers: start more with --trainers, or lower it`,
-    );
-  }
+  requireTrainersPerTrial(plan, trainers);
   const stopping = plan.earlyStopping && new EarlyStopping(plan.earlyStopping);
   for (const report of await pastReports(folder, plan.trials, state)) stopping?.report(report);
-  // Not awaited by anybody: where the journal cannot be written, the work that goes on finds out as well.
+  // Nobody awaits it: if the journal cannot be written, the work that goes on finds out as well.
   const note = (event: SweepEvent) => void journal.append(event).catch((error: Error) => warn(error.message));
   const joined = ({ number, hello, ready }: Trainer) => {
     const { host, pid } = hello;
@@ -76,6 +70,7 @@ export async function runTrials(
         const store = new NetworkStore(model, pool.trainers[0]);
         runner = new SweepRunner({
           ...runnerOptions,
+          runtime,
           folder,
           manifest,
           trials,
@@ -104,6 +99,19 @@ export async function runTrials(
     await journal.append({ type: 'sweep-interrupted', reason });
     throw error;
   }
+}
+
+/** Throws Failure `input` if a trial would wait for more trainers than there will ever be. */
+function requireTrainersPerTrial({ trainersPerTrial, trials }: SweepPlan, { trainers, external }: TrainerChoice): void {
+  if (trainersPerTrial === undefined) return;
+  const wanted = trainers + external;
+  // A trial gets no more trainers than it has micro-batches.
+  const most = Math.max(...trials.map(({ spec }) => Math.min(trainersPerTrial, spec.batch.microBatches)));
+  if (most <= wanted) return;
+  throw new Failure(
+    'input',
+    `trainersPerTrial: ${trainersPerTrial}, but there are ${wanted} trainers: start more with --trainers, or lower it`,
+  );
 }
 
 /** Trials that can share trainers, in the order of the plan. */
