@@ -3,6 +3,7 @@ import { relative, resolve } from 'node:path';
 import { nodeHost } from '@prunegrid/core/node';
 import { launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
+import { sweepResources } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
 import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
 import { untilInterrupted } from './interruption.js';
@@ -19,8 +20,8 @@ export interface ServeOptions {
 /** `prunegrid serve`: works on the sweeps of a queue until it is interrupted, which it throws as Failure. */
 export async function serve(place: string, { trainers, maxSweeps, json }: ServeOptions): Promise<void> {
   const queue = resolve(place);
-  await createQueue(queue);
-  const lock = await lockQueue(queue);
+  await createQueue(nodeHost, queue);
+  const lock = await lockQueue(nodeHost, queue);
   try {
     await requireEngine((line) => console.error(line));
     const shown = relative('', queue) || '.';
@@ -33,8 +34,7 @@ export async function serve(place: string, { trainers, maxSweeps, json }: ServeO
     if (!json) console.log(`serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     const { signal } = interruption;
     await new SweepServer({
-      runtime: nodeHost,
-      launcher: launchers.get('local'),
+      resources: sweepResources(nodeHost, launchers.get('local'), trainers),
       queue,
       trainers,
       maxSweeps,

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { nodeHost } from '@prunegrid/core/node';
 import { join, relative, resolve } from 'node:path';
 
 import { requireTrainers } from '@prunegrid/coordinator/launch/trainers';
@@ -25,10 +25,10 @@ export async function sweepRun(file: string, options: SweepRunOptions): Promise<
   await requireEngine((line) => console.error(line));
   const folder = resolve(options.out ?? defaultSweepFolder(plan.name));
   const sweep = { manifest: await describeSweep(file, plan, overrides), plan };
-  await createSweepFolder(folder, sweep);
-  const lock = await lockSweep(folder);
+  await createSweepFolder(nodeHost, folder, sweep);
+  const lock = await lockSweep(nodeHost, folder);
   try {
-    await runSweepWithScreen(folder, sweep, options, { type: 'sweep-started', manifest: sweep.manifest });
+    await runSweepWithScreen(folder, lock, sweep, options, { type: 'sweep-started', manifest: sweep.manifest });
   } finally {
     await lock.release();
   }
@@ -40,7 +40,7 @@ export const defaultSweepFolder = (name: string): string =>
 
 export async function describeSweep(file: string, plan: SweepPlan, overrides: SweepOverrides): Promise<SweepManifest> {
   return {
-    runId: randomUUID(),
+    runId: nodeHost.random.uuid(),
     name: plan.name,
     file: relative('', file),
     base: plan.base,
@@ -49,6 +49,6 @@ export async function describeSweep(file: string, plan: SweepPlan, overrides: Sw
     cells: new Set(plan.trials.map(({ cell }) => cell)).size,
     trials: plan.trials.length,
     axes: [...new Set(plan.trials.flatMap(({ settings }) => Object.keys(settings)))],
-    ...(await describeInvocation()),
+    ...(await describeInvocation(nodeHost)),
   };
 }

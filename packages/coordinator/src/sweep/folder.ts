@@ -8,7 +8,8 @@ import { z } from 'zod';
 
 import { journalFile, readJournal } from '../journal/reading.js';
 import { planSchema } from './planner/plan-format.js';
-import { sweepJournal, sweepManifestSchema } from './records.js';
+import { sweepJournal } from './journal-format.js';
+import { sweepManifestSchema } from './records.js';
 import { SweepState } from './state.js';
 
 const sweepFileSchema = z.strictObject({ manifest: sweepManifestSchema, plan: planSchema });

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { Trainer } from '../cluster/index.js';
 import type { DenseNetwork } from '../training/context.js';
 import { resultSchema } from '../training/records.js';
-import { readModel, writeModel } from '../training/run-folder.js';
+import { modelMetadata, readModel, writeModel } from '../training/run-folder.js';
 import type { ChainPoint } from './planner/chain.js';
 
 const evaluation = z.strictObject({ accuracy: z.number(), loss: z.number() });
@@ -99,7 +99,7 @@ export class NetworkStore {
     try {
       await runtime.files.makeFolder(folder);
       // Named by its content: another sweep that keeps the same network at the same moment writes the same file.
-      await writeModel(runtime, join(folder, `${weightsHash}.safetensors`), model, weights, {});
+      await writeModel(runtime, join(folder, `${weightsHash}.safetensors`), model, weights, modelMetadata);
       const entry =
         'result' in described
           ? { kind: 'point' as const, ...described, weightsHash }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import type { JournalFormat } from '../journal/format.js';
 import { invocationSchema, plainSchema, resultSchema } from '../training/records.js';
 
 const count = z.int().min(0);
@@ -71,7 +70,7 @@ const failedAttempt = {
 const event = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
   z.strictObject({ type: z.literal(type), ...shape });
 
-const sweepEventSchema = z.discriminatedUnion('type', [
+export const sweepEventSchema = z.discriminatedUnion('type', [
   event('sweep-started', { manifest: sweepManifestSchema }),
   /** `again`: trials that had failed and are tried once more; `added`: how many trials the plan has gained. */
   event('sweep-resumed', { commandLine: z.array(z.string()), again: z.array(number), added: count }),
@@ -104,10 +103,3 @@ const sweepEventSchema = z.discriminatedUnion('type', [
 ]);
 /** What happened in a sweep; what happened within each run is in the run's own journal. */
 export type SweepEvent = z.infer<typeof sweepEventSchema>;
-
-/** The journal of a sweep. */
-export const sweepJournal: JournalFormat<SweepEvent> = {
-  name: 'prunegrid.sweep-journal',
-  version: 1,
-  schema: sweepEventSchema,
-};

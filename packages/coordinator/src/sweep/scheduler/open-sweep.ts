@@ -5,7 +5,8 @@ import { Journal } from '../../journal/journal.js';
 import { readJournal } from '../../journal/reading.js';
 import { commandLine } from '../../training/manifest.js';
 import { hasBegun, type SweepFile } from '../folder.js';
-import { type SweepEvent, sweepJournal } from '../records.js';
+import { sweepJournal } from '../journal-format.js';
+import type { SweepEvent } from '../records.js';
 import { SweepState } from '../state.js';
 import { TrialIndex } from './trial-index.js';
 
@@ -41,13 +42,16 @@ export async function openSweep(
   runtime: Host,
   folder: string,
   sweep: SweepFile,
-  { check: checkLock }: Pick<HeldLock, 'check'>,
+  lock: Pick<HeldLock, 'check'>,
 ): Promise<OpenSweep> {
+  const checkLock = () => lock.check();
   const state = new SweepState(sweep.plan.trials);
   const begun = await hasBegun(runtime, folder);
   if (begun) for (const record of await readJournal(runtime, folder, sweepJournal)) state.apply(record);
-  const open = begun ? Journal.reopen<SweepEvent> : Journal.create<SweepEvent>;
-  const journal = await open(runtime, folder, sweepJournal, { beforeWrite: checkLock });
+  const options = { beforeWrite: checkLock };
+  const journal = await (begun
+    ? Journal.reopen(runtime, folder, sweepJournal, options)
+    : Journal.create(runtime, folder, sweepJournal, options));
   journal.subscribe((record) => state.apply(record));
   return { ...sweep, folder, state, index: new TrialIndex(sweep.plan.trials), journal, checkLock };
 }
