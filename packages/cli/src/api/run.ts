@@ -2,6 +2,7 @@ import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import type { Journal } from '@prunegrid/coordinator/journal/journal';
 import { readJournal } from '@prunegrid/coordinator/journal/reading';
+import { launchers } from '@prunegrid/coordinator/launch';
 import { requireTrainers, type TrainerChoice, withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/planner/epoch-times';
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
@@ -119,15 +120,16 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
   const choice = trainerChoice(options);
   const { runtime } = context;
   const lock = await lockRun(folder, runtime);
+  const machine = { runtime, launcher: launchers.get('local') };
   const locked = { ...run, runtime, projector: new Projector(runtime.clock), checkLock: () => lock.check() };
   try {
     onStart?.({ folder, spec, history: resumeState?.records ?? [] });
     const result = await interruptible(signal, `resume the run in ${folder}`, (stopped, interrupted) =>
-      withTrainers(spec, choice, { warn: onWarning, replace: false, interrupted }, ({ pool }, ended) =>
+      withTrainers(spec, choice, { ...machine, warn: onWarning, replace: false, interrupted }, ({ pool }, ended) =>
         pool.lease(pool.freeCount, (group) => runOn(group, ended, locked, options, context), stopped),
       ),
     );
-    if (!resumeState && choice.external === 0) await measure(folder, spec, runtime);
+    if (!resumeState && choice.external === 0) await measure(folder, spec, runtime, onWarning);
     return { folder, result };
   } finally {
     await lock.release();
@@ -163,9 +165,14 @@ async function runOn(
 }
 
 /** Keeps the times of a run for later plans. */
-async function measure(folder: string, spec: Spec, runtime: ApiContext['runtime']): Promise<void> {
+async function measure(
+  folder: string,
+  spec: Spec,
+  runtime: ApiContext['runtime'],
+  warn: (line: string) => void,
+): Promise<void> {
   const times = epochTimesOf(await readJournal(runtime, folder, runJournal));
-  if (times) await rememberEpochTimes(spec, times);
+  if (times) await rememberEpochTimes(runtime, spec, times, warn);
 }
 
 /** Two coordinators must not run one experiment in one folder. Throws Failure if another one does. */

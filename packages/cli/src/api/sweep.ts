@@ -1,3 +1,4 @@
+import { launchers } from '@prunegrid/coordinator/launch';
 import { requireTrainers, type TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import {
   createSweepFolder,
@@ -10,14 +11,19 @@ import { planSweep as planTrials, type SweepPlan } from '@prunegrid/coordinator/
 import { reconcile } from '@prunegrid/coordinator/sweep/planner/resume';
 import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
 import type { SweepEvent, SweepManifest, SweepOverrides } from '@prunegrid/coordinator/sweep/records';
-import { FairShareScheduler } from '@prunegrid/coordinator/sweep/scheduler/fair-share';
 import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
-import { beginning, openSweep, runSweep as runTrials } from '@prunegrid/coordinator/sweep/scheduler/sweep';
+import {
+  beginning,
+  openSweep,
+  runSweep as runTrials,
+  sweepResources,
+} from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
 import { describeInvocation } from '@prunegrid/coordinator/training/manifest';
 import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { Failure } from '@prunegrid/core/failure';
+import type { HeldLock } from '@prunegrid/core/locks/file-lock';
 import { version } from '@prunegrid/core/version';
 import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
 import { join, relative, resolve } from 'node:path';
@@ -101,10 +107,10 @@ export async function runSweep(
   const { plan } = sweep;
   const folder = resolve(options.folder ?? sweepFolderOf(plan, context.runtime.clock.now()));
   const manifest = await describeSweep(sweep, context);
-  await createSweepFolder(folder, { manifest, plan });
-  const lock = await lockSweep(folder);
+  await createSweepFolder(context.runtime, folder, { manifest, plan });
+  const lock = await lockSweep(context.runtime, folder);
   try {
-    return await runToEnd(folder, { manifest, plan }, options, context);
+    return await runToEnd(folder, lock, { manifest, plan }, options, context);
   } finally {
     await lock.release();
   }
@@ -118,9 +124,9 @@ export async function resumeSweep(
   requireTrainers(trainerChoice(options));
   requireTracking(options.mlflow, context.variables);
   const folder = resolve(place);
-  const { manifest, plan: before, state } = await readSweep(folder);
-  if (manifest.queue && (await queuedAt(manifest.queue))) throw inQueue(place, manifest.queue.folder);
-  const lock = await lockSweep(folder);
+  const { manifest, plan: before, state } = await readSweep(context.runtime, folder);
+  if (manifest.queue && (await queuedAt(context.runtime, manifest.queue))) throw inQueue(place, manifest.queue.folder);
+  const lock = await lockSweep(context.runtime, folder);
   try {
     const { extend = false, failed = false } = options;
     const now = await planTrials(manifest.file, catalogue, manifest.overrides ?? {}, context.runtime);
@@ -133,8 +139,8 @@ export async function resumeSweep(
     if (failed ? again.length === 0 : waiting === 0) throw nothingToDo(place, state.count('failed'), failed);
     await requireEngine(options.onInstall ?? ignore);
     const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
-    if (added > 0) await writeSweepFile(folder, sweep);
-    return await runToEnd(folder, sweep, options, context, { again, added, only: failed });
+    if (added > 0) await writeSweepFile(context.runtime, folder, sweep);
+    return await runToEnd(folder, lock, sweep, options, context, { again, added, only: failed });
   } finally {
     await lock.release();
   }
@@ -169,13 +175,14 @@ export async function describeSweep(
  */
 async function runToEnd(
   folder: string,
+  lock: HeldLock,
   sweep: SweepFile,
   options: FollowSweepOptions,
   context: ApiContext,
   changes: { again: number[]; added: number; only: boolean } = { again: [], added: 0, only: false },
 ): Promise<FinishedSweep> {
   const { onStart, onEvent = ignore, onProgress = ignore, onWarning = ignore, signal } = options;
-  const open = await openSweep(folder, sweep);
+  const open = await openSweep(context.runtime, folder, sweep, lock);
   const started = { folder, plan: sweep.plan, state: open.state };
   const { again, added, only } = changes;
   onStart?.(started);
@@ -183,7 +190,7 @@ async function runToEnd(
     runTrials(open, beginning(open, { again, added }), {
       trainers: trainerChoice(options),
       only: only ? new Set(again) : undefined,
-      scheduler: new FairShareScheduler(Infinity),
+      resources: sweepResources(context.runtime, launchers.get('local'), Infinity),
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries ?? DEFAULT_RETRIES,
       failFast: options.failFast ?? false,

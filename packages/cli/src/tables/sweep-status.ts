@@ -10,7 +10,7 @@ import {
 import { brief } from '@prunegrid/coordinator/report/setting';
 import { groupBy } from '@prunegrid/coordinator/sweep/grouping';
 import type { SweepPlan, Trial } from '@prunegrid/coordinator/sweep/planner/plan';
-import type { WorkProgress } from '@prunegrid/coordinator/sweep/progress';
+import type { JobProgress } from '@prunegrid/coordinator/sweep/progress';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
 import { columns } from '@prunegrid/core/text/columns';
 import { counted, grouped, percent, ratio } from '@prunegrid/core/text/figures';
@@ -68,7 +68,7 @@ export function renderStatus(
   { plan, ...standing }: { plan: SweepPlan } & Standing,
   folder: string,
   weights: (model: string) => number,
-  progress: readonly WorkProgress[] = [],
+  progress: readonly JobProgress[] = [],
 ): string {
   const { state } = standing;
   const failed = plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'failed');
@@ -90,7 +90,7 @@ export function renderStatus(
 
 const phaseTitles = { dense: 'dense training', prune: 'pruning', retrain: 'retraining' } as const;
 
-const progressRow = ({ trial, trainers, phase, epoch, epochs, heldOut, imagesPerSecond }: WorkProgress): string[] => [
+const progressRow = ({ trial, trainers, phase, epoch, epochs, heldOut, imagesPerSecond }: JobProgress): string[] => [
   `trainer ${trainers.join(', ')}`,
   trial === undefined ? 'dense network' : `trial ${trial}`,
   `${phaseTitles[phase]}, epoch ${Math.min(epoch + 1, epochs)} of ${epochs}`,

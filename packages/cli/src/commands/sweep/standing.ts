@@ -1,18 +1,26 @@
 import { conditionOf } from '@prunegrid/coordinator/report/condition';
-import { readSweep } from '@prunegrid/coordinator/sweep/folder';
-import { progressOf } from '@prunegrid/coordinator/sweep/progress';
+import { type ReadSweep, readSweep } from '@prunegrid/coordinator/sweep/folder';
+import { progressOf, type JobProgress } from '@prunegrid/coordinator/sweep/progress';
 import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
+import type { Host } from '@prunegrid/core/runtime';
 import { resolve } from 'node:path';
 
 /** A sweep at this moment, with how far the jobs that are running have come. */
-export type StandingSweep = Awaited<ReturnType<typeof readStanding>>;
+export interface StandingSweep extends ReadSweep {
+  queued?: { served: boolean };
+  progress: JobProgress[];
+}
 
 /** Reads how a sweep stands. Throws Failure if the folder holds none. */
-export async function readStanding(place: string) {
+export async function readStanding(place: string, runtime: Host): Promise<StandingSweep> {
   const folder = resolve(place);
-  const sweep = await readSweep(folder);
-  const queued = await queuedAt(sweep.manifest.queue);
-  return { ...sweep, ...(queued && { queued }), progress: sweep.live ? await progressOf(folder, sweep.state) : [] };
+  const sweep = await readSweep(runtime, folder);
+  const queued = await queuedAt(runtime, sweep.manifest.queue);
+  return {
+    ...sweep,
+    ...(queued && { queued }),
+    progress: sweep.live ? await progressOf(runtime, folder, sweep.state) : [],
+  };
 }
 
 /** How a sweep stands, for programs. */

@@ -34,7 +34,7 @@ export async function sweepSubmit(
     ({ message }: Error) => (exit = message),
   );
   const begun = await soon(
-    async () => exit !== undefined || (await coordinatorOf(folder))?.pid === child.pid,
+    async () => exit !== undefined || (await coordinatorOf(runtime, folder))?.pid === child.pid,
     runtime.clock,
   );
   if (!begun || exit !== undefined) {
