@@ -229,11 +229,13 @@ export class MemoryDisk implements Files {
     return place;
   }
 
-  /** Undefined if there is not even a folder in which it could be. */
+  /** Undefined if the folder in which it could be is missing. */
   private findIfThere(call: string, path: string): Place | undefined {
     try {
       return this.find(call, path);
-    } catch {
+    } catch (error) {
+      // Node does not take it that a file can have something below it.
+      if ((error as NodeJS.ErrnoException).code === 'ENOTDIR' && call === 'rm') throw error;
       return undefined;
     }
   }
