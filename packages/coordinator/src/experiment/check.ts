@@ -1,5 +1,7 @@
+import { suggest } from '@prunegrid/core/text/suggestion';
+
 import type { Places } from './places.js';
-import { failureOf, suggest, type Problem } from './problems.js';
+import { failureOf, type Problem } from './problems.js';
 import type { Spec } from './spec.js';
 
 /** What a spec can be held against without building the model. Weights are counted without biases. */
