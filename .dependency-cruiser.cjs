@@ -32,19 +32,26 @@ module.exports = {
       to: { path: '^packages/[^/]+/src/' },
     },
     {
+      name: 'testing-is-for-tests',
+      comment: 'What stands in for the machine in tests and simulations is no part of what ships.',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/(src|bin)/', pathNot: ['^packages/testing/', '[.]test[.]ts$'] },
+      to: { path: '^packages/testing/' },
+    },
+    {
       name: 'no-orphans',
       comment: 'Nothing imports this module and it imports nothing: remove it, or list it here as an entry point.',
       severity: 'error',
       from: {
         orphan: true,
-        // What core/ and numerics/ hold is for the other packages, which import it by package name.
+        // What these packages hold is for the other packages, which import it by package name.
         path: '^packages/',
         pathNot: [
           '[.]d[.]ts$',
           '[.]test[.]ts$',
           '/src/index[.]ts$',
           '^packages/[^/]+/bin/',
-          '^packages/(core|numerics)/',
+          '^packages/(core|numerics|testing)/',
         ],
       },
       to: {},
