@@ -37,7 +37,7 @@ export function record(backend: KernelBackend, fed: readonly TensorValues[], com
     executeOp(op, attributes, inputs, outputs) {
       const results = binding.executeOp(op, attributes, inputs, outputs);
       const node = {
-        ...{ name: `node${nodes.length}`, kind: 'operation', op } as const,
+        ...({ name: `node${nodes.length}`, kind: 'operation', op } as const),
         attributes: attributes.map((each) => attributeOf(each, binding)),
         inputs: inputs.map((id) => nameOf(names, id)),
       };
