@@ -1,6 +1,7 @@
-import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
+
 import { Failure } from '@prunegrid/core/failure';
+import { nearest, suggest } from '@prunegrid/core/text/suggestion';
 import type { KeyPath, Places } from './places.js';
 
 /** Something wrong with a spec: `on` says whether the key itself is wrong or what it holds. */
@@ -19,23 +20,6 @@ export function failureOf(problems: readonly Problem[], places: Places): Failure
     return place.startsWith(`--set ${key}=`) || key === '' ? `${place}: ${text}` : `${place}: ${key}: ${text}`;
   });
   return new Failure('input', lines.join('\n'));
-}
-
-/** `did you mean "conv1"? Allowed: conv1, conv2` for a misspelt one, `allowed: ...` for anything else. */
-export function suggest(found: string, allowed: readonly string[]): string {
-  const near = nearest(found, allowed);
-  return near === undefined
-    ? `allowed: ${allowed.join(', ')}`
-    : `did you mean "${near}"? Allowed: ${allowed.join(', ')}`;
-}
-
-function nearest(found: string, allowed: readonly string[]): string | undefined {
-  if (allowed.length === 0) return undefined;
-  const near = closest(found, allowed);
-  const exceptForCase = near.toLowerCase() === found.toLowerCase();
-  // Two swapped letters are two edits; a name made up of nothing but edits is another name.
-  const close = distance(found, near) <= Math.min(Math.max(2, near.length / 3), near.length - 1);
-  return exceptForCase || close ? near : undefined;
 }
 
 /** A spec's zod issues in plain words. Parse with `{ reportInput: true, error: requirement }`. */

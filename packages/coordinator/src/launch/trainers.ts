@@ -29,7 +29,7 @@ export interface TrainerEvents {
 }
 
 /** What a trainer loads, once for all its work: experiments of one workload can share trainers. */
-export type Workload = Pick<Spec, 'model' | 'dataset' | 'threadsPerTrainer'>;
+export type Workload = Pick<Spec, 'engine' | 'model' | 'dataset' | 'threadsPerTrainer'>;
 
 /** Throws Failure `input` where no trainer at all is asked for. */
 export function requireTrainers({ trainers, external }: TrainerChoice): void {
@@ -47,7 +47,7 @@ export function requireTrainers({ trainers, external }: TrainerChoice): void {
  * @param interrupted rejects when nobody wants to wait any longer
  */
 export async function withTrainers<T>(
-  { model, dataset, threadsPerTrainer }: Workload,
+  { engine, model, dataset, threadsPerTrainer }: Workload,
   choice: TrainerChoice,
   { replace, interrupted, ...events }: TrainerEvents & { replace: boolean; interrupted: Promise<never> },
   work: (gateway: Gateway, ended: Promise<never>) => Promise<T>,
@@ -57,8 +57,8 @@ export async function withTrainers<T>(
   const gateway = await Gateway.open({
     listen: choice.listen,
     version,
-    workload: { model, dataset: { name, validation, limit }, threads: threadsPerTrainer },
-    parameters: (models.get(model) as { size: number }).size,
+    workload: { engine, model, dataset: { name, validation, limit }, threads: threadsPerTrainer },
+    parameters: models.get(model).size,
     trainers: wanted,
     reduction: choice.reduction,
     ...events,
