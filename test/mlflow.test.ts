@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -6,10 +7,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeRecord } from '../packages/coordinator/src/journal/encoding.js';
+import { encodeRecord } from '../packages/coordinator/src/journal/format.js';
 import { Journal } from '../packages/coordinator/src/journal/journal.js';
 import { recordMetrics } from '../packages/coordinator/src/training/metrics-file.js';
-import type { JournalRecord, RunEvent } from '../packages/coordinator/src/training/records.js';
+import { type JournalRecord, type RunEvent, runJournal } from '../packages/coordinator/src/training/records.js';
 import { startMirror, type Mirror } from '../packages/coordinator/src/tracking/mirror.js';
 import { syncRun } from '../packages/coordinator/src/tracking/sync.js';
 import { ensurePython } from './environment/python.mjs';
@@ -242,8 +243,8 @@ describe('prunegrid sync', () => {
 });
 
 it('metrics.jsonl opens in pandas, non-finite values included', { timeout: minutes }, async () => {
-  const journal = await Journal.create(folder, sampleClock());
-  const metrics = recordMetrics(journal);
+  const journal = await Journal.create(sampleHost(), folder, runJournal);
+  const metrics = recordMetrics(nodeHost, journal);
   for (const event of sampleEvents(runId)) {
     await journal.append(event.type === 'epoch-finished' && event.epoch === 2 ? { ...event, trainLoss: NaN } : event);
   }
@@ -258,14 +259,17 @@ print(len(m), m['train/loss'].dtype, int(e['train/loss'].isna().sum()), m.totalE
   expect(stdout.trim()).toBe('16 float64 3 9 [2.0, 1.0, 0.666667]');
 });
 
+/** This machine with the sample run's clock. */
+const sampleHost = () => ({ ...nodeHost, clock: { ...nodeHost.clock, now: sampleClock() } });
+
 type Append = (event: RunEvent) => Promise<unknown>;
 
 async function appendAll(append: Append, events: RunEvent[]): Promise<void> {
   for (const event of events) await append(event);
 }
 
-async function start(lines: string[]): Promise<{ journal: Journal; mirror: Mirror }> {
-  const journal = await Journal.create(folder, sampleClock());
+async function start(lines: string[]): Promise<{ journal: Journal<RunEvent>; mirror: Mirror }> {
+  const journal = await Journal.create(sampleHost(), folder, runJournal);
   const warn = (line: string) => void lines.push(line);
   return { journal, mirror: startMirror({ url: server.url, experiment, folder, journal, warn, gatherMs: 50 }) };
 }
@@ -291,7 +295,12 @@ async function undisturbed(): Promise<ReturnType<typeof historyOf>> {
   const path = await mkdtemp(join(tmpdir(), 'prunegrid-run-'));
   folders.push(path);
   const otherId = randomUUID();
-  await writeFile(join(path, 'journal.jsonl'), sampleRecords(otherId).map(encodeRecord).join(''));
+  await writeFile(
+    join(path, 'journal.jsonl'),
+    sampleRecords(otherId)
+      .map((record) => encodeRecord(runJournal, record))
+      .join(''),
+  );
   await syncRun(path, { url: server.url, experiment });
   return historyOf((await storedRuns(server.url, experiment, otherId))[0]);
 }
@@ -300,4 +309,4 @@ const historyOf = ({ metrics, params, status, startTime, endTime }: StoredRun) =
   ({ metrics, params, status, startTime, endTime }) as const;
 
 const writeJournal = (records: JournalRecord[]): Promise<void> =>
-  writeFile(join(folder, 'journal.jsonl'), records.map(encodeRecord).join(''));
+  writeFile(join(folder, 'journal.jsonl'), records.map((record) => encodeRecord(runJournal, record)).join(''));

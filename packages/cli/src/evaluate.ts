@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -22,7 +23,7 @@ export interface EvaluateOptions {
 export async function evaluate(place: string, options: EvaluateOptions): Promise<void> {
   const isFolder = (await stat(place).catch(() => undefined))?.isDirectory() ?? false;
   const file = isFolder ? join(place, 'model.safetensors') : place;
-  const { tensors, metadata } = await readSafetensors(file);
+  const { tensors, metadata } = await readSafetensors(nodeHost, file);
   const name = options.model ?? metadata['model'];
   if (name === undefined)
     throw new Failure(

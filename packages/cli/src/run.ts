@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { randomUUID } from 'node:crypto';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -12,7 +13,7 @@ import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import type { Journal } from '@prunegrid/coordinator/journal/journal';
 import { holdLock } from '@prunegrid/core/locks/file-lock';
 import { readJournal } from '@prunegrid/coordinator/journal/reading';
-import type { RunResult } from '@prunegrid/coordinator/training/records';
+import { type RunEvent, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
 import { requireTrainers, type TrainerChoice, withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { renderComparison } from './screen/run-result.js';
 import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/planner/epoch-times';
@@ -22,6 +23,7 @@ import { destinationOf } from '@prunegrid/coordinator/tracking/sync';
 import { hasDataOf, readResumeState } from '@prunegrid/coordinator/training/resume-state';
 import { throttled } from '@prunegrid/coordinator/training/progress';
 import { runJournaled, type JournaledRun } from '@prunegrid/coordinator/training/job';
+import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { prune } from '@prunegrid/coordinator/training/run';
 import { createRunFolder } from '@prunegrid/coordinator/training/run-folder';
 import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
@@ -52,7 +54,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   const { spec } = await loadSpec(file, overrides, { models: [...models.values()], datasets: datasetNames });
   const folder = resolve(options.out ?? defaultFolder(spec));
   await requireEngine((line) => console.error(line));
-  await createRunFolder(folder);
+  await createRunFolder(nodeHost, folder);
   await runExperiment({ folder, runId: randomUUID(), spec, specFile: file }, options);
 }
 
@@ -61,10 +63,17 @@ export async function resume(place: string, options: ResumeOptions): Promise<voi
   requireTrainers(options);
   requireTracking(options.mlflow);
   const folder = resolve(place);
-  const records = await readJournal(folder);
+  const records = await readJournal(nodeHost, folder, runJournal);
   if (records.some(({ type }) => type === 'run-finished')) throw new Failure('input', `${place}: has ended already`);
-  const resumeState = await readResumeState(folder);
-  if (!resumeState) throw new Failure('input', `${place}: nothing was saved of it: begin anew with prunegrid run`);
+  const { resumeState, problems } = await readResumeState(nodeHost, folder);
+  if (!resumeState) {
+    const reasons = problems.map((problem) => ` (${problem})`).join('');
+    throw new Failure(
+      'input',
+      `${place}: nothing was saved of it that it could be resumed from${reasons}: begin anew with prunegrid run`,
+    );
+  }
+  for (const problem of problems) console.error(`prunegrid: ${problem}; an older snapshot is used`);
   const { runId, spec, specFile, sweep } = resumeState.manifest;
   if (sweep) throw new Failure('input', `${place}: is part of a sweep: go on with that, by prunegrid sweep resume`);
   await requireEngine((line) => console.error(line));
@@ -76,11 +85,15 @@ const defaultFolder = ({ name, seed }: Spec): string => {
   return join('runs', `${name}-seed${seed}-${time}`);
 };
 
-/** Carries a run out with all that is fed from its journal, and shows what it came to. */
-async function runExperiment(run: Omit<JournaledRun, 'group'>, options: ResumeOptions): Promise<void> {
+/** What is known of a run before its machine and trainers are. */
+type Experiment = Omit<JournaledRun, 'group' | 'runtime' | 'projector' | 'checkLock'>;
+
+/** Runs an experiment with all that is fed from its journal, and shows what it came to. */
+async function runExperiment(run: Experiment, options: ResumeOptions): Promise<void> {
   const { folder, spec, resumeState } = run;
   const shown = relative('', folder) || '.';
   const lock = await lockRun(folder);
+  const locked = { ...run, runtime: nodeHost, projector: new Projector(nodeHost.clock), checkLock: () => lock.check() };
   const screen = createScreen({
     mode: screenMode({ json: options.json, isTTY: process.stdout.isTTY, term: process.env['TERM'] }),
     stdout: process.stdout,
@@ -92,7 +105,7 @@ async function runExperiment(run: Omit<JournaledRun, 'group'>, options: ResumeOp
     const { happened: interrupted, signal } = interruption;
     const events = { warn: (line: string) => screen.warn(line), replace: false, interrupted };
     const result = await withTrainers(spec, options, events, ({ pool }, ended) =>
-      pool.lease(pool.freeCount, (group) => runOn(group, ended, run, options.mlflow, screen), signal),
+      pool.lease(pool.freeCount, (group) => runOn(group, ended, locked, options.mlflow, screen), signal),
     );
     if (!resumeState && options.external === 0) await measure(folder, spec);
     screen.close();
@@ -119,13 +132,13 @@ async function runOn(
     );
   }
   const destination = await destinationOf(folder, { ...(mlflow && { url: mlflow }) });
-  const watch = (journal: Journal) => {
+  const watch = (journal: Journal<RunEvent>) => {
     journal.subscribe((record) => screen.event(record));
     if (!destination) return undefined;
     const mirror = startMirror({ ...destination, folder, journal, warn: (line) => screen.warn(line) });
     return async () => void (await mirror.drain(DRAIN_MS));
   };
-  const onProgress = throttled(spec.batch.global, (progress) => screen.progress(progress));
+  const onProgress = throttled(nodeHost.clock, spec.batch.global, (progress) => screen.progress(progress));
   return runJournaled({ ...run, group }, (context) => prune({ ...context, onProgress }), {
     watch,
     explain: (error) => withReason(error, ended),
@@ -134,13 +147,14 @@ async function runOn(
 
 /** Keeps the times of a run for later plans. */
 async function measure(folder: string, spec: Spec): Promise<void> {
-  const times = epochTimesOf(await readJournal(folder));
+  const times = epochTimesOf(await readJournal(nodeHost, folder, runJournal));
   if (times) await rememberEpochTimes(spec, times);
 }
 
 /** Two coordinators must not work on one run. Throws Failure where another one does. */
 const lockRun = (folder: string) =>
   holdLock(
+    nodeHost,
     join(folder, 'coordinator.lock'),
     (holder) => new Failure('environment', `${folder}: ${holder} is working on this run: wait for its end`),
   );

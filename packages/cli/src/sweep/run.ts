@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { randomUUID } from 'node:crypto';
 import { join, relative, resolve } from 'node:path';
 
@@ -49,6 +50,6 @@ export async function describeSweep(file: string, plan: SweepPlan, overrides: Sw
     cells: new Set(plan.trials.map(({ cell }) => cell)).size,
     trials: plan.trials.length,
     axes: [...new Set(plan.trials.flatMap(({ settings }) => Object.keys(settings)))],
-    ...(await describeInvocation()),
+    ...(await describeInvocation(nodeHost)),
   };
 }

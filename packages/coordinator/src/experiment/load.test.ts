@@ -411,9 +411,9 @@ it('accepts experiments/lenet300-mnist.yaml, which keeps at most what the paper 
 describe('epochs', () => {
   it('come to the same number with every method', () => {
     const epochs = (method: string) => epochsOf(read(valid, 'admm.epochsPerIteration=2', `method=${method}`));
-    expect(epochs('admm')).toEqual({ dense: 6, admm: 32, retrain: 24 });
-    expect(epochs('gradual')).toEqual({ dense: 6, admm: 32, retrain: 24 });
-    expect(epochs('magnitude')).toEqual({ dense: 6, admm: 0, retrain: 56 });
+    expect(epochs('admm')).toEqual({ dense: 6, prune: 32, retrain: 24 });
+    expect(epochs('gradual')).toEqual({ dense: 6, prune: 32, retrain: 24 });
+    expect(epochs('magnitude')).toEqual({ dense: 6, prune: 0, retrain: 56 });
   });
 
   it('say how far rates are stretched', () => {

@@ -1,13 +1,15 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
 import { access, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
+import { type HeldLock, holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
 import { journalFile, readJournal } from '../journal/reading.js';
 import { isQueued, serverOf } from './queue/folder.js';
-import { writeJson } from '../training/run-folder.js';
+import { writeJson } from '@prunegrid/core/files';
+import { sweepJournal } from './journal-format.js';
 import type { SweepPlan } from './planner/plan.js';
-import type { SweepEvent, SweepManifest } from './records.js';
+import type { SweepManifest } from './records.js';
 import { SweepState } from './state.js';
 
 /** `sweep.json`: what the sweep is, beside the journal, which says how far it has come. */
@@ -37,7 +39,7 @@ export async function createSweepFolder(folder: string, file: SweepFile): Promis
 }
 
 export const writeSweepFile = (folder: string, file: SweepFile): Promise<void> =>
-  writeJson(join(folder, 'sweep.json'), file);
+  writeJson(nodeHost, join(folder, 'sweep.json'), file);
 
 /** Throws Failure `input` where the folder holds no sweep. */
 export async function readSweepFile(folder: string): Promise<SweepFile> {
@@ -79,14 +81,15 @@ export async function readSweep(folder: string): Promise<ReadSweep> {
   const { queue } = file.manifest;
   const queued = queue && (await isQueued(queue)) ? { served: (await serverOf(queue.folder)) !== null } : undefined;
   const state = new SweepState(file.plan.trials);
-  const records = (await hasBegun(folder)) ? await readJournal<SweepEvent>(folder) : [];
+  const records = (await hasBegun(folder)) ? await readJournal(nodeHost, folder, sweepJournal) : [];
   for (const record of records) state.apply(record);
   return { ...file, state, live, ...(queued && { queued }) };
 }
 
 /** Two coordinators must not work on one sweep. Throws Failure where another one does. */
-export function lockSweep(folder: string): Promise<{ release(): Promise<void> }> {
+export function lockSweep(folder: string): Promise<HeldLock> {
   return holdLock(
+    nodeHost,
     lockFile(folder),
     (holder) =>
       new Failure(
@@ -97,4 +100,4 @@ export function lockSweep(folder: string): Promise<{ release(): Promise<void> }>
 }
 
 /** The process that runs the sweep; null where none does. */
-export const coordinatorOf = (folder: string) => liveHolder(lockFile(folder));
+export const coordinatorOf = (folder: string) => liveHolder(nodeHost, lockFile(folder));

@@ -1,4 +1,4 @@
-import { cacheFolder } from '@prunegrid/core/cache-folder';
+import { nodeHost } from '@prunegrid/core/node';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -6,7 +6,8 @@ import { join } from 'node:path';
 
 import type { Trainer } from '../cluster/index.js';
 import type { DenseNetwork } from '../training/context.js';
-import { readModel, writeJson, writeModel } from '../training/run-folder.js';
+import { writeJson } from '@prunegrid/core/files';
+import { modelMetadata, readModel, writeModel } from '../training/run-folder.js';
 import type { ChainPoint } from './planner/chain.js';
 
 /** A network that other work starts from, with what is known of it: a dense one under its `denseKey`, a point of a chain under its trial's `key`. */
@@ -42,7 +43,7 @@ export class NetworkStore {
     try {
       const { weightsHash, ...entry } = JSON.parse(await readFile(join(folder, 'network.json'), 'utf8')) as Entry;
       const file = join(folder, `${weightsHash}.safetensors`);
-      const weights = await readModel(file, this.model);
+      const weights = await readModel(nodeHost, file, this.model);
       return entry.key === key && hashOf(weights) === weightsHash ? ({ ...entry, weights } as Network) : undefined;
     } catch {
       return undefined;
@@ -67,13 +68,13 @@ export class NetworkStore {
     const weightsHash = hashOf(weights);
     await mkdir(folder, { recursive: true });
     // Named by its content: another sweep that keeps the same network at the same moment writes the same file.
-    await writeModel(join(folder, `${weightsHash}.safetensors`), this.model, weights, {});
-    await writeJson(join(folder, 'network.json'), { ...entry, weightsHash } satisfies Entry);
+    await writeModel(nodeHost, join(folder, `${weightsHash}.safetensors`), this.model, weights, modelMetadata);
+    await writeJson(nodeHost, join(folder, 'network.json'), { ...entry, weightsHash } satisfies Entry);
   }
 
   private folder(key: string): string {
     const name = createHash('sha256').update(`${key}\n${this.circumstances}`).digest('hex').slice(0, 32);
-    return join(cacheFolder(), 'networks', name);
+    return join(nodeHost.files.cacheFolder(), 'networks', name);
   }
 }
 

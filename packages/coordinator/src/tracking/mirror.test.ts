@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -7,17 +8,18 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sampleEvents } from '../../../../test/mlflow/sample-run.js';
 import { Journal } from '../journal/journal.js';
+import { type RunEvent, runJournal } from '../training/records.js';
 import { startMirror, type Mirror } from './mirror.js';
 import { syncRun } from './sync.js';
 
 let folder: string;
-let journal: Journal;
+let journal: Journal<RunEvent>;
 let server: Server | undefined;
 let lines: string[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'prunegrid-mirror-'));
-  journal = await Journal.create(folder);
+  journal = await Journal.create(nodeHost, folder, runJournal);
   lines = [];
 });
 afterEach(async () => {

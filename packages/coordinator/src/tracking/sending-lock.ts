@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
 import { holdLock } from '@prunegrid/core/locks/file-lock';
@@ -8,6 +9,7 @@ import { holdLock } from '@prunegrid/core/locks/file-lock';
  */
 export const holdSendingLock = (folder: string): Promise<{ release(): Promise<void> }> =>
   holdLock(
+    nodeHost,
     join(folder, 'mlflow.lock'),
     (holder) =>
       new Failure('environment', `${holder} is sending ${folder} to MLflow; wait until it has ended, then try again`),

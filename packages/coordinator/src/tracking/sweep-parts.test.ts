@@ -1,9 +1,11 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sampleSweepManifest } from '../../../../test/mlflow/sample-sweep.js';
 import { Journal } from '../journal/journal.js';
+import { sweepJournal } from '../sweep/journal-format.js';
 import type { SweepEvent } from '../sweep/records.js';
 import { SweepParts } from './sweep-parts.js';
 
@@ -14,7 +16,11 @@ let time: number;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'prunegrid-parts-'));
   time = 0;
-  journal = await Journal.create<SweepEvent>(folder, () => ++time);
+  journal = await Journal.create(
+    { ...nodeHost, clock: { ...nodeHost.clock, now: () => ++time } },
+    folder,
+    sweepJournal,
+  );
   await journal.append({ type: 'sweep-started', manifest: sampleSweepManifest('id') });
 });
 afterEach(async () => {

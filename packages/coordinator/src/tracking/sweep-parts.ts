@@ -1,6 +1,8 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { isAbsolute, join, normalize } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
 import { journalFile, journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
+import { sweepJournal } from '../sweep/journal-format.js';
 import type { SweepEvent, JobFolder } from '../sweep/records.js';
 
 /** A run of a sweep that MLflow may lack something of. */
@@ -27,7 +29,7 @@ export class SweepParts {
 
   /** Throws as `journalRecords` does, and a `Failure` for a run that is said to lie outside of the sweep's folder. */
   async pending(): Promise<SweepPart[]> {
-    for await (const { record, next } of journalRecords<SweepEvent>(this.folder, this.position)) {
+    for await (const { record, next } of journalRecords(nodeHost, this.folder, sweepJournal, this.position)) {
       switch (record.type) {
         case 'dense-started':
         case 'trial-started':

@@ -1,7 +1,8 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
 import { journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
-import type { Recorded } from '../training/records.js';
+import type { Recorded } from '../journal/encoding.js';
 import { Artifacts } from './artifacts.js';
 import type { MlflowClient, RunInfo, RunStatus } from './client.js';
 import { readCursor, writeCursor, type Cursor } from './cursor.js';
@@ -151,7 +152,12 @@ export class Transfer<Event extends { type: string }, State> {
 
   private async read(): Promise<Reading<State>> {
     const reading: Reading<State> = { updates: [], next: this.position, state: this.state };
-    for await (const { record, next } of journalRecords<Event>(this.options.folder, this.position)) {
+    for await (const { record, next } of journalRecords(
+      nodeHost,
+      this.options.folder,
+      this.mapping.journal,
+      this.position,
+    )) {
       const { update, after } = this.mapping.map(record, reading.state);
       reading.next = next;
       reading.state = after;
@@ -200,7 +206,7 @@ async function firstRecord<Event extends { type: string }>(
   folder: string,
   mapping: Mapping<Event, unknown>,
 ): Promise<First<Event> | null> {
-  for await (const { record } of journalRecords<Event>(folder)) {
+  for await (const { record } of journalRecords(nodeHost, folder, mapping.journal)) {
     const found = mapping.identity(record);
     if (found !== null) return { record, ...found };
     throw new Failure(

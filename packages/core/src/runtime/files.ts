@@ -54,6 +54,8 @@ export interface Files {
   touch(path: string): Promise<void>;
   /** Makes the names of a folder's files survive a power cut. */
   syncFolder(folder: string): Promise<void>;
+  /** The user's folder for things that can be computed or fetched again. It may not exist yet. */
+  cacheFolder(): string;
   /** A new folder of its own for this user's temporary files; its name begins with `prefix`. */
   makeTemporaryFolder(prefix: string): Promise<string>;
 }

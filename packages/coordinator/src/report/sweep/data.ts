@@ -1,9 +1,12 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
 import { type Model, models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
 import { readJournal } from '../../journal/reading.js';
-import type { LayerCount, LayerResiduals, Recorded } from '../../training/records.js';
+import type { Recorded } from '../../journal/encoding.js';
+import { sweepJournal } from '../../sweep/journal-format.js';
+import { type LayerCount, type LayerResiduals, runJournal } from '../../training/records.js';
 import { readSweep } from '../../sweep/folder.js';
 import type { SweepPlan, Trial } from '../../sweep/planner/plan.js';
 import type { SweepEvent, SweepManifest } from '../../sweep/records.js';
@@ -47,7 +50,7 @@ export interface ReportData {
 /** Reads a sweep's folder. Throws Failure where it holds none; a run within it that cannot be read leaves a gap. */
 export async function readReport(folder: string): Promise<ReportData> {
   const { manifest, plan, state, live } = await readSweep(folder);
-  const records = await readJournal<SweepEvent>(folder);
+  const records = await readJournal(nodeHost, folder, sweepJournal);
   const table = sweepTable(plan, state, (model) => weightsOf(models.get(model)));
   const curves = curvesOf(table);
   const gaps: string[] = [];
@@ -133,7 +136,7 @@ function folderOf(folder: string, { number }: Trial, state: SweepState): string 
 }
 
 async function readTrial(folder: string, trial: Trial, state: SweepState): Promise<FinishedTrial> {
-  const records = await readJournal(folderOf(folder, trial, state));
+  const records = await readJournal(nodeHost, folderOf(folder, trial, state), runJournal);
   return {
     trial,
     layers: state.trials.get(trial.number)?.result?.layers ?? [],
@@ -144,6 +147,6 @@ async function readTrial(folder: string, trial: Trial, state: SweepState): Promi
 async function readHistograms(folder: string, trial: Trial, state: SweepState): Promise<LayerHistogram[]> {
   const run = folderOf(folder, trial, state);
   const model = models.get(trial.spec.model) as Model;
-  const read = (name: string) => readModel(join(run, name), model);
+  const read = (name: string) => readModel(nodeHost, join(run, name), model);
   return histogramsOf(model, await read('checkpoints/dense.safetensors'), await read('model.safetensors'));
 }

@@ -1,8 +1,9 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { writeText } from '../../training/run-folder.js';
+import { writeText } from '@prunegrid/core/files';
 import type { ReportData } from './data.js';
 import { reportFiles } from './files.js';
 import { tableCsv, tableLatex, tableMarkdown } from './formats.js';
@@ -19,8 +20,8 @@ export async function writeReport(data: ReportData): Promise<void> {
       cause,
     });
   }
-  await writeText(join(folder, reportFiles.csv), tableCsv(table));
-  await writeText(join(folder, reportFiles.markdown), tableMarkdown(table));
-  await writeText(join(folder, reportFiles.latex), tableLatex(table));
-  await writeText(join(folder, reportFiles.page), reportPage(data));
+  await writeText(nodeHost, join(folder, reportFiles.csv), tableCsv(table));
+  await writeText(nodeHost, join(folder, reportFiles.markdown), tableMarkdown(table));
+  await writeText(nodeHost, join(folder, reportFiles.latex), tableLatex(table));
+  await writeText(nodeHost, join(folder, reportFiles.page), reportPage(data));
 }

@@ -1,10 +1,11 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
 import { access, mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
 import { holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
-import { writeJson } from '../../training/run-folder.js';
+import { writeJson } from '@prunegrid/core/files';
 
 /**
  * A queue is a folder: `entries/` holds a file for each sweep that is to be worked on, in the order of their names, `ended/` those that need no
@@ -70,7 +71,8 @@ export async function readEntry(place: QueuePlace, part: 'entries' | 'ended' = '
 }
 
 /** Puts an entry into the queue, whole or not at all. Throws Failure where it cannot be written. */
-export const putEntry = (place: QueuePlace, entry: QueueEntry): Promise<void> => writeJson(entryFile(place), entry);
+export const putEntry = (place: QueuePlace, entry: QueueEntry): Promise<void> =>
+  writeJson(nodeHost, entryFile(place), entry);
 
 /** Takes an entry out of those that are to be worked on; false where it was out already. */
 export async function endEntry(place: QueuePlace): Promise<boolean> {
@@ -100,6 +102,7 @@ const lockFile = (folder: string): string => join(folder, 'server.lock');
 /** Two servers must not serve one queue. Throws Failure where another one does. */
 export function lockQueue(folder: string): Promise<{ release(): Promise<void> }> {
   return holdLock(
+    nodeHost,
     lockFile(folder),
     (holder) =>
       new Failure('environment', `${folder}: is served by ${holder} already: submit to that one, or end it first`),
@@ -107,4 +110,4 @@ export function lockQueue(folder: string): Promise<{ release(): Promise<void> }>
 }
 
 /** The process that serves the queue; null where none does. */
-export const serverOf = (folder: string) => liveHolder(lockFile(folder));
+export const serverOf = (folder: string) => liveHolder(nodeHost, lockFile(folder));

@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Recorded } from '../../training/records.js';
+import type { Recorded } from '../../journal/encoding.js';
 import { FairShareScheduler } from '../scheduler/fair-share.js';
 import { lockSweep, readSweepFile } from '../folder.js';
 import { beginning, type OpenSweep, openSweep, runSweep } from '../scheduler/sweep.js';

@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import type { Evaluation, SweepPart } from '../../training/records.js';
 import type { DenseNetwork, RunContext, StepProgress } from '../../training/context.js';
 import { hasDataOf, type ResumeState, readResumeState } from '../../training/resume-state.js';
 import { throttled } from '../../training/progress.js';
+import { Projector } from '../../training/projecting/index.js';
 import { runJournaled } from '../../training/job.js';
 import { prune, Stopped, trainDense } from '../../training/run.js';
 import { readModel } from '../../training/run-folder.js';
@@ -39,6 +41,8 @@ interface Attempt {
 
 /** Makes attempts at a sweep's pieces of job, each in a run folder of its own, and tells the sweep's journal of them. */
 export class Attempts {
+  private readonly projector = new Projector(nodeHost.clock);
+
   constructor(private readonly options: AttemptOptions) {}
 
   /** Rejects where the attempt fails, and with `Paused`. */
@@ -86,7 +90,7 @@ export class Attempts {
       );
       if (nextOf(trial, plan).length > 0) {
         const { folder, runId } = next.told;
-        const weights = await readModel(join(this.options.folder, folder, 'model.safetensors'), store.model);
+        const weights = await readModel(nodeHost, join(this.options.folder, folder, 'model.safetensors'), store.model);
         await store.keep({ key, runId, weights, result });
       }
       await journal.append({ type: 'trial-finished', trial: number, attempt, result });
@@ -115,8 +119,10 @@ export class Attempts {
     group: TrainerGroup,
   ): Promise<Attempt> {
     const trainers = group.trainers.map(({ number }) => number);
-    const resumeState = latest === undefined ? undefined : await readResumeState(join(this.options.folder, latest));
-    if (latest !== undefined && resumeState && hasDataOf(resumeState, group.trainers[0])) {
+    const { resumeState } =
+      latest === undefined ? {} : await readResumeState(nodeHost, join(this.options.folder, latest));
+    // One that has come out differently would do so again on trainers that are as the last ones: it is computed from its beginning.
+    if (latest !== undefined && resumeState && !resumeState.diverged && hasDataOf(resumeState, group.trainers[0])) {
       const { manifest, snapshot } = resumeState;
       const { runId } = manifest;
       return {
@@ -147,6 +153,9 @@ export class Attempts {
         spec,
         specFile: manifest.file,
         group,
+        runtime: nodeHost,
+        projector: this.projector,
+        checkLock: () => Promise.resolve(),
         sweep,
         asked: { user, commandLine },
         resumeState,
@@ -154,7 +163,7 @@ export class Attempts {
       (context) =>
         carryOut({
           ...context,
-          onProgress: throttled(spec.batch.global, (progress) => onProgress(job, progress)),
+          onProgress: throttled(nodeHost.clock, spec.batch.global, (progress) => onProgress(job, progress)),
         }),
     );
   }

@@ -1,12 +1,14 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { readJournal } from '../../journal/reading.js';
 import { Journal } from '../../journal/journal.js';
-import type { Recorded } from '../../training/records.js';
+import type { Recorded } from '../../journal/encoding.js';
 import { type Mirror, startSweepMirror } from '../../tracking/mirror.js';
 import { destinationOf } from '../../tracking/sync.js';
 import { commandLine } from '../../training/manifest.js';
 import { runTrials, type RunTrialsOptions } from './trials.js';
 import { hasBegun, type SweepFile } from '../folder.js';
 import type { SweepEvent } from '../records.js';
+import { sweepJournal } from '../journal-format.js';
 import { SweepState } from '../state.js';
 
 /** How long the end of a sweep waits for MLflow to take the rest, in milliseconds. */
@@ -41,8 +43,10 @@ export function beginning(
 export async function openSweep(folder: string, sweep: SweepFile): Promise<OpenSweep> {
   const state = new SweepState(sweep.plan.trials);
   const begun = await hasBegun(folder);
-  if (begun) for (const record of await readJournal<SweepEvent>(folder)) state.apply(record);
-  const journal = await (begun ? Journal.reopen<SweepEvent>(folder) : Journal.create<SweepEvent>(folder));
+  if (begun) for (const record of await readJournal(nodeHost, folder, sweepJournal)) state.apply(record);
+  const journal = await (begun
+    ? Journal.reopen(nodeHost, folder, sweepJournal)
+    : Journal.create(nodeHost, folder, sweepJournal));
   journal.subscribe((record) => state.apply(record));
   return { ...sweep, folder, state, journal };
 }

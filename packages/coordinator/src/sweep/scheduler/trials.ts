@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
 import { models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { join } from 'node:path';
 import type { Trainer } from '../../cluster/index.js';
 import type { Journal } from '../../journal/journal.js';
 import { readJournal } from '../../journal/reading.js';
+import { runJournal } from '../../training/records.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../../launch/trainers.js';
 import type { FairShareScheduler } from './fair-share.js';
 import { NetworkStore } from '../network-store.js';
@@ -118,7 +120,7 @@ async function pastReports(folder: string, trials: readonly Trial[], state: Swee
   const reports = await Promise.all(
     ended.map(async (trial) => {
       const { number } = trial;
-      const records = await readJournal(join(folder, state.trials.get(number)?.folder ?? ''));
+      const records = await readJournal(nodeHost, join(folder, state.trials.get(number)?.folder ?? ''), runJournal);
       return records.flatMap((record) =>
         record.type === 'epoch-finished' && record.phase === 'retrain'
           ? [{ trial: number, class: classOf(trial), epoch: record.epoch, accuracy: record.validation.accuracy }]

@@ -1,4 +1,5 @@
 import type { ModelDescription } from '@prunegrid/trainer/models';
+import type { Host } from '@prunegrid/core/runtime';
 import type { TensorData } from '@prunegrid/core/safetensors';
 
 import type { TrainerGroup } from '../../cluster/index.js';
@@ -12,6 +13,7 @@ import type { PhaseState } from '../snapshot.js';
 /** A run's training as a method of pruning drives it, epoch by epoch. */
 export interface Training {
   readonly context: {
+    runtime: Pick<Host, 'clock'>;
     spec: Spec;
     model: ModelDescription;
     group: TrainerGroup;
@@ -51,6 +53,6 @@ export interface Before {
 
 /**
  * From dense weights, or those of a network that is to be pruned further, to those of which hard pruning then keeps the largest in each of
- * `layers`. What it trains is the phase `admm`; masked retraining follows whatever the method.
+ * `layers`. What it trains is the phase `prune`; masked retraining follows whatever the method.
  */
 export type Method = (training: Training, before: Before, layers: readonly LayerToPrune[]) => Promise<Float32Array>;
