@@ -10,6 +10,7 @@ import { type Folder, newFile, newFolder, type Node, Tree } from './tree.js';
 
 /** Bytes that are read at a time. */
 const PIECE_BYTES = 1 << 20;
+const CACHE_FOLDER = '/home/virtual/.cache/prunegrid';
 /** Keeps these random numbers apart from a run's. */
 const POWER_CUT = 101;
 
@@ -199,6 +200,10 @@ export class MemoryDisk implements Files {
     if (!node) throw diskError('ENOENT', 'open', folder);
     if (node.kind === 'folder') this.tree.sync(node);
     else node.content.sync();
+  }
+
+  cacheFolder(): string {
+    return CACHE_FOLDER;
   }
 
   async makeTemporaryFolder(prefix: string): Promise<string> {

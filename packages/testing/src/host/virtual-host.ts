@@ -13,8 +13,8 @@ export interface VirtualHost {
   readonly processes: Processes;
 }
 
-export interface VirtualHostOptions extends Omit<VirtualMachineOptions, 'files'> {
-  /** Draws the names and secrets. */
+export interface VirtualHostOptions extends Omit<VirtualMachineOptions, 'boot' | 'files'> {
+  /** Draws the names and secrets. A machine that is switched on again has another one. */
   seed: number;
   /** A new one if left out. Machines that talk to each other have the same clock. */
   clock?: VirtualClock;
@@ -25,6 +25,7 @@ export interface VirtualHostOptions extends Omit<VirtualMachineOptions, 'files'>
 /** A machine in this process, but for its network: it takes no time, and does the same in every run. */
 export function virtualHost({ seed, clock = new VirtualClock(), files, ...options }: VirtualHostOptions): VirtualHost {
   const disk = files ?? new MemoryDisk({ clock });
-  const machine = new VirtualMachine({ ...options, files: disk });
-  return { clock, files: disk, random: new SeededRandom(seed), processes: machine.enter() };
+  const random = new SeededRandom(seed);
+  const machine = new VirtualMachine({ ...options, boot: random.uuid(), files: disk });
+  return { clock, files: disk, random, processes: machine.enter() };
 }

@@ -23,6 +23,14 @@ it('runs programs that see each other, and lets them know their end', async () =
   expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL' });
 });
 
+it('tells a process from one of the same number after the machine has been switched on again', () => {
+  const births = ['first', 'second'].map((boot) => {
+    const processes = new VirtualMachine({ boot }).enter();
+    return processes.birthOf(processes.pid);
+  });
+  expect(births).toEqual(['first 1000', 'second 1000']);
+});
+
 it('shows what a program throws, and has no room for an output file without a disk', async () => {
   let output = '';
   const throws = () => Promise.reject(new Error('no such layer'));

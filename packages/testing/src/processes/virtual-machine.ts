@@ -21,6 +21,8 @@ export type Program = (args: readonly string[], context: ProgramContext) => Prom
 
 export interface VirtualMachineOptions {
   host?: string;
+  /** Tells this start of the machine from others: after a power cut, it is another one. */
+  boot?: string;
   /** What runs if Node is started on a file, by the file's path. */
   programs?: ReadonlyMap<string, Program>;
   /** What commands print, by their words, such as `git rev-parse HEAD`. There are no others. */
@@ -54,11 +56,12 @@ export class VirtualMachine {
   }
 
   private seenBy(pid: number): Processes {
-    const { host = 'virtual', commands = {} } = this.options;
+    const { host = 'virtual', boot = 'first', commands = {} } = this.options;
     return {
       pid,
       host,
       isAlive: (other) => this.running.has(other),
+      birthOf: (other) => (this.running.has(other) ? `${boot} ${other}` : undefined),
       kill: (other, signal) => this.kill(other, signal),
       startNode: (program, args, options) => this.start(program, args, options),
       run: async (command, args) => {

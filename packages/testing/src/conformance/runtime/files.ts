@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 import type { Files } from '@prunegrid/core/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -31,6 +31,10 @@ export function describeFiles(name: string, files: Files): void {
       expect(other).not.toBe(folder);
       expect(await files.list(other)).toEqual([]);
       await files.remove(other);
+    });
+
+    it('has a place for a cache', () => {
+      expect(isAbsolute(files.cacheFolder())).toBe(true);
     });
 
     it('reads what was written, anywhere in a file', async () => {

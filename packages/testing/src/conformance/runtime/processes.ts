@@ -58,6 +58,8 @@ export function describeProcesses(
       expect(processes.host).not.toBe('');
       expect(processes.isAlive(processes.pid)).toBe(true);
       expect(processes.isAlive(NOBODY)).toBe(false);
+      expect(processes.birthOf(NOBODY)).toBeUndefined();
+      expect(processes.birthOf(processes.pid)).toBe(processes.birthOf(processes.pid));
       expect(() => processes.kill(NOBODY, 'SIGTERM')).toThrow(expect.objectContaining({ code: 'ESRCH' }));
     });
 
