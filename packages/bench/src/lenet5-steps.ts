@@ -2,7 +2,7 @@ import type { Traffic } from '@prunegrid/transport/channel';
 import { initialParameters, type Model, models } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup, TrainerPool } from '@prunegrid/coordinator/cluster';
-import { nodeHost } from '@prunegrid/core/node';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import { launchers } from '@prunegrid/coordinator/launch';
 import { withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { prunedLayers, survivorsOf, weightsOf } from '@prunegrid/coordinator/training/layers';
@@ -43,7 +43,7 @@ export function withReadyTrainers<T>(
   const workload = { model: lenet5.name, dataset, threadsPerTrainer };
   const choice = { trainers, external: 0, listen: '127.0.0.1:0', wait: 120, reduction: 'auto' as const };
   const events = {
-    runtime: nodeHost,
+    runtime: nodeRuntime,
     launcher: launchers.get('local'),
     warn: (line: string) => console.error(line),
     replace: false,

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 
 import { datasetNames } from '@prunegrid/trainer/datasets';
 import { Failure } from '@prunegrid/core/failure';
-import { nodeHost } from '@prunegrid/core/node';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import { models } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
@@ -93,7 +93,7 @@ async function runExperiment(run: Omit<JournaledRun, 'group'>, options: ResumeOp
   try {
     const { happened: interrupted, signal } = interruption;
     const events = {
-      runtime: nodeHost,
+      runtime: nodeRuntime,
       launcher: launchers.get('local'),
       warn: (line: string) => screen.warn(line),
       replace: false,

@@ -1,6 +1,6 @@
 import { relative, resolve } from 'node:path';
 
-import { nodeHost } from '@prunegrid/core/node';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import { launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
 import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
@@ -33,7 +33,7 @@ export async function serve(place: string, { trainers, maxSweeps, json }: ServeO
     if (!json) console.log(`serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     const { signal } = interruption;
     await new SweepServer({
-      runtime: nodeHost,
+      runtime: nodeRuntime,
       launcher: launchers.get('local'),
       queue,
       trainers,

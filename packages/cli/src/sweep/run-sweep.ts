@@ -1,5 +1,5 @@
 import { exitCodes, Failure, type FailureKind } from '@prunegrid/core/failure';
-import { nodeHost } from '@prunegrid/core/node';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import { relative } from 'node:path';
 
 import { launchers } from '@prunegrid/coordinator/launch';
@@ -49,11 +49,11 @@ export async function runSweepWithScreen(
   });
   try {
     await runSweep(open, first, {
-      runtime: nodeHost,
+      runtime: nodeRuntime,
       launcher: launchers.get('local'),
       trainers: options,
       only,
-      scheduler: new FairShareScheduler(Infinity, nodeHost.clock),
+      scheduler: new FairShareScheduler(Infinity, nodeRuntime.clock),
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries,
       failFast: options.failFast,

@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
 import { models } from '@prunegrid/trainer/models';
-import type { Host } from '@prunegrid/core/runtime';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 
 import { Gateway, type Trainer, type ReductionChoice } from '../cluster/index.js';
@@ -46,7 +46,7 @@ export function requireTrainers({ trainers, external }: TrainerChoice): void {
 const GRACE_MS = 5000;
 
 export interface TrainerOptions extends TrainerEvents {
-  runtime: Host;
+  runtime: Runtime;
   /** Starts the trainers that `TrainerChoice` wants on this machine. */
   launcher: Launcher;
   /** Whether a trainer that was started here is replaced when it ends. */
@@ -75,6 +75,7 @@ export async function withTrainers<T>(
     parameters: (models.get(model) as { size: number }).size,
     trainers: wanted,
     reduction: choice.reduction,
+    runtime,
     ...events,
     joined: (member) => {
       events.joined?.(member);
@@ -96,7 +97,7 @@ export async function withTrainers<T>(
     await gateway.pool.dismiss();
     return result;
   } finally {
-    gateway.close();
+    await gateway.close();
     await supervised.stop(GRACE_MS);
   }
 }

@@ -122,7 +122,8 @@ const reductionStrategies: Record<Reduction, (work: TrainTask) => ReductionStrat
     const isRounded = (node: number) => bfloat16 && node >= leaves;
     const credits = new StepCredits(channel);
     return withCredits(credits, async (strategy, { own, round, learningRates, meanwhile }) => {
-      const parts = { generation, step: lastStepOf(round), nodes, isRounded };
+      const following = STEP_METRICS * round.count;
+      const parts = { generation, step: lastStepOf(round), nodes, following, isRounded };
       const reduction = peers.reduce(parts, own, strategy.target);
       const tails = await credits.unlessEnded(reduction.tails());
       strategy.beginUpdate(round, tails, learningRates);

@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Host } from '@prunegrid/core/runtime';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Recorded } from '../../training/records.js';
@@ -28,7 +28,7 @@ export interface ServedSweep {
 }
 
 export interface ServerOptions {
-  runtime: Host;
+  runtime: Runtime;
   launcher: Launcher;
   /** The queue's folder, locked by the caller. */
   queue: string;

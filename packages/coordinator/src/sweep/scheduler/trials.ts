@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Host } from '@prunegrid/core/runtime';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
@@ -19,7 +19,7 @@ import { type RunnerOptions, SweepRunner } from './runner.js';
 import type { SweepState } from '../state.js';
 
 export interface RunTrialsOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
-  runtime: Host;
+  runtime: Runtime;
   trainers: TrainerChoice;
   launcher: Launcher;
   /** Numbers of the trials to be worked on; if absent, all that are waiting. */
