@@ -4,6 +4,8 @@ import { DEFAULT_ENGINE } from '@prunegrid/trainer/engines';
 import { initialParameters, models } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup, TrainerPool } from '@prunegrid/coordinator/cluster';
+import { nodeRuntime } from '@prunegrid/transport/node';
+import { launchers } from '@prunegrid/coordinator/launch';
 import { withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { prunedLayers, survivorsOf, weightsOf } from '@prunegrid/coordinator/training/layers';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
@@ -43,6 +45,8 @@ export function withReadyTrainers<T>(
   const workload = { engine: DEFAULT_ENGINE, model: lenet5.name, dataset, threadsPerTrainer };
   const choice = { trainers, external: 0, listen: '127.0.0.1:0', wait: 120, reduction: 'auto' as const };
   const events = {
+    runtime: nodeRuntime,
+    launcher: launchers.get('local'),
     warn: (line: string) => console.error(line),
     replace: false,
     interrupted: new Promise<never>(() => undefined),

@@ -7,8 +7,8 @@ import type { ResumeOptions, RunOptions } from './run.js';
 import type { ServeOptions } from './serve.js';
 import { addReproduceCommand, addSweepCommands } from './sweep/commands.js';
 import type { SyncOptions } from './sync.js';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import type { TrainerCommandOptions } from '@prunegrid/trainer/run-trainer';
-import { nodeHost } from '@prunegrid/core/node';
 import { version } from '@prunegrid/core/version';
 
 /** Parses the command line and runs the command. */
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
     .description('serve a coordinator, here or on another machine, until it is done')
     .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
     .action(async (options: TrainerCommandOptions) =>
-      (await import('@prunegrid/trainer/run-trainer')).runTrainer(options, nodeHost),
+      (await import('@prunegrid/trainer/run-trainer')).runTrainer(options, nodeRuntime),
     );
 
   program

@@ -4,6 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
 import { Failure } from '@prunegrid/core/failure';
+import { nodeRuntime } from '@prunegrid/transport/node';
 
 import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
 import { loadSpec } from '@prunegrid/coordinator/experiment/load';
@@ -12,6 +13,7 @@ import type { Journal } from '@prunegrid/coordinator/journal/journal';
 import { holdLock } from '@prunegrid/core/locks/file-lock';
 import { readJournal } from '@prunegrid/coordinator/journal/reading';
 import { type RunEvent, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
+import { launchers } from '@prunegrid/coordinator/launch';
 import { requireTrainers, type TrainerChoice, withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { renderComparison } from './screen/run-result.js';
 import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/planner/epoch-times';
@@ -102,7 +104,13 @@ async function runExperiment(run: Experiment, options: ResumeOptions): Promise<v
   const interruption = untilInterrupted(`go on with prunegrid resume ${shown}`);
   try {
     const { happened: interrupted, signal } = interruption;
-    const events = { warn: (line: string) => screen.warn(line), replace: false, interrupted };
+    const events = {
+      runtime: nodeRuntime,
+      launcher: launchers.get('local'),
+      warn: (line: string) => screen.warn(line),
+      replace: false,
+      interrupted,
+    };
     const result = await withTrainers(spec, options, events, ({ pool }, ended) =>
       pool.lease(pool.freeCount, (group) => runOn(group, ended, locked, options.mlflow, screen), signal),
     );

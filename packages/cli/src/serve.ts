@@ -1,5 +1,7 @@
 import { relative, resolve } from 'node:path';
 
+import { nodeRuntime } from '@prunegrid/transport/node';
+import { launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
 import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
 import { DEFAULT_ENGINE } from '@prunegrid/trainer/engines';
@@ -7,6 +9,7 @@ import { requireEngines } from './engines.js';
 import { untilInterrupted } from './interruption.js';
 import { screenMode } from './screen/index.js';
 import { createServeScreen } from './screen/serve.js';
+import { sweepSubscribers } from './sweep/subscribers.js';
 
 export interface ServeOptions {
   trainers: number;
@@ -31,10 +34,13 @@ export async function serve(place: string, { trainers, maxSweeps, json }: ServeO
     if (!json) console.log(`serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     const { signal } = interruption;
     await new SweepServer({
+      runtime: nodeRuntime,
+      launcher: launchers.get('local'),
       queue,
       trainers,
       maxSweeps,
       signal,
+      subscribersOf: ({ mlflow }) => sweepSubscribers(mlflow),
       onEvent: (sweep, record) => screen.event(sweep, record),
       onChange: (sweeps) => screen.sweeps(sweeps),
       warn: (line) => screen.warn(line),

@@ -1,6 +1,6 @@
 import { runCommand } from '@prunegrid/core/command-line';
-import { nodeHost } from '@prunegrid/core/node';
 import { version } from '@prunegrid/core/version';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import { Command } from 'commander';
 
 import { runTrainer, type TrainerCommandOptions } from './run-trainer.js';
@@ -12,6 +12,6 @@ const program = new Command('prunegrid-trainer')
   .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
   .showHelpAfterError('(--help lists the options)')
   .exitOverride()
-  .action((options: TrainerCommandOptions) => runTrainer(options, nodeHost));
+  .action((options: TrainerCommandOptions) => runTrainer(options, nodeRuntime));
 
 await runCommand(() => program.parseAsync());

@@ -1,17 +1,14 @@
+import type { Runtime } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 
-import type { Runtime } from '@prunegrid/core/runtime';
 import { serve } from './worker/index.js';
 
 export interface TrainerCommandOptions {
-  /** HOST:PORT. */
+  /** HOST:PORT of the coordinator. */
   coordinator: string;
 }
 
 /** Serves the coordinator until it is done. What is printed is for whoever watches this trainer. Throws Failure. */
-export async function runTrainer(
-  { coordinator }: TrainerCommandOptions,
-  runtime: Pick<Runtime, 'clock' | 'files'>,
-): Promise<void> {
+export async function runTrainer({ coordinator }: TrainerCommandOptions, runtime: Runtime): Promise<void> {
   await serve({ coordinator, version, report: (line) => console.error(line), runtime });
 }

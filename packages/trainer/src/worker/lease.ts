@@ -10,30 +10,41 @@ import type { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 
 import type { Replica } from '../engines/index.js';
 import { Failure } from '@prunegrid/core/failure';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers';
 import { LeaseEnded, type TrainerChannel } from './channel.js';
 import { evaluate } from './evaluation.js';
 import { PeerGroup, PeerLost } from '../collectives/peer-group.js';
 import { train, type TrainTask } from './train.js';
-import { reportFailure, unexpected } from './trouble.js';
+import { afterFailure, afterMessage, afterTraining, type LeasedState, type TrainerState, unexpected } from './state.js';
+import { reportFailure } from './trouble.js';
 import type { LoadedWorkload } from './workload.js';
 
-/** What a trainer has for all its work. */
-export interface TrainerContext extends LoadedWorkload {
-  /** Opens a listener for other trainers; rejects where they cannot reach this one. */
+/** What a trainer has for all its leases. */
+export interface TrainerContext extends LoadedWorkload, Pick<Runtime, 'clock' | 'transport'> {
+  /** Opens a listener for other trainers; rejects if they cannot reach this one. */
   openPeerListener: () => Promise<PeerListener>;
 }
 
 type Command = Awaited<ReturnType<TrainerChannel['receive']>>;
 
-/** Serves one lease to its end. Training that fails and other trainers that leave are told, and end the lease alone; other failures end this trainer. */
-export async function serveLease(channel: TrainerChannel, generation: number, context: TrainerContext): Promise<void> {
-  const lease = new Lease(channel, generation, context);
+/**
+ * Serves one lease to its end, and returns the state that follows. Training that fails and other trainers that are lost are told, and end the lease alone;
+ * other failures are thrown and end this trainer.
+ */
+export async function serveLease(
+  channel: TrainerChannel,
+  state: LeasedState,
+  context: TrainerContext,
+): Promise<TrainerState> {
+  const { generation } = state;
+  const lease = new Lease(channel, state, context);
   try {
     await lease.runCommands().catch(async (error: unknown) => {
       if (!(error instanceof PeerLost || (error instanceof Failure && error.kind === 'training'))) throw error;
+      lease.state = afterFailure(lease.state);
       await reportFailure(channel, error);
-      for (;;) await channel.receive();
+      for (;;) afterMessage(lease.state, await channel.receive());
     });
   } catch (error) {
     if (!(error instanceof LeaseEnded)) throw error;
@@ -41,27 +52,32 @@ export async function serveLease(channel: TrainerChannel, generation: number, co
   } finally {
     await lease.close();
   }
+  return afterMessage(lease.state, { $case: 'release' });
 }
 
 class Lease {
   private replica: Replica | undefined;
   private phase: TrainTask['phase'] | undefined;
-  /** Open from Invite to Rendezvous. */
+  /** Open from OpenRendezvous to Rendezvous. */
   private listener: PeerListener | undefined;
   private peers: PeerGroup | undefined;
   /** The micro-batches of the last Train. */
   private microBatches: number[] = [];
+  private readonly generation: number;
 
   constructor(
     private readonly channel: TrainerChannel,
-    private readonly generation: number,
+    public state: LeasedState,
     private readonly context: TrainerContext,
-  ) {}
+  ) {
+    this.generation = state.generation;
+  }
 
   /** Carries the coordinator's commands out, one at a time, until LeaseEnded is thrown. */
   async runCommands(): Promise<never> {
     for (;;) {
       const command = await this.channel.receive();
+      this.state = afterMessage(this.state, command) as LeasedState;
       if (!(await this.prepare(command))) await this.compute(command);
     }
   }
@@ -72,7 +88,7 @@ class Lease {
     await this.listener?.close();
   }
 
-  /** Obeys what comes before there are weights; false for any other command. */
+  /** Obeys what may come before there are weights; returns false for any other command. */
   private async prepare(command: Command): Promise<boolean> {
     switch (command.$case) {
       case 'openRendezvous': {
@@ -82,7 +98,7 @@ class Lease {
         return true;
       }
       case 'rendezvous':
-        await this.meet(command.value);
+        await this.rendezvous(command.value);
         return true;
       case 'beginPhase':
         await this.beginPhase(command.value);
@@ -111,6 +127,7 @@ class Lease {
           microBatches: this.microBatches,
           peers,
         });
+        this.state = afterTraining(this.state);
         break;
       }
       case 'evaluate': {
@@ -134,15 +151,15 @@ class Lease {
     }
   }
 
-  private async meet(rendezvous: Rendezvous): Promise<void> {
+  private async rendezvous(rendezvous: Rendezvous): Promise<void> {
     if (!this.listener) throw unexpected('rendezvous');
     let problem = '';
     try {
-      this.peers = await PeerGroup.rendezvous(this.listener, rendezvous);
+      this.peers = await PeerGroup.rendezvous(this.listener, rendezvous, this.context);
     } catch (error) {
       problem = (error as Error).message;
     }
-    // Who is in stays in.
+    // The streams that it has accepted stay open.
     await this.listener.close();
     await this.channel.send(encodeFromTrainer({ $case: 'rendezvousResult', value: { problem } }));
   }

@@ -139,7 +139,8 @@ const reductionStrategies: Record<Reduction, (task: TrainTask) => ReductionStrat
       granted: async () => ((await credits.mayProceed()) ? 1 : 0),
       async run(strategy, { rounds: [round], learningRates, next }) {
         const own: PartialSums = await strategy.compute(round, learningRates);
-        const parts = { generation, step: lastStepOf(round), nodes, isRounded };
+        const following = STEP_METRICS * round.count;
+        const parts = { generation, step: lastStepOf(round), nodes, following, isRounded };
         const reduction = peers.reduce(parts, own, strategy.target);
         const tails = await credits.unlessEnded(reduction.tails());
         await strategy.beginUpdate(round, tails, learningRates);

@@ -392,7 +392,10 @@ export interface Finish {
 /** The trainer cannot go on: with this work, where the loss is not finite, or at all. */
 export interface TrainerFailure {
   kind: TrainerFailure_Kind;
+  /** One line for the user. */
   message: string;
+  /** With the kind PEER: the rank of the trainer that is lost. 0 with any other kind. */
+  peer: number;
 }
 
 export const TrainerFailure_Kind = {
@@ -2914,7 +2917,7 @@ export const Finish: MessageFns<Finish> = {
 };
 
 function createBaseTrainerFailure(): TrainerFailure {
-  return { kind: 0, message: "" };
+  return { kind: 0, message: "", peer: 0 };
 }
 
 export const TrainerFailure: MessageFns<TrainerFailure> = {
@@ -2924,6 +2927,9 @@ export const TrainerFailure: MessageFns<TrainerFailure> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    if (message.peer !== 0) {
+      writer.uint32(24).uint32(message.peer);
     }
     return writer;
   },
@@ -2955,6 +2961,14 @@ export const TrainerFailure: MessageFns<TrainerFailure> = {
             }
 
             message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.peer = reader.uint32();
             continue;
           }
         }
