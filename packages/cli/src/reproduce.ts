@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
 import { access } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
@@ -49,7 +50,7 @@ async function begun(folder: string): Promise<Sweep | undefined> {
     () => true,
     () => false,
   );
-  return there ? readSweep(resolve(folder)) : undefined;
+  return there ? readSweep(nodeHost, resolve(folder)) : undefined;
 }
 
 /** Throws Failure `input` where the folder's sweep has other overrides. */

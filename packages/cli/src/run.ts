@@ -155,7 +155,7 @@ async function runOn(
 /** Keeps the times of a run for later plans. */
 async function measure(folder: string, spec: Spec): Promise<void> {
   const times = epochTimesOf(await readJournal(nodeHost, folder, runJournal));
-  if (times) await rememberEpochTimes(spec, times);
+  if (times) await rememberEpochTimes(nodeHost, spec, times, (line) => console.error(line));
 }
 
 /** Two coordinators must not work on one run. Throws Failure where another one does. */

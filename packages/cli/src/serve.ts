@@ -3,6 +3,7 @@ import { relative, resolve } from 'node:path';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
+import { sweepResources } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
 import { DEFAULT_ENGINE } from '@prunegrid/trainer/engines';
 import { requireEngines } from './engines.js';
@@ -20,8 +21,8 @@ export interface ServeOptions {
 /** `prunegrid serve`: works on the sweeps of a queue until it is interrupted, which it throws as Failure. */
 export async function serve(place: string, { trainers, maxSweeps, json }: ServeOptions): Promise<void> {
   const queue = resolve(place);
-  await createQueue(queue);
-  const lock = await lockQueue(queue);
+  await createQueue(nodeRuntime, queue);
+  const lock = await lockQueue(nodeRuntime, queue);
   try {
     await requireEngines([DEFAULT_ENGINE]);
     const shown = relative('', queue) || '.';
@@ -34,8 +35,7 @@ export async function serve(place: string, { trainers, maxSweeps, json }: ServeO
     if (!json) console.log(`serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     const { signal } = interruption;
     await new SweepServer({
-      runtime: nodeRuntime,
-      launcher: launchers.get('local'),
+      resources: sweepResources(nodeRuntime, launchers.get('local'), trainers),
       queue,
       trainers,
       maxSweeps,

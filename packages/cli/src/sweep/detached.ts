@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { nodeHost } from '@prunegrid/core/node';
 import { spawn } from 'node:child_process';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -40,7 +41,9 @@ export async function sweepSubmit(
   child.on('exit', (code, signal) => (exit = code ?? signal ?? '?'));
   child.on('error', ({ message }) => (exit = message));
   await log.close();
-  const begun = await until(async () => exit !== undefined || (await coordinatorOf(folder))?.pid === child.pid);
+  const begun = await until(
+    async () => exit !== undefined || (await coordinatorOf(nodeHost, folder))?.pid === child.pid,
+  );
   if (!begun || exit !== undefined) {
     const said = /^prunegrid: (.*)$/m.exec(await readFile(logFile, 'utf8'))?.[1];
     throw new Failure(
@@ -62,19 +65,20 @@ export async function sweepSubmit(
  */
 export async function sweepCancel(place: string, { json }: { json: boolean }): Promise<void> {
   const folder = resolve(place);
-  const { manifest } = await readSweepFile(folder);
+  const { manifest } = await readSweepFile(nodeHost, folder);
   const withdrawn = await withdraw(manifest);
-  const holder = await coordinatorOf(folder);
+  const holder = await coordinatorOf(nodeHost, folder);
   if (!holder && !withdrawn) throw new Failure('input', `${place}: is not running`);
   // A server ends the sweep by itself once it is out of the queue.
-  const served = withdrawn || (manifest.queue && (await serverOf(manifest.queue.folder))?.pid === holder?.pid);
+  const served =
+    withdrawn || (manifest.queue && (await serverOf(nodeHost, manifest.queue.folder))?.pid === holder?.pid);
   if (holder && !served) {
     if (holder.host !== hostname()) {
       throw new Failure('input', `${place}: is run by process ${holder.pid} on ${holder.host}: cancel it there`);
     }
     process.kill(holder.pid, 'SIGTERM');
   }
-  if (!(await until(async () => (await coordinatorOf(folder)) === null))) {
+  if (!(await until(async () => (await coordinatorOf(nodeHost, folder)) === null))) {
     const remedy = served ? 'look at the output of its server' : `kill ${holder?.pid} ends it at once`;
     throw new Failure('environment', `${place}: process ${holder?.pid} does not end the sweep: ${remedy}`);
   }

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { nodeHost } from '@prunegrid/core/node';
 import { columns } from '@prunegrid/core/text/columns';
 import { conditionOf, countsOf, renderStatus } from '@prunegrid/coordinator/report/sweep-status';
 import { isQueue, listEntries, queuedAt, readEntry } from '@prunegrid/coordinator/sweep/queue/folder';
@@ -18,9 +19,13 @@ type Sweep = Awaited<ReturnType<typeof readStanding>>;
 /** A sweep at this moment, with how far that has come which is running. */
 async function readStanding(place: string) {
   const folder = resolve(place);
-  const sweep = await readSweep(folder);
-  const queued = await queuedAt(sweep.manifest.queue);
-  return { ...sweep, ...(queued && { queued }), progress: sweep.live ? await progressOf(folder, sweep.state) : [] };
+  const sweep = await readSweep(nodeHost, folder);
+  const queued = await queuedAt(nodeHost, sweep.manifest.queue);
+  return {
+    ...sweep,
+    ...(queued && { queued }),
+    progress: sweep.live ? await progressOf(nodeHost, folder, sweep.state) : [],
+  };
 }
 
 /** `prunegrid sweep status`: how a sweep stands now. Throws Failure where the folder holds none. */
@@ -87,12 +92,13 @@ export async function sweepList(parent: string, { json }: { json: boolean }): Pr
 /** Folders that may hold sweeps; of a queue, those of its sweeps in the order in which they came. */
 async function placesIn(parent: string): Promise<string[]> {
   const folder = resolve(parent);
-  if (!(await isQueue(folder))) return (await readdir(parent).catch(() => [])).sort().map((name) => join(parent, name));
+  if (!(await isQueue(nodeHost, folder)))
+    return (await readdir(parent).catch(() => [])).sort().map((name) => join(parent, name));
   const entries = await Promise.all(
     (['ended', 'entries'] as const).map(async (part) =>
       Promise.all(
-        (await listEntries(folder, part)).map((entry) =>
-          readEntry({ folder, entry }, part).then(
+        (await listEntries(nodeHost, folder, part)).map((entry) =>
+          readEntry(nodeHost, { folder, entry }, part).then(
             ({ sweep }) => ({ entry, place: relative('', sweep) || '.' }),
             () => [],
           ),

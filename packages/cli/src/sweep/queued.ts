@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { nodeHost } from '@prunegrid/core/node';
 import { rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 
@@ -38,12 +39,12 @@ export async function sweepEnqueue(file: string, options: QueueOptions, flags: r
   const plan = await planSweep(file, catalogue, overrides);
   const described = await describeSweep(file, plan, overrides);
   const queue = resolve(queuePlace);
-  const place = { folder: queue, entry: entryName(new Date(described.startedAt), described.runId) };
+  const place = { folder: queue, entry: entryName(Date.parse(described.startedAt), described.runId) };
   const manifest: SweepManifest = { ...described, ...(options.user && { user: options.user }), queue: place };
   const shown = options.out ?? defaultSweepFolder(plan.name);
-  await createQueue(queue);
-  await createSweepFolder(resolve(shown), { manifest, plan });
-  await putEntry(place, {
+  await createQueue(nodeHost, queue);
+  await createSweepFolder(nodeHost, resolve(shown), { manifest, plan });
+  await putEntry(nodeHost, place, {
     sweep: resolve(shown),
     ...(maxConcurrent !== undefined && { maxConcurrent }),
     retries,
@@ -54,8 +55,8 @@ export async function sweepEnqueue(file: string, options: QueueOptions, flags: r
     await rm(join(resolve(shown), 'sweep.json'), { force: true });
     throw error;
   });
-  const number = (await listEntries(queue)).indexOf(place.entry) + 1;
-  const served = (await serverOf(queue)) !== null;
+  const number = (await listEntries(nodeHost, queue)).indexOf(place.entry) + 1;
+  const served = (await serverOf(nodeHost, queue)) !== null;
   if (json) return console.log(JSON.stringify({ folder: shown, queue, place: number, served }));
   console.log(`${plan.name}: number ${number} in ${relative('', queue) || '.'}, in ${shown}`);
   if (!served) console.log(`No server is up: start one with prunegrid serve ${relative('', queue) || '.'}`);
@@ -64,4 +65,4 @@ export async function sweepEnqueue(file: string, options: QueueOptions, flags: r
 
 /** Takes a sweep out of its queue, which ends it where a server works on it; false where it was in none. */
 export const withdraw = async ({ queue }: SweepManifest): Promise<boolean> =>
-  queue !== undefined && (await endEntry(queue));
+  queue !== undefined && (await endEntry(nodeHost, queue));

@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { nodeHost } from '@prunegrid/core/node';
 import { resolve } from 'node:path';
 
 import { requireTrainers } from '@prunegrid/coordinator/launch/trainers';
@@ -24,9 +25,9 @@ export async function sweepResume(place: string, options: SweepResumeOptions): P
   requireTrainers(options);
   requireTracking(options.mlflow);
   const folder = resolve(place);
-  const { manifest, plan: before, state } = await readSweep(folder);
-  if (manifest.queue && (await queuedAt(manifest.queue))) throw inQueue(place, manifest.queue.folder);
-  const lock = await lockSweep(folder);
+  const { manifest, plan: before, state } = await readSweep(nodeHost, folder);
+  if (manifest.queue && (await queuedAt(nodeHost, manifest.queue))) throw inQueue(place, manifest.queue.folder);
+  const lock = await lockSweep(nodeHost, folder);
   try {
     const { extend, failed } = options;
     const now = await planSweep(manifest.file, catalogue, manifest.overrides);
@@ -39,9 +40,10 @@ export async function sweepResume(place: string, options: SweepResumeOptions): P
     if (failed ? again.length === 0 : waiting === 0) throw nothingToDo(place, state.count('failed'), failed);
     await requireEngines(plan.trials.map(({ spec }) => spec.engine));
     const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
-    if (added > 0) await writeSweepFile(folder, sweep);
+    if (added > 0) await writeSweepFile(nodeHost, folder, sweep);
     await runSweepWithScreen(
       folder,
+      lock,
       sweep,
       options,
       beginning({ ...sweep, state }, { again, added }),

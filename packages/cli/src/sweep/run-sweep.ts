@@ -1,13 +1,14 @@
 import { exitCodes, Failure, type FailureKind } from '@prunegrid/core/failure';
 import { nodeRuntime } from '@prunegrid/transport/node';
+import type { HeldLock } from '@prunegrid/core/locks/file-lock';
+import { nodeHost } from '@prunegrid/core/node';
 import { relative } from 'node:path';
 
 import { launchers } from '@prunegrid/coordinator/launch';
 import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import { renderStatus } from '@prunegrid/coordinator/report/sweep-status';
-import { FairShareScheduler } from '@prunegrid/coordinator/sweep/scheduler/fair-share';
 import type { SweepFile } from '@prunegrid/coordinator/sweep/folder';
-import { openSweep, runSweep } from '@prunegrid/coordinator/sweep/scheduler/sweep';
+import { openSweep, runSweep, sweepResources } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import { untilInterrupted } from '../interruption.js';
 import { screenMode } from '../screen/index.js';
@@ -29,6 +30,7 @@ export interface SweepCommandOptions extends TrainerChoice {
  */
 export async function runSweepWithScreen(
   folder: string,
+  lock: HeldLock,
   sweep: SweepFile,
   options: SweepCommandOptions,
   first: Extract<SweepEvent, { type: 'sweep-started' | 'sweep-resumed' }>,
@@ -36,7 +38,7 @@ export async function runSweepWithScreen(
 ): Promise<void> {
   const { plan } = sweep;
   const place = relative('', folder) || '.';
-  const open = await openSweep(folder, sweep);
+  const open = await openSweep(nodeHost, folder, sweep, lock);
   const { state } = open;
   const interruption = untilInterrupted(`go on with prunegrid sweep resume ${place}`);
   const screen = createSweepScreen({
@@ -49,11 +51,9 @@ export async function runSweepWithScreen(
   });
   try {
     await runSweep(open, first, {
-      runtime: nodeRuntime,
-      launcher: launchers.get('local'),
+      resources: sweepResources(nodeRuntime, launchers.get('local'), Infinity),
       trainers: options,
       only,
-      scheduler: new FairShareScheduler(Infinity, nodeRuntime.clock),
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries,
       failFast: options.failFast,

@@ -1,5 +1,4 @@
 import { nodeHost } from '@prunegrid/core/node';
-import { randomUUID } from 'node:crypto';
 import { join, relative, resolve } from 'node:path';
 
 import { requireTrainers } from '@prunegrid/coordinator/launch/trainers';
@@ -26,10 +25,10 @@ export async function sweepRun(file: string, options: SweepRunOptions): Promise<
   await requireEngines(plan.trials.map(({ spec }) => spec.engine));
   const folder = resolve(options.out ?? defaultSweepFolder(plan.name));
   const sweep = { manifest: await describeSweep(file, plan, overrides), plan };
-  await createSweepFolder(folder, sweep);
-  const lock = await lockSweep(folder);
+  await createSweepFolder(nodeHost, folder, sweep);
+  const lock = await lockSweep(nodeHost, folder);
   try {
-    await runSweepWithScreen(folder, sweep, options, { type: 'sweep-started', manifest: sweep.manifest });
+    await runSweepWithScreen(folder, lock, sweep, options, { type: 'sweep-started', manifest: sweep.manifest });
   } finally {
     await lock.release();
   }
@@ -41,7 +40,7 @@ export const defaultSweepFolder = (name: string): string =>
 
 export async function describeSweep(file: string, plan: SweepPlan, overrides: SweepOverrides): Promise<SweepManifest> {
   return {
-    runId: randomUUID(),
+    runId: nodeHost.random.uuid(),
     name: plan.name,
     file: relative('', file),
     base: plan.base,

@@ -1,4 +1,4 @@
-import { nodeHost } from '@prunegrid/core/node';
+import type { Host } from '@prunegrid/core/runtime';
 import { join } from 'node:path';
 
 import type { PhaseName } from '../experiment/spec.js';
@@ -20,8 +20,12 @@ export interface WorkProgress {
   imagesPerSecond?: number;
 }
 
-/** Of everything that is running; what has not begun its first phase yet is left out. */
-export async function progressOf(folder: string, { trials, dense }: SweepState): Promise<WorkProgress[]> {
+/** The progress of everything that is running; what has not begun its first phase yet is left out. */
+export async function progressOf(
+  runtime: Pick<Host, 'files'>,
+  folder: string,
+  { trials, dense }: SweepState,
+): Promise<WorkProgress[]> {
   const running = [
     ...[...dense]
       .filter(([, { status }]) => status === 'running')
@@ -33,7 +37,7 @@ export async function progressOf(folder: string, { trials, dense }: SweepState):
   const found = await Promise.all(
     running.map(async ({ place, ...work }) => {
       // It is announced before its journal is begun.
-      const records = await readJournal(nodeHost, join(folder, place), runJournal).catch((): JournalRecord[] => []);
+      const records = await readJournal(runtime, join(folder, place), runJournal).catch((): JournalRecord[] => []);
       const phase = records.findLast((record) => record.type === 'phase-started');
       const last = records.findLast((record) => record.type === 'epoch-finished');
       if (!phase) return [];

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -46,9 +46,9 @@ export const nodeFiles: Files = {
       ? none()
       : // Node counts the last byte in.
         (createReadStream(path, { start, end: end - 1, highWaterMark: PIECE_BYTES }) as AsyncIterable<Buffer>),
-  async status(path) {
+  async status(path, { followLinks } = { followLinks: true }) {
     try {
-      const found = await stat(path);
+      const found = await (followLinks ? stat(path) : lstat(path));
       const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
       return { kind, size: kind === 'file' ? found.size : 0, modified: found.mtimeMs };
     } catch (error) {

@@ -49,7 +49,7 @@ export interface ReportData {
 
 /** Reads a sweep's folder. Throws Failure where it holds none; a run within it that cannot be read leaves a gap. */
 export async function readReport(folder: string): Promise<ReportData> {
-  const { manifest, plan, state, live } = await readSweep(folder);
+  const { manifest, plan, state, live } = await readSweep(nodeHost, folder);
   const records = await readJournal(nodeHost, folder, sweepJournal);
   const table = sweepTable(plan, state, (model) => weightsOf(models.find(model)));
   const curves = curvesOf(table);

@@ -13,38 +13,11 @@ import { readSource } from '../../experiment/source.js';
 import type { MethodName, Spec } from '../../experiment/spec.js';
 import { type Plain, type PlainMap, readYaml } from '../../experiment/yaml.js';
 import { type Cell, cellsOf, chainLength, covers, type Setting } from './cells.js';
-import { type EarlyStoppingRule, type SweepDescription, sweepSchema } from './description.js';
+import { type SweepDescription, sweepSchema } from './description.js';
+import type { SweepPlan, Trial } from './plan-format.js';
+
+export type { SweepPlan, Trial } from './plan-format.js';
 import type { SweepOverrides } from '../records.js';
-
-/** One experiment of a sweep. */
-export interface Trial {
-  /** From 1, in the order of the plan. */
-  number: number;
-  /** From 1; trials of a cell differ in their seeds alone. */
-  cell: number;
-  /** The keys that vary and make a difference to the trial's method, without the seed; of a baseline, `method`. */
-  settings: Record<string, Plain>;
-  spec: Spec;
-  /** Hash of what determines the result. */
-  key: string;
-  /** Hash of what determines the dense weights: trials with the same one share dense training. */
-  denseKey: string;
-  /** `key` of the trial whose network it starts from, in a chain. */
-  start?: string;
-  /** Weights kept; by layer, where that is known before the dense network is trained. */
-  kept: { total: number; layers?: Record<string, number> };
-}
-
-export interface SweepPlan {
-  name: string;
-  /** The base experiment's file. */
-  base: string;
-  trials: Trial[];
-  /** Combinations that came twice, and are run once; baselines that several cells share do not count. */
-  duplicates: number;
-  trainersPerTrial?: number;
-  earlyStopping?: EarlyStoppingRule;
-}
 
 /**
  * Reads a sweep and its base experiment and works out every trial.

@@ -1,5 +1,5 @@
 import type { EarlyStoppingRule } from '../planner/description.js';
-import type { Trial } from '../planner/plan.js';
+import type { Trial } from '../planner/plan-format.js';
 
 /** Trials that keep as many weights by the same method: other ones are no rivals, and baselines retrain for longer. */
 export const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string => `${kept.total} by ${spec.method}`;

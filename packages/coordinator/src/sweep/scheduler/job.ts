@@ -1,21 +1,11 @@
 import type { Clock } from '@prunegrid/core/runtime';
 
 import type { StepProgress } from '../../training/context.js';
-import type { Trial } from '../planner/plan.js';
 
 /** A piece of work: a dense network for the trials that share it, or a trial. */
 export type Job = { kind: 'dense'; key: string } | { kind: 'trial'; trial: number };
 
 export const nameOf = (job: Job): string => (job.kind === 'dense' ? `dense ${job.key}` : `trial ${job.trial}`);
-
-/** The trial, or one of those that share the dense network. */
-export function trialOf(job: Job, trials: readonly Trial[]): Trial {
-  const trial = trials.find(({ denseKey, number }) =>
-    job.kind === 'dense' ? denseKey === job.key : number === job.trial,
-  );
-  if (!trial) throw new RangeError(`${nameOf(job)} is not among these trials`);
-  return trial;
-}
 
 /** A job under way. */
 export class RunningJob {

@@ -1,55 +1,32 @@
-import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
-import type { Runtime } from '@prunegrid/core/runtime';
+import type { Host } from '@prunegrid/core/runtime';
 import { models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
 import type { Trainer } from '../../cluster/index.js';
-import type { Journal } from '../../journal/journal.js';
 import { readJournal } from '../../journal/reading.js';
 import { runJournal } from '../../training/records.js';
-import type { Launcher } from '../../launch/index.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../../launch/trainers.js';
-import type { FairShareScheduler } from './fair-share.js';
 import { NetworkStore } from '../network-store.js';
 import { classOf, EarlyStopping } from './early-stopping.js';
-import type { SweepFile } from '../folder.js';
 import { groupBy } from '../grouping.js';
-import type { SweepPlan, Trial } from '../planner/plan.js';
+import type { SweepPlan, Trial } from '../planner/plan-format.js';
 import type { SweepEvent } from '../records.js';
-import { type RunnerOptions, SweepRunner } from './runner.js';
-import type { SweepState } from '../state.js';
-
-export interface RunTrialsOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
-  runtime: Runtime;
-  trainers: TrainerChoice;
-  launcher: Launcher;
-  /** Numbers of the trials to be worked on; if absent, all that are waiting. */
-  only?: ReadonlySet<number> | undefined;
-  scheduler: FairShareScheduler;
-  /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
-  signal: AbortSignal;
-  /** Aborts when the sweep is to give way to others: nothing more is begun, and what is running comes to its end. */
-  preemption?: AbortSignal | undefined;
-  interrupted: Promise<never>;
-  warn: (line: string) => void;
-}
+import { SweepRunner } from './runner.js';
+import type { OpenSweep } from './open-sweep.js';
+import type { RunTrialsOptions } from './options.js';
 
 /**
- * Works through the trials of a sweep that are waiting, and closes its journal with `sweep-finished` or `sweep-interrupted`. `state` must
- * follow the journal. Rejects with what ended the sweep before its time; trials that fail are no reason.
+ * Works through the trials of a sweep that are waiting, and ends its journal with `sweep-finished` or `sweep-interrupted`. Rejects with
+ * what ended the sweep before its time; trials that fail are no reason.
  */
-export async function runTrials(
-  folder: string,
-  { manifest, plan }: SweepFile,
-  state: SweepState,
-  journal: Journal<SweepEvent>,
-  options: RunTrialsOptions,
-): Promise<void> {
-  const { runtime, trainers, launcher, only, signal, preemption, interrupted, warn, ...runnerOptions } = options;
+export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Promise<void> {
+  const { plan, state, journal } = sweep;
+  const { resources, trainers, only, preemption, interrupted, warn } = options;
+  const { runtime, launcher, claims } = resources;
   requireTrainersPerTrial(plan, trainers);
   const stopping = plan.earlyStopping && new EarlyStopping(plan.earlyStopping);
-  for (const report of await pastReports(folder, plan.trials, state)) stopping?.report(report);
+  if (stopping) await recallReports(stopping, runtime, sweep);
   // Nobody awaits it: if the journal cannot be written, the work that goes on finds out as well.
   const note = (event: SweepEvent) => void journal.append(event).catch((error: Error) => warn(error.message));
   const joined = ({ number, hello, ready }: Trainer) => {
@@ -69,25 +46,8 @@ export async function runTrials(
       const events = { runtime, launcher, warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
         const model = models.get(trials[0].spec.model);
-        const store = new NetworkStore(model, pool.trainers[0]);
-        runner = new SweepRunner({
-          ...runnerOptions,
-          runtime,
-          folder,
-          manifest,
-          trials,
-          plan: plan.trials,
-          state,
-          journal,
-          pool,
-          store,
-          stopping,
-          trainersPerTrial: plan.trainersPerTrial,
-          signal,
-          preemption,
-          trainersEnded,
-          wait: trainers.wait,
-        });
+        const store = new NetworkStore({ runtime, model, trainer: pool.trainers[0], claims, warn });
+        runner = new SweepRunner({ ...options, sweep, trials, pool, store, stopping, trainersEnded });
         await runner.run().finally(() => (runner = undefined));
       });
     }
@@ -98,7 +58,7 @@ export async function runTrials(
     else await journal.append({ type: 'sweep-interrupted', reason: 'only trials that had failed were to be run' });
   } catch (error) {
     const reason = error instanceof Failure ? error.message : String(error);
-    await journal.append({ type: 'sweep-interrupted', reason });
+    await journal.append({ type: 'sweep-interrupted', reason }).catch((other: Error) => warn(other.message));
     throw error;
   }
 }
@@ -126,19 +86,19 @@ function byWorkload(trials: readonly Trial[]): Trial[][] {
   ];
 }
 
-/** What trials of before came to in retraining: early stopping holds the others against it. */
-async function pastReports(folder: string, trials: readonly Trial[], state: SweepState) {
-  const ended = trials.filter(({ number }) => ['finished', 'stopped'].includes(state.trials.get(number)?.status ?? ''));
-  const reports = await Promise.all(
-    ended.map(async (trial) => {
-      const { number } = trial;
-      const records = await readJournal(nodeHost, join(folder, state.trials.get(number)?.folder ?? ''), runJournal);
-      return records.flatMap((record) =>
-        record.type === 'epoch-finished' && record.phase === 'retrain'
-          ? [{ trial: number, class: classOf(trial), epoch: record.epoch, accuracy: record.validation.accuracy }]
-          : [],
-      );
-    }),
-  );
-  return reports.flat();
+/** Tells early stopping what trials of before came to in retraining: it holds the others against it. */
+async function recallReports(
+  stopping: EarlyStopping,
+  runtime: Pick<Host, 'files'>,
+  { folder, plan, state }: OpenSweep,
+): Promise<void> {
+  for (const trial of plan.trials) {
+    const { status, folder: place } = state.trials.get(trial.number) ?? {};
+    if (place === undefined || (status !== 'finished' && status !== 'stopped')) continue;
+    for (const record of await readJournal(runtime, join(folder, place), runJournal)) {
+      if (record.type !== 'epoch-finished' || record.phase !== 'retrain') continue;
+      const { epoch, validation } = record;
+      stopping.report({ trial: trial.number, class: classOf(trial), epoch, accuracy: validation.accuracy });
+    }
+  }
 }
