@@ -1,7 +1,6 @@
-import { Client, credentials } from '@grpc/grpc-js';
 import { Channel } from '@prunegrid/transport/channel';
-import { coordinationService, PROTOCOL_VERSION } from '@prunegrid/transport/grpc/service';
-import { decodeFromCoordinator, encodeFromTrainer, type FromCoordinator } from '@prunegrid/proto';
+import { nodeRuntime } from '@prunegrid/transport/node';
+import { decodeFromCoordinator, encodeFromTrainer, type FromCoordinator, PROTOCOL_VERSION } from '@prunegrid/proto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -149,7 +148,7 @@ describe('trainers', () => {
     const address = await listening(run);
     await run.prints(/waiting for 1 trainers/);
     const refusal = async (): Promise<string> => {
-      const { channel, close } = dial(address);
+      const { channel, close } = await dial(address);
       await channel.send(helloOf(own));
       await channel.receive();
       await channel.send(
@@ -304,20 +303,19 @@ describe('trainers', () => {
   const helloOf = (versions: typeof own) =>
     encodeFromTrainer({ $case: 'hello', value: { ...versions, host: 'elsewhere', pid: 1, nodeVersion: 'v0' } });
 
-  function dial(address: string) {
-    const client = new Client(address, credentials.createInsecure());
-    const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
-    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-    const close = () => {
-      stream.cancel();
-      client.close();
-    };
-    return { channel: new Channel(stream, decodeFromCoordinator, (error) => error as Error), close };
+  async function dial(address: string) {
+    const stream = await nodeRuntime.transport.connect('coordination', address, 10_000);
+    const channel = new Channel(
+      stream,
+      decodeFromCoordinator,
+      (error) => (error as Error | undefined) ?? new Error('it hung up'),
+    );
+    return { channel, close: () => stream.close('gone') };
   }
 
   /** What the coordinator answers to one frame. */
   async function raw(address: string, frame: Buffer): Promise<NonNullable<FromCoordinator['body']>> {
-    const { channel, close } = dial(address);
+    const { channel, close } = await dial(address);
     try {
       await channel.send(frame);
       return await channel.receive();

@@ -1,15 +1,17 @@
 import { nodeHost } from '@prunegrid/core/node';
 import type { Traffic } from '@prunegrid/transport/channel';
-import { initialParameters, type Model, models } from '@prunegrid/trainer/models';
+import { DEFAULT_ENGINE } from '@prunegrid/trainer/engines';
+import { initialParameters, models } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup, TrainerPool } from '@prunegrid/coordinator/cluster';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import { launchers } from '@prunegrid/coordinator/launch';
 import { withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { prunedLayers, survivorsOf, weightsOf } from '@prunegrid/coordinator/training/layers';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { trafficOf } from './traffic.js';
 
-export const lenet5 = models.get('lenet5') as Model;
+export const lenet5 = models.get('lenet5');
 
 /** As experiments/lenet5-mnist.yaml has them. */
 export const dataset = { name: 'mnist', validation: 5000, shift: 2 };
@@ -40,10 +42,10 @@ export function withReadyTrainers<T>(
   threadsPerTrainer: number,
   work: (pool: TrainerPool) => Promise<T>,
 ): Promise<T> {
-  const workload = { model: lenet5.name, dataset, threadsPerTrainer };
+  const workload = { engine: DEFAULT_ENGINE, model: lenet5.name, dataset, threadsPerTrainer };
   const choice = { trainers, external: 0, listen: '127.0.0.1:0', wait: 120, reduction: 'auto' as const };
   const events = {
-    runtime: nodeHost,
+    runtime: nodeRuntime,
     launcher: launchers.get('local'),
     warn: (line: string) => console.error(line),
     replace: false,

@@ -3,7 +3,7 @@
  * Every function throws a `Failure` for what a user can remedy; its message is one line that names the place and the remedy.
  */
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
-import { nodeHost } from '@prunegrid/core/node';
+import { nodeRuntime } from '@prunegrid/transport/node';
 
 import type { ApiContext } from './api/context.js';
 import * as evaluation from './api/evaluate.js';
@@ -28,7 +28,7 @@ export type {
   SweepOptions,
 } from './api/sweep.js';
 
-const machine: ApiContext = { runtime: nodeHost, variables: process.env };
+const machine: ApiContext = { runtime: nodeRuntime, variables: process.env };
 
 /**
  * Reads an experiment's YAML file, fills in its defaults and checks it against the models and data sets there are.

@@ -1,4 +1,4 @@
-import type { Host } from '@prunegrid/core/runtime';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { isatty } from 'node:tty';
 
 import type { CommandEnvironment, OutputStream } from './environment.js';
@@ -51,7 +51,7 @@ class StandardStream implements OutputStream {
 }
 
 /** The environment of a command that this process was started for. */
-export function nodeEnvironment(runtime: Host, process: NodeJS.Process): CommandEnvironment {
+export function nodeEnvironment(runtime: Runtime, process: NodeJS.Process): CommandEnvironment {
   const { stdout, stderr, env, argv } = process;
   const hangUp = hangUpEnds([0, 1, 2].map((descriptor) => isatty(descriptor)));
   // Without a listener, the signal would end the process.

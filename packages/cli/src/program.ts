@@ -50,7 +50,7 @@ export function programOf(environment: CommandEnvironment): Command {
     .description('serve a coordinator, here or on another machine, until it is done')
     .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
     .action(async (options: TrainerCommandOptions) =>
-      (await import('@prunegrid/trainer/run-trainer')).runTrainer(options),
+      (await import('@prunegrid/trainer/run-trainer')).runTrainer(options, environment.runtime),
     );
 
   program

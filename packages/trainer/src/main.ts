@@ -1,8 +1,9 @@
 import { runCommand } from '@prunegrid/core/command-line';
 import { version } from '@prunegrid/core/version';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import { Command } from 'commander';
 
-import { runTrainer } from './run-trainer.js';
+import { runTrainer, type TrainerCommandOptions } from './run-trainer.js';
 
 /** `prunegrid-trainer`: what a machine runs that has trainers and no coordinator. */
 const program = new Command('prunegrid-trainer')
@@ -11,6 +12,6 @@ const program = new Command('prunegrid-trainer')
   .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
   .showHelpAfterError('(--help lists the options)')
   .exitOverride()
-  .action(runTrainer);
+  .action((options: TrainerCommandOptions) => runTrainer(options, nodeRuntime));
 
 await runCommand(() => program.parseAsync());

@@ -1,16 +1,30 @@
-import { Duplex, PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 
-import { Channel, type FrameStream } from './channel.js';
+import type { MessageStream } from '@prunegrid/core/runtime';
+
+import { Channel } from './channel.js';
 import { decodeFromTrainer, encodeFromTrainer, TensorKind } from '@prunegrid/proto';
 
-const channelOn = (stream: FrameStream) => new Channel(stream, decodeFromTrainer, (error) => error as Error);
+/** A stream whose messages come in the order in which they were put into `incoming`. */
+function streamOf(incoming: Buffer[], outgoing: Buffer[]): MessageStream {
+  return {
+    send: async (head) => void outgoing.push(Buffer.from(head)),
+    async receive() {
+      while (incoming.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      return incoming.shift();
+    },
+    close: () => undefined,
+    closed: new Promise(() => undefined),
+  };
+}
+
+const channelOn = (stream: MessageStream) => new Channel(stream, decodeFromTrainer, (error) => error as Error);
 
 describe('Channel', () => {
   it('counts the messages and bytes that pass it, alike on both ends', async () => {
-    const [there, back] = [0, 1].map(() => new PassThrough({ objectMode: true }));
-    const left = channelOn(Duplex.from({ readable: back, writable: there }));
-    const right = channelOn(Duplex.from({ readable: there, writable: back }));
+    const [there, back]: Buffer[][] = [[], []];
+    const left = channelOn(streamOf(back, there));
+    const right = channelOn(streamOf(there, back));
     const header = { kind: TensorKind.GRADIENT, generation: 1, step: 2, node: 3 };
     const tensor = new Float32Array((5 << 20) / 8).fill(1);
     const sent = left.sendTensor(header, tensor);
@@ -30,8 +44,8 @@ describe('Channel', () => {
   });
 
   it('shows the next message without taking it, and says once why there is none', async () => {
-    const stream = new PassThrough({ objectMode: true });
-    const channel = channelOn(stream);
+    const messages: Buffer[] = [];
+    const channel = channelOn(streamOf(messages, messages));
     const [first, second] = [1, 2].map((generation) => encodeFromTrainer({ $case: 'released', value: { generation } }));
     const shown = channel.peek();
     await channel.send(first);

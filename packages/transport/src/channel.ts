@@ -1,14 +1,7 @@
+import type { MessageStream } from '@prunegrid/core/runtime';
 import { type ChunkHeader, encodeTensor, FrameError, TensorAssembler, type TensorChunk } from '@prunegrid/proto';
 
-/** What a gRPC stream of frames is on either side. */
-export interface FrameStream extends AsyncIterable<Buffer> {
-  readonly destroyed: boolean;
-  write(frame: Buffer): boolean;
-  on(event: 'drain' | 'close' | 'error' | 'cancelled', listener: () => void): unknown;
-  off(event: 'drain' | 'close' | 'error' | 'cancelled', listener: () => void): unknown;
-}
-
-/** Messages and their bytes, both directions together; what gRPC and HTTP/2 put around a message is not counted. */
+/** Messages and their bytes, both directions together; what the network puts around a message is not counted. */
 export interface Traffic {
   messages: number;
   bytes: number;
@@ -16,22 +9,24 @@ export interface Traffic {
 
 /** One end of the stream between the coordinator and a trainer: messages one at a time, tensors as a whole. */
 export class Channel<Message extends { $case: string; value: unknown }> {
-  private readonly incoming: AsyncIterator<Buffer>;
   private readonly passed: Traffic = { messages: 0, bytes: 0 };
   /** What `peek` has asked for. */
   private next: Promise<Message> | undefined;
+  private failure: Error | undefined;
 
   /**
    * @param decode reads one frame; it may throw
-   * @param explain turns whatever broke the conversation into the error that `receive` throws; `undefined` where the other side
-   *   hung up
+   * @param explain turns whatever broke the conversation into the error that `receive` throws; it gets `undefined` if the other end hung up
    */
   constructor(
-    private readonly stream: FrameStream,
+    private readonly stream: MessageStream,
     private readonly decode: (frame: Buffer) => Message,
     private readonly explain: (error: unknown) => Error,
-  ) {
-    this.incoming = stream[Symbol.asyncIterator]();
+  ) {}
+
+  /** Resolves once the stream is over, whoever ended it. */
+  get closed(): Promise<void> {
+    return this.stream.closed;
   }
 
   /** Sent and received so far. */
@@ -39,7 +34,7 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     return this.passed;
   }
 
-  /** The next message, which is still the next one afterwards; undefined where there is none and `receive` will say why. */
+  /** The next message, which is still the next one afterwards; undefined if there is none, and then `receive` will say why. */
   peek(): Promise<Message | undefined> {
     this.next ??= this.take();
     return this.next.catch(() => undefined);
@@ -51,18 +46,29 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     return message;
   }
 
+  /** Ends the stream at both ends: what waits here and all that is asked later throws `error`, whose message the other end is told. */
+  fail(error: Error): void {
+    this.failure ??= error;
+    this.stream.close(error.message);
+  }
+
+  /** Ends the stream at both ends, after what has been sent. */
+  close(): void {
+    this.stream.close();
+  }
+
   private async take(): Promise<Message> {
-    let next: IteratorResult<Buffer>;
+    let frame: Buffer | undefined;
     try {
-      next = await this.incoming.next();
-      if (!next.done) {
-        this.count(next.value);
-        return this.decode(next.value);
+      frame = await this.stream.receive();
+      if (frame && !this.failure) {
+        this.count(frame);
+        return this.decode(frame);
       }
     } catch (error) {
-      throw this.explain(error);
+      throw this.failure ?? this.explain(error);
     }
-    throw this.explain(undefined);
+    throw this.failure ?? this.explain(undefined);
   }
 
   /** Fills `into` with the tensor that must come next, and returns it. */
@@ -83,17 +89,10 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     }
   }
 
-  /** Resolves when gRPC takes more, or when the stream is over: then the next `receive` says why. */
-  async send(frame: Buffer): Promise<void> {
+  /** Resolves when the network takes more, or when the stream is over: then the next `receive` says why. */
+  send(frame: Buffer): Promise<void> {
     this.count(frame);
-    if (this.stream.destroyed || this.stream.write(frame)) return;
-    await new Promise<void>((resolve) => {
-      const settle = () => {
-        for (const event of ENDS_OF_WAIT) this.stream.off(event, settle);
-        resolve();
-      };
-      for (const event of ENDS_OF_WAIT) this.stream.on(event, settle);
-    });
+    return this.stream.send(frame);
   }
 
   /** The tensor may be changed once this has resolved. */
@@ -107,7 +106,6 @@ export class Channel<Message extends { $case: string; value: unknown }> {
   }
 }
 
-const ENDS_OF_WAIT = ['drain', 'close', 'error', 'cancelled'] as const;
 const HEADER_FIELDS = ['kind', 'generation', 'step', 'node'] as const;
 
 const describe = (header: ChunkHeader) => HEADER_FIELDS.map((field) => `${field} ${header[field]}`).join(', ');

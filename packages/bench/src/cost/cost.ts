@@ -99,7 +99,7 @@ async function exchangeCosts(
     const measured = await inTurns(rounds, contenders);
     for (const [count, cost] of costs) cost.exchangeMilliseconds = measured.median(String(count));
   } catch (error) {
-    idle.abandon();
+    await idle.abandon();
     throw error;
   }
   await idle.dismiss();

@@ -1,56 +1,37 @@
-import { Client, credentials } from '@grpc/grpc-js';
-import { decodeFromCoordinator, encodeFromTrainer, Reduction, TensorKind, type Train } from '@prunegrid/proto';
-import { Channel } from '@prunegrid/transport/channel';
-import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
+import { encodeFromTrainer, Reduction, TensorKind, type Train } from '@prunegrid/proto';
 import { coveringNodes } from '@prunegrid/numerics/summation/tree-sum';
 import { evenShares } from '@prunegrid/numerics/shares';
-import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
-import { encodeHello } from '@prunegrid/trainer/worker/hello';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
-import { PeerGroup, StepCredits } from '@prunegrid/trainer/worker';
-
+import { helloOf, join, LeaseEnded, openChannel, PeerGroup, StepCredits } from '@prunegrid/trainer/worker';
+import { nodeRuntime } from '@prunegrid/transport/node';
+import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { version } from '@prunegrid/core/version';
+
 import { leave } from '../peer.js';
+import { idleReady } from './idle-ready.js';
 
-// A trainer that exchanges all that a trainer exchanges and computes nothing. It holds W, a gradient and, where the coordinator adds up, the sum.
+// A trainer that exchanges all that a trainer exchanges and computes nothing. It holds W, a gradient and, if the coordinator adds up, the sum.
 
+const CONNECT_MS = 30_000;
 const [address, length, leaves] = process.argv.slice(2);
 const parameters = Number(length);
-const client = new Client(address, credentials.createInsecure(), keepalive);
-const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
-const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-const channel = new Channel(stream, decodeFromCoordinator, (error) =>
-  error instanceof Error ? error : new Error('the coordinator hung up'),
-);
+const channel = openChannel(await nodeRuntime.transport.connect('coordination', address, CONNECT_MS), address);
 const W = new Float32Array(parameters);
 const gradient = new Float32Array(parameters + STEP_METRICS).fill(1e-3);
 let sum: Float32Array | undefined;
 let generation = 0;
-const listener = await PeerListener.open();
+const listener = await PeerListener.open(nodeRuntime);
 let peers: PeerGroup | undefined;
 
 const header = (kind: TensorKind) => ({ kind, generation, step: 0, node: 0 });
 
-await channel.send(encodeHello(version));
-await channel.receive();
-await channel.send(
-  encodeFromTrainer({
-    $case: 'ready',
-    value: {
-      engine: 'none',
-      engineVersion: '',
-      device: '',
-      memoryBytes: 0,
-      datasetHash: '',
-      trainingImages: 0,
-      validationImages: 0,
-      testImages: 0,
-      parameters,
-    },
-  }),
-);
-await channel.receive();
-for (let command = await channel.receive(); command.$case !== 'finish'; command = await channel.receive()) {
+await join(channel, helloOf(version, nodeRuntime.processes), async () => ({
+  ready: idleReady(parameters),
+  loaded: undefined,
+}));
+for (;;) {
+  const command = await nextCommand();
+  if (command.$case === 'finish') break;
   switch (command.$case) {
     case 'lease':
       generation = command.value.generation;
@@ -59,7 +40,7 @@ for (let command = await channel.receive(); command.$case !== 'finish'; command 
       await channel.send(encodeFromTrainer({ $case: 'rendezvousAddress', value: { address: listener.address } }));
       break;
     case 'rendezvous':
-      peers = await PeerGroup.rendezvous(listener, command.value);
+      peers = await PeerGroup.rendezvous(listener, command.value, nodeRuntime);
       await channel.send(encodeFromTrainer({ $case: 'rendezvousResult', value: { problem: '' } }));
       break;
     case 'beginPhase':
@@ -71,20 +52,28 @@ for (let command = await channel.receive(); command.$case !== 'finish'; command 
     case 'train':
       await exchange(command.value);
       break;
-    case 'release':
-      peers?.close();
-      // The next lease may be one without others.
-      peers = undefined;
-      await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
-      break;
     default:
       throw new Error(`the coordinator sent ${command.$case}, which a trainer that computes nothing cannot obey`);
   }
 }
-stream.end();
-client.close();
+channel.close();
 await listener.close();
 leave();
+
+/** The next command, after those that end a lease. */
+async function nextCommand() {
+  for (;;) {
+    try {
+      return await channel.receive();
+    } catch (error) {
+      if (!(error instanceof LeaseEnded)) throw error;
+      peers?.close();
+      // The next lease may be one without others.
+      peers = undefined;
+      await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
+    }
+  }
+}
 
 async function exchange({ firstStep, learningRates, firstMicroBatch, microBatches, reduction }: Train): Promise<void> {
   const own = coveringNodes(firstMicroBatch, microBatches, Number(leaves));
@@ -103,7 +92,11 @@ async function exchange({ firstStep, learningRates, firstMicroBatch, microBatche
     const credits = new StepCredits(channel);
     for (const step of steps) {
       await credits.mayProceed();
-      const reduction = peers?.reduce({ generation, step, nodes, isRounded: () => false }, vectors, W);
+      const reduction = peers?.reduce(
+        { generation, step, nodes, following: STEP_METRICS, isRounded: () => false },
+        vectors,
+        W,
+      );
       await reduction?.tails();
       await reduction?.finish(
         (from, part) => W.set(part, from),

@@ -2,6 +2,7 @@ import type { Reduction } from '@prunegrid/proto';
 
 import { Gateway, type ReductionChoice, type TrainerGroup } from '@prunegrid/coordinator/cluster';
 import { version } from '@prunegrid/core/version';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import { type Peer, startPeer } from '../peer.js';
 import { trafficOf } from '../traffic.js';
 
@@ -28,10 +29,11 @@ export class IdleTrainers {
     const gateway = await Gateway.open({
       listen: '127.0.0.1:0',
       version,
-      workload: { model: 'none', dataset: undefined, threads: 1 },
+      workload: { engine: 'none', model: 'none', dataset: undefined, threads: 1 },
       parameters: weights,
       trainers: count,
       reduction,
+      runtime: nodeRuntime,
       warn: (line) => console.error(line),
     });
     const peers = Array.from({ length: count }, () =>
@@ -67,16 +69,16 @@ export class IdleTrainers {
   }
 
   /** Ends them in the middle of their work, where it has failed. */
-  abandon(): void {
+  async abandon(): Promise<void> {
     for (const { process } of this.peers) process.kill();
-    this.gateway.close();
+    await this.gateway.close();
   }
 
   /** Returns the largest peak memory of one, in bytes. */
   async dismiss(): Promise<number> {
     await this.gateway.pool.dismiss();
     const peaks = await Promise.all(this.peers.map(({ left }) => left));
-    this.gateway.close();
+    await this.gateway.close();
     return Math.max(...peaks);
   }
 }

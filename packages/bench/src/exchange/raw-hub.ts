@@ -1,5 +1,5 @@
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
-import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
+import { coordinationService, serverOptions } from '@prunegrid/transport/node/grpc/service';
 
 import { type Peer, startPeer } from '../peer.js';
 import { RawEnd } from './raw-end.js';
@@ -15,7 +15,7 @@ export class RawHub {
   ) {}
 
   static async open(count: number, bytes: number): Promise<RawHub> {
-    const server = new Server({ ...keepalive, 'grpc.max_concurrent_streams': 1024 });
+    const server = new Server(serverOptions);
     const streams: ServerDuplexStream<Buffer, Buffer>[] = [];
     const ends: RawEnd[] = [];
     const complete = new Promise<void>((resolve) => {

@@ -1,5 +1,5 @@
 import { Client, credentials } from '@grpc/grpc-js';
-import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
+import { clientOptions, coordinationService } from '@prunegrid/transport/node/grpc/service';
 
 import { leave } from '../peer.js';
 import { RawEnd } from './raw-end.js';
@@ -8,7 +8,7 @@ import { RawEnd } from './raw-end.js';
 
 const [address, length] = process.argv.slice(2);
 const bytes = Number(length);
-const client = new Client(address, credentials.createInsecure(), keepalive);
+const client = new Client(address, credentials.createInsecure(), clientOptions);
 const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
 const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
 const end = new RawEnd(stream);

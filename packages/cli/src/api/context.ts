@@ -1,9 +1,9 @@
 import type { Environment } from '@prunegrid/coordinator/tracking/address';
-import type { Host } from '@prunegrid/core/runtime';
+import type { Runtime } from '@prunegrid/core/runtime';
 
 /** What the programming interface needs of the machine. The entry points of the package make it. */
 export interface ApiContext {
-  readonly runtime: Host;
+  readonly runtime: Runtime;
   /** The environment's variables, such as MLFLOW_TRACKING_URI. */
   readonly variables: Environment;
 }

@@ -3,9 +3,8 @@ import { countLayers, totalOf } from '@prunegrid/coordinator/training/layers';
 import { type LayerCount, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
 import { Failure } from '@prunegrid/core/failure';
 import { readSafetensors } from '@prunegrid/core/safetensors';
-import { type DatasetChoice, evaluationBlocks, type LabelledImages, loadDataset } from '@prunegrid/trainer/datasets';
-import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
-import { loadTensorFlow } from '@prunegrid/trainer/engines/tensorflow/tensorflow';
+import { type DatasetChoice, datasets } from '@prunegrid/trainer/datasets';
+import { DEFAULT_ENGINE, engines } from '@prunegrid/trainer/engines';
 import { fromFile, models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
@@ -45,29 +44,30 @@ export async function evaluateModel(
   if (name === undefined)
     throw new Failure(
       'input',
-      `${file}: does not say which network it holds: add --model ${[...models.keys()].join(' or ')}`,
+      `${file}: does not say which network it holds: add --model ${models.names.join(' or ')}`,
     );
-  const model = models.get(name);
-  if (!model) throw new Failure('input', `--model: no model ${name}; there is ${[...models.keys()].join(', ')}`);
+  const model = models.find(name);
+  if (!model) throw new Failure('input', `--model: no model ${name}; there is ${models.names.join(', ')}`);
   const parameters = await fromFile(model, tensors, file);
   const layers = countLayers(model, parameters);
 
-  await requireEngine(options.onInstall ?? ignore);
-  const dataset = await loadDataset((isFolder && (await datasetOf(place, runtime))) || wholeDataset);
-  const network = loadTensorFlow(1).open(model);
-  network.setParameters(parameters);
-  const accuracy = (part: LabelledImages) => {
-    let correct = 0;
-    const blocks = Math.ceil(part.count / BLOCK);
-    for (const batch of evaluationBlocks(part, BLOCK, 0, blocks)) correct += network.score(batch).correct;
-    return correct / part.count;
+  const source = engines.get(DEFAULT_ENGINE);
+  await source.provision(options.onInstall ?? ignore);
+  const choice = (isFolder && (await datasetOf(place, runtime))) || wholeDataset;
+  const dataset = await datasets.get(choice.name).load(choice, runtime);
+  const engine = await source.load({ threads: 1, clock: runtime.clock });
+  const evaluator = await engine.openEvaluator(model, dataset, parameters);
+  const accuracy = async (part: 'validation' | 'test') => {
+    const { count } = dataset[part];
+    const blocks = { blockSize: BLOCK, firstBlock: 0, blocks: Math.ceil(count / BLOCK) };
+    return (await evaluator.evaluate({ part, ...blocks })).correct / count;
   };
   return {
     file,
     model: name,
-    testAccuracy: accuracy(dataset.test),
+    testAccuracy: await accuracy('test'),
     testImages: dataset.test.count,
-    validationAccuracy: accuracy(dataset.validation),
+    validationAccuracy: await accuracy('validation'),
     validationImages: dataset.validation.count,
     layers,
     total: totalOf(layers),

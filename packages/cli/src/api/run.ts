@@ -18,10 +18,10 @@ import { prune } from '@prunegrid/coordinator/training/run';
 import { createRunFolder } from '@prunegrid/coordinator/training/run-folder';
 import { Failure } from '@prunegrid/core/failure';
 import { holdLock } from '@prunegrid/core/locks/file-lock';
-import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
 import { join, resolve } from 'node:path';
 
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
+import { requireEngines } from '../engines.js';
 import { trainerChoice } from './defaults.js';
 import type { Experiment } from './experiment.js';
 import { interruptible } from './interruptible.js';
@@ -78,7 +78,7 @@ export async function runExperiment(
   requireTracking(options.mlflow, context.variables);
   const { runtime } = context;
   const folder = resolve(options.folder ?? runFolderOf(spec, runtime.clock.now()));
-  await requireEngine(options.onInstall ?? ignore);
+  await requireEngines([spec.engine], options.onInstall ?? ignore);
   await createRunFolder(runtime, folder);
   return runToEnd({ folder, runId: runtime.random.uuid(), spec, specFile: file }, options, context);
 }
@@ -105,7 +105,7 @@ export async function resumeExperiment(
   for (const problem of problems) options.onWarning?.(`${problem}; an older snapshot is used`);
   const { runId, spec, specFile, sweep } = resumeState.manifest;
   if (sweep) throw new Failure('input', `${place}: is part of a sweep: resume that, by prunegrid sweep resume`);
-  await requireEngine(options.onInstall ?? ignore);
+  await requireEngines([spec.engine], options.onInstall ?? ignore);
   return runToEnd({ folder, runId, spec, specFile, resumeState }, options, context);
 }
 

@@ -25,9 +25,9 @@ import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { Failure } from '@prunegrid/core/failure';
 import type { HeldLock } from '@prunegrid/core/locks/file-lock';
 import { version } from '@prunegrid/core/version';
-import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
 import { join, relative, resolve } from 'node:path';
 
+import { requireEngines } from '../engines.js';
 import { catalogue } from './catalogue.js';
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
 import { DEFAULT_RETRIES, trainerChoice } from './defaults.js';
@@ -103,8 +103,8 @@ export async function runSweep(
 ): Promise<FinishedSweep> {
   requireTrainers(trainerChoice(options));
   requireTracking(options.mlflow, context.variables);
-  await requireEngine(options.onInstall ?? ignore);
   const { plan } = sweep;
+  await requireEngines(enginesOf(plan), options.onInstall ?? ignore);
   const folder = resolve(options.folder ?? sweepFolderOf(plan, context.runtime.clock.now()));
   const manifest = await describeSweep(sweep, context);
   await createSweepFolder(context.runtime, folder, { manifest, plan });
@@ -137,7 +137,7 @@ export async function resumeSweep(
     const added = plan.trials.length - before.trials.length;
     const waiting = state.count('waiting') + state.count('running') + added;
     if (failed ? again.length === 0 : waiting === 0) throw nothingToDo(place, state.count('failed'), failed);
-    await requireEngine(options.onInstall ?? ignore);
+    await requireEngines(enginesOf(plan), options.onInstall ?? ignore);
     const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
     if (added > 0) await writeSweepFile(context.runtime, folder, sweep);
     return await runToEnd(folder, lock, sweep, options, context, { again, added, only: failed });
@@ -145,6 +145,8 @@ export async function resumeSweep(
     await lock.release();
   }
 }
+
+const enginesOf = ({ trials }: SweepPlan): string[] => trials.map(({ spec }) => spec.engine);
 
 /** The folder of a sweep that is given none, relative to the working folder. `time` is in Unix milliseconds. */
 export const sweepFolderOf = ({ name }: SweepPlan, time: number): string =>

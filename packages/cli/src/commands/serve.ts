@@ -2,11 +2,12 @@ import { launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
 import { sweepResources } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
-import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
+import { DEFAULT_ENGINE } from '@prunegrid/trainer/engines';
 import { relative, resolve } from 'node:path';
 
 import { sweepSubscribers } from '../api/sweep-subscribers.js';
 import { type CommandEnvironment, complain, print, screenOptions } from '../environment.js';
+import { requireEngines } from '../engines.js';
 import { createServeScreen } from '../screen/serve.js';
 
 export interface ServeOptions {
@@ -26,7 +27,7 @@ export async function serve(
   await createQueue(runtime, queue);
   const lock = await lockQueue(runtime, queue);
   try {
-    await requireEngine((line) => complain(environment, line));
+    await requireEngines([DEFAULT_ENGINE], (line) => complain(environment, line));
     const shown = relative('', queue) || '.';
     const interruption = environment.interruption(`resume with prunegrid serve ${shown}`);
     const { signal } = interruption;

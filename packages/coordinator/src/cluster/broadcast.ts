@@ -5,6 +5,9 @@ import {
   type FromCoordinator,
   type TensorKind,
 } from '@prunegrid/proto';
+import { Failure } from '@prunegrid/core/failure';
+import type { Clock, Timer } from '@prunegrid/core/runtime';
+import type { WaitLimits } from '@prunegrid/transport/wait-limits';
 
 import {
   LeaseReleased,
@@ -14,19 +17,41 @@ import {
   TrainerReported,
   type TrainerMessage,
 } from './trainer.js';
+import { type Awaited, Watchdog } from './watchdog.js';
 
 type Command = NonNullable<FromCoordinator['body']>;
 type Asked = 'trained' | 'progress' | 'evaluated' | 'rendezvousAddress' | 'rendezvousResult';
 
-/** The trainers of a lease, told and asked as one. What waits for them throws Failure when a trainer leaves or cannot go on. */
+/** Time for other trainers to say that they have lost one, too, in milliseconds: who has lost whom tells which one is silent. */
+const PEER_LOST_MS = 2000;
+
+export interface BroadcastOptions {
+  clock: Clock;
+  limits: WaitLimits;
+  warn: (line: string) => void;
+}
+
+/**
+ * The trainers of a lease, told and asked as one. What waits for them throws Failure when a trainer leaves, cannot go on or makes no progress; the others
+ * are then told to let go, and those that do not answer are dropped.
+ */
 export class Broadcast {
-  /** Once the trainers have been told to let go. */
+  /** Set once the trainers have been told to let go. */
   private released: Promise<void> | undefined;
+  private readonly watchdog: Watchdog;
+  /** Set once trainers have been silent beyond the deadline. */
+  private stalled: { trainers: readonly Trainer[]; silence: string } | undefined;
+  private dropping: Timer | undefined;
+  /** Why trainers were dropped. */
+  private readonly dropped = new Set<unknown>();
 
   constructor(
     readonly trainers: readonly Trainer[],
     private readonly generation: number,
-  ) {}
+    private readonly options: BroadcastOptions,
+  ) {
+    this.watchdog = new Watchdog({ ...options, stalled: (late, silence) => this.giveUp(late, silence) });
+  }
 
   async tell(command: Command): Promise<void> {
     const frame = encodeFromCoordinator(command);
@@ -53,6 +78,8 @@ export class Broadcast {
   ask<Case extends Asked, T>(
     $case: Case,
     read: (value: Extract<TrainerMessage, { $case: Case }>['value']) => T,
+    awaited: Awaited = 'messages',
+    amount = 1,
   ): Promise<T[]> {
     return this.all(
       this.trainers.map(async ({ channel, name }) => {
@@ -61,21 +88,34 @@ export class Broadcast {
         if (message.$case !== $case) throw outOfTurn(name, message);
         return read(message.value as never);
       }),
+      awaited,
+      amount,
     );
   }
 
   /**
-   * As Promise.all, but rejects only once all have settled: a channel must not be left with somebody still reading from it. With the first that fails the trainers
-   * are told to let go, since others may wait for a trainer that does not answer any more, and would not say a word.
+   * As Promise.all, but rejects only once all have settled: nobody may still read from a channel when the next one does. When one fails the trainers are told
+   * to let go, since others may wait for a trainer that does not answer any more, and would not say a word.
+   * @param work of the first trainers of the lease, in their order
    */
-  async all<T>(work: readonly Promise<T>[]): Promise<T[]> {
-    for (const each of work) each.catch(() => this.tellRelease());
+  async all<T>(work: readonly Promise<T>[], awaited: Awaited = 'messages', amount = 1): Promise<T[]> {
+    const wait = this.watchdog.begin(this.trainers.slice(0, work.length), awaited, amount);
+    for (const [i, each] of work.entries()) {
+      each.then(
+        () => wait.pending.delete(this.trainers[i]),
+        (error: unknown) => {
+          wait.pending.delete(this.trainers[i]);
+          if (error instanceof PeerLostReported) this.options.clock.after(PEER_LOST_MS, () => void this.tellRelease());
+          else void this.tellRelease();
+        },
+      );
+    }
     const settled = await Promise.allSettled(work);
-    const reasons = settled.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
-    // Who has let go has been told to, and who lost another trainer is not the cause.
-    const cause = reasons.find((reason) => !(reason instanceof LeaseReleased || reason instanceof PeerLostReported));
-    if (cause !== undefined) throw cause as Error;
-    return Promise.all(work);
+    const reasons = settled.map((each) => (each.status === 'rejected' ? (each.reason as unknown) : undefined));
+    const failed = settled.some(({ status }) => status === 'rejected');
+    this.watchdog.end(wait, !failed && this.released === undefined);
+    if (!failed && !this.stalled) return settled.map((each) => (each as PromiseFulfilledResult<T>).value);
+    throw this.causeOf(reasons);
   }
 
   header(kind: TensorKind, { step = 0, node = 0 }: { step?: number; node?: number } = {}): ChunkHeader {
@@ -85,26 +125,90 @@ export class Broadcast {
   /** Ends the work, whatever state it is in, and returns the trainers that can take on another one. Never rejects. */
   async release(): Promise<Trainer[]> {
     await this.tellRelease();
-    const ready = await Promise.all(this.trainers.map((member) => this.waitForRelease(member)));
+    const ready = await Promise.all(this.trainers.map((trainer) => this.waitForRelease(trainer)));
+    this.dropping?.cancel();
+    this.watchdog.close();
     return this.trainers.filter((_, i) => ready[i]);
   }
 
   /** Never rejects: a stream that is over takes what it is sent. */
   private tellRelease(): Promise<void> {
-    const frame = encodeFromCoordinator({ $case: 'release', value: {} });
-    this.released ??= Promise.all(this.trainers.map(({ channel }) => channel.send(frame))).then(() => undefined);
+    if (!this.released) {
+      const frame = encodeFromCoordinator({ $case: 'release', value: {} });
+      this.released = Promise.all(this.trainers.map(({ channel }) => channel.send(frame))).then(() => undefined);
+      this.dropLater(this.trainers);
+    }
     return this.released;
   }
 
-  /** Skips what a trainer still sends of the work until it says that it has let go; false where it has left. */
-  private async waitForRelease({ channel, released }: Trainer): Promise<boolean> {
-    while (released() !== this.generation) {
+  /** Skips what a trainer still sends of the work until it says that it has let go; returns false if it has left. */
+  private async waitForRelease(trainer: Trainer): Promise<boolean> {
+    while (trainer.state.name === 'leased') {
       try {
-        await channel.receive();
+        await trainer.channel.receive();
       } catch (error) {
         if (!(error instanceof TrainerReported || error instanceof LeaseReleased)) return false;
       }
     }
-    return true;
+    return trainer.state.name === 'idle';
+  }
+
+  /** Some trainers have been silent beyond the deadline. */
+  private giveUp(late: readonly Trainer[], silence: string): void {
+    this.stalled ??= { trainers: late, silence };
+    void this.tellRelease();
+  }
+
+  /** Drops the trainers that do not let go of the lease and from which nothing more comes. */
+  private dropLater(trainers: readonly Trainer[]): void {
+    const milliseconds = this.stalled ? this.options.limits.deadlineMs : this.watchdog.longestDeadline;
+    const before = trainers.map(({ channel }) => channel.traffic.messages);
+    this.dropping = this.options.clock.after(milliseconds, () => {
+      const leased = trainers.filter(({ state }) => state.name === 'leased');
+      const silent = leased.filter((trainer) => trainer.channel.traffic.messages === before[trainers.indexOf(trainer)]);
+      for (const trainer of silent) {
+        const failure = new Failure(
+          'trainers',
+          `${trainer.name}: ${this.stalled ? `${this.stalled.silence}, and ` : ''}no answer for ${milliseconds / 1000} s: see its own output`,
+        );
+        this.dropped.add(failure);
+        trainer.channel.fail(failure);
+      }
+      if (leased.length > silent.length) this.dropLater(leased);
+    });
+  }
+
+  /** Says why a wait has failed. `reasons` are the trainers' own, by rank. */
+  private causeOf(reasons: readonly unknown[]): unknown {
+    const real = reasons.find(
+      (reason) =>
+        reason !== undefined &&
+        !(reason instanceof LeaseReleased || reason instanceof PeerLostReported || this.dropped.has(reason)),
+    );
+    if (real !== undefined) return real;
+    if (this.dropped.size > 0) return [...this.dropped][0];
+    if (this.stalled) {
+      const { trainers, silence } = this.stalled;
+      return new Failure(
+        'trainers',
+        `${trainers.map(({ name }) => name).join(', ')}: ${silence}: see their own output`,
+      );
+    }
+    return this.lostConnection(reasons) ?? reasons.find((reason) => reason !== undefined);
+  }
+
+  /** Two trainers that have lost each other, if there are such: others may merely have waited for one of them. */
+  private lostConnection(reasons: readonly unknown[]): Failure | undefined {
+    const lost = reasons.map((reason) => (reason instanceof PeerLostReported ? reason : undefined));
+    const mutual = lost.findIndex((report, rank) => report !== undefined && lost[report.peer]?.peer === rank);
+    const reporter = mutual >= 0 ? mutual : lost.findIndex((report) => report !== undefined);
+    const report = lost[reporter];
+    const peer = report && this.trainers[report.peer];
+    if (!peer) return report;
+    return new PeerLostReported(
+      report.peer,
+      report.reason,
+      `${this.trainers[reporter].name} has lost the connection to ${peer.name}: ${report.reason}`,
+    );
   }
 }

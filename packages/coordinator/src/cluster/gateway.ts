@@ -1,79 +1,82 @@
-import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
-import { encodeFromCoordinator, type Hello, type Ready, type Workload } from '@prunegrid/proto';
-import { coordinationService, keepalive, PROTOCOL_VERSION } from '@prunegrid/transport/grpc/service';
+import { encodeFromCoordinator, type Hello, type Ready } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
+import type { IncomingCall, Listener, Runtime, Timer } from '@prunegrid/core/runtime';
+import { trainerLimits, type WaitLimits } from '@prunegrid/transport/wait-limits';
 
+import { examineHello, examineReady, JoinRefused, type Requirements } from './admission.js';
 import type { ReductionChoice } from './group.js';
-import { type Trainer, openChannel, outOfTurn, type TrainerChannel } from './trainer.js';
 import { TrainerPool } from './pool.js';
+import { openConversation, outOfTurn, type Trainer, type TrainerChannel } from './trainer.js';
 
-export interface GatewayOptions {
+/** Time for a trainer that has connected to say who it is, in milliseconds. */
+const HELLO_MS = 30_000;
+/** Time for a trainer to load its data set and its engine, in milliseconds. */
+const READY_MS = 900_000;
+
+export interface GatewayOptions extends Requirements {
   /** HOST:PORT to listen on; port 0 takes a free one. */
   listen: string;
-  version: string;
-  workload: Workload;
-  /** Parameters of the model: a trainer whose model has another number is refused. */
-  parameters: number;
   /** Trainers that are wanted: more are refused as long as none of these leaves. */
   trainers: number;
   /** Who adds gradients up; by default `auto`. */
   reduction?: ReductionChoice;
+  /** How long trainers may be silent; by default `trainerLimits`. */
+  limits?: WaitLimits;
+  runtime: Pick<Runtime, 'clock' | 'random' | 'transport'>;
   warn: (line: string) => void;
-  joined?: (member: Trainer) => void;
-  left?: (member: Trainer) => void;
+  joined?: (trainer: Trainer) => void;
+  left?: (trainer: Trainer) => void;
   /** Called when a trainer has come, left or been given back. */
   changed?: () => void;
 }
 
-/** The coordinator's listener: trainers dial it, say who they are, and are admitted or refused with the reason. */
+/** The coordinator's listener: trainers connect to it, say who they are, and are admitted or refused with the reason. */
 export class Gateway {
-  private readonly server = new Server({ ...keepalive, 'grpc.max_concurrent_streams': 1024 });
   readonly pool: TrainerPool;
+  private listener: Listener | undefined;
   /** Trainers admitted so far, those that left again included. */
   private admitted = 0;
   private complete: () => void = () => undefined;
 
   private constructor(private readonly options: GatewayOptions) {
-    const { reduction = 'auto', warn } = options;
-    this.pool = new TrainerPool({ reduction, warn }, () => {
+    const { reduction = 'auto', limits = trainerLimits, runtime, warn } = options;
+    this.pool = new TrainerPool({ reduction, limits, runtime, warn }, () => {
       if (this.pool.trainers.length === options.trainers) this.complete();
       options.changed?.();
     });
   }
 
-  /** Throws Failure where the address cannot be listened on. */
-  static async open(options: GatewayOptions): Promise<Gateway & { address: string }> {
+  /** Throws Failure if the address cannot be listened on. */
+  static async open(options: GatewayOptions): Promise<Gateway> {
     const gateway = new Gateway(options);
-    gateway.server.addService(coordinationService, {
-      connect: (stream: ServerDuplexStream<Buffer, Buffer>) => void gateway.connect(stream),
-    });
-    const { listen } = options;
-    const port = await new Promise<number>((resolve, reject) => {
-      gateway.server.bindAsync(listen, ServerCredentials.createInsecure(), (error, bound) => {
-        if (!error) resolve(bound);
-        else
-          reject(
-            new Failure(
-              'environment',
-              `--listen ${listen}: cannot be listened on (${reason(error)}): choose another port, or 0 for a free one`,
-            ),
-          );
-      });
-    });
-    return Object.assign(gateway, { address: listen.replace(/:\d+$/, `:${port}`) });
+    const { listen, runtime } = options;
+    try {
+      gateway.listener = await runtime.transport.listen('coordination', listen, (call) => void gateway.converse(call));
+    } catch (error) {
+      throw new Failure(
+        'environment',
+        `--listen ${listen}: cannot be listened on (${reasonOf(error as Error)}): choose another port, or 0 for a free one`,
+      );
+    }
+    return gateway;
+  }
+
+  /** HOST:PORT, at which trainers connect. */
+  get address(): string {
+    return (this.listener as Listener).address;
   }
 
   /**
-   * Waits until all trainers that are wanted are here. Throws Failure when `seconds` pass without them, or when `early` settles first
-   * (with its error, where it has one).
+   * Waits until all trainers that are wanted are here. Throws Failure when `seconds` pass without them, and what `early` rejects with if that happens
+   * before.
    */
   async waitForTrainers(seconds: number, early: Promise<never>): Promise<void> {
-    const { trainers } = this.options;
-    let timer: NodeJS.Timeout | undefined;
+    const { trainers, runtime } = this.options;
+    let timer: Timer | undefined;
     const complete = new Promise<void>((resolve, reject) => {
       this.complete = resolve;
       if (this.pool.trainers.length === trainers) resolve();
-      timer = setTimeout(() => {
+      timer = runtime.clock.after(seconds * 1000, () => {
         const here = this.pool.trainers.length;
         reject(
           new Failure(
@@ -81,28 +84,24 @@ export class Gateway {
             `${here} of ${trainers} trainers came within ${seconds} s: start them with prunegrid trainer --coordinator HOST:PORT, or allow more with --wait`,
           ),
         );
-      }, seconds * 1000);
+      });
     });
     try {
       await Promise.race([complete, early]);
     } finally {
-      clearTimeout(timer);
+      timer?.cancel();
     }
   }
 
-  close(): void {
-    this.server.forceShutdown();
+  close(): Promise<void> {
+    return (this.listener as Listener).close();
   }
 
-  private async connect(stream: ServerDuplexStream<Buffer, Buffer>): Promise<void> {
-    let name = `a trainer at ${stream.getPeer()}`;
-    const { channel, released } = openChannel(stream, () => name);
-    let member: Trainer | undefined;
-    const gone = () => {
-      if (member && this.pool.remove(member)) this.options.left?.(member);
-      stream.destroy();
-    };
-    stream.on('cancelled', gone);
+  /** Admits a trainer or refuses it. Never rejects. */
+  private async converse(call: IncomingCall): Promise<void> {
+    let name = `a trainer at ${call.remote}`;
+    const conversation = openConversation(call.accept(), () => name);
+    const { channel } = conversation;
     try {
       const hello = await this.greet(channel, name);
       name = `trainer at ${hello.host} (process ${hello.pid})`;
@@ -110,64 +109,53 @@ export class Gateway {
       const number = ++this.admitted;
       name = `trainer ${number} at ${hello.host} (process ${hello.pid})`;
       const told = channel.send(encodeFromCoordinator({ $case: 'admission', value: { trainer: number } }));
-      member = { number, name, channel, released, hello, ready };
-      this.options.joined?.(member);
-      this.pool.add(member);
-      await told;
+      const trainer: Trainer = Object.assign(conversation, { number, name, hello, ready });
+      this.options.joined?.(trainer);
+      this.pool.add(trainer);
+      await Promise.all([told, channel.closed]);
+      if (this.pool.remove(trainer)) this.options.left?.(trainer);
     } catch (error) {
       const text = (error as Error).message;
       if (error instanceof JoinRefused) {
         await channel.send(encodeFromCoordinator({ $case: 'refusal', value: { reason: text } }));
-        stream.end();
+        channel.close();
       } else {
-        stream.emit('error', { code: status.INVALID_ARGUMENT, details: text });
+        channel.fail(error as Error);
       }
       this.options.warn(`${name}: ${error instanceof JoinRefused ? 'refused: ' : ''}${text}`);
     }
   }
 
   private async greet(channel: TrainerChannel, name: string): Promise<Hello> {
-    const message = await channel.receive();
+    const message = await this.within(HELLO_MS, channel, name, 'says nothing');
     if (message.$case !== 'hello') throw outOfTurn(name, message);
-    const { protocolVersion, prunegridVersion } = message.value;
-    if (protocolVersion !== PROTOCOL_VERSION || prunegridVersion !== this.options.version) {
-      throw new JoinRefused(
-        `it runs prunegrid ${prunegridVersion} (protocol ${protocolVersion}), the coordinator ${this.options.version} (protocol ${PROTOCOL_VERSION}): install the same version on both`,
-      );
-    }
+    examineHello(message.value, this.options);
     await channel.send(encodeFromCoordinator({ $case: 'workload', value: this.options.workload }));
     return message.value;
   }
 
   private async examine(channel: TrainerChannel, name: string): Promise<Ready> {
-    const message = await channel.receive();
+    const message = await this.within(READY_MS, channel, name, 'has not loaded its data set');
     if (message.$case !== 'ready') throw outOfTurn(name, message);
-    const ready = message.value;
-    const first = this.pool.trainers[0]?.ready;
-    if (ready.parameters !== this.options.parameters) {
-      throw new JoinRefused(
-        `its ${this.options.workload.model} has ${ready.parameters} parameters, the coordinator's ${this.options.parameters}: install the same version on both`,
-      );
-    }
-    if (first && ready.datasetHash !== first.datasetHash) {
-      throw new JoinRefused(
-        `its data set (SHA-256 ${ready.datasetHash.slice(0, 12)}...) is not the first trainer's (${first.datasetHash.slice(0, 12)}...): give both the same files`,
-      );
-    }
-    if (first && (ready.engine !== first.engine || ready.engineVersion !== first.engineVersion)) {
-      throw new JoinRefused(
-        `it computes with ${ready.engine} ${ready.engineVersion}, the first trainer with ${first.engine} ${first.engineVersion}: install the same version on both`,
-      );
-    }
+    examineReady(message.value, this.options, this.pool.trainers[0]?.ready);
     if (this.pool.trainers.length >= this.options.trainers) {
       throw new JoinRefused('the coordinator has all the trainers that it asked for: start it with more');
     }
-    return ready;
+    return message.value;
+  }
+
+  /** The next message. Throws Failure if none comes in time. */
+  private async within(milliseconds: number, channel: TrainerChannel, name: string, problem: string) {
+    const timer = this.options.runtime.clock.after(milliseconds, () =>
+      channel.fail(new Failure('trainers', `${name}: ${problem} within ${milliseconds / 1000} s`)),
+    );
+    try {
+      return await channel.receive();
+    } finally {
+      timer.cancel();
+    }
   }
 }
 
-/** Told to the trainer, which then leaves; the coordinator goes on without it. */
-class JoinRefused extends Error {}
-
-const reason = (error: Error) =>
+const reasonOf = (error: Error) =>
   /EADDRINUSE/.test(error.message) ? 'the port is in use' : error.message.split('\n')[0];

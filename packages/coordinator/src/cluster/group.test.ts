@@ -1,9 +1,7 @@
-import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import { Channel } from '@prunegrid/transport/channel';
-import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import { decodeFromCoordinator, encodeFromTrainer, type FromCoordinator, type Train } from '@prunegrid/proto';
-import { encodeHello } from '@prunegrid/trainer/worker/hello';
-import { StepCredits } from '@prunegrid/trainer/worker';
+import { helloOf, join as joinCoordinator, StepCredits } from '@prunegrid/trainer/worker';
 import { afterEach, expect, it } from 'vitest';
 
 import { Gateway } from './gateway.js';
@@ -15,38 +13,30 @@ const phase = {
 };
 
 type Message = NonNullable<FromCoordinator['body']>;
-const ends: (() => void)[] = [];
-afterEach(() => ends.splice(0).forEach((end) => end()));
+const ends: (() => unknown)[] = [];
+afterEach(() => Promise.all(ends.splice(0).map((end) => end())));
 
-/** A trainer that joins and then does as `behave` says. */
+/** A trainer that joins and then does as `behave` says; `leave` ends its stream without a word. */
 async function join(
   address: string,
-  behave: (channel: Channel<Message>, stream: ClientDuplexStream<Buffer, Buffer>) => Promise<void>,
+  behave: (channel: Channel<Message>, leave: () => void) => Promise<void>,
 ): Promise<void> {
-  const client = new Client(address, credentials.createInsecure(), keepalive);
-  ends.push(() => client.close());
-  const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
-  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-  const channel = new Channel(stream, decodeFromCoordinator, () => new Error('the coordinator hung up'));
-  await channel.send(encodeHello('1'));
-  await channel.receive();
-  await channel.send(
-    encodeFromTrainer({
-      $case: 'ready',
-      value: {
-        ...{ engine: 'none', engineVersion: '', device: '', memoryBytes: 0, datasetHash: '' },
-        ...{ trainingImages: 0, validationImages: 0, testImages: 0, parameters: PARAMETERS },
-      },
-    }),
-  );
-  await channel.receive();
-  behave(channel, stream).catch(() => undefined);
+  const stream = await nodeRuntime.transport.connect('coordination', address, 10_000);
+  ends.push(() => stream.close());
+  const channel = new Channel<Message>(stream, decodeFromCoordinator, () => new Error('the coordinator hung up'));
+  const ready = {
+    ...{ engine: 'none', engineVersion: '', device: '', memoryBytes: 0, datasetHash: '' },
+    ...{ trainingImages: 0, validationImages: 0, testImages: 0, parameters: PARAMETERS },
+  };
+  await joinCoordinator(channel, helloOf('1', nodeRuntime.processes), async () => ({ ready, loaded: undefined }));
+  behave(channel, () => stream.close('gone')).catch(() => undefined);
 }
 
-async function open(reduction: 'hub' | 'auto', trainers = 2): Promise<Awaited<ReturnType<typeof Gateway.open>>> {
-  const workload = { model: 'none', dataset: undefined, threads: 1 };
+async function open(reduction: 'hub' | 'auto', trainers = 2): Promise<Gateway> {
+  const workload = { engine: 'none', model: 'none', dataset: undefined, threads: 1 };
   const gateway = await Gateway.open({
     ...{ listen: '127.0.0.1:0', version: '1', workload, parameters: PARAMETERS, trainers, reduction },
+    runtime: nodeRuntime,
     warn: () => undefined,
   });
   ends.push(() => gateway.close());
@@ -65,10 +55,10 @@ it('lets go of trainers that wait for one that has left, and keeps them', async 
       await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
     }
   });
-  await join(gateway.address, async (channel, stream) => {
+  await join(gateway.address, async (channel, leave) => {
     let message = await channel.receive();
     while (message.$case !== 'train') message = await channel.receive();
-    stream.on('error', () => undefined).cancel();
+    leave();
   });
   const work = gateway.pool.lease(2, async (group) => {
     await group.beginPhase(phase, new Float32Array(PARAMETERS));

@@ -10,9 +10,9 @@ import { evenShares, slicesOf } from '@prunegrid/numerics/shares';
 import { type Round, roundsOf, STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { type Traffic } from '@prunegrid/transport/channel';
 import { Failure } from '@prunegrid/core/failure';
+import type { Runtime } from '@prunegrid/core/runtime';
+import type { WaitLimits } from '@prunegrid/transport/wait-limits';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers/state';
-
-import { randomBytes } from 'node:crypto';
 
 import type { Evaluation } from '../training/records.js';
 import type { Trainer } from './trainer.js';
@@ -31,21 +31,24 @@ export type ReductionChoice = 'auto' | 'hub' | 'sharded';
 
 export interface GroupOptions {
   reduction: ReductionChoice;
+  /** How long trainers may be silent. */
+  limits: WaitLimits;
+  runtime: Pick<Runtime, 'clock' | 'random'>;
   warn: (line: string) => void;
-  /** Whether the work is to end: `train` then halts. */
+  /** Aborts when the work is to end: `train` then halts. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Trainers that have been leased for one piece of work, told what to do as one. All methods throw Failure when a trainer leaves or
- * cannot go on, and then only once no answer of the others is awaited any more.
+ * Trainers that have been leased for one piece of work, told what to do as one. All methods throw Failure when a trainer leaves, cannot go on or makes no
+ * progress, and then only once no answer of the others is awaited any more.
  */
 export class TrainerGroup {
   private phase: BeginPhase | undefined;
   /** Parameters that the phase trains. */
   private trained = 0;
   private parameters = 0;
-  /** Of the phase. */
+  /** The phase's. */
   private reduction: Reduction = Reduction.ALONE;
   private peersConnected: Promise<boolean> | undefined;
   private readonly among: Traffic = { messages: 0, bytes: 0 };
@@ -56,7 +59,7 @@ export class TrainerGroup {
     private readonly generation: number,
     private readonly options: GroupOptions,
   ) {
-    this.broadcast = new Broadcast(trainers, generation);
+    this.broadcast = new Broadcast(trainers, generation, { ...options, clock: options.runtime.clock });
   }
 
   get signal(): AbortSignal | undefined {
@@ -75,6 +78,7 @@ export class TrainerGroup {
 
   /** Tells the trainers that what follows is one piece of work. */
   async begin(): Promise<void> {
+    for (const trainer of this.trainers) trainer.lease(this.generation);
     await this.broadcast.tell({ $case: 'lease', value: { generation: this.generation } });
   }
 
@@ -141,7 +145,7 @@ export class TrainerGroup {
     const outcomes =
       reduction === Reduction.HUB
         ? trainThroughHub(this.broadcast, this.summing(rounds), this.exchangedLength, rounds, mayHalt)
-        : trainAmongPeers(this.broadcast, rounds, mayHalt);
+        : trainAmongPeers(this.broadcast, rounds, mayHalt, this.options.runtime.clock);
     let done = 0;
     for await (const outcome of outcomes) {
       onStep(outcome);
@@ -164,8 +168,8 @@ export class TrainerGroup {
   }
 
   /**
-   * Where gradients are rounded to bfloat16: what that has left out of each micro-batch's so far, from the trainer that computes it. Each is as long as what the
-   * phase trains.
+   * What rounding to bfloat16 has left out of each micro-batch's gradients so far, from the trainer that computes them: for each micro-batch a vector of the
+   * parameters that the phase trains. Empty if the phase does not round.
    */
   async fetchResiduals(): Promise<Float32Array[]> {
     const { microBatches, bfloat16 } = this.phase as BeginPhase;
@@ -191,7 +195,7 @@ export class TrainerGroup {
       $case: 'evaluate',
       value: { split, blockSize: EVALUATION_BLOCK, firstBlock: shares[i].first, blocks: shares[i].count },
     }));
-    const measured = await this.broadcast.ask('evaluated', (value) => value);
+    const measured = await this.broadcast.ask('evaluated', (value) => value, 'evaluation', shares[0].count);
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
     return {
       accuracy: sum(measured.map(({ correct }) => correct)) / images,
@@ -202,8 +206,11 @@ export class TrainerGroup {
   /** W, all parameters, from the first trainer: the others hold the same. */
   async fetchWeights(): Promise<Float32Array> {
     const { channel } = this.trainers[0];
-    await channel.send(encodeFromCoordinator({ $case: 'fetchWeights', value: {} }));
-    return channel.receiveTensor(this.broadcast.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
+    const fetch = async () => {
+      await channel.send(encodeFromCoordinator({ $case: 'fetchWeights', value: {} }));
+      return channel.receiveTensor(this.broadcast.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
+    };
+    return (await this.broadcast.all([fetch()]))[0];
   }
 
   /** The optimizer's moments of the parameters that the phase trains: each slice from the trainer that moves it. */
@@ -229,7 +236,7 @@ export class TrainerGroup {
     return moments;
   }
 
-  /** Of the vectors that a round adds up: a gradient, or with local SGD the parameters and the moments. */
+  /** Elements of the vector that a round adds up: a gradient, or with local SGD the parameters and the moments. */
   private get exchangedLength(): number {
     const { optimizer, syncEvery } = this.phase as BeginPhase;
     return syncEvery > 1 && optimizer ? (1 + momentCounts[optimizer.$case]) * this.trained : this.trained;
@@ -238,7 +245,7 @@ export class TrainerGroup {
   private summing(rounds: readonly Round[]): HubReduction {
     const { microBatches, bfloat16 } = this.phase as BeginPhase;
     const shares = evenShares(microBatches, this.trainers.length).map((share, i) => ({
-      member: this.trainers[i],
+      trainer: this.trainers[i],
       ...share,
     }));
     const longest = Math.max(...rounds.map(({ count }) => STEP_METRICS * count));
@@ -246,7 +253,7 @@ export class TrainerGroup {
   }
 
   private async chooseReduction(): Promise<Reduction> {
-    // Who is alone has nobody to add its gradient to.
+    // A trainer that is alone has nobody to add its gradient to.
     if (this.trainers.length === 1) return Reduction.ALONE;
     const { reduction } = this.options;
     if (reduction === 'hub' || (reduction === 'auto' && 4 * this.exchangedLength < SHARDED_BYTES)) return Reduction.HUB;
@@ -254,7 +261,7 @@ export class TrainerGroup {
     return (await this.peersConnected) ? Reduction.SHARDED : Reduction.HUB;
   }
 
-  /** Connects the trainers with each other. Returns false, after a warning, where one cannot reach another. */
+  /** Connects the trainers with each other. Returns false, after a warning, if one cannot reach another. */
   private async connectPeers(): Promise<boolean> {
     await this.broadcast.tell({ $case: 'openRendezvous', value: {} });
     const addresses = await this.broadcast.ask('rendezvousAddress', ({ address }) => address);
@@ -267,9 +274,9 @@ export class TrainerGroup {
     return false;
   }
 
-  /** Returns why a trainer cannot reach another one, where there is one that cannot. */
+  /** Returns why a trainer cannot reach another one; undefined if each reaches all. */
   private async rendezvous(addresses: string[]): Promise<string | undefined> {
-    const token = randomBytes(16).toString('hex');
+    const token = this.options.runtime.random.bytes(16).toString('hex');
     await this.broadcast.tellEach((own) => ({ $case: 'rendezvous', value: { addresses, own, token } }));
     return (await this.broadcast.ask('rendezvousResult', ({ problem }) => problem)).find((problem) => problem !== '');
   }

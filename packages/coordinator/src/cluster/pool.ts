@@ -1,14 +1,12 @@
 import { encodeFromCoordinator } from '@prunegrid/proto';
 
-import { setTimeout } from 'node:timers/promises';
-
 import { type GroupOptions, TrainerGroup } from './group.js';
 import type { Trainer } from './trainer.js';
 
 /** How long trainers may take to leave once they may, in milliseconds. */
 const FAREWELL_MS = 3000;
 
-/** The trainers that have been admitted and have not left, each lent to one piece of work at a time. */
+/** The trainers that have been admitted and have not left, each leased to one piece of work at a time. */
 export class TrainerPool {
   private readonly leased = new Set<Trainer>();
   private readonly free = new Set<Trainer>();
@@ -20,6 +18,7 @@ export class TrainerPool {
     private readonly changed: () => void,
   ) {}
 
+  /** In the order of admission. */
   get trainers(): readonly Trainer[] {
     return [...this.free, ...this.leased].sort((a, b) => a.number - b.number);
   }
@@ -28,36 +27,37 @@ export class TrainerPool {
     return this.free.size;
   }
 
-  add(member: Trainer): void {
-    this.free.add(member);
+  add(trainer: Trainer): void {
+    this.free.add(trainer);
     this.changed();
   }
 
-  /** False where the trainer had left already. */
-  remove(member: Trainer): boolean {
-    const known = this.free.delete(member) || this.leased.delete(member);
+  /** Returns false if the trainer had left already. */
+  remove(trainer: Trainer): boolean {
+    const known = this.free.delete(trainer) || this.leased.delete(trainer);
     if (known) this.changed();
     return known;
   }
 
   /**
-   * Lends `count` free trainers to `work`, all at once, and takes those back that have not left by its end.
-   * Rejects with what `work` rejects with, and with a Failure where a trainer leaves.
+   * Leases `count` free trainers to `work`, all at once, and takes those back that have not left by its end.
+   * Rejects with what `work` rejects with, and with a Failure if a trainer leaves or makes no progress.
    */
   async lease<T>(count: number, work: (group: TrainerGroup) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const members = [...this.free].sort((a, b) => a.number - b.number).slice(0, count);
-    if (members.length < count) throw new RangeError(`${count} trainers asked for, ${members.length} free`);
-    for (const member of members) {
-      this.free.delete(member);
-      this.leased.add(member);
+    const trainers = [...this.free].sort((a, b) => a.number - b.number).slice(0, count);
+    if (trainers.length < count) throw new RangeError(`${count} trainers asked for, ${trainers.length} free`);
+    const generation = ++this.leases;
+    for (const trainer of trainers) {
+      this.free.delete(trainer);
+      this.leased.add(trainer);
     }
-    const group = new TrainerGroup(members, ++this.leases, { ...this.options, signal });
+    const group = new TrainerGroup(trainers, generation, { ...this.options, signal });
     try {
       await group.begin();
       return await work(group);
     } finally {
-      for (const member of await group.release()) if (this.leased.delete(member)) this.free.add(member);
-      for (const member of members) this.leased.delete(member);
+      for (const trainer of await group.release()) if (this.leased.delete(trainer)) this.free.add(trainer);
+      for (const trainer of trainers) this.leased.delete(trainer);
       this.changed();
     }
   }
@@ -71,8 +71,13 @@ export class TrainerPool {
         await channel.receive();
       }),
     );
-    const waited = new AbortController();
-    await Promise.race([left, setTimeout(FAREWELL_MS, undefined, { signal: waited.signal }).catch(() => undefined)]);
-    waited.abort();
+    const { clock } = this.options.runtime;
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(FAREWELL_MS, resolve);
+      void left.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 }

@@ -1,28 +1,29 @@
 import { type Round, STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { TensorKind } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
+import type { Clock } from '@prunegrid/core/runtime';
 
 import type { Broadcast } from './broadcast.js';
 import type { HubReduction } from './summing.js';
 
-/** Trainers that add up among themselves report about so often, in milliseconds; two such stretches may pass before they halt. */
+/** Trainers that add up among themselves report about once in so many milliseconds; two such stretches may pass before they halt. */
 const REPORT_MS = 100;
 
 /** What an optimizer step came to, over the global batch. */
 export interface StepOutcome {
-  /** Within the phase, from 0. */
+  /** Counts the steps of the phase, from 0. */
   step: number;
   /** Mean cross-entropy in nats. */
   loss: number;
   correct: number;
 }
 
-/** Leads trainers through the rounds of a plan: yields what its steps came to, and ends early once `halts` holds. */
+/** What the steps of a plan came to; it ends early once `halts` holds. */
 type StepOutcomes = AsyncGenerator<StepOutcome, void, undefined>;
 
 /** The coordinator adds the vectors up, each of `length` elements. */
 export async function* trainThroughHub(
-  members: Broadcast,
+  trainers: Broadcast,
   summing: HubReduction,
   length: number,
   rounds: readonly Round[],
@@ -30,12 +31,12 @@ export async function* trainThroughHub(
 ): StepOutcomes {
   for (const [i, { first, count }] of rounds.entries()) {
     const step = first + count - 1;
-    const sum = await summing.sum(members.header(TensorKind.GRADIENT, { step }), STEP_METRICS * count, (work) =>
-      members.all(work),
+    const sum = await summing.sum(trainers.header(TensorKind.GRADIENT, { step }), STEP_METRICS * count, (work) =>
+      trainers.all(work, 'steps', 1),
     );
     const halted = i + 1 < rounds.length && halts();
-    if (halted) await members.tell({ $case: 'halt', value: {} });
-    await members.tellTensor(TensorKind.SUM, sum, { step });
+    if (halted) await trainers.tell({ $case: 'halt', value: {} });
+    await trainers.tellTensor(TensorKind.SUM, sum, { step });
     for (let k = 0; k < count; k++) {
       const [loss, correct] = sum.subarray(length + STEP_METRICS * k);
       yield { step: first + k, loss, correct };
@@ -46,9 +47,10 @@ export async function* trainThroughHub(
 
 /** The trainers add up without the coordinator, which lets them go on for a stretch of rounds at a time, always one ahead, so that nobody waits for it. */
 export async function* trainAmongPeers(
-  members: Broadcast,
+  trainers: Broadcast,
   rounds: readonly Round[],
   halts: () => boolean,
+  clock: Clock,
 ): StepOutcomes {
   const stretches: Round[][] = [];
   let granted = 0;
@@ -58,15 +60,15 @@ export async function* trainAmongPeers(
     if (stretch.length === 0) return;
     granted += stretch.length;
     stretches.push(stretch);
-    await members.tell({ $case: 'grantCredits', value: { rounds: stretch.length } });
+    await trainers.tell({ $case: 'grantCredits', value: { rounds: stretch.length } });
   };
   await grant();
   await grant();
-  let since = performance.now();
+  let since = clock.monotonic();
   let halted = false;
   for (let stretch = stretches.shift(); stretch; stretch = stretches.shift()) {
-    const [{ losses, correct }] = await members.ask('progress', (value) => value);
-    const now = performance.now();
+    const [{ losses, correct }] = await trainers.ask('progress', (value) => value, 'steps', stretch.length);
+    const now = clock.monotonic();
     const fitting = Math.round((stretch.length * REPORT_MS) / (now - since));
     size = Math.max(1, Math.min(2 * stretch.length, fitting));
     since = now;
@@ -76,10 +78,10 @@ export async function* trainAmongPeers(
     if (losses.length !== steps.length || correct.length !== steps.length) {
       throw new Failure(
         'trainers',
-        `${members.trainers[0].name}: reported ${losses.length} steps of ${steps.length}: are both sides of one version?`,
+        `${trainers.trainers[0].name}: reported ${losses.length} steps of ${steps.length}: are both sides of one version?`,
       );
     }
     for (const [i, step] of steps.entries()) yield { step, loss: losses[i], correct: correct[i] };
   }
-  if (granted < rounds.length) await members.tell({ $case: 'halt', value: {} });
+  if (granted < rounds.length) await trainers.tell({ $case: 'halt', value: {} });
 }

@@ -4,9 +4,9 @@ import { coveringNodes, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 
 import type { Trainer } from './trainer.js';
 
-/** A member's share of the micro-batches. */
+/** A trainer's share of the micro-batches of a global batch; it may be empty. */
 export interface Share {
-  member: Trainer;
+  trainer: Trainer;
   first: number;
   count: number;
 }
@@ -17,14 +17,15 @@ interface Part {
   vector: Float32Array;
 }
 
-/** Receives what the members have of a vector and adds it up in the fixed tree over the micro-batches. */
+/** Receives what the trainers have of a vector and adds it up in the fixed tree over the micro-batches. */
 export class HubReduction {
   private readonly parts: ReadonlyMap<Trainer, readonly Part[]>;
 
   /**
-   * @param leaves micro-batches of a global batch
-   * @param length of the vector, without what follows on it for each step
-   * @param longest the most elements that follow on it
+   * @param shares of the lease's trainers, in their order
+   * @param leaves number of micro-batches of a global batch
+   * @param length elements of the vector, without what follows on it for each step
+   * @param longest the largest number of elements that follow on it
    * @param rounded whether the micro-batches' own vectors come as bfloat16
    */
   constructor(
@@ -35,8 +36,8 @@ export class HubReduction {
     private readonly rounded: boolean,
   ) {
     this.parts = new Map(
-      shares.map(({ member, first, count }) => [
-        member,
+      shares.map(({ trainer, first, count }) => [
+        trainer,
         coveringNodes(first, count, leaves).map((node) => ({ node, vector: new Float32Array(length + longest) })),
       ]),
     );
@@ -44,7 +45,7 @@ export class HubReduction {
 
   /**
    * The sum of a round, with `following` elements behind the vector; it is valid until the next one.
-   * @param all waits for what all members are asked
+   * @param all waits for what all trainers are asked, in their order
    */
   async sum(
     header: Pick<ChunkHeader, 'generation' | 'step'>,

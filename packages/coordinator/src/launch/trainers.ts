@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
 import { models } from '@prunegrid/trainer/models';
-import type { Host } from '@prunegrid/core/runtime';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 
 import { Gateway, type Trainer, type ReductionChoice } from '../cluster/index.js';
@@ -31,7 +31,7 @@ export interface TrainerEvents {
 }
 
 /** What a trainer loads, once for all its work: experiments of one workload can share trainers. */
-export type Workload = Pick<Spec, 'model' | 'dataset' | 'threadsPerTrainer'>;
+export type Workload = Pick<Spec, 'engine' | 'model' | 'dataset' | 'threadsPerTrainer'>;
 
 /** Throws Failure `input` if no trainer at all is asked for. */
 export function requireTrainers({ trainers, external }: TrainerChoice): void {
@@ -46,7 +46,7 @@ export function requireTrainers({ trainers, external }: TrainerChoice): void {
 const GRACE_MS = 5000;
 
 export interface TrainerOptions extends TrainerEvents {
-  runtime: Host;
+  runtime: Runtime;
   /** Starts the trainers that `TrainerChoice` wants on this machine. */
   launcher: Launcher;
   /** Whether a trainer that was started here is replaced when it ends. */
@@ -61,7 +61,7 @@ export interface TrainerOptions extends TrainerEvents {
  * @throws Failure if the address cannot be listened on or not all trainers come in time, and what `work` throws
  */
 export async function withTrainers<T>(
-  { model, dataset, threadsPerTrainer: threads }: Workload,
+  { engine, model, dataset, threadsPerTrainer: threads }: Workload,
   choice: TrainerChoice,
   { runtime, launcher, replace, interrupted, ...events }: TrainerOptions,
   work: (gateway: Gateway, ended: Promise<never>) => Promise<T>,
@@ -71,10 +71,11 @@ export async function withTrainers<T>(
   const gateway = await Gateway.open({
     listen: choice.listen,
     version,
-    workload: { model, dataset: { name, validation, limit }, threads },
-    parameters: (models.get(model) as { size: number }).size,
+    workload: { engine, model, dataset: { name, validation, limit }, threads },
+    parameters: models.get(model).size,
     trainers: wanted,
     reduction: choice.reduction,
+    runtime,
     ...events,
     joined: (member) => {
       events.joined?.(member);
@@ -96,7 +97,7 @@ export async function withTrainers<T>(
     await gateway.pool.dismiss();
     return result;
   } finally {
-    gateway.close();
+    await gateway.close();
     await supervised.stop(GRACE_MS);
   }
 }

@@ -44,7 +44,13 @@ function sweepOf(count: number): SweepFile {
 const sgd = { optimizer: { name: 'sgd', momentum: 0.9, weightDecay: 0 }, dropout: 0 } as const;
 const phase = { ...sgd, learningRate: { schedule: 'constant', value: 0.1 } } as const;
 const spec: Trial['spec'] = {
-  ...{ name: 'tiny', seed: 1, model: 'lenet5', dataset: { name: 'mnist', validation: 5000, shift: 0 } },
+  ...{
+    name: 'tiny',
+    seed: 1,
+    engine: 'tensorflow',
+    model: 'lenet5',
+    dataset: { name: 'mnist', validation: 5000, shift: 0 },
+  },
   ...{ batch: { global: 128, microBatches: 4 }, exchange: { gradients: 'float32', syncEvery: 1 } },
   ...{ threadsPerTrainer: 1, keep: { fc1: 3600 }, method: 'admm' },
   dense: { ...phase, epochs: 1 },

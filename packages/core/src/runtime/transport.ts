@@ -16,8 +16,13 @@ export interface MessageStream {
   send(head: Uint8Array, data?: Uint8Array): Promise<void>;
   /** The next message, valid until the next call; undefined once the other end has closed the stream. Rejects with StreamBroken. */
   receive(): Promise<Buffer | undefined>;
-  /** Ends the stream here. With a `reason`, the other end's `receive` rejects with it. */
+  /**
+   * Ends the stream at both ends; what has been sent still arrives. With a `reason`, the other end's `receive` rejects with it if the
+   * network can carry it, and with another StreamBroken if not. A `receive` that waits here resolves to undefined.
+   */
   close(reason?: string): void;
+  /** Resolves once the stream is over, whoever ended it and for whatever reason. Never rejects. */
+  readonly closed: Promise<void>;
 }
 
 /** The stream is over and should not be: the other end is gone, does not answer, or is no prunegrid. The message is part of a line for the user. */
@@ -31,7 +36,7 @@ export type Service = 'coordination' | 'peers';
 /** Names and values that come with a call, before its messages. Names are in lower case. */
 export type Metadata = Readonly<Record<string, string>>;
 
-/** A call that has come in. It is to be accepted or refused. */
+/** A call that has come in. It is to be accepted or refused, once. */
 export interface IncomingCall {
   /** Where it comes from, for messages. */
   readonly remote: string;
@@ -43,7 +48,7 @@ export interface IncomingCall {
 export interface Listener {
   /** `HOST:PORT` or `unix:PATH`, with the port that was taken. */
   readonly address: string;
-  /** Ends all its streams. */
+  /** Takes no more calls. The streams of `peers` stay open, since each trainer closes its own; those of `coordination` end. */
   close(): Promise<void>;
 }
 
@@ -52,7 +57,10 @@ export interface Listener {
  * and liveness have one place.
  */
 export interface Transport {
-  /** @param address `HOST:PORT`, port 0 for a free one, or `unix:PATH`. Rejects with Node's error if it cannot be listened on. */
+  /**
+   * @param address `HOST:PORT`, port 0 for a free one, or `unix:PATH`; of the service `peers` also `unix:`, for a new path that only this user can
+   *   reach and that is removed when the listener closes. Rejects with Node's error if it cannot be listened on.
+   */
   listen(service: Service, address: string, onCall: (call: IncomingCall) => void): Promise<Listener>;
   /** Rejects with StreamBroken if nobody accepts the call within `timeoutMs`. */
   connect(service: Service, address: string, timeoutMs: number, metadata?: Metadata): Promise<MessageStream>;

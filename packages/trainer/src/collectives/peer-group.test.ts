@@ -1,5 +1,6 @@
 import { coveringNodes, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import { evenShares } from '@prunegrid/numerics/shares';
+import { nodeRuntime } from '@prunegrid/transport/node';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -16,21 +17,23 @@ function leafOf(length: number, step: number, leaf: number): Float32Array {
   return values;
 }
 
-const doors: PeerListener[] = [];
-const circles: PeerGroup[] = [];
+const listeners: PeerListener[] = [];
+const groups: PeerGroup[] = [];
 afterEach(async () => {
-  for (const peers of circles.splice(0)) peers.close();
-  await Promise.all(doors.splice(0).map((listener) => listener.close()));
+  for (const peers of groups.splice(0)) peers.close();
+  await Promise.all(listeners.splice(0).map((listener) => listener.close()));
 });
 
 async function meet(members: number): Promise<PeerGroup[]> {
-  doors.push(...(await Promise.all(Array.from({ length: members }, () => PeerListener.open()))));
-  const addresses = doors.map(({ address }) => address);
-  const met = doors.map((listener, own) => PeerGroup.rendezvous(listener, { addresses, own, token: 'token' }));
-  circles.push(...(await Promise.all(met)));
+  listeners.push(...(await Promise.all(Array.from({ length: members }, () => PeerListener.open(nodeRuntime)))));
+  const addresses = listeners.map(({ address }) => address);
+  const met = listeners.map((listener, own) =>
+    PeerGroup.rendezvous(listener, { addresses, own, token: 'token' }, nodeRuntime),
+  );
+  groups.push(...(await Promise.all(met)));
   // As a trainer does: who is in stays in.
-  await Promise.all(doors.splice(0).map((listener) => listener.close()));
-  return circles;
+  await Promise.all(listeners.splice(0).map((listener) => listener.close()));
+  return groups;
 }
 
 const shares = (members: number) => evenShares(LEAVES, members);
@@ -44,10 +47,10 @@ function sumOf(length: number, step: number, first = 0, count = LEAVES): TreeSum
 
 /** Each member's part of a step, whose slice becomes the negative sum. */
 function reduceAt(length: number, step: number, members: number): Promise<Float32Array>[] {
-  return circles.map(async (peers, i) => {
+  return groups.map(async (peers, i) => {
     const { first, count } = shares(members)[i];
     const target = new Float32Array(length);
-    const parts = { generation: 1, step, nodes: nodesOf(members), isRounded: () => false };
+    const parts = { generation: 1, step, nodes: nodesOf(members), following: 2, isRounded: () => false };
     const reduction = peers.reduce(parts, sumOf(length, step, first, count).nodes(), target);
     expect(await reduction.tails()).toEqual(sumOf(length, step).total!.subarray(length));
     let times = 0;
@@ -60,7 +63,7 @@ function reduceAt(length: number, step: number, members: number): Promise<Float3
   });
 }
 
-describe('Circle', () => {
+describe('PeerGroup', () => {
   it.each([
     // More chunks than places for them, some slices with one more than others, and slices that are empty.
     { members: 2, length: 10 * CHUNK_ELEMENTS + 1 },
@@ -89,10 +92,10 @@ describe('Circle', () => {
   });
 
   it('says which member cannot be reached', async () => {
-    const listener = await PeerListener.open();
-    doors.push(listener);
+    const listener = await PeerListener.open(nodeRuntime);
+    listeners.push(listener);
     const addresses = [listener.address, 'unix:/nowhere/socket'];
-    await expect(PeerGroup.rendezvous(listener, { addresses, own: 0, token: 'token' })).rejects.toThrow(
+    await expect(PeerGroup.rendezvous(listener, { addresses, own: 0, token: 'token' }, nodeRuntime)).rejects.toThrow(
       /^the trainer at unix:\/nowhere\/socket cannot be reached from another one \(.*ENOENT/,
     );
   });

@@ -2,22 +2,30 @@ import { bfloat16Words, packBfloat16, unpackBfloat16 } from '@prunegrid/numerics
 import { dialPeer, type PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { CHUNK_BYTES, type Rendezvous, TensorKind } from '@prunegrid/proto';
 import { PeerLink } from '@prunegrid/transport/peers/link';
-import { type MessageStream } from '@prunegrid/transport/peers/messages';
 import { type Slice, slicesOf } from '@prunegrid/numerics/shares';
 import { type Traffic } from '@prunegrid/transport/channel';
 import { TreeSum } from '@prunegrid/numerics/summation/tree-sum';
-import { setImmediate as turn } from 'node:timers/promises';
+import { deadlineOf, peerLimits, UsualTime, type WaitLimits } from '@prunegrid/transport/wait-limits';
 
 import { Failure } from '@prunegrid/core/failure';
-import type { Nodes } from '../worker/sync/sync-strategy.js';
+import type { PartialSums } from '../engines/index.js';
+import type { Clock, MessageStream, Runtime, Timer } from '@prunegrid/core/runtime';
 import { addInPlace } from '@prunegrid/numerics/summation/addition';
 
-/** Another trainer of the lease has gone, or what it says cannot be understood: ends the lease, not this trainer. */
+/** Another trainer of the lease has gone, is silent, or sends what cannot be understood: this ends the lease, not this trainer. */
 export class PeerLost extends Failure {
-  constructor(name: string, cause: unknown) {
+  constructor(
+    /** The other trainer's place in the lease, from 0. */
+    readonly rank: number,
+    name: string,
+    cause: unknown,
+  ) {
     super('trainers', `${name}: ${(cause as Error).message}`, { cause });
   }
 }
+
+/** How often a PeerGroup looks whether its links make progress, in milliseconds. */
+const TICK_MS = 1000;
 
 /** Elements of a chunk between trainers. Of smaller ones the first sums are on their way while others arrive, but a message costs what that saves. */
 export const CHUNK_ELEMENTS = CHUNK_BYTES / 4;
@@ -26,35 +34,58 @@ export const CHUNK_ELEMENTS = CHUNK_BYTES / 4;
 export interface ReductionPlan {
   generation: number;
   step: number;
-  /** By member, ascending. */
+  /** The nodes of each member, ascending; none of a member that has no micro-batch. */
   nodes: readonly (readonly number[])[];
-  /** Whether all of a node's values are of bfloat16: then two travel in the room of one. */
+  /** Elements that follow on each node's vector: they are added up too, but belong to no slice. */
+  following: number;
+  /** Whether all of a node's values are bfloat16 numbers: two then travel in the room of one. */
   isRounded: (node: number) => boolean;
 }
 
 /**
  * The trainers of a lease, each connected with every other one, adding vectors up without the coordinator. Each owns a slice of the vector (reduce-scatter and
- * all-gather, as in Rajbhandari et al. 2020, "ZeRO", stage 1: the owner also moves its slice of W). With n trainers, one sends and receives
- * 2 * (n - 1) / n vectors a step.
+ * all-gather, as in Rajbhandari et al. 2020, "ZeRO", stage 1: the owner also updates its slice of W), even if it has no vector of its own to add. With n trainers,
+ * one sends and receives 2 * (n - 1) / n vectors a step. A link that makes no progress for too long is closed, and what waits for it throws PeerLost.
  */
 export class PeerGroup {
   /** Where the chunks of others' nodes are put, by link and node. */
   private readonly scratch = new Map<string, Float32Array>();
+  private readonly usualRound = new UsualTime();
+  private roundBegun: number | undefined;
+  private readonly ticks: Timer;
 
   private constructor(
     private readonly rank: number,
     private readonly links: ReadonlyMap<number, PeerLink>,
-  ) {}
+    private readonly clock: Clock,
+    limits: WaitLimits,
+  ) {
+    const silence = new Map<PeerLink, { ended: number; ms: number }>();
+    this.ticks = clock.every(TICK_MS, () => {
+      for (const link of links.values()) {
+        const { begun, ended } = link;
+        const before = silence.get(link);
+        const ms = begun > ended && before?.ended === ended ? before.ms + TICK_MS : 0;
+        silence.set(link, { ended, ms });
+        if (ms >= deadlineOf(this.usualRound.milliseconds, limits)) link.close(`no progress for ${ms / 1000} s`);
+      }
+    });
+  }
 
-  /** Calls at all other members, and waits until they have called here. Rejects with a reason for the user where one cannot be reached. */
-  static async rendezvous(listener: PeerListener, { addresses, own, token }: Rendezvous): Promise<PeerGroup> {
+  /** Calls at all other members, and waits until they have called here. Rejects with a reason for the user if one cannot be reached. */
+  static async rendezvous(
+    listener: PeerListener,
+    { addresses, own, token }: Rendezvous,
+    { clock, transport }: Pick<Runtime, 'clock' | 'transport'>,
+    limits = peerLimits,
+  ): Promise<PeerGroup> {
     const others = [...addresses.keys()].filter((member) => member !== own);
     const name = (member: number) => `the trainer at ${addresses[member]}`;
     const checked = addresses.some((address) => !address.startsWith('unix:'));
-    // From now on, since who calls here is only let in where it is expected.
+    // From now on, since who calls here is only accepted if it is expected.
     const expected = listener.acceptPeers(token, others);
     const made = others.map((member) =>
-      dialPeer(addresses[member], token, own).catch((error: Error) => {
+      dialPeer(transport, addresses[member], token, own).catch((error: Error) => {
         throw new Error(`${name(member)} cannot be reached from another one (${error.message})`, { cause: error });
       }),
     );
@@ -62,7 +93,7 @@ export class PeerGroup {
       const [incoming, ...outgoing] = await Promise.all([expected, ...made]);
       const link = (member: number, i: number) =>
         new PeerLink(name(member), outgoing[i], incoming.get(member) as MessageStream, checked);
-      return new PeerGroup(own, new Map(others.map((member, i) => [member, link(member, i)])));
+      return new PeerGroup(own, new Map(others.map((member, i) => [member, link(member, i)])), clock, limits);
     } catch (error) {
       const close = (stream: MessageStream) => stream.close();
       for (const call of made) call.then(close).catch(() => undefined);
@@ -73,10 +104,13 @@ export class PeerGroup {
 
   /**
    * Sends the others their slices of this member's vectors, as far as there is room on the way; what is not copied must not change before the reduction has finished.
-   * @param vectors of this member's nodes, at least as long as `target`; in its own slice, they are added to
+   * @param vectors of this member's nodes, each of `target.length + plan.following` elements; in this member's slice, they are added to
    */
-  reduce(parts: ReductionPlan, vectors: Nodes, target: Float32Array): ReduceScatterAllGather {
-    return new ReduceScatterAllGather(this.rank, this.links, this.scratch, parts, vectors, target);
+  reduce(plan: ReductionPlan, vectors: PartialSums, target: Float32Array): ReduceScatterAllGather {
+    const now = this.clock.monotonic();
+    if (this.roundBegun !== undefined) this.usualRound.add(now - this.roundBegun);
+    this.roundBegun = now;
+    return new ReduceScatterAllGather(this.rank, this.clock, this.links, this.scratch, plan, vectors, target);
   }
 
   /** What this member has sent to the others so far. */
@@ -93,9 +127,13 @@ export class PeerGroup {
   }
 
   close(): void {
+    this.ticks.cancel();
     for (const link of this.links.values()) link.close();
   }
 }
+
+/** Makes of a sum what becomes of the elements from `from` on, and writes that into the target. */
+type Move = (from: number, sum: Float32Array) => void | Promise<void>;
 
 /**
  * Rows of chunks by which gradients are ahead of what is made of them: so many are under way while a sum is computed. It also says when a place in shared memory is free
@@ -111,18 +149,22 @@ class ReduceScatterAllGather {
 
   constructor(
     private readonly rank: number,
+    private readonly clock: Clock,
     private readonly links: ReadonlyMap<number, PeerLink>,
     private readonly scratch: Map<string, Float32Array>,
     private readonly plan: ReductionPlan,
-    private readonly vectors: Nodes,
+    private readonly vectors: PartialSums,
     private readonly target: Float32Array,
   ) {
     this.slices = slicesOf(target.length, links.size + 1);
     this.rows = Math.max(...this.slices.map(({ from, to }) => Math.ceil((to - from) / CHUNK_ELEMENTS)));
-    const stepMetrics = vectors.map(([, vector]) => vector.subarray(target.length));
-    const joined = new Float32Array(stepMetrics.length * stepMetrics[0].length);
-    stepMetrics.forEach((tail, i) => joined.set(tail, i * tail.length));
-    for (const link of links.values()) this.send(link, this.header(TensorKind.STEP_METRICS), joined.length, 0, joined);
+    const { following } = plan;
+    const joined = new Float32Array(vectors.length * following);
+    vectors.forEach(([, vector], i) => joined.set(vector.subarray(target.length), i * following));
+    if (vectors.length > 0) {
+      for (const [member, link] of links)
+        this.send(member, link, this.header(TensorKind.STEP_METRICS), joined.length, 0, joined);
+    }
     for (let row = 0; row < AHEAD; row++) this.sendGradients(row);
   }
 
@@ -130,12 +172,12 @@ class ReduceScatterAllGather {
   async tails(): Promise<Float32Array> {
     const tree = new TreeSum();
     for (const [node, vector] of this.vectors) tree.add(node, vector.slice(this.target.length));
-    const length = this.vectors[0][1].length - this.target.length;
+    const { following, nodes } = this.plan;
     for (const [member, link] of this.links) {
-      const nodes = this.plan.nodes[member];
-      const joined = new Float32Array(nodes.length * length);
-      await lostAs(link, link.receive(this.header(TensorKind.STEP_METRICS), joined.length, 0, joined));
-      nodes.forEach((node, i) => tree.add(node, joined.subarray(i * length, (i + 1) * length)));
+      if (nodes[member].length === 0) continue;
+      const joined = new Float32Array(nodes[member].length * following);
+      await lostAs(member, link, link.receive(this.header(TensorKind.STEP_METRICS), joined.length, 0, joined));
+      nodes[member].forEach((node, i) => tree.add(node, joined.subarray(i * following, (i + 1) * following)));
     }
     return tree.total as Float32Array;
   }
@@ -145,12 +187,12 @@ class ReduceScatterAllGather {
    * has resolved, the target also holds what the other members have written into theirs. Throws PeerLost.
    * @param meanwhile done once, when this member has sent what the others wait for and waits for theirs
    */
-  async finish(move: (from: number, sum: Float32Array) => void, meanwhile: () => void): Promise<void> {
+  async finish(move: Move, meanwhile: () => void): Promise<void> {
     for (let row = 0; row <= this.rows; row++) {
       await this.reduce(row, move);
       if (row === 0) {
         // First what was sent must leave.
-        await turn();
+        await this.clock.turn();
         meanwhile();
       }
       await this.receiveUpdated(row - 1);
@@ -160,7 +202,7 @@ class ReduceScatterAllGather {
   }
 
   /** Adds up this member's chunk of the row, has it moved and sends it. */
-  private async reduce(row: number, move: (from: number, sum: Float32Array) => void): Promise<void> {
+  private async reduce(row: number, move: Move): Promise<void> {
     const chunk = this.chunkOf(this.rank, row);
     if (!chunk) return;
     const { from, to } = chunk;
@@ -168,14 +210,16 @@ class ReduceScatterAllGather {
     for (const [node, vector] of this.vectors) tree.add(node, vector.subarray(from, to));
     for (const [member, link] of this.links) {
       for (const node of this.plan.nodes[member]) {
-        tree.add(node, await this.receiveGradient(link, node, from, this.scratchFor(member, node, to - from)));
+        tree.add(node, await this.receiveGradient(member, link, node, from, this.scratchFor(member, node, to - from)));
       }
     }
-    move(from, tree.total as Float32Array);
+    await move(from, tree.total as Float32Array);
     const { target } = this;
-    for (const link of this.links.values()) {
-      const header = this.header(TensorKind.WEIGHTS);
-      this.send(link, header, target.length, from, target.subarray(from, to), this.slotOf(row, 0));
+    const header = this.header(TensorKind.WEIGHTS);
+    for (const [member, link] of this.links) {
+      // A member without vectors sends no gradients, which would say that it has read the place: what goes to it lies in no shared memory.
+      const place = this.plan.nodes[member].length > 0 ? this.slotOf(row, 0) : undefined;
+      this.send(member, link, header, target.length, from, target.subarray(from, to), place);
     }
   }
 
@@ -185,7 +229,7 @@ class ReduceScatterAllGather {
       const chunk = this.chunkOf(member, row);
       if (!chunk) continue;
       const into = target.subarray(chunk.from, chunk.to);
-      await lostAs(link, link.receive(this.header(TensorKind.WEIGHTS), target.length, chunk.from, into));
+      await lostAs(member, link, link.receive(this.header(TensorKind.WEIGHTS), target.length, chunk.from, into));
     }
   }
 
@@ -194,12 +238,13 @@ class ReduceScatterAllGather {
       const chunk = this.chunkOf(member, row);
       if (!chunk) continue;
       for (const [i, [node, vector]] of this.vectors.entries()) {
-        this.sendGradient(link, node, chunk.from, vector.subarray(chunk.from, chunk.to), this.slotOf(row, 1 + i));
+        const values = vector.subarray(chunk.from, chunk.to);
+        this.sendGradient(member, link, node, chunk.from, values, this.slotOf(row, 1 + i));
       }
     }
   }
 
-  /** The row's chunk of a member's slice, where there is one. */
+  /** The row's chunk of a member's slice, if there is one. */
   private chunkOf(member: number, row: number): Slice | undefined {
     const slice = this.slices[member];
     const from = slice.from + row * CHUNK_ELEMENTS;
@@ -211,31 +256,44 @@ class ReduceScatterAllGather {
     return (row % (AHEAD + 1)) * (1 + this.vectors.length) + index;
   }
 
-  private sendGradient(link: PeerLink, node: number, from: number, values: Float32Array, place: number): void {
+  private sendGradient(
+    member: number,
+    link: PeerLink,
+    node: number,
+    from: number,
+    values: Float32Array,
+    place: number,
+  ): void {
     const { length } = this.target;
     if (this.plan.isRounded(node)) {
       const header = this.header(TensorKind.GRADIENT_BFLOAT16, node);
-      this.send(link, header, bfloat16Words(length), from / 2, packBfloat16(values), place);
+      this.send(member, link, header, bfloat16Words(length), from / 2, packBfloat16(values), place);
     } else {
-      this.send(link, this.header(TensorKind.GRADIENT, node), length, from, values, place);
+      this.send(member, link, this.header(TensorKind.GRADIENT, node), length, from, values, place);
     }
   }
 
-  private async receiveGradient(link: PeerLink, node: number, from: number, into: Float32Array): Promise<Float32Array> {
+  private async receiveGradient(
+    member: number,
+    link: PeerLink,
+    node: number,
+    from: number,
+    into: Float32Array,
+  ): Promise<Float32Array> {
     const { length } = this.target;
     if (this.plan.isRounded(node)) {
       const words = new Uint32Array(bfloat16Words(into.length));
       const header = this.header(TensorKind.GRADIENT_BFLOAT16, node);
-      await lostAs(link, link.receive(header, bfloat16Words(length), from / 2, words));
+      await lostAs(member, link, link.receive(header, bfloat16Words(length), from / 2, words));
       unpackBfloat16(words, into);
     } else {
-      await lostAs(link, link.receive(this.header(TensorKind.GRADIENT, node), length, from, into));
+      await lostAs(member, link, link.receive(this.header(TensorKind.GRADIENT, node), length, from, into));
     }
     return into;
   }
 
-  private send(link: PeerLink, ...chunk: Parameters<PeerLink['send']>): void {
-    const sending = lostAs(link, link.send(...chunk));
+  private send(member: number, link: PeerLink, ...chunk: Parameters<PeerLink['send']>): void {
+    const sending = lostAs(member, link, link.send(...chunk));
     // Whoever receives sees the connection break, too, and before the end nobody looks at what was sent.
     sending.catch(() => undefined);
     this.sent.push(sending);
@@ -254,10 +312,10 @@ class ReduceScatterAllGather {
   }
 }
 
-async function lostAs(link: PeerLink, work: Promise<void>): Promise<void> {
+async function lostAs(member: number, link: PeerLink, work: Promise<void>): Promise<void> {
   try {
     await work;
   } catch (error) {
-    throw new PeerLost(link.name, error);
+    throw new PeerLost(member, link.name, error);
   }
 }

@@ -1,16 +1,16 @@
-import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import { decodeFromCoordinator, FrameError, type FromCoordinator } from '@prunegrid/proto';
 import { Channel } from '@prunegrid/transport/channel';
 
 import { Failure } from '@prunegrid/core/failure';
+import { type MessageStream, StreamBroken } from '@prunegrid/core/runtime';
 
 export type TrainerChannel = Channel<NonNullable<FromCoordinator['body']>>;
 
 /** Thrown by `receive` when the coordinator ends a lease, whatever was due instead; the channel can be used on. */
 export class LeaseEnded extends Error {}
 
-/** The trainer's end of its stream; what breaks it becomes a Failure that names the coordinator's address. */
-export function openChannel(stream: ClientDuplexStream<Buffer, Buffer>, address: string): TrainerChannel {
+/** The trainer's end of its stream. What breaks it becomes a Failure that names the coordinator's address. */
+export function openChannel(stream: MessageStream, address: string): TrainerChannel {
   const decode = (frame: Buffer) => {
     const message = decodeFromCoordinator(frame);
     if (message.$case === 'release') throw new LeaseEnded();
@@ -23,11 +23,9 @@ function explain(error: unknown, address: string): Error {
   if (error === undefined)
     return new Failure('trainers', `${address}: the coordinator hung up: its own output says why`);
   if (error instanceof FrameError) return new Failure('trainers', `${address}: ${error.message}`, { cause: error });
-  const { code, details } = error as Partial<ServiceError>;
-  if (code === status.UNIMPLEMENTED || code === status.INTERNAL) {
-    return new Failure('trainers', `${address}: is no prunegrid coordinator (${details}): check --coordinator`);
-  }
-  if (code !== undefined)
-    return new Failure('trainers', `${address}: the connection to the coordinator broke (${details})`);
+  if (error instanceof StreamBroken)
+    return new Failure('trainers', `${address}: the connection to the coordinator broke (${error.message})`, {
+      cause: error,
+    });
   return error as Error;
 }

@@ -8,37 +8,43 @@ import {
 } from '@prunegrid/proto';
 import type { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 
-import type { Dataset } from '../datasets/index.js';
-import type { Engine } from '../engines/engine.js';
+import type { Replica } from '../engines/index.js';
 import { Failure } from '@prunegrid/core/failure';
-import type { Model } from '../models/index.js';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers';
 import { LeaseEnded, type TrainerChannel } from './channel.js';
 import { evaluate } from './evaluation.js';
 import { PeerGroup, PeerLost } from '../collectives/peer-group.js';
-import { Replica } from './replica.js';
-import { train } from './train.js';
-import { reportFailure, unexpected } from './trouble.js';
+import { train, type TrainTask } from './train.js';
+import { afterFailure, afterMessage, afterTraining, type LeasedState, type TrainerState, unexpected } from './state.js';
+import { reportFailure } from './trouble.js';
+import type { LoadedWorkload } from './workload.js';
 
-/** What a trainer has for all its work. */
-export interface TrainerContext {
-  engine: Engine;
-  model: Model;
-  dataset: Dataset;
-  /** Opens a listener for other trainers; rejects where they cannot reach this one. */
+/** What a trainer has for all its leases. */
+export interface TrainerContext extends LoadedWorkload, Pick<Runtime, 'clock' | 'transport'> {
+  /** Opens a listener for other trainers; rejects if they cannot reach this one. */
   openPeerListener: () => Promise<PeerListener>;
 }
 
 type Command = Awaited<ReturnType<TrainerChannel['receive']>>;
 
-/** Serves one lease to its end. Training that fails and other trainers that leave are told, and end the lease alone; other failures end this trainer. */
-export async function serveLease(channel: TrainerChannel, generation: number, context: TrainerContext): Promise<void> {
-  const lease = new Lease(channel, generation, context);
+/**
+ * Serves one lease to its end, and returns the state that follows. Training that fails and other trainers that are lost are told, and end the lease alone;
+ * other failures are thrown and end this trainer.
+ */
+export async function serveLease(
+  channel: TrainerChannel,
+  state: LeasedState,
+  context: TrainerContext,
+): Promise<TrainerState> {
+  const { generation } = state;
+  const lease = new Lease(channel, state, context);
   try {
     await lease.runCommands().catch(async (error: unknown) => {
       if (!(error instanceof PeerLost || (error instanceof Failure && error.kind === 'training'))) throw error;
+      lease.state = afterFailure(lease.state);
       await reportFailure(channel, error);
-      for (;;) await channel.receive();
+      for (;;) afterMessage(lease.state, await channel.receive());
     });
   } catch (error) {
     if (!(error instanceof LeaseEnded)) throw error;
@@ -46,26 +52,32 @@ export async function serveLease(channel: TrainerChannel, generation: number, co
   } finally {
     await lease.close();
   }
+  return afterMessage(lease.state, { $case: 'release' });
 }
 
 class Lease {
   private replica: Replica | undefined;
-  /** Open from Invite to Rendezvous. */
+  private phase: TrainTask['phase'] | undefined;
+  /** Open from OpenRendezvous to Rendezvous. */
   private listener: PeerListener | undefined;
   private peers: PeerGroup | undefined;
   /** The micro-batches of the last Train. */
   private microBatches: number[] = [];
+  private readonly generation: number;
 
   constructor(
     private readonly channel: TrainerChannel,
-    private readonly generation: number,
+    public state: LeasedState,
     private readonly context: TrainerContext,
-  ) {}
+  ) {
+    this.generation = state.generation;
+  }
 
   /** Carries the coordinator's commands out, one at a time, until LeaseEnded is thrown. */
   async runCommands(): Promise<never> {
     for (;;) {
       const command = await this.channel.receive();
+      this.state = afterMessage(this.state, command) as LeasedState;
       if (!(await this.prepare(command))) await this.compute(command);
     }
   }
@@ -76,7 +88,7 @@ class Lease {
     await this.listener?.close();
   }
 
-  /** Obeys what comes before there are weights; false for any other command. */
+  /** Obeys what may come before there are weights; returns false for any other command. */
   private async prepare(command: Command): Promise<boolean> {
     switch (command.$case) {
       case 'openRendezvous': {
@@ -86,7 +98,7 @@ class Lease {
         return true;
       }
       case 'rendezvous':
-        await this.meet(command.value);
+        await this.rendezvous(command.value);
         return true;
       case 'beginPhase':
         await this.beginPhase(command.value);
@@ -97,8 +109,8 @@ class Lease {
   }
 
   private async compute(command: Command): Promise<void> {
-    const { channel, generation, replica, peers: peers } = this;
-    if (!replica) throw unexpected(command.$case);
+    const { channel, generation, replica, phase, peers } = this;
+    if (!replica || !phase) throw unexpected(command.$case);
     switch (command.$case) {
       case 'setPenalty':
         await this.setPenalty(replica, command.value);
@@ -106,23 +118,32 @@ class Lease {
       case 'train': {
         const { firstMicroBatch, microBatches } = command.value;
         this.microBatches = Array.from({ length: microBatches }, (_, i) => firstMicroBatch + i);
-        await train({ channel, generation, replica, plan: command.value, microBatches: this.microBatches, peers });
+        await train({
+          channel,
+          generation,
+          replica,
+          phase,
+          plan: command.value,
+          microBatches: this.microBatches,
+          peers,
+        });
+        this.state = afterTraining(this.state);
         break;
       }
       case 'evaluate': {
-        const value = evaluate(replica, this.context.dataset, command.value);
+        const value = await evaluate(replica, command.value);
         await channel.send(encodeFromTrainer({ $case: 'evaluated', value }));
         break;
       }
       case 'fetchWeights':
-        await channel.sendTensor(this.header(TensorKind.WEIGHTS), replica.weights);
+        await channel.sendTensor(this.header(TensorKind.WEIGHTS), await replica.readWeights());
         break;
       case 'fetchMoments':
         await this.sendMoments(replica, command.value);
         break;
       case 'fetchResiduals':
         for (const node of this.microBatches) {
-          await channel.sendTensor({ ...this.header(TensorKind.RESIDUAL), node }, replica.residualOf(node));
+          await channel.sendTensor({ ...this.header(TensorKind.RESIDUAL), node }, await replica.readResidual(node));
         }
         break;
       default:
@@ -130,15 +151,15 @@ class Lease {
     }
   }
 
-  private async meet(rendezvous: Rendezvous): Promise<void> {
+  private async rendezvous(rendezvous: Rendezvous): Promise<void> {
     if (!this.listener) throw unexpected('rendezvous');
     let problem = '';
     try {
-      this.peers = await PeerGroup.rendezvous(this.listener, rendezvous);
+      this.peers = await PeerGroup.rendezvous(this.listener, rendezvous, this.context);
     } catch (error) {
       problem = (error as Error).message;
     }
-    // Who is in stays in.
+    // The streams that it has accepted stay open.
     await this.listener.close();
     await this.channel.send(encodeFromTrainer({ $case: 'rendezvousResult', value: { problem } }));
   }
@@ -146,13 +167,17 @@ class Lease {
   private async beginPhase(phase: BeginPhase): Promise<void> {
     const { channel } = this;
     const { engine, model, dataset } = this.context;
+    const { optimizer } = phase;
+    if (!optimizer) throw new Failure('input', 'the coordinator named no optimizer: are both sides of one version?');
     this.replica?.close();
+    this.replica = undefined;
     const weights = await channel.receiveTensor(this.header(TensorKind.WEIGHTS), new Float32Array(model.size));
     const survivors = phase.masked
       ? await channel.receiveTensor(this.header(TensorKind.SURVIVORS), new Uint32Array(phase.survivors))
       : undefined;
     const state = await this.receiveState(phase, (survivors ?? weights).length);
-    this.replica = new Replica(engine, model, dataset, phase, weights, survivors, state);
+    this.phase = { ...phase, optimizer, syncEvery: Math.max(1, phase.syncEvery) };
+    this.replica = await engine.openReplica({ model, dataset, phase: this.phase, weights, survivors, state });
   }
 
   private async receiveState(phase: BeginPhase, trained: number): Promise<OptimizerState | undefined> {
@@ -175,15 +200,15 @@ class Lease {
     const { model } = this.context;
     const weightsOf = (layer: string) => model.layers.find(({ name }) => name === layer)?.weights ?? 0;
     const size = layers.reduce((sum, { layer }) => sum + weightsOf(layer), 0);
-    replica.setPenalty(
+    await replica.setPenalty(
       layers,
       await this.channel.receiveTensor(this.header(TensorKind.TARGET), new Float32Array(size)),
     );
   }
 
   private async sendMoments(replica: Replica, { from, to }: FetchMoments): Promise<void> {
-    for (const [node, moment] of replica.moments.entries()) {
-      await this.channel.sendTensor({ ...this.header(TensorKind.MOMENTS), node }, moment.subarray(from, to));
+    for (const [node, moment] of (await replica.readMoments(from, to)).entries()) {
+      await this.channel.sendTensor({ ...this.header(TensorKind.MOMENTS), node }, moment);
     }
   }
 

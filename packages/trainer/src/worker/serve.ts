@@ -1,109 +1,70 @@
-import { Client, credentials } from '@grpc/grpc-js';
-import { coordinationService, keepalive } from '@prunegrid/transport/grpc/service';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
-import { encodeFromTrainer } from '@prunegrid/proto';
-import { encodeHello } from './hello.js';
 
-import { loadDataset } from '../datasets/index.js';
-import { loadTensorFlow } from '../engines/tensorflow/tensorflow.js';
 import { Failure } from '@prunegrid/core/failure';
-import { models } from '../models/index.js';
+import type { MessageStream, Runtime } from '@prunegrid/core/runtime';
 import { openChannel, type TrainerChannel } from './channel.js';
-import { routableAddress } from '@prunegrid/transport/routable-address';
+import { helloOf, join } from './handshake.js';
 import { serveLease } from './lease.js';
-import { reportFailure, unexpected } from './trouble.js';
+import { afterMessage, type LeasedState, type TrainerState } from './state.js';
+import { reportFailure } from './trouble.js';
+import { loadWorkload } from './workload.js';
 
-/** Time allowed for the coordinator to answer the first connection. */
-const DIAL_SECONDS = 30;
+/** Time allowed for the coordinator to accept the connection, in milliseconds. */
+const CONNECT_MS = 30_000;
 
 export interface TrainerOptions {
   /** HOST:PORT of the coordinator, or unix:PATH. */
   coordinator: string;
-  /** prunegrid's version: must be the coordinator's. */
+  /** prunegrid's version; the coordinator refuses a trainer that has another one. */
   version: string;
-  /** One line for whoever watches this trainer. */
+  /** Prints one line for whoever watches this trainer. */
   report: (line: string) => void;
+  runtime: Pick<Runtime, 'clock' | 'files' | 'processes' | 'transport'>;
 }
 
-/**
- * Dials the coordinator and obeys it until it says that the trainer may leave. Throws Failure where the coordinator cannot be
- * reached, refuses this trainer or hangs up.
- */
-export async function serve({ coordinator, version, report }: TrainerOptions): Promise<void> {
-  const client = new Client(coordinator, credentials.createInsecure(), { ...keepalive, 'grpc.enable_retries': 0 });
+/** Connects to the coordinator and obeys it until it says that the trainer may leave. Throws Failure if it cannot be reached, refuses this trainer or hangs up. */
+export async function serve(options: TrainerOptions): Promise<void> {
+  const { coordinator } = options;
+  const channel = openChannel(await connect(options), coordinator);
   try {
-    await new Promise<void>((resolve, reject) => {
-      client.waitForReady(Date.now() + DIAL_SECONDS * 1000, (error) => {
-        if (!error) resolve();
-        else
-          reject(
-            new Failure(
-              'trainers',
-              `${coordinator}: no coordinator answers there: check --coordinator and that it runs`,
-            ),
-          );
-      });
-    });
-    const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
-    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-    const channel = openChannel(stream, coordinator);
-    const openPeerListener = async () => PeerListener.open(await routableAddress(coordinator));
-    try {
-      await converse(channel, version, openPeerListener, report);
-    } catch (error) {
-      await reportFailure(channel, error);
-      throw error;
-    } finally {
-      stream.end();
-    }
+    await converse(channel, options);
+  } catch (error) {
+    await reportFailure(channel, error);
+    throw error;
   } finally {
-    client.close();
+    channel.close();
+  }
+}
+
+async function connect({ coordinator, runtime }: TrainerOptions): Promise<MessageStream> {
+  try {
+    return await runtime.transport.connect('coordination', coordinator, CONNECT_MS);
+  } catch (error) {
+    throw new Failure(
+      'trainers',
+      `${coordinator}: no coordinator answers there (${(error as Error).message}): check --coordinator and that it runs`,
+      { cause: error },
+    );
   }
 }
 
 async function converse(
   channel: TrainerChannel,
-  version: string,
-  openPeerListener: () => Promise<PeerListener>,
-  report: (line: string) => void,
+  { coordinator, version, report, runtime }: TrainerOptions,
 ): Promise<void> {
-  await channel.send(encodeHello(version));
-  const workload = await channel.receive();
-  if (workload.$case === 'refusal')
-    throw new Failure('trainers', `the coordinator refuses this trainer: ${workload.value.reason}`);
-  if (workload.$case !== 'workload' || !workload.value.dataset) throw unexpected(workload.$case);
-  const model = models.get(workload.value.model);
-  if (!model)
-    throw new Failure('input', `no model ${workload.value.model} here: install the coordinator's version of prunegrid`);
-  const { name, validation, limit } = workload.value.dataset;
-  const dataset = await loadDataset({ name, validation, limit: limit || undefined });
-  const engine = loadTensorFlow(workload.value.threads);
-  await channel.send(
-    encodeFromTrainer({
-      $case: 'ready',
-      value: {
-        engine: engine.name,
-        engineVersion: engine.version,
-        device: engine.device,
-        memoryBytes: engine.memoryBytes,
-        datasetHash: dataset.hash,
-        trainingImages: dataset.training.count,
-        validationImages: dataset.validation.count,
-        testImages: dataset.test.count,
-        parameters: model.size,
-      },
-    }),
+  const joined = await join(channel, helloOf(version, runtime.processes), (workload) =>
+    loadWorkload(workload, runtime, report),
   );
-  const answer = await channel.receive();
-  if (answer.$case === 'refusal')
-    throw new Failure('trainers', `the coordinator refuses this trainer: ${answer.value.reason}`);
-  if (answer.$case !== 'admission') throw unexpected(answer.$case);
-  report(`admitted as trainer ${answer.value.trainer}: ${engine.name} ${engine.version} on ${engine.device}`);
+  const { engine } = joined.loaded;
+  const { transport, clock } = runtime;
+  const openPeerListener = async () => PeerListener.open(runtime, await transport.routableAddress(coordinator));
+  report(`admitted as trainer ${joined.trainer}: ${engine.name} ${engine.version} on ${engine.device}`);
+  const context = { ...joined.loaded, openPeerListener, transport, clock };
+  let state: TrainerState = joined.state;
   for (;;) {
-    const command = await channel.receive();
-    if (command.$case === 'finish') break;
-    if (command.$case !== 'lease') throw unexpected(command.$case);
-    await serveLease(channel, command.value.generation, { engine, model, dataset, openPeerListener });
+    state = afterMessage(state, await channel.receive());
+    if (state.name === 'ended') break;
+    state = await serveLease(channel, state as LeasedState, context);
   }
   report('the coordinator is done with this trainer');
 }

@@ -1,22 +1,22 @@
 import { encodeFromTrainer } from '@prunegrid/proto';
 
 import type { TrainerChannel } from './channel.js';
-import { unexpected } from './trouble.js';
+import { unexpected } from './state.js';
 
-/** How far a trainer may go that adds gradients up without the coordinator, and what it then reports. */
+/** Credit-based flow control: how many rounds a trainer may run that adds gradients up without the coordinator, and what it reports of them. */
 export class StepCredits {
   private halted = false;
-  /** Rounds of each Proceed that has not been reported yet. */
+  /** Rounds of each GrantCredits that has not been reported yet. */
   private readonly granted: number[] = [];
   private readonly losses: number[] = [];
   private readonly correct: number[] = [];
   /** Rounds since the last report. */
   private rounds = 0;
   private closed = false;
-  /** As `listening`, once it is about to reject. */
+  /** Is `listening`, once that is about to reject. */
   private ended: Promise<void> | undefined;
   private wake: () => void = () => undefined;
-  /** Rejects where the coordinator ends the lease or hangs up. */
+  /** Rejects if the coordinator ends the lease or hangs up. */
   private readonly listening: Promise<void>;
 
   constructor(private readonly channel: TrainerChannel) {
@@ -25,7 +25,7 @@ export class StepCredits {
     this.listening.catch(() => undefined);
   }
 
-  /** Waits until another round may begin; false where the coordinator halts. Rejects where it ends the lease or hangs up. */
+  /** Waits until another round may begin; returns false if the coordinator halts. Rejects if it ends the lease or hangs up. */
   async mayProceed(): Promise<boolean> {
     while (this.granted.length === 0 && !this.halted) {
       await Promise.race([this.listening, new Promise<void>((resolve) => (this.wake = resolve))]);
@@ -33,7 +33,12 @@ export class StepCredits {
     return this.granted.length > 0;
   }
 
-  /** A round is done. */
+  /** How many more rounds may begin before the next report. */
+  get left(): number {
+    return this.granted.length > 0 ? this.granted[0] - this.rounds : 0;
+  }
+
+  /** Counts a round that is done; after the last one of a GrantCredits, reports what they came to. `tails` are the loss and the correct answers of each step. */
   async report(tails: Float32Array): Promise<void> {
     tails.forEach((value, i) => (i % 2 === 0 ? this.losses : this.correct).push(value));
     this.rounds++;
@@ -44,12 +49,12 @@ export class StepCredits {
     await this.channel.send(encodeFromTrainer({ $case: 'progress', value: { losses, correct } }));
   }
 
-  /** As `work`, unless the coordinator ends the lease or hangs up before it is done. */
+  /** Settles as `work` does, or rejects when the coordinator ends the lease or hangs up before. */
   unlessEnded<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.listening.then(() => work)]);
   }
 
-  /** The plan is done or has failed: what the coordinator says next is not for the credits. Rejects where it has ended the lease or hung up. */
+  /** The plan is done or has failed: what the coordinator says next is not for the credits. Rejects if it has ended the lease or hung up. */
   async close(): Promise<void> {
     this.closed = true;
     await this.ended;

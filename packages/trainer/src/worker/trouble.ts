@@ -15,8 +15,6 @@ export async function reportFailure(channel: TrainerChannel, error: unknown): Pr
   const { kind, message } = error instanceof Failure ? error : { kind: undefined, message: String(error) };
   const trouble =
     error instanceof PeerLost ? TrainerFailure_Kind.PEER : ((kind && kinds[kind]) ?? TrainerFailure_Kind.PROTOCOL);
-  await channel.send(encodeFromTrainer({ $case: 'trainerFailure', value: { kind: trouble, message } }));
+  const peer = error instanceof PeerLost ? error.rank : 0;
+  await channel.send(encodeFromTrainer({ $case: 'trainerFailure', value: { kind: trouble, message, peer } }));
 }
-
-export const unexpected = (what: string) =>
-  new Failure('trainers', `the coordinator sent ${what} out of turn: are both sides of one version?`);

@@ -11,7 +11,8 @@ import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { decodeChunk, encodeChunkHead, FrameError, TensorKind } from '@prunegrid/proto';
-import { dialPeer, PeerListener } from './peer-listener.js';
+import { nodeRuntime } from '../node/index.js';
+import { dialPeer as dialPeerOver, PeerListener } from './peer-listener.js';
 import { PeerLink } from './link.js';
 
 const header = { kind: TensorKind.GRADIENT, generation: 1, step: 2, node: 3 };
@@ -19,9 +20,11 @@ const EXCHANGE = '/prunegrid.v1.Peers/Exchange';
 const bytes = (value: Buffer) => value;
 const bytesOf = ({ buffer }: Float32Array) => Buffer.from(buffer);
 
+const dialPeer = (address: string, token: string, rank: number) =>
+  dialPeerOver(nodeRuntime.transport, address, token, rank);
 const listeners: PeerListener[] = [];
 const open = async (local: boolean) => {
-  const listener = await PeerListener.open(local ? undefined : '127.0.0.1');
+  const listener = await PeerListener.open(nodeRuntime, local ? undefined : '127.0.0.1');
   listeners.push(listener);
   return listener;
 };
@@ -81,13 +84,16 @@ describe.runIf(existsSync('/dev/shm'))('trainers that share memory', () => {
     const chunk = Float32Array.of(1, 2, 3);
     const into = Buffer.alloc(12);
     await new PeerLink('', outgoing, incoming, false).send(header, 3, 0, chunk, 2);
-    const { sharedMemoryBytes, sharedMemoryOffset, data } = decodeChunk(await incoming.receive(), false);
+    const { sharedMemoryBytes, sharedMemoryOffset, data } = decodeChunk((await incoming.receive())!, false);
     expect([sharedMemoryBytes, data.length]).toEqual([12, 0]);
     incoming.sharedMemory?.read(sharedMemoryOffset, into);
     expect(into).toEqual(bytesOf(chunk));
     const full = Object.create(outgoing, { sharedMemory: { value: { write: () => false } } }) as typeof outgoing;
     await new PeerLink('', full, incoming, false).send(header, 3, 0, chunk, 2);
-    expect(decodeChunk(await incoming.receive(), false)).toMatchObject({ sharedMemoryBytes: 0, data: bytesOf(chunk) });
+    expect(decodeChunk((await incoming.receive())!, false)).toMatchObject({
+      sharedMemoryBytes: 0,
+      data: bytesOf(chunk),
+    });
     for (const stream of [outgoing, incoming]) stream.close();
   });
 });
@@ -104,7 +110,7 @@ describe('the listener', () => {
     const message = Buffer.concat([encodeChunkHead(header, 3, 0, data), data]);
     call.write(message);
     const streams = await listener.acceptPeers('token', [4]);
-    expect(decodeChunk(await streams.get(4)!.receive())).toMatchObject({ ...header, length: 3 });
+    expect(decodeChunk((await streams.get(4)!.receive())!)).toMatchObject({ ...header, length: 3 });
     // What is longer than any chunk is refused before there is room for it.
     call.write(Buffer.alloc((1 << 20) + 2000));
     await expect(streams.get(4)!.receive()).rejects.toThrow(/a message of 1050576 bytes/);

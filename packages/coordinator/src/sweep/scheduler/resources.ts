@@ -1,4 +1,4 @@
-import type { Host } from '@prunegrid/core/runtime';
+import type { Runtime } from '@prunegrid/core/runtime';
 
 import type { Launcher } from '../../launch/index.js';
 import { Projector } from '../../training/projecting/index.js';
@@ -7,7 +7,7 @@ import { FairShareScheduler } from './fair-share.js';
 
 /** What all sweeps of one process share. */
 export interface SweepResources {
-  readonly runtime: Host;
+  readonly runtime: Runtime;
   /** Starts the trainers of each sweep. */
   readonly launcher: Launcher;
   /** Says how many trainers may be at work, and for whom. */
@@ -18,7 +18,7 @@ export interface SweepResources {
 }
 
 /** @param trainers how many may be at work at the same time, over all sweeps; `Infinity` if those that are there are the limit */
-export const sweepResources = (runtime: Host, launcher: Launcher, trainers: number): SweepResources => ({
+export const sweepResources = (runtime: Runtime, launcher: Launcher, trainers: number): SweepResources => ({
   runtime,
   launcher,
   scheduler: new FairShareScheduler(trainers, runtime.clock),

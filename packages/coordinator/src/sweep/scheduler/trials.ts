@@ -45,7 +45,7 @@ export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Pr
       const left = ({ number }: Trainer) => runner && note({ type: 'trainer-left', trainer: number });
       const events = { runtime, launcher, warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
-        const model = models.get(trials[0].spec.model) as NonNullable<ReturnType<typeof models.get>>;
+        const model = models.get(trials[0].spec.model);
         const store = new NetworkStore({ runtime, model, trainer: pool.trainers[0], claims, warn });
         runner = new SweepRunner({ ...options, sweep, trials, pool, store, stopping, trainersEnded });
         await runner.run().finally(() => (runner = undefined));
@@ -79,9 +79,9 @@ function requireTrainersPerTrial({ trainersPerTrial, trials }: SweepPlan, { trai
 /** Trials that can share trainers, in the order of the plan. */
 function byWorkload(trials: readonly Trial[]): Trial[][] {
   return [
-    ...groupBy(trials, ({ spec: { model, dataset, threadsPerTrainer } }) =>
+    ...groupBy(trials, ({ spec: { engine, model, dataset, threadsPerTrainer } }) =>
       // Shifts are drawn at each step; the rest is loaded once.
-      JSON.stringify([model, { ...dataset, shift: 0 }, threadsPerTrainer] satisfies Workload[keyof Workload][]),
+      JSON.stringify([engine, model, { ...dataset, shift: 0 }, threadsPerTrainer] satisfies Workload[keyof Workload][]),
     ).values(),
   ];
 }

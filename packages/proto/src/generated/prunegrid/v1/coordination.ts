@@ -202,6 +202,8 @@ export interface Workload {
     | undefined;
   /** Threads of the engine. */
   threads: number;
+  /** Name of the engine that computes. */
+  engine: string;
 }
 
 export interface Dataset {
@@ -390,7 +392,10 @@ export interface Finish {
 /** The trainer cannot go on: with this work, where the loss is not finite, or at all. */
 export interface TrainerFailure {
   kind: TrainerFailure_Kind;
+  /** One line for the user. */
   message: string;
+  /** With the kind PEER: the rank of the trainer that is lost. 0 with any other kind. */
+  peer: number;
 }
 
 export const TrainerFailure_Kind = {
@@ -1125,7 +1130,7 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseWorkload(): Workload {
-  return { model: "", dataset: undefined, threads: 0 };
+  return { model: "", dataset: undefined, threads: 0, engine: "" };
 }
 
 export const Workload: MessageFns<Workload> = {
@@ -1138,6 +1143,9 @@ export const Workload: MessageFns<Workload> = {
     }
     if (message.threads !== 0) {
       writer.uint32(24).uint32(message.threads);
+    }
+    if (message.engine !== "") {
+      writer.uint32(34).string(message.engine);
     }
     return writer;
   },
@@ -1177,6 +1185,14 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.threads = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.engine = reader.string();
             continue;
           }
         }
@@ -2901,7 +2917,7 @@ export const Finish: MessageFns<Finish> = {
 };
 
 function createBaseTrainerFailure(): TrainerFailure {
-  return { kind: 0, message: "" };
+  return { kind: 0, message: "", peer: 0 };
 }
 
 export const TrainerFailure: MessageFns<TrainerFailure> = {
@@ -2911,6 +2927,9 @@ export const TrainerFailure: MessageFns<TrainerFailure> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    if (message.peer !== 0) {
+      writer.uint32(24).uint32(message.peer);
     }
     return writer;
   },
@@ -2942,6 +2961,14 @@ export const TrainerFailure: MessageFns<TrainerFailure> = {
             }
 
             message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.peer = reader.uint32();
             continue;
           }
         }

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { FrameError } from '@prunegrid/proto';
+import { StreamBroken } from '@prunegrid/core/runtime';
 import { SharedMemoryFile } from './shared-memory-file.js';
 
 const ends: (() => unknown)[] = [];
@@ -34,7 +34,7 @@ describe.runIf(existsSync('/dev/shm'))('Window', () => {
     const into = Buffer.alloc(4);
     reader?.read(0, into);
     expect(into.toString()).toBe('data');
-    expect(() => reader?.read(2, into)).toThrow(FrameError);
+    expect(() => reader?.read(2, into)).toThrow(StreamBroken);
     reader?.close();
     const elsewhere = ['/etc/passwd', '/proc/1/fd/../../passwd', window.address.replace(/\d+$/, '9999'), ''];
     for (const address of elsewhere) expect(SharedMemoryFile.open(address, 'token'), address).toBeUndefined();

@@ -1,0 +1,7 @@
+import type { Ready } from '@prunegrid/proto';
+
+/** What a trainer says that loads nothing. */
+export const idleReady = (parameters: number): Ready => ({
+  ...{ engine: 'none', engineVersion: '', device: '', memoryBytes: 0, datasetHash: '' },
+  ...{ trainingImages: 0, validationImages: 0, testImages: 0, parameters },
+});

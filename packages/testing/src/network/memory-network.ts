@@ -1,0 +1,223 @@
+import { RandomStream } from '@prunegrid/core/randomness/philox';
+import {
+  type Clock,
+  type IncomingCall,
+  type Listener,
+  type MessageStream,
+  type Metadata,
+  type Service,
+  StreamBroken,
+  type Transport,
+} from '@prunegrid/core/runtime';
+
+import { MemoryStream } from './memory-stream.js';
+import { Wire } from './wire.js';
+
+/** Keeps these random numbers apart from a run's. */
+const NETWORK = 103;
+const CHANCES = 1_000_000;
+
+export interface NetworkOptions {
+  clock: Clock;
+  /** Draws the delays and which messages break their stream. */
+  seed: number;
+  /** The least and the most that a message or a call is under way, in milliseconds. Calls overtake each other, the messages of a stream do not. By default none. */
+  delayMs?: readonly [least: number, most: number];
+  /** The probability that a message breaks its stream instead of arriving. By default 0. */
+  breaks?: number;
+  /** How long an end is unreachable before its streams break, as by the pings of a real network. By default they never do. */
+  livenessMs?: number;
+}
+
+interface Place {
+  end: string;
+  service: Service;
+  onCall: (call: IncomingCall) => void;
+}
+
+interface Connection {
+  ends: readonly [string, string];
+  streams: readonly [MemoryStream, MemoryStream];
+  wires: readonly [Wire, Wire];
+}
+
+/**
+ * A network in this process, between ends that have names. It can delay, reorder calls, break streams, cut links and freeze ends, and does the same in
+ * every run with the same seed, if what uses it does.
+ */
+export class MemoryNetwork {
+  private readonly random: RandomStream;
+  private readonly places = new Map<string, Place>();
+  private readonly connections = new Set<Connection>();
+  private readonly calls = new Set<Wire>();
+  private readonly cuts = new Set<string>();
+  private readonly frozen = new Set<string>();
+  private ports = 0;
+
+  constructor(private readonly options: NetworkOptions) {
+    this.random = new RandomStream(options.seed, NETWORK);
+  }
+
+  /** The network as the end of this name sees it. */
+  end(name: string): Transport {
+    return {
+      listen: (service, address, onCall) => this.listen(name, service, address, onCall),
+      connect: (service, address, timeoutMs, metadata = {}) =>
+        this.connect(name, service, address, timeoutMs, metadata),
+      routableAddress: async (address) => (/^(unix:|127\.0\.0\.1:|localhost:)/.test(address) ? undefined : name),
+    };
+  }
+
+  /** Lets nothing through between two ends until `mend`; what they send meanwhile arrives then, if their streams have not broken. */
+  cut(one: string, other: string): void {
+    this.cuts.add(linkOf(one, other));
+    this.breakSilent();
+  }
+
+  mend(one: string, other: string): void {
+    this.cuts.delete(linkOf(one, other));
+    this.flush();
+  }
+
+  /** Lets nothing through to an end and from it until `thaw`, as if its process were stopped. The end itself does not notice before. */
+  freeze(name: string): void {
+    this.frozen.add(name);
+    this.breakSilent();
+  }
+
+  thaw(name: string): void {
+    this.frozen.delete(name);
+    this.flush();
+  }
+
+  /** Breaks all streams between two ends that are open now. */
+  break(one: string, other: string): void {
+    this.breakWhere(({ ends }) => linkOf(...ends) === linkOf(one, other), 'the connection was reset');
+  }
+
+  private async listen(end: string, service: Service, address: string, onCall: Place['onCall']): Promise<Listener> {
+    const port = ++this.ports;
+    const taken = address === 'unix:' ? `unix:/memory/${port}` : address.replace(/:0$/, `:${port}`);
+    if (this.places.has(taken)) {
+      throw Object.assign(new Error(`listen EADDRINUSE: address already in use ${taken}`), { code: 'EADDRINUSE' });
+    }
+    const place = { end, service, onCall };
+    this.places.set(taken, place);
+    return {
+      address: taken,
+      close: async () => {
+        this.places.delete(taken);
+        if (service === 'peers') return;
+        for (const { ends, streams } of this.connections) if (ends[1] === end) streams[1].close();
+      },
+    };
+  }
+
+  private connect(
+    caller: string,
+    service: Service,
+    address: string,
+    timeoutMs: number,
+    metadata: Metadata,
+  ): Promise<MessageStream> {
+    return new Promise((resolve, reject) => {
+      const place = this.places.get(address);
+      const there = this.wire(caller, place?.end ?? address);
+      const back = this.wire(place?.end ?? address, caller);
+      const settle = (action: () => void) => {
+        timer.cancel();
+        this.calls.delete(there);
+        this.calls.delete(back);
+        action();
+      };
+      const timer = this.options.clock.after(timeoutMs, () =>
+        settle(() => reject(new StreamBroken('the call is not accepted'))),
+      );
+      this.calls.add(there).add(back);
+      const answer = (action: () => void) => back.carry(() => settle(action));
+      const refuse = (reason: string) => answer(() => reject(new StreamBroken(reason)));
+      there.carry(() => {
+        const callee = this.places.get(address);
+        if (callee?.service !== service) {
+          refuse(`ECONNREFUSED: nobody listens at ${address}`);
+          return;
+        }
+        const accept = () => {
+          const [own, other] = this.open(caller, callee.end);
+          answer(() => resolve(own));
+          return other;
+        };
+        callee.onCall({ remote: caller, metadata: { ...metadata }, accept, refuse });
+      });
+    });
+  }
+
+  private open(caller: string, callee: string): readonly [MemoryStream, MemoryStream] {
+    const wires = [this.wire(caller, callee), this.wire(callee, caller)] as const;
+    const streams = [new MemoryStream(), new MemoryStream()] as const;
+    const connection: Connection = { ends: [caller, callee], streams, wires };
+    this.connections.add(connection);
+    for (const i of [0, 1] as const) {
+      streams[i].connect(streams[1 - i], (deliver, isMessage) => {
+        wires[i].carry(() => {
+          const { breaks = 0 } = this.options;
+          if (isMessage && breaks > 0 && this.random.nextBelow(CHANCES) < breaks * CHANCES) {
+            this.breakWhere((each) => each === connection, 'the connection was reset');
+          } else deliver();
+        });
+      });
+    }
+    void Promise.all(streams.map(({ closed }) => closed)).then(() => this.connections.delete(connection));
+    return streams;
+  }
+
+  private wire(from: string, to: string): Wire {
+    const { clock } = this.options;
+    return new Wire(
+      clock,
+      () => this.drawDelay(),
+      () => this.isBlocked(from, to),
+    );
+  }
+
+  private drawDelay(): number {
+    const [least, most] = this.options.delayMs ?? [0, 0];
+    return most === least ? least : least + this.random.nextBelow(Math.round(1000 * (most - least)) + 1) / 1000;
+  }
+
+  private isBlocked(from: string, to: string): boolean {
+    return this.cuts.has(linkOf(from, to)) || this.frozen.has(from) || this.frozen.has(to);
+  }
+
+  private flush(): void {
+    for (const wire of this.calls) wire.flush();
+    for (const { streams, wires } of this.connections) {
+      for (const stream of streams) stream.thaw();
+      for (const wire of wires) wire.flush();
+    }
+  }
+
+  /** Breaks the streams that are blocked now, if they still are when nobody has heard from the other end for too long. */
+  private breakSilent(): void {
+    const { clock, livenessMs } = this.options;
+    if (livenessMs === undefined) return;
+    const silent = new Set([...this.connections].filter(({ ends }) => this.isBlocked(...ends)));
+    clock.after(livenessMs, () =>
+      this.breakWhere(
+        (each) => silent.has(each) && this.isBlocked(...each.ends),
+        `no sign of life for ${livenessMs / 1000} s`,
+      ),
+    );
+  }
+
+  private breakWhere(chosen: (connection: Connection) => boolean, reason: string): void {
+    for (const connection of this.connections) {
+      if (!chosen(connection)) continue;
+      for (const i of [0, 1] as const) {
+        connection.streams[i].fail(new StreamBroken(reason), this.frozen.has(connection.ends[i]));
+      }
+    }
+  }
+}
+
+const linkOf = (one: string, other: string): string => [one, other].sort().join(' and ');

@@ -1,0 +1,40 @@
+import type { Clock } from '@prunegrid/core/runtime';
+
+/** One direction of a stream or a call: what is put on it arrives in order, each after its delay, and not while the wire is blocked. */
+export class Wire {
+  private readonly underWay: (() => void)[] = [];
+  /** How many of those under way have had their delay. */
+  private due = 0;
+  private lastDue = 0;
+
+  /**
+   * @param delay draws a delay in milliseconds
+   * @param isBlocked whether nothing arrives now
+   */
+  constructor(
+    private readonly clock: Clock,
+    private readonly delay: () => number,
+    private readonly isBlocked: () => boolean,
+  ) {}
+
+  carry(deliver: () => void): void {
+    this.underWay.push(deliver);
+    const now = this.clock.monotonic();
+    this.lastDue = Math.max(this.lastDue, now + this.delay());
+    if (this.lastDue === now) this.arrive();
+    else this.clock.after(this.lastDue - now, () => this.arrive());
+  }
+
+  /** Delivers what is due, unless the wire is blocked. */
+  flush(): void {
+    while (this.due > 0 && !this.isBlocked()) {
+      this.due--;
+      (this.underWay.shift() as () => void)();
+    }
+  }
+
+  private arrive(): void {
+    this.due++;
+    this.flush();
+  }
+}

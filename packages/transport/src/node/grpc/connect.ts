@@ -1,0 +1,40 @@
+import { Client, credentials } from '@grpc/grpc-js';
+import { type MessageStream, StreamBroken } from '@prunegrid/core/runtime';
+
+import { brokenBy, GrpcStream } from './grpc-stream.js';
+import { clientOptions, coordinationService } from './service.js';
+
+/** Calls at a coordinator. Rejects with StreamBroken if none accepts the call within `timeoutMs`. */
+export async function connectByGrpc(address: string, timeoutMs: number): Promise<MessageStream> {
+  const deadline = Date.now() + timeoutMs;
+  const client = new Client(address, credentials.createInsecure(), clientOptions);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.waitForReady(deadline, (error) => (error ? reject(new StreamBroken('nobody answers')) : resolve()));
+    });
+    const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
+    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    const stream = new GrpcStream(call, (reason) => {
+      if (reason === undefined) call.end();
+      else call.cancel();
+      client.close();
+    });
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        call.on('metadata', () => resolve());
+        call.on('error', (error: Error) => reject(brokenBy(error)));
+        timer = setTimeout(() => {
+          call.cancel();
+          reject(new StreamBroken('the call is not accepted'));
+        }, deadline - Date.now());
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+    return stream;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}

@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+
+import { type Host, type MessageStream, type Metadata, StreamBroken } from '@prunegrid/core/runtime';
+
+import { Http2Stream } from './http2-stream.js';
+import { watchConnection } from './liveness.js';
+import {
+  CONTENT_TYPE,
+  FLOW_CONTROL_BYTES,
+  GRPC_MESSAGE,
+  GRPC_STATUS,
+  PATH,
+  SEEN,
+  SHARED_MEMORY,
+  SHARED_MEMORY_SECRET,
+} from './peers-service.js';
+import { SharedMemoryFile } from './shared-memory-file.js';
+
+const { HTTP2_HEADER_METHOD, HTTP2_HEADER_PATH, HTTP2_HEADER_TE } = constants;
+
+/** Calls at another trainer's listener. Rejects with StreamBroken if the call is not accepted within `timeoutMs`. */
+export async function connectByHttp2(
+  { clock, random }: Pick<Host, 'clock' | 'random'>,
+  address: string,
+  timeoutMs: number,
+  metadata: Metadata,
+): Promise<MessageStream> {
+  const path = /^unix:(.*)/.exec(address)?.[1];
+  const session = connect(path === undefined ? `http://${address}` : 'http://localhost', {
+    settings: { initialWindowSize: FLOW_CONTROL_BYTES },
+    ...(path !== undefined && { createConnection: () => connectSocket(path) }),
+  });
+  const secret = random.bytes(16).toString('hex');
+  const memory = SharedMemoryFile.create(secret);
+  let abandon: (error: Error) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => (abandon = reject));
+  // Later errors are told to whoever waits for a message.
+  failed.catch(() => undefined);
+  session.on('error', abandon);
+  const timer = clock.after(timeoutMs, () => abandon(new Error('no answer')));
+  try {
+    const calling = call(session, metadata, memory && { address: memory.address, secret });
+    calling.catch(() => undefined);
+    const { stream, headers } = await Promise.race([calling, failed]);
+    if (headers[GRPC_STATUS] !== undefined) {
+      const reason = headers[GRPC_MESSAGE];
+      throw new Error(typeof reason === 'string' ? decodeURIComponent(reason) : 'it does not let this trainer in');
+    }
+    watchConnection(session, clock);
+    if (headers[SHARED_MEMORY] === SEEN) return new Http2Stream(stream, memory);
+    memory?.close();
+    return new Http2Stream(stream);
+  } catch (error) {
+    session.destroy();
+    memory?.close();
+    throw new StreamBroken((error as Error).message, { cause: error });
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** The stream, and what the other end answers. */
+async function call(
+  session: ClientHttp2Session,
+  metadata: Metadata,
+  memory: { address: string; secret: string } | undefined,
+) {
+  await once(session, 'connect');
+  session.setLocalWindowSize(FLOW_CONTROL_BYTES);
+  const stream = session.request(
+    {
+      ...{ [HTTP2_HEADER_METHOD]: 'POST', [HTTP2_HEADER_PATH]: PATH, [HTTP2_HEADER_TE]: 'trailers' },
+      ...CONTENT_TYPE,
+      ...metadata,
+      ...(memory && { [SHARED_MEMORY]: memory.address, [SHARED_MEMORY_SECRET]: memory.secret }),
+    },
+    { endStream: false },
+  );
+  stream.on('close', () => session.destroy());
+  const headers = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
+    stream.on('response', resolve);
+    stream.on('error', reject);
+    stream.on('close', () => reject(new Error('it hung up')));
+  });
+  return { stream, headers };
+}

@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { constants, createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+
+import type { Host, IncomingCall, Listener } from '@prunegrid/core/runtime';
+
+import { Http2Stream } from './http2-stream.js';
+import { watchConnection } from './liveness.js';
+import {
+  CONTENT_TYPE,
+  FLOW_CONTROL_BYTES,
+  GRPC_MESSAGE,
+  GRPC_STATUS,
+  PATH,
+  SEEN,
+  SHARED_MEMORY,
+  SHARED_MEMORY_SECRET,
+  UNAUTHENTICATED,
+} from './peers-service.js';
+import { SharedMemoryFile } from './shared-memory-file.js';
+
+const { HTTP2_HEADER_PATH, HTTP2_HEADER_STATUS } = constants;
+
+/** Listens for other trainers. Rejects with Node's error if the address cannot be listened on. */
+export async function listenByHttp2(
+  { clock, files }: Pick<Host, 'clock' | 'files'>,
+  address: string,
+  onCall: (call: IncomingCall) => void,
+): Promise<Listener> {
+  const server = createServer({ settings: { initialWindowSize: FLOW_CONTROL_BYTES } });
+  server.on('session', (session) => {
+    session.setLocalWindowSize(FLOW_CONTROL_BYTES);
+    session.on('error', () => session.destroy());
+    watchConnection(session, clock);
+  });
+  server.on('stream', (stream, headers) => {
+    // Whoever waits for the stream's messages learns of its errors; a caller that gives up is none.
+    stream.on('error', () => undefined);
+    const call = incomingCall(stream, headers);
+    if (headers[HTTP2_HEADER_PATH] === PATH) onCall(call);
+    else call.refuse('there is nothing at this path');
+  });
+  const folder = address === 'unix:' ? await files.makeTemporaryFolder('prunegrid-listener-') : undefined;
+  const path = folder === undefined ? /^unix:(.*)/.exec(address)?.[1] : join(folder, 'socket');
+  if (path === undefined) server.listen(Number(/\d+$/.exec(address)?.[0]), address.replace(/:\d+$/, ''));
+  else server.listen(path);
+  await once(server, 'listening');
+  return {
+    address: addressOf(server.address() as AddressInfo | string),
+    async close() {
+      server.close();
+      if (folder !== undefined) await files.remove(folder);
+    },
+  };
+}
+
+function incomingCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): IncomingCall {
+  const metadata = Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
+  return {
+    remote: stream.session?.socket.remoteAddress ?? 'a socket of this machine',
+    metadata,
+    accept() {
+      const memory = SharedMemoryFile.open(metadata[SHARED_MEMORY] ?? '', metadata[SHARED_MEMORY_SECRET] ?? '');
+      if (!stream.destroyed) {
+        stream.respond({ [HTTP2_HEADER_STATUS]: 200, ...CONTENT_TYPE, ...(memory && { [SHARED_MEMORY]: SEEN }) });
+      }
+      return new Http2Stream(stream, memory);
+    },
+    refuse(reason) {
+      if (stream.destroyed) return;
+      const status = { [GRPC_STATUS]: UNAUTHENTICATED, [GRPC_MESSAGE]: encodeURIComponent(reason) };
+      stream.respond({ [HTTP2_HEADER_STATUS]: 200, ...CONTENT_TYPE, ...status }, { endStream: true });
+    },
+  };
+}
+
+function addressOf(bound: AddressInfo | string): string {
+  if (typeof bound === 'string') return `unix:${bound}`;
+  return `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`;
+}
