@@ -213,7 +213,7 @@ function run(command, args, signal) {
 }
 
 /**
- * Lets one process at a time install and build in this checkout. As in packages/core/src/locks/socket-lock.ts,
+ * Lets one process at a time install and build in this checkout. As in packages/core/src/node/socket-lock.ts,
  * which is not built yet, the lock is an abstract socket of Linux, which ends with its process; elsewhere there is none.
  * @param {() => Promise<void>} work
  * @param {ReturnType<typeof progressScreen>} screen

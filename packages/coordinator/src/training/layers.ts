@@ -76,7 +76,7 @@ export function survivorsOf(model: ModelDescription, supports: ReadonlyMap<strin
 export const supportsIn = (parameters: Float32Array, layers: readonly LayerToPrune[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
 
-/** Units of each layer that pruning has cut off, where there are any. */
+/** Units of each layer that pruning has cut off; layers without any are left out. */
 export function deadUnits(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>) {
   const chain = model.parameters
     .filter(({ kind }) => kind === 'weight')

@@ -108,7 +108,11 @@ describe('of two snapshots', () => {
   });
 
   it.each([
-    ['is damaged in its tensors', (bytes: Buffer) => bytes.fill(7, bytes.length - 4), /snapshot-b.*does not have the hash/],
+    [
+      'is damaged in its tensors',
+      (bytes: Buffer) => bytes.fill(7, bytes.length - 4),
+      /snapshot-b.*does not have the hash/,
+    ],
     ['is cut off', (bytes: Buffer) => bytes.subarray(0, -1), /snapshot-b/],
     ['is damaged in its header', (bytes: Buffer) => bytes.fill(0x20, 20, 40), /snapshot-b/],
     [
