@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { journalOf, prunegrid, type Running, start, temporaryFolder } from './environment/cli.js';
+import { journalOf, prunegrid, type Running, sha256, start, temporaryFolder } from './environment/cli.js';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => (folder = await temporaryFolder()));
@@ -32,7 +32,25 @@ list: [{ admm.rho: 1e-2 }]
 }
 
 const trial = (out: string) => join(out, 'trials/1/attempt-1');
-const snapshotIn = (run: string) => join(run, 'checkpoints/snapshot.safetensors');
+/** The files of a run's snapshots, the newest first; none if it has not begun. */
+function snapshotsIn(run: string): string[] {
+  const folder = join(run, 'checkpoints');
+  let names: string[] = [];
+  try {
+    names = readdirSync(folder).filter((name) => /^snapshot-[ab]\.safetensors$/.test(name));
+  } catch {
+    // The run folder is made when the run begins.
+  }
+  const files = names.map((name) => join(folder, name));
+  return files.sort((one, other) => statSync(other).mtimeMs - statSync(one).mtimeMs);
+}
+
+/** Changes a bit of a file. */
+function damage(file: string): void {
+  const bytes = readFileSync(file);
+  bytes[bytes.length - 9] ^= 1;
+  writeFileSync(file, bytes);
+}
 
 /** What a run's journal tells, without what depends on the clock, the process and the trainers. */
 function storyOf(run: string): object[] {
@@ -85,12 +103,12 @@ describe('a trial that is interrupted', () => {
     ] as const) {
       const { code, stderr } = await interruptIn(sweep, run, phase, 2);
       expect({ code, stderr }).toMatchObject({ code: 130, stderr: expect.stringMatching(/go on with/) as string });
-      expect(existsSync(snapshotIn(run()))).toBe(true);
+      expect(snapshotsIn(run())).not.toEqual([]);
       sweep = start('sweep', 'resume', out);
       await sweep.prints(/: (training|started).* on trainers 1, 2, where it was after \d+ epochs/);
     }
     expect((await sweep.ended).code).toBe(0);
-    expect(existsSync(snapshotIn(trial(out)))).toBe(false);
+    expect(snapshotsIn(trial(out))).toEqual([]);
     const undisturbed = { file: `${out}-undisturbed.yaml`, out: `${out}-undisturbed` };
     const { spec } = (
       JSON.parse(readFileSync(join(out, 'sweep.json'), 'utf8')) as { plan: { trials: { spec: object }[] } }
@@ -104,7 +122,7 @@ describe('a trial that is interrupted', () => {
   it('goes on when a trainer is killed, and when the coordinator is', async () => {
     const { file, out } = sweepOf('killed', { epochs: 200 });
     const sweep = start('sweep', 'run', file, '--out', out);
-    await expect.poll(() => existsSync(snapshotIn(trial(out))), { timeout: 120_000 }).toBe(true);
+    await expect.poll(() => snapshotsIn(trial(out)), { timeout: 120_000 }).not.toEqual([]);
     const [{ pid }] = journalOf(out).filter(({ type }) => type === 'trainer-joined');
     process.kill(pid as number, 'SIGKILL');
     await sweep.prints(/trial 1 .*: failed, will be tried again: trainer 1/);
@@ -126,7 +144,7 @@ describe('a trial that is interrupted', () => {
     const metrics = readFileSync(join(trial(out), 'metrics.jsonl'), 'utf8').split('\n');
     expect(metrics.filter((line) => line.includes('"train/loss"'))).toHaveLength(counts.length);
     await refused(trial(out), /is part of a sweep: go on with that/);
-    writeFileSync(snapshotIn(trial(out)), 'no snapshot');
+    for (const file of snapshotsIn(trial(out))) writeFileSync(file, 'no snapshot');
     await refused(trial(out), /nothing was saved of it/);
   });
 
@@ -134,9 +152,8 @@ describe('a trial that is interrupted', () => {
     const { file, out } = sweepOf('damaged', { epochs: 300 });
     const sweep = start('sweep', 'run', file, '--out', out);
     await interruptIn(sweep, () => trial(out), 'prune', 1);
-    const saved = readFileSync(snapshotIn(trial(out)));
-    saved[saved.length - 9] ^= 1;
-    writeFileSync(snapshotIn(trial(out)), saved);
+    expect(snapshotsIn(trial(out))).not.toEqual([]);
+    snapshotsIn(trial(out)).forEach(damage);
     const again = start('sweep', 'resume', out);
     await again.prints(/trial 1 .*: started on trainers 1, 2, attempt 2/);
     again.process.kill('SIGINT');
@@ -165,6 +182,44 @@ describe('prunegrid resume', () => {
     const undisturbed = `${out}-undisturbed`;
     expect((await prunegrid(...run(undisturbed), ...each.more)).code).toBe(0);
     expect(storyOf(out)).toEqual(storyOf(undisturbed));
+    // Another run, on other trainers, at another time: the same file.
+    const model = 'model.safetensors';
+    expect(sha256(join(out, model))).toBe(sha256(join(undisturbed, model)));
+  });
+
+  it('takes the snapshot before the newest one if that is damaged, and says so', async () => {
+    const out = join(folder.path, 'two-snapshots');
+    await interruptIn(start(...run(out)), () => out, 'dense', 1);
+    await interruptIn(start('resume', out), () => out, 'retrain', 1);
+    const [newest, older] = snapshotsIn(out);
+    expect(older).toBeDefined();
+    damage(newest);
+    const { code, stderr, stdout } = await prunegrid('resume', out);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: `prunegrid: ${newest} is damaged: its content does not have the hash that it states; an older snapshot is used\n`,
+    });
+    expect(stdout).toMatch(/^goes on in ADMM, after \d epochs?$/m);
+    expect(storyOf(out)).toEqual(storyOf(`${join(folder.path, 'every-bit')}-undisturbed`));
+    expect(snapshotsIn(out)).toEqual([]);
+  });
+
+  it('can be tried again after a loss that is not finite, which fails as before and deletes nothing', async () => {
+    const out = join(folder.path, 'not-finite');
+    const soaring = ['retrain.learningRate={schedule: constant, value: 1e30}', 'retrain.optimizer={name: sgd}'];
+    const sets = soaring.flatMap((setting) => ['--set', setting]);
+    await interruptIn(start(...run(out), ...sets), () => out, 'prune', 1);
+    const saved = snapshotsIn(out).map(sha256);
+    expect(saved).not.toEqual([]);
+    const first = await prunegrid('resume', out);
+    expect(first).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/lower the learning rate or rho\n$/) as string,
+    });
+    expect(snapshotsIn(out).map(sha256)).toEqual(saved);
+    const second = await prunegrid('resume', out);
+    expect({ code: second.code, stderr: second.stderr }).toEqual({ code: 3, stderr: first.stderr });
+    expect(snapshotsIn(out).map(sha256)).toEqual(saved);
   });
 
   it('says what it cannot go on with', async () => {

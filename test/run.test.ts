@@ -59,6 +59,8 @@ describe('prunegrid run experiments/lenet5-smoke.yaml', () => {
     const accuracies = { testAccuracy: expect.any(Number) as number, validationAccuracy: expect.any(Number) as number };
     const result = read<Result>('result.json');
     expect(result).toEqual({
+      format: 'prunegrid.result',
+      version: 1,
       dense: accuracies,
       hardPruned: accuracies,
       final: accuracies,

@@ -71,12 +71,15 @@ export async function temporaryFolder(): Promise<{ path: string; remove: () => P
 
 export const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
 
-/** The records of a run's journal. */
+/** The records of a run's journal, without what the file's format adds to a line. */
 export const journalOf = (folder: string): Record<string, unknown>[] =>
   readFileSync(join(folder, 'journal.jsonl'), 'utf8')
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+    .map((line) => {
+      const { format: _format, version: _version, crc: _crc, ...record } = JSON.parse(line) as Record<string, unknown>;
+      return record;
+    });
 
 /** Those of one type. */
 export const ofType = (folder: string, type: string): Record<string, unknown>[] =>

@@ -7,7 +7,7 @@ import type { Evaluation } from './records.js';
 import type { ResumeState, RunLog } from './resume-state.js';
 import type { Projector } from './projecting/index.js';
 
-/** How far the training has come; told after every step, never journalled. */
+/** How far the training has come. It is told after every step, and is in no journal. */
 export interface StepProgress {
   phase: PhaseName;
   /** Steps done in the phase, and in the run; ADMM that stops early makes the run shorter than `totalSteps`. */
@@ -15,7 +15,7 @@ export interface StepProgress {
   steps: number;
   totalStep: number;
   totalSteps: number;
-  /** Of the latest global batch. */
+  /** Mean loss and share of correct answers in the latest global batch. */
   loss: number;
   accuracy: number;
 }
@@ -44,9 +44,9 @@ export interface RunContext {
 
 /** The network that a chain prunes further. */
 export interface StartNetwork {
-  /** Of the trial that it came out of. */
+  /** The `key` of the trial whose network it is. */
   key: string;
-  /** Of that trial's run. */
+  /** The run of that trial. */
   runId: string;
   weights: Float32Array;
 }
@@ -54,7 +54,7 @@ export interface StartNetwork {
 /** A network before pruning, as `trainDense` leaves it: what runs with one `denseKey` can share. */
 export interface DenseNetwork {
   key: string;
-  /** Of the run that trained it. */
+  /** The run that trained it. */
   runId: string;
   weights: Float32Array;
   validation: Evaluation;

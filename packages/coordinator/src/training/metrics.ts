@@ -4,9 +4,9 @@ import type { JournalRecord } from './records.js';
 /** The numbers in one record. `values` are keyed by names that `metrics.jsonl` and MLflow share. */
 export interface MetricPoint {
   phase: PhaseName;
-  /** Within the phase. */
+  /** From 1, within the phase. */
   epoch?: number;
-  /** Of ADMM, from 1. */
+  /** ADMM's iteration, from 1. */
   iteration?: number;
   /** The x axis that all records have: epochs of the whole run so far. */
   totalEpochs: number;
@@ -19,7 +19,7 @@ const stagePhase = { dense: 'dense', hardPruned: 'prune', final: 'retrain' } as 
 /** `hard_pruned` rather than `hardPruned`, in line with the other names. */
 const stageName = { dense: 'dense', hardPruned: 'hard_pruned', final: 'final' } as const;
 
-/** The metrics that a record bears; null where it bears none. */
+/** The metrics that a record bears; null if it bears none. */
 export function metricsOf(record: JournalRecord): MetricPoint | null {
   switch (record.type) {
     case 'epoch-finished':
@@ -91,8 +91,8 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
 }
 
 /**
- * One flat line of `metrics.jsonl`, newline included: `time` in Unix milliseconds, where in the run it is, then name
- * and value. Non-finite values are the strings "NaN", "Infinity" and "-Infinity", which
+ * One flat line of `metrics.jsonl`, newline included: `time` in Unix milliseconds, the place in the run, then names and
+ * values. Non-finite values are the strings "NaN", "Infinity" and "-Infinity", which
  * `pandas.read_json(file, lines=True)` turns into floats again.
  */
 export function metricLine(time: number, { values, ...place }: MetricPoint): string {

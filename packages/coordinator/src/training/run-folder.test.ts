@@ -1,12 +1,12 @@
 import { nodeHost } from '@prunegrid/core/node';
 import { INPUT, type ModelDescription, models } from '@prunegrid/trainer/models';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { readModel, writeModel } from './run-folder.js';
+import { createRunFolder, modelMetadata, readModel, writeModel } from './run-folder.js';
 
 let folder: string;
 let file: string;
@@ -88,5 +88,33 @@ describe('a model file', () => {
     const written = createHash('sha256').update(await readFile(file));
     expect(written.digest('hex')).toBe(sha256);
     expect((await readModel(nodeHost, file, model)).every((value, i) => value === W[i])).toBe(true);
+  });
+
+  it('is refused if it is of another version, and read if another program has written it', async () => {
+    const W = numbered(square.size, 1, 1);
+    await writeModel(nodeHost, file, square, W, { ...modelMetadata, 'prunegrid.version': '2' });
+    await expect(readModel(nodeHost, file, square)).rejects.toMatchObject({
+      kind: 'input',
+      message: `${file} has version 2 of prunegrid.model, and this prunegrid knows version 1; use the prunegrid that wrote it`,
+    });
+    await writeModel(nodeHost, file, square, W, {});
+    expect((await readModel(nodeHost, file, square)).length).toBe(W.length);
+  });
+});
+
+describe('a run folder', () => {
+  it('is made where there is none, and refused if it holds a run', async () => {
+    const run = join(folder, 'run');
+    await createRunFolder(nodeHost, run);
+    // A process that was killed has left half a file: there is no process with this id.
+    await writeFile(join(run, `.manifest.json.999999999@${nodeHost.processes.host}.01234567.tmp`), 'half');
+    await writeFile(join(run, 'coordinator.lock'), '{}');
+    await createRunFolder(nodeHost, run);
+    expect(await readdir(run)).toEqual(['checkpoints', 'coordinator.lock']);
+    await writeFile(join(run, 'manifest.json'), '{}');
+    await expect(createRunFolder(nodeHost, run)).rejects.toMatchObject({
+      kind: 'input',
+      message: `${run}: holds another run already (manifest.json): choose another --out`,
+    });
   });
 });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { Failure } from '@prunegrid/core/failure';
-import { writeFailure } from '@prunegrid/core/files';
+import { removeAbandoned, writeFailure } from '@prunegrid/core/files';
 import { versionProblem } from '@prunegrid/core/formats';
 import type { Host } from '@prunegrid/core/runtime';
 import { readSafetensors, writeSafetensors } from '@prunegrid/core/safetensors';
@@ -14,9 +14,11 @@ const beforeTheRun = ['checkpoints', 'coordinator.lock'];
  * Creates the folder of a new run.
  * @throws {Failure} input: it holds another run. environment: it cannot be written.
  */
-export async function createRunFolder({ files }: Pick<Host, 'files'>, folder: string): Promise<void> {
+export async function createRunFolder(host: Host, folder: string): Promise<void> {
+  const { files } = host;
   try {
     await files.makeFolder(join(folder, 'checkpoints'));
+    await removeAbandoned(host, folder);
     const held = (await files.list(folder)).filter((name) => !beforeTheRun.includes(name));
     if (held.length > 0)
       throw new Failure('input', `${folder}: holds another run already (${held[0]}): choose another --out`);

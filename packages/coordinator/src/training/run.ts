@@ -12,16 +12,16 @@ import { modelMetadata, readModel, writeModel } from './run-folder.js';
 import type { PhaseState } from './snapshot.js';
 import { checkpointFile, EpochTraining, type Scores } from './training.js';
 
-/** The reason by which a signal ends a run that is to go on at once. */
+/** The reason of the signal that ends a run which will be resumed soon, on more trainers or after others. */
 export class Paused extends Error {}
 
-/** Thrown where `reasonToStop` gave a reason. */
+/** Thrown when `reasonToStop` has given a reason. */
 export class Stopped extends Error {}
 
 /**
  * Trains, prunes and retrains one network (Zhang et al. 2018): dense training, ADMM or a baseline's way of pruning, hard pruning, masked
- * retraining. Every decision is in the journal; the run folder gets checkpoints, `model.safetensors` and `result.json`. Where the work is to end,
- * the run is saved before it rejects with the reason.
+ * retraining. Every decision is in the journal; the run folder gets checkpoints, `model.safetensors` and `result.json`. If the group's signal
+ * aborts, the run is saved and then rejects with the signal's reason.
  */
 export async function prune(context: RunContext): Promise<RunResult> {
   return toTheEnd(new EpochTraining(context), (training) => new Pruning(training).run());
@@ -32,7 +32,7 @@ export async function trainDense(context: RunContext): Promise<DenseNetwork> {
   return toTheEnd(new EpochTraining(context), (training) => new Pruning(training).denseOnly());
 }
 
-/** Whatever the work comes to, nothing is written any more when this settles; where something could not be, it rejects with that. */
+/** Settles when nothing is being written any more, whatever the work comes to. Rejects if something could not be written. */
 function toTheEnd<T>(training: EpochTraining, work: (training: EpochTraining) => Promise<T>): Promise<T> {
   return work(training).finally(() => training.settled());
 }
@@ -103,7 +103,7 @@ class Pruning {
     return { weights, ...(await training.evaluate('dense')) };
   }
 
-  /** Goes on from a dense network as if it had been trained here. */
+  /** Takes a dense network as if it had been trained here. */
   private async takeDense({
     key,
     runId,
@@ -171,7 +171,7 @@ class Pruning {
     return best?.weights ?? group.fetchWeights();
   }
 
-  /** What a stage came to, where the run goes on in a later phase. */
+  /** What a stage came to, if the run is resumed in a later phase. */
   private recalled(stage: 'dense' | 'hardPruned'): Scores | undefined {
     const { resumeState } = this.context;
     if (!resumeState || resumeState.snapshot.phase === 'dense') return undefined;
@@ -189,14 +189,14 @@ class Pruning {
   }
 }
 
-/** An epoch of retraining, after it. */
+/** An epoch of retraining and the weights after it. */
 interface Best {
   epoch: number;
   validation: Evaluation;
   weights: Float32Array;
 }
 
-/** What `recallBest` needs to go on, besides the journal. */
+/** What `recallBest` needs besides the journal. */
 const keepBest = (best: Best | undefined): PhaseState =>
   best ? { values: { epoch: best.epoch }, tensors: { best: best.weights } } : {};
 

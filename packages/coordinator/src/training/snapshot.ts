@@ -37,7 +37,7 @@ const epochSumsSchema = z.strictObject({
 export type EpochSums = z.infer<typeof epochSumsSchema>;
 
 /** How far a run has come: `steps` optimizer steps of a phase are done, and nothing that follows on the last of them. */
-export const positionSchema = z.strictObject({
+const positionSchema = z.strictObject({
   /** Records in the journal. */
   seq: count,
   phase: z.enum(phaseNames),
@@ -56,7 +56,7 @@ export const positionSchema = z.strictObject({
 type Position = z.infer<typeof positionSchema>;
 
 /** What the metadata of a snapshot says under `state`, as JSON. */
-const stateSchema = positionSchema.extend({ values: z.record(z.string(), z.number()).exactOptional() });
+export const stateSchema = positionSchema.extend({ values: z.record(z.string(), z.number()).exactOptional() });
 
 /** All that a run needs to go on with the same bits as if it had not been interrupted. */
 export interface Snapshot<Own extends TensorData = Float32Array> extends Position {

@@ -11,43 +11,30 @@ import { learningRateAt } from './learning-rate.js';
 import type { Training } from './methods/index.js';
 import type { RunContext } from './context.js';
 import { type LayerTensors, modelMetadata, writeModel } from './run-folder.js';
-import {
-  type EpochSums,
-  type Generation,
-  nextGeneration,
-  type PhaseState,
-  type Snapshot,
-  writeSnapshot,
-} from './snapshot.js';
+import { SnapshotSchedule } from './snapshot-schedule.js';
+import type { EpochSums, PhaseState, Snapshot } from './snapshot.js';
 import { Writes } from './writes.js';
 
 /** Separates the phases' random numbers from each other. */
 const phaseNumbers: Record<PhaseName, number> = { dense: 1, prune: 2, retrain: 3 };
 
-/** A run is saved about so often, in milliseconds ... */
-const SAVE_MS = 20_000;
-/** ... and more rarely where saving takes long: this many times as long as it takes. */
-const SAVE_SHARE = 50;
-
 const freshSums: EpochSums = { steps: 0, loss: 0, correct: 0, seconds: 0, weightsHash: '' };
 
-/** Trains the epochs of a run's phases on a group of trainers, and saves what the run needs to go on. */
+/** Trains the epochs of a run's phases on a group of trainers, and saves what the run needs in order to be resumed. */
 export class EpochTraining implements Training {
   private readonly images: { training: number; validation: number; test: number };
   private readonly stepsPerEpoch: number;
   private readonly totalSteps: number;
   private readonly started: number;
   private totalStep = 0;
-  private saveDue: number;
-  /** Where the newest snapshot lies, if there is one. */
-  private generation: Generation | undefined;
+  private readonly snapshots: SnapshotSchedule;
   private readonly writes = new Writes();
   totalEpochs = 0;
   epoch = 0;
-  /** Of the epoch under way. */
+  /** What the steps of the epoch under way have come to so far. */
   private sums = freshSums;
   private optimizerSteps = 0;
-  /** Of what the trainers hold, where it has been measured. */
+  /** What the weights that the trainers hold come to, if that has been measured. */
   private validation: Evaluation | undefined;
   survivors: Uint32Array | undefined;
 
@@ -64,12 +51,11 @@ export class EpochTraining implements Training {
     }
     const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
     this.totalSteps = epochs * this.stepsPerEpoch;
-    this.generation = resumeState?.generation;
+    this.snapshots = new SnapshotSchedule(context);
     this.started = this.now() - (resumeState?.snapshot.seconds ?? 0) * 1000;
-    this.saveDue = this.now() + SAVE_MS;
   }
 
-  /** Of the run so far, those before an interruption included, the time in between not. */
+  /** Seconds of training in this run so far: those before an interruption count, the time until it was resumed does not. */
   get seconds(): number {
     return (this.now() - this.started) / 1000;
   }
@@ -94,14 +80,14 @@ export class EpochTraining implements Training {
     this.totalStep += count * this.stepsPerEpoch;
   }
 
-  /** The phase was done elsewhere. */
+  /** Counts the epochs of a phase that another run has trained. */
   skipPhase(phase: PhaseName): void {
     const epochs = epochsOf(this.context.spec)[phase];
     this.totalEpochs += epochs;
     this.skipEpochs(epochs);
   }
 
-  /** @param validation what the weights come to on the validation part, where that has been measured */
+  /** @param validation what the weights come to on the validation part, if that has been measured */
   async setParameters(
     phase: PhaseName,
     weights: Float32Array,
@@ -155,7 +141,7 @@ export class EpochTraining implements Training {
     while (this.sums.steps < this.stepsPerEpoch) {
       await this.trainSteps(phase, rates);
       await this.settled();
-      if (group.signal?.aborted || this.now() >= this.saveDue) await this.save(phase, own());
+      if (group.signal?.aborted || this.snapshots.isDue) await this.save(phase, own());
       group.signal?.throwIfAborted();
     }
     const { loss, correct, seconds, weightsHash } = this.sums;
@@ -184,7 +170,7 @@ export class EpochTraining implements Training {
     return epochsOf(this.context.spec)[phase] * this.stepsPerEpoch;
   }
 
-  /** One for each step of the epoch under way. */
+  /** The learning rate of each step of the epoch under way. */
   private learningRates(phase: PhaseName): number[] {
     const { spec } = this.context;
     const steps = this.stepsOf(phase);
@@ -195,7 +181,7 @@ export class EpochTraining implements Training {
     );
   }
 
-  /** Goes on with the epoch, up to its end or to the moment at which the run is to be saved. */
+  /** Trains the epoch's next steps, up to its end or to the moment at which the run is to be saved. */
   private async trainSteps(phase: PhaseName, rates: readonly number[]): Promise<void> {
     const { spec, group, onProgress } = this.context;
     const steps = this.stepsOf(phase);
@@ -220,7 +206,7 @@ export class EpochTraining implements Training {
           accuracy: outcome.correct / spec.batch.global,
         });
       },
-      () => this.now() >= this.saveDue || this.writes.failed,
+      () => this.snapshots.isDue || this.writes.failed,
     );
     const { weightsHash } = trained;
     this.optimizerSteps += trained.steps;
@@ -233,9 +219,12 @@ export class EpochTraining implements Training {
     };
   }
 
-  /** To be called after a step, before anything that follows on it. Fetches what is to be saved, and begins to write it. */
+  /**
+   * Fetches what is to be saved from the trainers, and begins to write it. It must be called after a step and before anything that follows
+   * on the step.
+   */
   private async save(phase: PhaseName, own: PhaseState<TensorData>): Promise<void> {
-    const { runtime, group, folder, journal, checkLock } = this.context;
+    const { group, journal } = this.context;
     const started = this.now();
     const snapshot = {
       seq: journal.nextSeq,
@@ -252,15 +241,7 @@ export class EpochTraining implements Training {
       ...(this.survivors && { survivors: this.survivors }),
       own,
     };
-    this.saveDue = Infinity;
-    const generation = nextGeneration(this.generation);
-    const write = async () => {
-      await checkLock();
-      await writeSnapshot(runtime, folder, generation, snapshot);
-      this.generation = generation;
-      this.saveDue = this.now() + Math.max(SAVE_MS, SAVE_SHARE * (this.now() - started));
-    };
-    this.writes.begin(write());
+    this.writes.begin(this.snapshots.write(snapshot, started));
   }
 
   /** Measures what the trainers hold on the validation part and, for the report only, on the test set. */
@@ -292,13 +273,13 @@ export class EpochTraining implements Training {
     this.writes.begin(this.context.journal.append(event, told));
   }
 
-  /** Waits until all that has been recorded and saved lies on the disk. Rejects where it cannot be written. */
+  /** Waits until all that has been recorded and saved lies on the disk. Rejects if it cannot be written. */
   settled(): Promise<void> {
     return this.writes.settled();
   }
 }
 
-/** Seen from the run folder. */
+/** The file of a checkpoint, as a path within the run folder. */
 export const checkpointFile = (name: string): string => join('checkpoints', `${name}.safetensors`);
 
 export interface Scores {

@@ -1,9 +1,9 @@
-/** What is being written to the disk while the trainers go on. */
+/** What is being written to the disk while the trainers go on training. */
 export class Writes {
   private last: Promise<unknown> = Promise.resolve();
   private broken = false;
 
-  /** Whether something could not be written: `settled` rejects. */
+  /** Whether something could not be written, so that `settled` rejects. */
   get failed(): boolean {
     return this.broken;
   }

@@ -8,7 +8,7 @@ import { LayerThreads } from './threads.js';
 /**
  * Weights from which on a layer goes to a thread, so that no layer holds up the event loop for longer than 7 ms. An iteration here takes
  * 13 ns a weight: 5.5 ms for LeNet-5's fc1 of 400,000, 12 ms for AlexNet's conv3 of 884,736. Alone, a thread is later done (70 ms
- * for conv3, 120 for fc3 where 55 are enough here): it starts, gets a copy of W and runs code that V8 has not compiled yet. What it
+ * for conv3, and 120 for fc3, which takes 55 here): it starts, gets a copy of W and runs code that V8 has not compiled yet. What it
  * leaves to the event loop is 0.5 ms for its start and 0.7 ms for each piece of the copy. Measured by five iterations each on two cores
  * of an AMD EPYC that also had other work, Node 20.
  */
@@ -17,7 +17,7 @@ const LARGE = 2 ** 19;
 /**
  * Does what ADMM and hard pruning do with whole layers, and never holds up the event loop for longer than some 10 ms: large layers go
  * to threads, all at the same time as far as there are cores, small ones follow one after another here. The bits are those of admm/'s
- * functions, called one after another; where several layers fail, what the first of them throws.
+ * functions, called one after another. If several layers fail, it rejects with what the first of them throws.
  *
  * Z, U and the supports move to a layer's thread and back and are never copied. W is: it is a part of the vector of all parameters, which
  * stays. For AlexNet's fc1 that is 151 MB (4 * 9216 * 4096 bytes) as long as its thread lives, besides 302 MB of Z and U which are there
@@ -35,7 +35,7 @@ export class Projector {
     return allOf(this.each(layers, parameters, 'initialise', (W, { keep }) => [W, keep, rho]));
   }
 
-  /** Z^(k+1), U^(k+1) and the residuals of each layer. The states that it is given are gone afterwards, also where it rejects. */
+  /** Z^(k+1), U^(k+1) and the residuals of each layer. The states that it is given are gone afterwards, even if it rejects. */
   iterate(
     layers: readonly LayerToPrune[],
     states: readonly LayerState[],

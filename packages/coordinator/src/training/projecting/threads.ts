@@ -18,8 +18,8 @@ const MOST_THREADS = 4;
 /**
  * Carries out operations on whole layers in threads of this process, so many at the same time and the largest layers first.
  *
- * Each layer has a thread of its own, which is started when its turn comes and is gone before the promise settles: where nothing is to be
- * done there is no thread, and what a thread has used is free again, where one that stayed would keep hundreds of megabytes of
+ * Each layer has a thread of its own, which is started when its turn comes and is gone before the promise settles. If nothing is to be
+ * done there is no thread, and what a thread has used is free again: one that stayed would keep hundreds of megabytes of
  * garbage until its next layer. Starting one takes 30 ms, of which the event loop is held up for 0.5 ms. No thread keeps the
  * process alive.
  */
@@ -35,7 +35,7 @@ export class LayerThreads {
   ) {}
 
   /**
-   * Rejects with what the operation throws, and with Failure where a thread cannot be started or dies.
+   * Rejects with what the operation throws, and with a Failure if a thread cannot be started or dies.
    *
    * @param argumentsOf called when the layer's turn comes; all arrays in what it returns move to the thread and are empty here afterwards
    */

@@ -8,7 +8,7 @@ import { build, napiVersion, roomNeeded, type Recipe, type Report } from './buil
 import { interrupted, type CommandEnvironment } from './command.js';
 import { entryFiles, inspect, publish } from './entry.js';
 import { linkBinding } from './link.js';
-import { exclusively } from '@prunegrid/core/locks/socket-lock';
+import { exclusively } from '@prunegrid/core/node/socket-lock';
 import { engineKey, releases, runsOnGlibc } from './release.js';
 import { noRoom, requireRoom, type Statfs } from './room.js';
 
