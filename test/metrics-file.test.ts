@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Journal } from '../packages/coordinator/src/journal/journal.js';
 import { recordMetrics } from '../packages/coordinator/src/training/metrics-file.js';
+import { runJournal } from '../packages/coordinator/src/training/records.js';
 import { temporaryFolder } from './environment/cli.js';
 import { ensurePython } from './environment/python.mjs';
 import { sampleClock, sampleEvents } from './mlflow/sample-run.js';
@@ -14,8 +16,12 @@ beforeEach(async () => (folder = await temporaryFolder()));
 afterEach(() => folder.remove());
 
 it('metrics.jsonl opens in pandas, non-finite values included', { timeout: 60_000 }, async () => {
-  const journal = await Journal.create(folder.path, sampleClock());
-  const metrics = recordMetrics(journal);
+  const journal = await Journal.create(
+    { ...nodeHost, clock: { ...nodeHost.clock, now: sampleClock() } },
+    folder.path,
+    runJournal,
+  );
+  const metrics = recordMetrics(nodeHost, journal);
   for (const event of sampleEvents(randomUUID())) {
     await journal.append(event.type === 'epoch-finished' && event.epoch === 2 ? { ...event, trainLoss: NaN } : event);
   }

@@ -1,12 +1,13 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeRecord } from '../packages/coordinator/src/journal/encoding.js';
+import { encodeRecord } from '../packages/coordinator/src/journal/format.js';
 import { Journal } from '../packages/coordinator/src/journal/journal.js';
-import type { JournalRecord, RunEvent } from '../packages/coordinator/src/training/records.js';
+import { type JournalRecord, type RunEvent, runJournal } from '../packages/coordinator/src/training/records.js';
 import { startMirror, type Mirror } from '../packages/coordinator/src/tracking/mirror.js';
 import { storedArtifact, storedRuns, type StoredRun } from './mlflow/read-back.js';
 import { sampleArtifacts, sampleClock, sampleEvents, sampleRecords, sampleStart } from './mlflow/sample-run.js';
@@ -178,10 +179,14 @@ describe('prunegrid sync', () => {
   });
 
   it.each([
-    ['is damaged', '{"format":"prunegrid-mlflow-cur'],
-    ['is of an earlier time', '{"url":"http://127.0.0.1:1","experiment":"e","mlflowRun":null,"nextSeq":3}'],
-    ['is of a later time', '{"format":"prunegrid-mlflow-cursor","version":2}'],
-  ])('sends nothing twice when the cursor %s, and says so in one line', async (_what, content) => {
+    [
+      'damaged',
+      '{"format":"prunegrid.mlf',
+      /is damaged: .*; everything is sent again, and MLflow keeps one copy of it$/,
+    ],
+    ['an earlier one', '{"url":"http://127.0.0.1:1","nextSeq":3}', /states no format and version/],
+    ['a later one', '{"format":"prunegrid.mlflow","version":2}', /has version 2 of prunegrid\.mlflow/],
+  ])('sends nothing twice when the cursor is %s, and says so in one line', async (_what, content, problem) => {
     const records = sampleRecords(runId);
     await writeJournal(records.slice(0, 10));
     await sendRun(folder, { url: server.url, experiment });
@@ -189,9 +194,7 @@ describe('prunegrid sync', () => {
     await writeJournal(records);
     const lines: string[] = [];
     await sendRun(folder, { url: server.url, experiment, warn: (line) => lines.push(line) });
-    expect(lines).toEqual([
-      expect.stringMatching(/mlflow\.json .*: everything is sent again, and MLflow keeps one copy/),
-    ]);
+    expect(lines).toEqual([expect.stringMatching(problem)]);
     expect(historyOf(await onlyRun())).toEqual(await undisturbed());
     // What is stored now can be used.
     expect(await sendRun(folder)).toMatchObject({ records: 0 });
@@ -257,14 +260,17 @@ describe('prunegrid sync', () => {
   });
 });
 
+/** This machine with the sample run's clock. */
+const sampleHost = () => ({ ...nodeHost, clock: { ...nodeHost.clock, now: sampleClock() } });
+
 type Append = (event: RunEvent) => Promise<unknown>;
 
 async function appendAll(append: Append, events: RunEvent[]): Promise<void> {
   for (const event of events) await append(event);
 }
 
-async function start(lines: string[]): Promise<{ journal: Journal; mirror: Mirror }> {
-  const journal = await Journal.create(folder, sampleClock());
+async function start(lines: string[]): Promise<{ journal: Journal<RunEvent>; mirror: Mirror }> {
+  const journal = await Journal.create(sampleHost(), folder, runJournal);
   const warn = (line: string) => void lines.push(line);
   return {
     journal,
@@ -293,7 +299,8 @@ async function undisturbed(): Promise<ReturnType<typeof historyOf>> {
   const path = await mkdtemp(join(tmpdir(), 'prunegrid-run-'));
   folders.push(path);
   const otherId = randomUUID();
-  await writeFile(join(path, 'journal.jsonl'), sampleRecords(otherId).map(encodeRecord).join(''));
+  const lines = sampleRecords(otherId).map((record) => encodeRecord(runJournal, record));
+  await writeFile(join(path, 'journal.jsonl'), lines.join(''));
   await sendRun(path, { url: server.url, experiment });
   return historyOf((await storedRuns(server.url, experiment, otherId))[0]);
 }
@@ -302,4 +309,4 @@ const historyOf = ({ metrics, params, status, startTime, endTime }: StoredRun) =
   ({ metrics, params, status, startTime, endTime }) as const;
 
 const writeJournal = (records: JournalRecord[]): Promise<void> =>
-  writeFile(join(folder, 'journal.jsonl'), records.map(encodeRecord).join(''));
+  writeFile(join(folder, 'journal.jsonl'), records.map((record) => encodeRecord(runJournal, record)).join(''));

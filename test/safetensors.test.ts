@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { readSafetensors, writeSafetensors } from '@prunegrid/core/safetensors';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -24,6 +25,7 @@ describe("PyPI's safetensors", () => {
   it('reads what is written here: names, shapes, zeros in place, metadata', async () => {
     const kernel = Float32Array.from({ length: 12 }, (_, i) => (i % 3 === 0 ? i / 7 : 0));
     await writeSafetensors(
+      nodeHost,
       file,
       [
         { name: 'conv1/kernel', shape: [2, 1, 2, 3], data: kernel },
@@ -66,7 +68,7 @@ save_file({
     "single": np.arange(6, dtype=np.float32).reshape(2, 3),
 }, sys.argv[1], metadata={"by": "numpy"})`;
     await run(python, ['-c', script, file]);
-    const { tensors, metadata } = await readSafetensors(file);
+    const { tensors, metadata } = await readSafetensors(nodeHost, file);
     expect(metadata).toEqual({ by: 'numpy' });
     expect(Object.fromEntries(tensors)).toEqual({
       double: { shape: [2, 1], data: Float32Array.of(Math.PI, -Infinity) },
@@ -80,9 +82,10 @@ describe('a disk without room', () => {
   it('is one line, and leaves neither a file nor a part of one', async () => {
     // A limit on file sizes stands in for a full disk: both fail in the middle of writing. bash counts it in KiB.
     const script = `
-const { writeSafetensors } = await import('@prunegrid/trainer/safetensors');
+const { nodeHost } = await import('@prunegrid/core/node');
+const { writeSafetensors } = await import('@prunegrid/core/safetensors');
 try {
-  await writeSafetensors(process.argv[1], [{ name: 'w', shape: [65536], data: new Float32Array(65536) }]);
+  await writeSafetensors(nodeHost, process.argv[1], [{ name: 'w', shape: [65536], data: new Float32Array(65536) }]);
 } catch (error) {
   console.log(JSON.stringify([error.name, error.kind, error.message]));
 }`;

@@ -93,7 +93,7 @@ describe('prunegrid serve', () => {
     await becomes(long, 'finished');
     const times = [short, long].map((out) => ofType(out, 'sweep-finished')[0].time as number);
     expect(times[0]).toBeLessThan(times[1]);
-    // Nothing was lost by parking: what was running came to its end, and in each turn there was some of it.
+    // Nothing was lost by preemption: what was running came to its end, and in each turn there was some of it.
     expect(trialsOf(long, 'trial-started')).toEqual([1, 2, 3, 4]);
     expect(trialsOf(long, 'trial-finished')).toEqual([1, 2, 3, 4]);
     const turns = journalOf(long)
@@ -101,8 +101,8 @@ describe('prunegrid serve', () => {
       .filter((line) => /^(sweep|trial-started)/.test(line))
       .join(', ');
     const turn = 'trial-started, (trial-started, )*';
-    const parked = 'sweep-interrupted parked: others wait for their turn, sweep-resumed, ';
-    expect(turns).toMatch(new RegExp(`^sweep-started, (${turn}${parked})+${turn}sweep-finished$`));
+    const preempted = 'sweep-interrupted preempted: others wait for their turn, sweep-resumed, ';
+    expect(turns).toMatch(new RegExp(`^sweep-started, (${turn}${preempted})+${turn}sweep-finished$`));
     // The long sweep had no place while the short one had it.
     const beginnings = journalOf(short).filter(({ type }) => type === 'sweep-started' || type === 'trainer-joined');
     const interrupted = ofType(long, 'sweep-interrupted')[0].time as number;

@@ -1,8 +1,10 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Journal } from '../../packages/coordinator/src/journal/journal.js';
-import type { RunEvent, SweepPart } from '../../packages/coordinator/src/training/records.js';
+import { type RunEvent, runJournal, type SweepPart } from '../../packages/coordinator/src/training/records.js';
+import { sweepJournal } from '../../packages/coordinator/src/sweep/journal-format.js';
 import type { SweepEvent, SweepManifest } from '../../packages/coordinator/src/sweep/records.js';
 import { sampleArtifacts, sampleEvents, sampleManifest } from './sample-run.js';
 
@@ -176,7 +178,7 @@ export function longSweep(trials: number, points: number): { runId: string; step
 
 /** Writes a sweep's folder as the coordinator does: the files first, each record into its journal when its time has come. */
 export class SweepWriter {
-  private readonly runs = new Map<string, Journal>();
+  private readonly runs = new Map<string, Journal<RunEvent>>();
 
   private constructor(
     readonly folder: string,
@@ -185,12 +187,12 @@ export class SweepWriter {
 
   static async create(folder: string): Promise<SweepWriter> {
     await writeFile(join(folder, 'sweep.json'), '{"manifest":{},"plan":{}}\n');
-    return new SweepWriter(folder, await Journal.create<SweepEvent>(folder));
+    return new SweepWriter(folder, await Journal.create(nodeHost, folder, sweepJournal));
   }
 
   /** Goes on with a sweep that another process has begun. */
   static async reopen(folder: string): Promise<SweepWriter> {
-    return new SweepWriter(folder, await Journal.reopen<SweepEvent>(folder));
+    return new SweepWriter(folder, await Journal.reopen(nodeHost, folder, sweepJournal));
   }
 
   async write(step: Step): Promise<void> {
@@ -202,14 +204,14 @@ export class SweepWriter {
     for (const journal of [...this.runs.values(), this.journal]) await journal.close();
   }
 
-  private async run(name: string): Promise<Journal> {
+  private async run(name: string): Promise<Journal<RunEvent>> {
     const known = this.runs.get(name);
     if (known !== undefined) return known;
     const folder = join(this.folder, name);
     await mkdir(join(folder, 'checkpoints'), { recursive: true });
     await writeFile(join(folder, 'checkpoints/dense.safetensors'), sampleArtifacts['model.safetensors']);
     for (const [file, content] of Object.entries(sampleArtifacts)) await writeFile(join(folder, file), content);
-    const journal = await Journal.create(folder);
+    const journal = await Journal.create(nodeHost, folder, runJournal);
     this.runs.set(name, journal);
     return journal;
   }

@@ -1,7 +1,9 @@
+import { nodeHost } from '@prunegrid/core/node';
 import type { Traffic } from '@prunegrid/transport/channel';
 import { initialParameters, type Model, models } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup, TrainerPool } from '@prunegrid/coordinator/cluster';
+import { launchers } from '@prunegrid/coordinator/launch';
 import { withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { prunedLayers, survivorsOf, weightsOf } from '@prunegrid/coordinator/training/layers';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
@@ -41,6 +43,8 @@ export function withReadyTrainers<T>(
   const workload = { model: lenet5.name, dataset, threadsPerTrainer };
   const choice = { trainers, external: 0, listen: '127.0.0.1:0', wait: 120, reduction: 'auto' as const };
   const events = {
+    runtime: nodeHost,
+    launcher: launchers.get('local'),
     warn: (line: string) => console.error(line),
     replace: false,
     interrupted: new Promise<never>(() => undefined),
@@ -64,7 +68,7 @@ export async function takeTurnApart(pool: TrainerPool, trainers: number, steps: 
 async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, share: number): Promise<Turn> {
   const dense = initialParameters(lenet5, 1);
   const layers = prunedLayers(lenet5, { keep }, dense);
-  const pruned = await new Projector().hardPrune(layers, dense);
+  const pruned = await new Projector(nodeHost.clock).hardPrune(layers, dense);
   const globalBatch = batch.global / share;
   const phase = {
     ...{ seed: 1, phase: 1, optimizer: adam, shift: dataset.shift, dropout: 0 },

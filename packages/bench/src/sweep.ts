@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,7 +8,8 @@ import { join } from 'node:path';
 import { createRequire } from 'node:module';
 
 import { readJournal } from '@prunegrid/coordinator/journal/reading';
-import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
+import { sweepJournal } from '@prunegrid/coordinator/sweep/journal-format';
+import { runJournal } from '@prunegrid/coordinator/training/records';
 import { median } from './rounds.js';
 import type { BenchTable } from './table.js';
 
@@ -68,10 +70,10 @@ async function timesOf(sweep: string): Promise<{ training: number[]; between: nu
   const training: number[] = [];
   const between: number[] = [];
   const ended = new Map<number, number>();
-  for (const record of await readJournal<SweepEvent>(sweep)) {
+  for (const record of await readJournal(nodeHost, sweep, sweepJournal)) {
     if (record.type !== 'trial-started') continue;
     const [trainer] = record.trainers;
-    const run = await readJournal(join(sweep, record.folder));
+    const run = await readJournal(nodeHost, join(sweep, record.folder), runJournal);
     const from = run.find(({ type }) => type === 'phase-started')?.time ?? NaN;
     const to = run[run.length - 1].time;
     training.push(to - from);

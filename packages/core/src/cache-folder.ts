@@ -1,10 +1,14 @@
-import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 
-/** PRUNEGRID_CACHE, or else `prunegrid` in XDG_CACHE_HOME, or else ~/.cache/prunegrid. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env, home: string = homedir()): string {
-  if (env.PRUNEGRID_CACHE) return resolve(env.PRUNEGRID_CACHE);
+/**
+ * The folder in which things are kept that can be computed or fetched again: PRUNEGRID_CACHE, or else `prunegrid` in XDG_CACHE_HOME, or else
+ * ~/.cache/prunegrid.
+ * @param env the process's environment
+ * @param home the user's home folder
+ */
+export function cacheFolder(env: Readonly<Partial<Record<string, string>>>, home: string): string {
+  if (env['PRUNEGRID_CACHE']) return resolve(env['PRUNEGRID_CACHE']);
+  const xdg = env['XDG_CACHE_HOME'];
   // The XDG specification has relative paths ignored.
-  const caches = env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME) ? env.XDG_CACHE_HOME : join(home, '.cache');
-  return join(caches, 'prunegrid');
+  return join(xdg && isAbsolute(xdg) ? xdg : join(home, '.cache'), 'prunegrid');
 }

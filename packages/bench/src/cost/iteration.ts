@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import { join } from 'node:path';
@@ -5,7 +6,8 @@ import { join } from 'node:path';
 import { initialise, iterateInPlace } from '@prunegrid/numerics/admm';
 import { Journal } from '@prunegrid/coordinator/journal/journal';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
-import { writeModel } from '@prunegrid/coordinator/training/run-folder';
+import { runJournal } from '@prunegrid/coordinator/training/records';
+import { modelMetadata, writeModel } from '@prunegrid/coordinator/training/run-folder';
 import { leave, type PeerMessage } from '../peer.js';
 
 // What the coordinator does after an ADMM iteration's steps, for a network with a single layer, whenever it is told to, until it is disconnected: `project`, or
@@ -19,11 +21,11 @@ const model = singleLayer();
 const W = new Float32Array(size);
 const random = new RandomStream(1, purposes.initialWeights, 0, 0);
 for (let i = 0; i < size; i++) W[i] = random.nextFraction() - 0.5;
-const projector = new Projector();
+const projector = new Projector(nodeHost.clock);
 // A first iteration writes to all of Z and U: before, the system has given them addresses but no memory.
 let iterated = iterateInPlace(initialise(W, layer.keep, RHO), W);
 let iteration = 1;
-const journal = Journal.create(folder);
+const journal = Journal.create(nodeHost, folder, runJournal);
 
 process.on('message', (message) => {
   if (message === 'leave') return leave();
@@ -51,10 +53,10 @@ async function log(): Promise<void> {
     ...{ type: 'admm-iteration', iteration, ...at },
     layers: [{ layer: layer.name, ...residuals }],
   });
-  const metadata = { 'prunegrid.run_id': 'none', phase: 'prune', epochs: String(iteration) };
+  const metadata = { ...modelMetadata, phase: 'prune', epochs: String(iteration) };
   const file = 'admm.safetensors';
   const ofLayer = (tensor: Float32Array) => new Map([[layer.name, tensor]]);
-  await writeModel(join(folder, file), model, W, metadata, { Z: ofLayer(state.Z), U: ofLayer(state.U) });
+  await writeModel(nodeHost, join(folder, file), model, W, metadata, { Z: ofLayer(state.Z), U: ofLayer(state.U) });
   await records.append({ type: 'checkpoint', file, phase: 'prune', ...at });
 }
 

@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +24,7 @@ const TICK_MS = 1;
 const SOME_TICKS_MS = 20;
 
 const [way] = process.argv.slice(2);
-const projector = way === 'inline' ? new Projector(undefined, Infinity) : new Projector();
+const projector = way === 'inline' ? new Projector(nodeHost.clock, undefined, Infinity) : new Projector(nodeHost.clock);
 let size = 0;
 const layers = shapes.map((shape) => ({ ...shape, offset: (size += shape.size) - shape.size }));
 const parameters = new Float32Array(size);

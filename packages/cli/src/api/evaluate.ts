@@ -1,6 +1,6 @@
 import { journalFile, readJournal } from '@prunegrid/coordinator/journal/reading';
 import { countLayers, totalOf } from '@prunegrid/coordinator/training/layers';
-import type { LayerCount, RunResult } from '@prunegrid/coordinator/training/records';
+import { type LayerCount, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
 import { Failure } from '@prunegrid/core/failure';
 import { readSafetensors } from '@prunegrid/core/safetensors';
 import { type DatasetChoice, evaluationBlocks, type LabelledImages, loadDataset } from '@prunegrid/trainer/datasets';
@@ -40,7 +40,7 @@ export async function evaluateModel(
 ): Promise<ModelEvaluation> {
   const isFolder = (await runtime.files.status(place))?.kind === 'folder';
   const file = isFolder ? join(place, 'model.safetensors') : place;
-  const { tensors, metadata } = await readSafetensors(file);
+  const { tensors, metadata } = await readSafetensors(runtime, file);
   const name = options.model ?? metadata['model'];
   if (name === undefined)
     throw new Failure(
@@ -75,9 +75,9 @@ export async function evaluateModel(
 }
 
 /** The data that the folder's run was evaluated on itself; undefined if the folder has no journal. */
-async function datasetOf(folder: string, { files }: ApiContext['runtime']): Promise<DatasetChoice | undefined> {
-  if (!(await files.status(journalFile(folder)))) return undefined;
-  const [first] = await readJournal(folder);
+async function datasetOf(folder: string, runtime: ApiContext['runtime']): Promise<DatasetChoice | undefined> {
+  if (!(await runtime.files.status(journalFile(folder)))) return undefined;
+  const [first] = await readJournal(runtime, folder, runJournal);
   if (first?.type !== 'run-started') return undefined;
   const { name, validation, limit } = first.manifest.spec.dataset;
   return { name, validation, ...(limit !== undefined && { limit }) };

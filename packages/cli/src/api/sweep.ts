@@ -1,3 +1,4 @@
+import { launchers } from '@prunegrid/coordinator/launch';
 import { requireTrainers, type TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import {
   createSweepFolder,
@@ -10,17 +11,24 @@ import { planSweep as planTrials, type SweepPlan } from '@prunegrid/coordinator/
 import { reconcile } from '@prunegrid/coordinator/sweep/planner/resume';
 import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
 import type { SweepEvent, SweepManifest, SweepOverrides } from '@prunegrid/coordinator/sweep/records';
-import { FairShareScheduler } from '@prunegrid/coordinator/sweep/scheduler/fair-share';
 import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
-import { beginning, openSweep, runSweep as runTrials } from '@prunegrid/coordinator/sweep/scheduler/sweep';
+import {
+  beginning,
+  openSweep,
+  runSweep as runTrials,
+  sweepResources,
+} from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
 import { describeInvocation } from '@prunegrid/coordinator/training/manifest';
-import type { Recorded } from '@prunegrid/coordinator/training/records';
+import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { Failure } from '@prunegrid/core/failure';
+import { claimNewFolder } from '@prunegrid/core/files/new-folder';
+import type { HeldLock } from '@prunegrid/core/locks/file-lock';
+import type { Host } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
-import { join, relative, resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 
 import { catalogue } from './catalogue.js';
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
@@ -87,7 +95,7 @@ export async function planSweep(
 ): Promise<PlannedSweep> {
   const { set, seeds } = overrides;
   const given = { ...(set && { set }), ...(seeds !== undefined && { seeds }) };
-  return { file, overrides: given, plan: await planTrials(file, catalogue, given, runtime) };
+  return { file, overrides: given, plan: await planTrials(runtime, file, catalogue, given) };
 }
 
 export async function runSweep(
@@ -99,12 +107,13 @@ export async function runSweep(
   requireTracking(options.mlflow, context.variables);
   await requireEngine(options.onInstall ?? ignore);
   const { plan } = sweep;
-  const folder = resolve(options.folder ?? sweepFolderOf(plan, context.runtime.clock.now()));
+  const { runtime } = context;
+  const folder = resolve(options.folder ?? (await claimSweepFolder(runtime, plan)));
   const manifest = await describeSweep(sweep, context);
-  await createSweepFolder(folder, { manifest, plan });
-  const lock = await lockSweep(folder);
+  await createSweepFolder(runtime, folder, { manifest, plan });
+  const lock = await lockSweep(runtime, folder);
   try {
-    return await runToEnd(folder, { manifest, plan }, options, context);
+    return await runToEnd(folder, lock, { manifest, plan }, options, context);
   } finally {
     await lock.release();
   }
@@ -117,13 +126,14 @@ export async function resumeSweep(
 ): Promise<FinishedSweep> {
   requireTrainers(trainerChoice(options));
   requireTracking(options.mlflow, context.variables);
+  const { runtime } = context;
   const folder = resolve(place);
-  const { manifest, plan: before, state } = await readSweep(folder);
-  if (manifest.queue && (await queuedAt(manifest.queue))) throw inQueue(place, manifest.queue.folder);
-  const lock = await lockSweep(folder);
+  const { manifest, plan: before, state } = await readSweep(runtime, folder);
+  if (manifest.queue && (await queuedAt(runtime, manifest.queue))) throw inQueue(place, manifest.queue.folder);
+  const lock = await lockSweep(runtime, folder);
   try {
     const { extend = false, failed = false } = options;
-    const now = await planTrials(manifest.file, catalogue, manifest.overrides ?? {}, context.runtime);
+    const now = await planTrials(runtime, manifest.file, catalogue, manifest.overrides);
     const plan = reconcile(before, now, { file: manifest.file, folder: place, extend });
     const again = failed
       ? before.trials.map(({ number }) => number).filter((number) => state.trials.get(number)?.status === 'failed')
@@ -133,16 +143,16 @@ export async function resumeSweep(
     if (failed ? again.length === 0 : waiting === 0) throw nothingToDo(place, state.count('failed'), failed);
     await requireEngine(options.onInstall ?? ignore);
     const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
-    if (added > 0) await writeSweepFile(folder, sweep);
-    return await runToEnd(folder, sweep, options, context, { again, added, only: failed });
+    if (added > 0) await writeSweepFile(runtime, folder, sweep);
+    return await runToEnd(folder, lock, sweep, options, context, { again, added, only: failed });
   } finally {
     await lock.release();
   }
 }
 
-/** The folder of a sweep that is given none, relative to the working folder. `time` is in Unix milliseconds. */
-export const sweepFolderOf = ({ name }: SweepPlan, time: number): string =>
-  join('sweeps', `${name}-${timeInName(time)}`);
+/** Makes the folder of a sweep that is given none. Returns it relative to the working folder. Throws Failure. */
+export const claimSweepFolder = (runtime: Host, { name }: SweepPlan): Promise<string> =>
+  claimNewFolder(runtime, 'sweeps', `${name}-${timeInName(runtime.clock.now())}`);
 
 /** What is written down of how a sweep was started. */
 export async function describeSweep(
@@ -159,7 +169,7 @@ export async function describeSweep(
     cells: new Set(plan.trials.map(({ cell }) => cell)).size,
     trials: plan.trials.length,
     axes: [...new Set(plan.trials.flatMap(({ settings }) => Object.keys(settings)))],
-    ...(await describeInvocation()),
+    ...(await describeInvocation(runtime)),
   };
 }
 
@@ -169,21 +179,22 @@ export async function describeSweep(
  */
 async function runToEnd(
   folder: string,
+  lock: HeldLock,
   sweep: SweepFile,
   options: FollowSweepOptions,
   context: ApiContext,
   changes: { again: number[]; added: number; only: boolean } = { again: [], added: 0, only: false },
 ): Promise<FinishedSweep> {
   const { onStart, onEvent = ignore, onProgress = ignore, onWarning = ignore, signal } = options;
-  const open = await openSweep(folder, sweep);
+  const open = await openSweep(context.runtime, folder, sweep, lock);
   const started = { folder, plan: sweep.plan, state: open.state };
   const { again, added, only } = changes;
   onStart?.(started);
   await interruptible(signal, `resume the sweep in ${folder}`, (stopped, interrupted) =>
     runTrials(open, beginning(open, { again, added }), {
+      resources: sweepResources(context.runtime, launchers.get('local'), Infinity),
       trainers: trainerChoice(options),
       only: only ? new Set(again) : undefined,
-      scheduler: new FairShareScheduler(Infinity),
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries ?? DEFAULT_RETRIES,
       failFast: options.failFast ?? false,

@@ -1,6 +1,7 @@
 import { readSweep } from '@prunegrid/coordinator/sweep/folder';
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -27,14 +28,14 @@ export async function reproduce(
   options: ReproduceOptions,
   environment: CommandEnvironment,
 ): Promise<void> {
-  const { files } = environment.runtime;
+  const { runtime } = environment;
   const table = tableNamed(name);
   if (!table) throw new Failure('input', `${name}: no such table: there are ${tableNames.join(', ')}`);
   const { sweep } = table;
   const folder = options.out ?? join('reproductions', name);
   const show = (comparison: Comparison) => print(environment, textOf(table, comparison, options));
   if (typeof sweep !== 'string') return show(compare(table, { results: [], missing: sweep.notRun }));
-  const earlier = await sweepIn(folder, files);
+  const earlier = await sweepIn(runtime, folder);
   if (earlier) requireSame(folder, earlier.manifest.overrides ?? {}, options);
   try {
     if (!earlier) await sweepRun(relative('', join(experiments, sweep)), { ...options, out: folder }, environment);
@@ -43,7 +44,7 @@ export async function reproduce(
       await sweepResume(folder, { ...options, failed, extend: false }, environment);
     }
   } finally {
-    const now = await sweepIn(folder, files);
+    const now = await sweepIn(runtime, folder);
     if (now) show(comparisonWith(table, now, folder));
   }
 }
@@ -51,8 +52,8 @@ export async function reproduce(
 type Sweep = Awaited<ReturnType<typeof readSweep>>;
 
 /** The sweep in the folder; undefined if there is none. */
-async function sweepIn(folder: string, files: CommandEnvironment['runtime']['files']): Promise<Sweep | undefined> {
-  return (await files.status(join(folder, 'sweep.json'))) ? readSweep(resolve(folder)) : undefined;
+async function sweepIn(runtime: Host, folder: string): Promise<Sweep | undefined> {
+  return (await runtime.files.status(join(folder, 'sweep.json'))) ? readSweep(runtime, resolve(folder)) : undefined;
 }
 
 /** Throws Failure `input` if the folder's sweep has other overrides. */

@@ -1,4 +1,6 @@
+import { launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
+import { sweepResources } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
 import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
 import { relative, resolve } from 'node:path';
@@ -20,8 +22,8 @@ export async function serve(
   environment: CommandEnvironment,
 ): Promise<void> {
   const queue = resolve(place);
-  await createQueue(queue);
-  const lock = await lockQueue(queue);
+  await createQueue(environment.runtime, queue);
+  const lock = await lockQueue(environment.runtime, queue);
   try {
     await requireEngine((line) => complain(environment, line));
     const shown = relative('', queue) || '.';
@@ -33,6 +35,7 @@ export async function serve(
       print(environment, `serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     }
     await new SweepServer({
+      resources: sweepResources(environment.runtime, launchers.get('local'), trainers),
       queue,
       trainers,
       maxSweeps,

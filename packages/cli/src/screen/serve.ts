@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 
-import type { Recorded } from '@prunegrid/coordinator/training/records';
+import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import type { ServedSweep } from '@prunegrid/coordinator/sweep/queue/server';
 import { columns } from '@prunegrid/core/text/columns';
 import { countsOf } from '@prunegrid/coordinator/report/condition';

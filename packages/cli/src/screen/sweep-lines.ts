@@ -1,4 +1,4 @@
-import type { Recorded } from '@prunegrid/coordinator/training/records';
+import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { counted, duration, percent, ratio } from '@prunegrid/core/text/figures';
 import { countsOf, describeTrial } from '@prunegrid/coordinator/report/condition';
 import type { SweepEvent, JobFolder } from '@prunegrid/coordinator/sweep/records';

@@ -1,4 +1,4 @@
-import type { Recorded } from '@prunegrid/coordinator/training/records';
+import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { epochsAfterDense } from '@prunegrid/coordinator/experiment/epochs';
 import type { SweepPlan, Trial } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { SweepEvent, JobFolder } from '@prunegrid/coordinator/sweep/records';

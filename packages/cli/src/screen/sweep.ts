@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { Colors } from 'picocolors/types.js';
 
-import type { Recorded } from '@prunegrid/coordinator/training/records';
+import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { columns } from '@prunegrid/core/text/columns';
 import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/figures';
 import { countsOf } from '@prunegrid/coordinator/report/condition';

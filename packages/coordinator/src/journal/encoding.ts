@@ -1,4 +1,7 @@
-import type { Recorded } from '../training/records.js';
+import { crc32 } from 'node:zlib';
+
+/** What happened, with its place among the rest: `seq` counts from 0 without gaps, `time` is Unix milliseconds, fixed when it happened. */
+export type Recorded<Event> = { seq: number; time: number } & Event;
 
 /**
  * JSON has no NaN and no infinities, and a loss may well become one. They are written as `{"$number":"NaN"}`,
@@ -6,45 +9,43 @@ import type { Recorded } from '../training/records.js';
  */
 const nonFinite: Record<string, number> = { NaN, Infinity, '-Infinity': -Infinity };
 
-/** One line of the journal, newline included. Non-finite numbers survive the way through `decodeRecord`. */
-export function encodeRecord(record: Recorded<object>): string {
-  const text = JSON.stringify(record, (_key, value: unknown) =>
-    typeof value === 'number' && !Number.isFinite(value) ? { $number: String(value) } : value,
+/** The last key of a line: the CRC-32 of the UTF-8 bytes of the line without it, in hex. */
+const checksum = /,"crc":"([0-9a-f]{8})"\}$/;
+
+/** One line of a journal, newline included: a JSON object that ends with its checksum. Non-finite numbers survive `decodeLine`. */
+export function encodeLine(value: object): string {
+  const text = JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'number' && !Number.isFinite(part) ? { $number: String(part) } : part,
   );
-  return `${text}\n`;
+  return `${text.slice(0, -1)},"crc":"${crcOf(text)}"}\n`;
 }
 
 /**
- * The record in one line of the journal. Throws an `Error` that says what is wrong with the line: not JSON, not a
- * record, or another `seq` than `expectedSeq`.
+ * The object in one line of a journal, its newline and checksum removed.
+ * @throws {Error} what is wrong with the line, to follow on its name
  */
-export function decodeRecord(line: string, expectedSeq: number): Recorded<{ type: string }> {
+export function decodeLine(line: string): Record<string, unknown> {
+  const crc = checksum.exec(line)?.[1];
+  const text = crc === undefined ? line : `${line.slice(0, -`,"crc":"${crc}"}`.length)}}`;
   let value: unknown;
   try {
-    value = JSON.parse(line, (_key, part: unknown) => revive(part));
+    value = JSON.parse(text, (_key, part: unknown) => revive(part));
   } catch {
     throw new Error('is damaged: it is not JSON');
   }
-  if (!isRecord(value)) throw new Error('is damaged: it is not a journal record');
-  if (value.seq !== expectedSeq)
-    throw new Error(`has seq ${value.seq} where ${expectedSeq} is due: lines are missing or doubled`);
-  return value;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Error('is damaged: it is not a journal record');
+  }
+  if (crc === undefined) {
+    throw new Error('is damaged, or was written by an earlier prunegrid: it has no checksum');
+  }
+  if (crc !== crcOf(text)) throw new Error('is damaged: its checksum is another one');
+  return value as Record<string, unknown>;
 }
+
+const crcOf = (text: string): string => crc32(text).toString(16).padStart(8, '0');
 
 function revive(part: unknown): unknown {
   if (typeof part !== 'object' || part === null || !('$number' in part)) return part;
   return nonFinite[String(part.$number)] ?? part;
-}
-
-function isRecord(value: unknown): value is Recorded<{ type: string }> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'seq' in value &&
-    typeof value.seq === 'number' &&
-    'time' in value &&
-    typeof value.time === 'number' &&
-    'type' in value &&
-    typeof value.type === 'string'
-  );
 }

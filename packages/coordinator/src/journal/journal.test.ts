@@ -2,9 +2,12 @@ import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nodeHost } from '@prunegrid/core/node';
+import type { Host } from '@prunegrid/core/runtime';
+import { decodeLine, encodeLine } from './encoding.js';
 import { Journal } from './journal.js';
 import { journalFile, journalRecords, readJournal } from './reading.js';
-import type { JournalRecord, RunEvent } from '../training/records.js';
+import { type JournalRecord, type RunEvent, runJournal } from '../training/records.js';
 
 const event = (epoch: number, trainLoss = 1 / epoch): RunEvent => ({
   type: 'epoch-finished',
@@ -19,6 +22,9 @@ const event = (epoch: number, trainLoss = 1 / epoch): RunEvent => ({
   weightsHash: 'ab',
 });
 
+/** This machine with another clock. */
+const at = (now: () => number): Host => ({ ...nodeHost, clock: { ...nodeHost.clock, now } });
+
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'prunegrid-journal-'));
@@ -28,7 +34,11 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 /** Three records at times 1, 2 and 3. */
 async function written(): Promise<JournalRecord[]> {
   let time = 0;
-  const journal = await Journal.create(folder, () => (time += 1));
+  const journal = await Journal.create(
+    at(() => (time += 1)),
+    folder,
+    runJournal,
+  );
   const records = await Promise.all([1, 2, 3].map((epoch) => journal.append(event(epoch))));
   await journal.close();
   return records;
@@ -42,13 +52,13 @@ describe('Journal', () => {
       [1, 2],
       [2, 3],
     ]);
-    expect(await readJournal(folder)).toEqual(records);
+    expect(await readJournal(nodeHost, folder, runJournal)).toEqual(records);
   });
 
   it('has a record on the disk before anybody sees it', async () => {
-    const journal = await Journal.create(folder);
+    const journal = await Journal.create(nodeHost, folder, runJournal);
     const seen: [number, Promise<JournalRecord[]>][] = [];
-    const unsubscribe = journal.subscribe(({ seq }) => seen.push([seq, readJournal(folder)]));
+    const unsubscribe = journal.subscribe(({ seq }) => seen.push([seq, readJournal(nodeHost, folder, runJournal)]));
     await journal.append(event(1));
     await journal.append(event(2));
     unsubscribe();
@@ -59,27 +69,27 @@ describe('Journal', () => {
   });
 
   it('waits for what an event tells of, and lets nothing overtake it', async () => {
-    const journal = await Journal.create(folder);
+    const journal = await Journal.create(nodeHost, folder, runJournal);
     let end!: () => void;
     const first = journal.append(event(1), new Promise<void>((resolve) => (end = resolve)));
     const failing = journal.append(event(2), Promise.reject(new Error('no such disk')));
     const third = journal.append(event(3));
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await readJournal(folder)).toEqual([]);
+    expect(await readJournal(nodeHost, folder, runJournal)).toEqual([]);
     end();
     await expect(failing).rejects.toThrow('no such disk');
     expect((await first).seq).toBe(0);
     expect(await third).toMatchObject({ seq: 1, epoch: 3 });
     await journal.close();
-    expect(await readJournal(folder)).toEqual([await first, await third]);
+    expect(await readJournal(nodeHost, folder, runJournal)).toEqual([await first, await third]);
   });
 
   it('keeps non-finite numbers, and strings that look like them', async () => {
-    const journal = await Journal.create(folder);
+    const journal = await Journal.create(nodeHost, folder, runJournal);
     for (const loss of [NaN, Infinity, -Infinity]) await journal.append(event(1, loss));
     await journal.append({ type: 'run-failed', kind: 'NaN', message: 'Infinity' });
     await journal.close();
-    const records = await readJournal(folder);
+    const records = await readJournal(nodeHost, folder, runJournal);
     expect(records.slice(0, 3).map((record) => 'trainLoss' in record && record.trainLoss)).toEqual([
       NaN,
       Infinity,
@@ -92,17 +102,34 @@ describe('Journal', () => {
 
   it('does not overwrite the journal of another run', async () => {
     await written();
-    await expect(Journal.create(folder)).rejects.toMatchObject({ kind: 'input', message: /exists already/ });
+    await expect(Journal.create(nodeHost, folder, runJournal)).rejects.toMatchObject({
+      kind: 'input',
+      message: /exists already/,
+    });
+  });
+
+  it('writes nothing once it may not', async () => {
+    const refused = new Error('another process has the folder');
+    let mayWrite = true;
+    const beforeWrite = () => (mayWrite ? Promise.resolve() : Promise.reject(refused));
+    const journal = await Journal.create(nodeHost, folder, runJournal, { beforeWrite });
+    const first = await journal.append(event(1));
+    mayWrite = false;
+    await expect(journal.append(event(2))).rejects.toBe(refused);
+    await journal.close();
+    expect(await readJournal(nodeHost, folder, runJournal)).toEqual([first]);
   });
 
   it('says which file cannot be written, and in which folder none can be made', async () => {
-    const journal = await Journal.create(folder);
+    const journal = await Journal.create(nodeHost, folder, runJournal);
     await journal.close();
     await expect(journal.append(event(1))).rejects.toMatchObject({
       kind: 'environment',
       message: expect.stringContaining(journalFile(folder)) as string,
     });
-    await expect(Journal.create(join(folder, 'none'))).rejects.toMatchObject({ kind: 'environment' });
+    await expect(Journal.create(nodeHost, join(folder, 'none'), runJournal)).rejects.toMatchObject({
+      kind: 'environment',
+    });
   });
 });
 
@@ -111,17 +138,21 @@ describe('a journal that was cut off', () => {
     const records = await written();
     const whole = await readFile(journalFile(folder));
     await truncate(journalFile(folder), whole.length - bytes);
-    expect(await readJournal(folder)).toEqual(records.slice(0, 2));
+    expect(await readJournal(nodeHost, folder, runJournal)).toEqual(records.slice(0, 2));
   });
 
   it('goes on where its whole lines end', async () => {
     const records = await written();
     await appendFile(journalFile(folder), '{"seq":3,"time":4,"type":"chec');
-    const journal = await Journal.reopen(folder, () => 9);
+    const journal = await Journal.reopen(
+      at(() => 9),
+      folder,
+      runJournal,
+    );
     const record = await journal.append(event(4));
     await journal.close();
     expect(record).toMatchObject({ seq: 3, time: 9 });
-    expect(await readJournal(folder)).toEqual([...records, record]);
+    expect(await readJournal(nodeHost, folder, runJournal)).toEqual([...records, record]);
   });
 });
 
@@ -131,31 +162,57 @@ describe('a damaged journal', () => {
     ['that is no record', (lines: string[]) => lines.with(1, '{}'), /journal\.jsonl:2 is damaged/],
     ['that is missing', (lines: string[]) => lines.toSpliced(1, 1), /journal\.jsonl:2 has seq 2 where 1 is due/],
     ['that is doubled', (lines: string[]) => lines.toSpliced(1, 0, lines[0]), /journal\.jsonl:2 has seq 0 where 1/],
+    [
+      'with a digit that has changed',
+      (lines: string[]) => lines.with(1, lines[1].replace('"trainLoss":0.5', '"trainLoss":0.4')),
+      /journal\.jsonl:2 is damaged: its checksum is another one; restore the file, or cut it off before this line$/,
+    ],
+    [
+      'without its checksum',
+      (lines: string[]) => lines.with(0, lines[0].replace(/,"crc".*/, '}')),
+      /journal\.jsonl:1 is damaged, or was written by an earlier prunegrid: it has no checksum/,
+    ],
+    [
+      'with another content than such a record has',
+      (lines: string[]) => lines.with(1, encodeLine({ seq: 1, time: 2, type: 'checkpoint', file: 7 }).trim()),
+      /journal\.jsonl:2 is no record of a prunegrid\.run-journal: checkpoint: file: /,
+    ],
+    [
+      'of another version',
+      (lines: string[]) => lines.with(0, encodeLine({ ...decodeLine(lines[0]), version: 2 }).trim()),
+      /journal\.jsonl:1 has version 2 of prunegrid\.run-journal, and this .* knows version 1; use the prunegrid that wrote it$/,
+    ],
   ])('is refused for a line %s', async (_what, damage, message) => {
     await written();
     const lines = (await readFile(journalFile(folder), 'utf8')).split('\n');
     await writeFile(journalFile(folder), damage(lines).join('\n'));
-    await expect(readJournal(folder)).rejects.toMatchObject({ name: 'Failure', kind: 'input', message });
-    await expect(Journal.reopen(folder)).rejects.toThrow(message);
+    await expect(readJournal(nodeHost, folder, runJournal)).rejects.toMatchObject({
+      name: 'Failure',
+      kind: 'input',
+      message,
+    });
+    await expect(Journal.reopen(nodeHost, folder, runJournal)).rejects.toThrow(message);
   });
 
   it('is told apart from none', async () => {
-    await expect(readJournal(folder)).rejects.toThrow(/does not exist; name the folder of a run/);
-    await expect(readJournal(join(folder, 'none'))).rejects.toThrow(/does not exist; name the folder of a run/);
+    await expect(readJournal(nodeHost, folder, runJournal)).rejects.toThrow(/does not exist; name the folder of a run/);
+    await expect(readJournal(nodeHost, join(folder, 'none'), runJournal)).rejects.toThrow(
+      /does not exist; name the folder of a run/,
+    );
   });
 });
 
 it('is read on from any position, across the pieces that the file is read in', async () => {
-  const journal = await Journal.create(folder);
+  const journal = await Journal.create(nodeHost, folder, runJournal);
   const long = 'é'.repeat(50_000);
   for (const message of ['a', long, 'b', long, 'c']) await journal.append({ type: 'run-failed', kind: '', message });
   await journal.close();
   const all: { record: JournalRecord; next: { seq: number; offset: number } }[] = [];
-  for await (const item of journalRecords(folder)) all.push(item);
+  for await (const item of journalRecords(nodeHost, folder, runJournal)) all.push(item);
   expect(all.map(({ record }) => 'message' in record && record.message.length)).toEqual([1, 50_000, 1, 50_000, 1]);
   for (const [index, { next }] of all.entries()) {
     const rest: JournalRecord[] = [];
-    for await (const { record } of journalRecords(folder, next)) rest.push(record);
+    for await (const { record } of journalRecords(nodeHost, folder, runJournal, next)) rest.push(record);
     expect(rest).toEqual(all.slice(index + 1).map(({ record }) => record));
   }
 });

@@ -1,30 +1,43 @@
-import { Failure } from '@prunegrid/core/failure';
-import { access, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
+import { Failure } from '@prunegrid/core/failure';
+import { type Format, readStored, writeStored } from '@prunegrid/core/formats';
+import { type HeldLock, holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
+import type { Host } from '@prunegrid/core/runtime';
+import { z } from 'zod';
+
 import { journalFile, readJournal } from '../journal/reading.js';
-import { writeJson } from '../training/run-folder.js';
-import type { SweepPlan } from './planner/plan.js';
-import type { SweepEvent, SweepManifest } from './records.js';
+import { planSchema } from './planner/plan-format.js';
+import { sweepJournal } from './journal-format.js';
+import { sweepManifestSchema } from './records.js';
 import { SweepState } from './state.js';
 
+const sweepFileSchema = z.strictObject({ manifest: sweepManifestSchema, plan: planSchema });
 /** `sweep.json`: what the sweep is, beside the journal, which says how far it has come. */
-export interface SweepFile {
-  manifest: SweepManifest;
-  plan: SweepPlan;
-}
+export type SweepFile = z.infer<typeof sweepFileSchema>;
 
+export const sweepFormat: Format<typeof sweepFileSchema> = {
+  name: 'prunegrid.sweep',
+  version: 1,
+  schema: sweepFileSchema,
+};
+
+const sweepFile = (folder: string): string => join(folder, 'sweep.json');
 const lockFile = (folder: string): string => join(folder, 'coordinator.lock');
 
-/** Throws Failure where the folder holds anything but what `submit` puts there, or cannot be written. */
-export async function createSweepFolder(folder: string, file: SweepFile): Promise<void> {
+/** What lies in a sweep's folder before the sweep: the output of `prunegrid sweep submit`, and the lock. */
+const beforeTheSweep = ['log.txt', 'coordinator.lock'];
+
+/** Throws Failure if the folder holds anything but what `submit` puts there, or cannot be written. */
+export async function createSweepFolder(runtime: Host, folder: string, file: SweepFile): Promise<void> {
+  let held: string[];
   try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new Failure('environment', `${folder}: cannot be made: ${(error as Error).message}: choose another --out`);
+    await runtime.files.makeFolder(folder);
+    held = (await runtime.files.list(folder)).filter((name) => !beforeTheSweep.includes(name));
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new Failure('environment', `${folder}: cannot be made: ${reason}: choose another --out`, { cause });
   }
-  const held = (await readdir(folder)).filter((name) => !['log.txt', 'coordinator.lock'].includes(name));
   if (held.includes('sweep.json')) {
     throw new Failure(
       'input',
@@ -32,56 +45,52 @@ export async function createSweepFolder(folder: string, file: SweepFile): Promis
     );
   }
   if (held.length > 0) throw new Failure('input', `${folder}: is not empty (${held[0]}): choose another --out`);
-  await writeSweepFile(folder, file);
+  await writeSweepFile(runtime, folder, file);
 }
 
-export const writeSweepFile = (folder: string, file: SweepFile): Promise<void> =>
-  writeJson(join(folder, 'sweep.json'), file);
+/** Throws Failure `environment` if it cannot be written. */
+export const writeSweepFile = (runtime: Host, folder: string, file: SweepFile): Promise<void> =>
+  writeStored(runtime, sweepFile(folder), sweepFormat, file);
 
-/** Throws Failure `input` where the folder holds no sweep. */
-export async function readSweepFile(folder: string): Promise<SweepFile> {
-  const file = join(folder, 'sweep.json');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new Failure('input', `${folder}: holds no sweep: name a folder that prunegrid sweep run has made`, { cause });
+/** Throws Failure `input` if the folder holds no sweep, or one that is damaged or of another version. */
+export async function readSweepFile(runtime: Pick<Host, 'files'>, folder: string): Promise<SweepFile> {
+  const file = sweepFile(folder);
+  // Anybody can put a folder into a queue: what is no file, such as a pipe, is not opened.
+  if ((await runtime.files.status(file))?.kind !== 'file') {
+    throw new Failure('input', `${folder}: holds no sweep: name a folder that prunegrid sweep run has made`);
   }
-  try {
-    return JSON.parse(text) as SweepFile;
-  } catch (cause) {
-    throw new Failure('input', `${file}: is damaged: restore it, or start the sweep anew`, { cause });
-  }
+  return readStored(runtime, file, sweepFormat, 'restore it, or start a new sweep');
 }
 
 /** Whether work on the sweep has ever begun, so that it has a journal. */
-export const hasBegun = (folder: string): Promise<boolean> =>
-  access(journalFile(folder)).then(
-    () => true,
-    () => false,
-  );
+export const hasBegun = async ({ files }: Pick<Host, 'files'>, folder: string): Promise<boolean> =>
+  (await files.status(journalFile(folder))) !== undefined;
 
 /** A sweep as its folder tells it at a moment. */
 export interface ReadSweep extends SweepFile {
   state: SweepState;
-  /** A coordinator works on it. */
+  /** Whether a coordinator works on it. */
   live: boolean;
 }
 
-/** Throws Failure `input` where the folder holds no sweep. */
-export async function readSweep(folder: string): Promise<ReadSweep> {
-  const file = await readSweepFile(folder);
+/** Throws Failure `input` if the folder holds no sweep, or one that is damaged or of another version. */
+export async function readSweep(
+  runtime: Pick<Host, 'clock' | 'files' | 'processes'>,
+  folder: string,
+): Promise<ReadSweep> {
+  const file = await readSweepFile(runtime, folder);
   // Before the journal: a sweep that ends in between then still counts as live.
-  const live = (await coordinatorOf(folder)) !== null;
+  const live = (await coordinatorOf(runtime, folder)) !== null;
   const state = new SweepState(file.plan.trials);
-  const records = (await hasBegun(folder)) ? await readJournal<SweepEvent>(folder) : [];
+  const records = (await hasBegun(runtime, folder)) ? await readJournal(runtime, folder, sweepJournal) : [];
   for (const record of records) state.apply(record);
   return { ...file, state, live };
 }
 
-/** Two coordinators must not work on one sweep. Throws Failure where another one does. */
-export function lockSweep(folder: string): Promise<{ release(): Promise<void> }> {
+/** Two coordinators must not work on one sweep. Throws Failure if another one does. */
+export function lockSweep(runtime: Host, folder: string): Promise<HeldLock> {
   return holdLock(
+    runtime,
     lockFile(folder),
     (holder) =>
       new Failure(
@@ -91,5 +100,6 @@ export function lockSweep(folder: string): Promise<{ release(): Promise<void> }>
   );
 }
 
-/** The process that runs the sweep; null where none does. */
-export const coordinatorOf = (folder: string) => liveHolder(lockFile(folder));
+/** The process that runs the sweep; null if none does. */
+export const coordinatorOf = (runtime: Pick<Host, 'clock' | 'files' | 'processes'>, folder: string) =>
+  liveHolder(runtime, lockFile(folder));

@@ -1,79 +1,144 @@
-import { cacheFolder } from '@prunegrid/core/cache-folder';
-import type { ModelDescription } from '@prunegrid/trainer/models';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
+import { type Format, readStored, writeStored } from '@prunegrid/core/formats';
+import type { Host } from '@prunegrid/core/runtime';
+import type { ModelDescription } from '@prunegrid/trainer/models';
+import { z } from 'zod';
 
 import type { Trainer } from '../cluster/index.js';
 import type { DenseNetwork } from '../training/context.js';
-import { readModel, writeJson, writeModel } from '../training/run-folder.js';
+import { resultSchema } from '../training/records.js';
+import { modelMetadata, readModel, writeModel } from '../training/run-folder.js';
 import type { ChainPoint } from './planner/chain.js';
 
-/** A network that other work starts from, with what is known of it: a dense one under its `denseKey`, a point of a chain under its trial's `key`. */
-type StoredNetwork = DenseNetwork | ChainPoint;
+const evaluation = z.strictObject({ accuracy: z.number(), loss: z.number() });
+const ofNetwork = {
+  key: z.string(),
+  /** Of the run that computed it. */
+  runId: z.string(),
+  /** SHA-256 of the parameters, in hex; it names the file that holds them. */
+  weightsHash: z.string(),
+};
+const networkSchema = z.discriminatedUnion('kind', [
+  /** A dense network; `key` is its `denseKey`. */
+  z.strictObject({ kind: z.literal('dense'), ...ofNetwork, validation: evaluation, test: evaluation }),
+  /** A point of a chain; `key` is its trial's. */
+  z.strictObject({ kind: z.literal('point'), ...ofNetwork, result: resultSchema }),
+]);
 
-/** What lies beside the weights. */
-interface Entry {
-  key: string;
-  /** SHA-256 of the parameters, in hex. */
-  weightsHash: string;
+/** `network.json`, which lies beside the weights. */
+export const networkFormat: Format<typeof networkSchema> = {
+  name: 'prunegrid.network',
+  version: 1,
+  schema: networkSchema,
+};
+
+/** Folders of the networks that the sweeps of one process are training. */
+export type NetworkClaims = Set<string>;
+
+export interface NetworkStoreOptions {
+  runtime: Host;
+  model: ModelDescription;
+  /** One of those that compute the networks. */
+  trainer: Pick<Trainer, 'ready'>;
+  claims: NetworkClaims;
+  warn: (line: string) => void;
 }
-
-/** Folders of the networks that sweeps of this process are training. */
-const claimed = new Set<string>();
 
 /**
  * Networks that were trained on this machine, in the user's cache folder, for every sweep to start from. An entry is found by its
  * key together with the engine, the processor and the data it was computed with, so that what is taken has the bits that training would
- * give; one that is damaged counts as absent.
+ * give. One that is damaged counts as absent.
+ *
+ * If the cache folder cannot be read or written, the store warns once and keeps what is new in memory: the sweep's trials need it.
  */
 export class NetworkStore {
   private readonly circumstances: string;
+  /** What could not be written. */
+  private readonly inMemory = new Map<string, DenseNetwork | ChainPoint>();
+  private readonly warned = new Set<string>();
 
-  constructor(
-    readonly model: ModelDescription,
-    { ready }: Pick<Trainer, 'ready'>,
-  ) {
+  constructor(private readonly options: NetworkStoreOptions) {
+    const { ready } = options.trainer;
     this.circumstances = [ready.engine, ready.engineVersion, ready.device, ready.datasetHash].join('\n');
   }
 
-  async find<Network extends StoredNetwork>(key: string): Promise<Network | undefined> {
-    const folder = this.folder(key);
-    try {
-      const { weightsHash, ...entry } = JSON.parse(await readFile(join(folder, 'network.json'), 'utf8')) as Entry;
-      const file = join(folder, `${weightsHash}.safetensors`);
-      const weights = await readModel(file, this.model);
-      return entry.key === key && hashOf(weights) === weightsHash ? ({ ...entry, weights } as Network) : undefined;
-    } catch {
-      return undefined;
-    }
+  get model(): ModelDescription {
+    return this.options.model;
+  }
+
+  async findDense(key: string): Promise<DenseNetwork | undefined> {
+    const network = await this.find(key);
+    return network && 'validation' in network ? network : undefined;
+  }
+
+  async findPoint(key: string): Promise<ChainPoint | undefined> {
+    const network = await this.find(key);
+    return network && 'result' in network ? network : undefined;
   }
 
   /** Whether a sweep of this process is training the network, so that another one does better to wait. */
   isClaimed(key: string): boolean {
-    return claimed.has(this.folder(key));
+    return this.options.claims.has(this.folder(key));
   }
 
   /** Says that the network is about to be trained. Returns what takes that back. */
   claim(key: string): () => void {
     const folder = this.folder(key);
-    claimed.add(folder);
-    return () => void claimed.delete(folder);
+    this.options.claims.add(folder);
+    return () => void this.options.claims.delete(folder);
   }
 
-  /** Throws Failure where the cache folder cannot be written. */
-  async keep({ weights, ...entry }: StoredNetwork): Promise<void> {
-    const folder = this.folder(entry.key);
+  /** Keeps a network for trials to start from. */
+  async keep(network: DenseNetwork | ChainPoint): Promise<void> {
+    const { runtime, model } = this.options;
+    const { weights, ...described } = network;
+    const folder = this.folder(network.key);
     const weightsHash = hashOf(weights);
-    await mkdir(folder, { recursive: true });
-    // Named by its content: another sweep that keeps the same network at the same moment writes the same file.
-    await writeModel(join(folder, `${weightsHash}.safetensors`), this.model, weights, {});
-    await writeJson(join(folder, 'network.json'), { ...entry, weightsHash } satisfies Entry);
+    try {
+      await runtime.files.makeFolder(folder);
+      // Named by its content: another sweep that keeps the same network at the same moment writes the same file.
+      await writeModel(runtime, join(folder, `${weightsHash}.safetensors`), model, weights, modelMetadata);
+      const entry =
+        'result' in described
+          ? { kind: 'point' as const, ...described, weightsHash }
+          : { kind: 'dense' as const, ...described, weightsHash };
+      await writeStored(runtime, join(folder, 'network.json'), networkFormat, entry);
+    } catch (error) {
+      this.inMemory.set(network.key, { ...network, weights: weights.slice() });
+      this.warnOnce('later sweeps train it again', error);
+    }
+  }
+
+  private async find(key: string): Promise<DenseNetwork | ChainPoint | undefined> {
+    const { runtime, model } = this.options;
+    const kept = this.inMemory.get(key);
+    if (kept) return { ...kept, weights: kept.weights.slice() };
+    const folder = this.folder(key);
+    const file = join(folder, 'network.json');
+    try {
+      if (!(await runtime.files.status(file))) return undefined;
+      const { kind: _, weightsHash, ...described } = await readStored(runtime, file, networkFormat, 'remove it');
+      const weights = await readModel(runtime, join(folder, `${weightsHash}.safetensors`), model);
+      if (described.key === key && hashOf(weights) === weightsHash) return { ...described, weights };
+      throw new Error(`${folder}: holds other weights than it says; remove it`);
+    } catch (error) {
+      this.warnOnce('it is trained again', error);
+      return undefined;
+    }
   }
 
   private folder(key: string): string {
     const name = createHash('sha256').update(`${key}\n${this.circumstances}`).digest('hex').slice(0, 32);
-    return join(cacheFolder(), 'networks', name);
+    return join(this.options.runtime.files.cacheFolder(), 'networks', name);
+  }
+
+  /** One line for each consequence, however many networks are concerned. */
+  private warnOnce(consequence: string, error: unknown): void {
+    if (this.warned.has(consequence)) return;
+    this.warned.add(consequence);
+    this.options.warn(`a network in the cache is not used, and ${consequence}: ${(error as Error).message}`);
   }
 }
 

@@ -1,8 +1,9 @@
+import type { Host } from '@prunegrid/core/runtime';
 import { join } from 'node:path';
 
 import type { PhaseName } from '../experiment/spec.js';
 import { readJournal } from '../journal/reading.js';
-import type { JournalRecord } from '../training/records.js';
+import { type JournalRecord, runJournal } from '../training/records.js';
 import type { SweepState } from './state.js';
 
 /** How far a piece of work under way has come, by its own run's journal. */
@@ -19,8 +20,12 @@ export interface WorkProgress {
   imagesPerSecond?: number;
 }
 
-/** Of everything that is running; what has not begun its first phase yet is left out. */
-export async function progressOf(folder: string, { trials, dense }: SweepState): Promise<WorkProgress[]> {
+/** The progress of everything that is running; what has not begun its first phase yet is left out. */
+export async function progressOf(
+  runtime: Pick<Host, 'files'>,
+  folder: string,
+  { trials, dense }: SweepState,
+): Promise<WorkProgress[]> {
   const running = [
     ...[...dense]
       .filter(([, { status }]) => status === 'running')
@@ -32,7 +37,7 @@ export async function progressOf(folder: string, { trials, dense }: SweepState):
   const found = await Promise.all(
     running.map(async ({ place, ...work }) => {
       // It is announced before its journal is begun.
-      const records = await readJournal(join(folder, place)).catch((): JournalRecord[] => []);
+      const records = await readJournal(runtime, join(folder, place), runJournal).catch((): JournalRecord[] => []);
       const phase = records.findLast((record) => record.type === 'phase-started');
       const last = records.findLast((record) => record.type === 'epoch-finished');
       if (!phase) return [];

@@ -1,83 +1,105 @@
-import type { Plain } from '../experiment/yaml.js';
-import type { RunManifest, RunResult } from '../training/records.js';
+import { z } from 'zod';
 
-/** What was given on the command line in place of what the files say. */
-export interface SweepOverrides {
+import { invocationSchema, plainSchema, resultSchema } from '../training/records.js';
+
+const count = z.int().min(0);
+/** From 1. */
+const number = z.int().min(1);
+
+export const overridesSchema = z.strictObject({
   /** `key=value` each, of the base experiment; see `applyOverride`. */
-  set?: readonly string[];
-  seeds?: number;
-}
+  set: z.array(z.string()).readonly().optional(),
+  seeds: number.optional(),
+});
+/** What was given on the command line in place of what the files say. */
+export type SweepOverrides = z.infer<typeof overridesSchema>;
 
-/** Where a sweep stands in a queue. */
-export interface QueuePlace {
+const queuePlaceSchema = z.strictObject({
   /** The queue's folder, an absolute path. */
-  folder: string;
+  folder: z.string(),
   /** The entry's name: the time of submission and part of the sweep's id, so that names sort in the order of coming. */
-  entry: string;
-}
+  entry: z.string(),
+});
+/** Where a sweep stands in a queue. */
+export type QueuePlace = z.infer<typeof queuePlaceSchema>;
 
-/** Everything that somebody needs to know, later, of how a sweep was started. */
-export interface SweepManifest extends Pick<RunManifest, 'commandLine' | 'startedAt' | 'user' | 'git' | 'host'> {
+export const sweepManifestSchema = z.strictObject({
   /** Identifies the sweep everywhere, MLflow included. A UUID. */
-  runId: string;
-  name: string;
+  runId: z.string(),
+  name: z.string(),
   /** The sweep's file and the base experiment's, as they were named. */
-  file: string;
-  base: string;
-  overrides?: SweepOverrides;
-  /** prunegrid's and Node's. */
-  versions: Record<string, string>;
-  cells: number;
-  trials: number;
+  file: z.string(),
+  base: z.string(),
+  overrides: overridesSchema.optional(),
+  ...invocationSchema.shape,
+  /** The versions of prunegrid and Node. */
+  versions: z.record(z.string(), z.string()),
+  cells: count,
+  trials: count,
   /** Keys that vary, without the seed. */
-  axes: string[];
-  /** Where it was submitted to a queue. */
-  queue?: QueuePlace;
-}
+  axes: z.array(z.string()),
+  /** Present if it was submitted to a queue. */
+  queue: queuePlaceSchema.optional(),
+});
+/** Everything that somebody needs to know, later, of how a sweep was started. */
+export type SweepManifest = z.infer<typeof sweepManifestSchema>;
 
-/** A run folder within the sweep's, such as `trials/7/attempt-1` or `dense/0123456789ab`, with a journal of its own. */
-export interface JobFolder {
-  folder: string;
+const jobFolderSchema = z.strictObject({
+  folder: z.string(),
   /** Of the run. */
-  runId: string;
-  attempt: number;
+  runId: z.string(),
+  attempt: number,
   /** Numbers of the trainers that it is computed on. */
-  trainers: number[];
-  /** Where an attempt of before goes on: the epochs that its run had finished. */
-  resumedAt?: number;
-}
+  trainers: z.array(number),
+  /** Epochs that the run had finished, if an earlier attempt is resumed. */
+  resumedAt: count.optional(),
+});
+/** A run folder within the sweep's, such as `trials/7/attempt-1` or `dense/0123456789ab`, with a journal of its own. */
+export type JobFolder = z.infer<typeof jobFolderSchema>;
 
-/** What happened in a sweep; what happened within each run is in the run's own journal. */
-export type SweepEvent =
-  | { type: 'sweep-started'; manifest: SweepManifest }
-  /** `again`: trials that had failed and are tried once more; `added`: trials that the plan has gained. */
-  | { type: 'sweep-resumed'; commandLine: string[]; again: number[]; added: number }
-  | { type: 'trainer-joined'; trainer: number; host: string; pid: number; engine: string; device: string }
-  | { type: 'trainer-left'; trainer: number }
-  /** The dense network of that `denseKey` was in the store already, trained by the run `runId`, of this or an earlier sweep. */
-  | { type: 'dense-reused'; key: string; runId: string }
-  | ({ type: 'dense-started'; key: string } & JobFolder)
-  | { type: 'dense-finished'; key: string; attempt: number }
-  /** To go on at once with more trainers. */
-  | { type: 'dense-paused'; key: string; attempt: number }
-  | ({ type: 'dense-failed'; key: string; attempt: number } & FailedAttempt)
-  | ({ type: 'trial-started'; trial: number; settings: Record<string, Plain>; seed: number } & JobFolder)
-  /** A point of a chain: its result and its network were in the store already, computed by the run `runId` of an earlier sweep. */
-  | { type: 'trial-reused'; trial: number; runId: string; result: RunResult }
-  | { type: 'trial-finished'; trial: number; attempt: number; result: RunResult }
-  /** To go on at once with more trainers. */
-  | { type: 'trial-paused'; trial: number; attempt: number }
-  /** By the sweep's early stopping. */
-  | { type: 'trial-stopped'; trial: number; attempt: number; reason: string }
-  | ({ type: 'trial-failed'; trial: number; attempt: number } & FailedAttempt)
-  /** Nothing is left to do; `failed` counts trials that have failed for good. */
-  | { type: 'sweep-finished'; finished: number; stopped: number; failed: number }
-  | { type: 'sweep-interrupted'; reason: string };
-
-interface FailedAttempt {
+const failedAttempt = {
+  /** 0 if none was made, since the network is missing that it would start from. */
+  attempt: count,
   /** A `FailureKind`, or "internal". */
-  kind: string;
-  message: string;
+  kind: z.string(),
+  message: z.string(),
   /** Whether another attempt follows. */
-  again: boolean;
-}
+  again: z.boolean(),
+};
+
+const event = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
+  z.strictObject({ type: z.literal(type), ...shape });
+
+export const sweepEventSchema = z.discriminatedUnion('type', [
+  event('sweep-started', { manifest: sweepManifestSchema }),
+  /** `again`: trials that had failed and are tried once more; `added`: how many trials the plan has gained. */
+  event('sweep-resumed', { commandLine: z.array(z.string()), again: z.array(number), added: count }),
+  event('trainer-joined', { trainer: number, host: z.string(), pid: count, engine: z.string(), device: z.string() }),
+  event('trainer-left', { trainer: number }),
+  /** The dense network of that `denseKey` was in the store already, trained by the run `runId`, of this or an earlier sweep. */
+  event('dense-reused', { key: z.string(), runId: z.string() }),
+  event('dense-started', { key: z.string(), ...jobFolderSchema.shape }),
+  event('dense-finished', { key: z.string(), attempt: count }),
+  /** It is resumed at once with more trainers. */
+  event('dense-paused', { key: z.string(), attempt: count }),
+  event('dense-failed', { key: z.string(), ...failedAttempt }),
+  event('trial-started', {
+    trial: number,
+    settings: z.record(z.string(), plainSchema),
+    seed: count,
+    ...jobFolderSchema.shape,
+  }),
+  /** A point of a chain: its result and its network were in the store already, computed by the run `runId` of an earlier sweep. */
+  event('trial-reused', { trial: number, runId: z.string(), result: resultSchema }),
+  event('trial-finished', { trial: number, attempt: count, result: resultSchema }),
+  /** It is resumed at once with more trainers. */
+  event('trial-paused', { trial: number, attempt: count }),
+  /** By the sweep's early stopping. */
+  event('trial-stopped', { trial: number, attempt: count, reason: z.string() }),
+  event('trial-failed', { trial: number, ...failedAttempt }),
+  /** Nothing is left to do; `failed` counts trials that have failed for good. */
+  event('sweep-finished', { finished: count, stopped: count, failed: count }),
+  event('sweep-interrupted', { reason: z.string() }),
+]);
+/** What happened in a sweep; what happened within each run is in the run's own journal. */
+export type SweepEvent = z.infer<typeof sweepEventSchema>;

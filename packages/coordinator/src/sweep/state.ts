@@ -1,4 +1,5 @@
-import type { Recorded, RunResult } from '../training/records.js';
+import type { Recorded } from '../journal/encoding.js';
+import type { RunResult } from '../training/records.js';
 import type { SweepEvent } from './records.js';
 
 export type TrialStatus = 'waiting' | 'running' | 'finished' | 'stopped' | 'failed';

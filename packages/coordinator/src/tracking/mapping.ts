@@ -1,10 +1,17 @@
 import { metricsOf } from '../training/metrics.js';
-import type { JournalRecord, RunEvent, RunManifest, SweepPart } from '../training/records.js';
+import {
+  type JournalRecord,
+  type RunEvent,
+  runJournal,
+  type RunManifest,
+  type SweepPart,
+} from '../training/records.js';
 import { cutTo, paramLength, safeKey, type Batch, type Entry } from './limits.js';
 import { runIdTag, tagsOf, type Mapping, type MlflowUpdate, type TagValues } from './update.js';
 
 /** A run's journal as an MLflow run, nested in its sweep's where it is part of one. */
 export const runMapping: Mapping<RunEvent, null> = {
+  journal: runJournal,
   begins: 'run-started',
   identity(record) {
     if (record.type !== 'run-started') return null;

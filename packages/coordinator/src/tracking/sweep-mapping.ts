@@ -1,4 +1,5 @@
-import type { Recorded } from '../training/records.js';
+import { sweepJournal } from '../sweep/journal-format.js';
+import type { Recorded } from '../journal/encoding.js';
 import type { SweepEvent, SweepManifest } from '../sweep/records.js';
 import { cutTo, paramLength, type Batch, type Entry } from './limits.js';
 import { versionTags } from './mapping.js';
@@ -21,6 +22,7 @@ interface Tally {
  * their step being the trial's number. All else about a trial is in its own run.
  */
 export const sweepMapping: Mapping<SweepEvent, Tally> = {
+  journal: sweepJournal,
   begins: 'sweep-started',
   identity: (record) => (record.type === 'sweep-started' ? { runId: record.manifest.runId } : null),
   initial: { trials: 0, finished: 0, stopped: 0, failed: 0, ended: 0 },

@@ -1,9 +1,11 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sampleSweepManifest } from '../../../../test/mlflow/sample-sweep.js';
 import { Journal } from '../journal/journal.js';
+import { sweepJournal } from '../sweep/journal-format.js';
 import type { SweepEvent } from '../sweep/records.js';
 import { SweepParts } from './sweep-parts.js';
 
@@ -14,7 +16,11 @@ let time: number;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'prunegrid-parts-'));
   time = 0;
-  journal = await Journal.create<SweepEvent>(folder, () => ++time);
+  journal = await Journal.create(
+    { ...nodeHost, clock: { ...nodeHost.clock, now: () => ++time } },
+    folder,
+    sweepJournal,
+  );
   await journal.append({ type: 'sweep-started', manifest: sampleSweepManifest('id') });
 });
 afterEach(async () => {
@@ -35,7 +41,7 @@ const trial = (place: string): SweepEvent => ({
 
 describe("a sweep's parts", () => {
   it('are the runs of its journal, as far as it has come, without those that are done with', async () => {
-    const parts = new SweepParts(folder);
+    const parts = new SweepParts(nodeHost, folder);
     expect(await parts.pending()).toEqual([]);
     await journal.append({ type: 'dense-started', key: 'k', attempt: 1, folder: 'dense/k', runId: 'd', trainers: [1] });
     await journal.append(trial('trials/1/attempt-1'));
@@ -53,18 +59,18 @@ describe("a sweep's parts", () => {
     await journal.append(trial('a'));
     await journal.append({ type: 'sweep-resumed', commandLine: [], again: [], added: 0 });
     await journal.append(trial('b'));
-    expect(await new SweepParts(folder).pending()).toEqual([
+    expect(await new SweepParts(nodeHost, folder).pending()).toEqual([
       { folder: 'a', overSince: 3, resumed: false },
       { folder: 'b', overSince: null, resumed: false },
     ]);
     await journal.append({ type: 'sweep-interrupted', reason: 'SIGINT' });
-    expect((await new SweepParts(folder).pending()).map(({ overSince }) => overSince)).toEqual([3, 5]);
+    expect((await new SweepParts(nodeHost, folder).pending()).map(({ overSince }) => overSince)).toEqual([3, 5]);
   });
 
   it('are over when the sweep says so, and not any more when they go on', async () => {
     await journal.append(trial('a'));
     await journal.append({ type: 'trial-failed', trial: 1, attempt: 1, kind: 'trainers', message: '', again: true });
-    const parts = new SweepParts(folder);
+    const parts = new SweepParts(nodeHost, folder);
     const [over] = await parts.pending();
     expect(over).toEqual({ folder: 'a', overSince: 3, resumed: false });
     parts.done(over);
@@ -74,6 +80,8 @@ describe("a sweep's parts", () => {
 
   it.each(['/etc', '../other', 'trials/../../other'])('do not lie elsewhere: %s', async (place) => {
     await journal.append(trial(place));
-    await expect(new SweepParts(folder).pending()).rejects.toThrow(/journal\.jsonl:2 names a run outside of the sweep/);
+    await expect(new SweepParts(nodeHost, folder).pending()).rejects.toThrow(
+      /journal\.jsonl:2 names a run outside of the sweep/,
+    );
   });
 });

@@ -1,6 +1,8 @@
+import type { Host } from '@prunegrid/core/runtime';
 import { isAbsolute, join, normalize } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
 import { journalFile, journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
+import { sweepJournal } from '../sweep/journal-format.js';
 import type { SweepEvent, JobFolder } from '../sweep/records.js';
 
 /** A run of a sweep of which MLflow may lack something. */
@@ -23,11 +25,14 @@ export class SweepParts {
   /** The latest attempt's folder, by a trial's number or a dense network's key. */
   private readonly folders = new Map<number | string, string>();
 
-  constructor(private readonly folder: string) {}
+  constructor(
+    private readonly runtime: Pick<Host, 'files'>,
+    private readonly folder: string,
+  ) {}
 
   /** Throws as `journalRecords` does, and a `Failure` for a run that is said to lie outside of the sweep's folder. */
   async pending(): Promise<SweepPart[]> {
-    for await (const { record, next } of journalRecords<SweepEvent>(this.folder, this.position)) {
+    for await (const { record, next } of journalRecords(this.runtime, this.folder, sweepJournal, this.position)) {
       switch (record.type) {
         case 'dense-started':
         case 'trial-started':

@@ -1,4 +1,5 @@
-import type { Recorded } from '../training/records.js';
+import type { JournalFormat } from '../journal/format.js';
+import type { Recorded } from '../journal/encoding.js';
 import type { RunStatus } from './client.js';
 import { cutTo, safeKey, tagLength, type Batch, type Entry } from './limits.js';
 
@@ -25,6 +26,8 @@ export interface RunEnd {
 
 /** How the records of a journal become one MLflow run. */
 export interface Mapping<Event extends { type: string }, State> {
+  /** The kind of journal whose records are mapped. */
+  journal: JournalFormat<Event>;
   /** The type of the record that begins each such journal. */
   begins: Event['type'];
   /** The run that the first record names, and the run of which it is a part; null for any other record. */

@@ -1,3 +1,4 @@
+import type { Host } from '@prunegrid/core/runtime';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup } from '../cluster/index.js';
@@ -20,6 +21,7 @@ export interface StepProgress {
 }
 
 export interface RunContext {
+  runtime: Host;
   spec: Spec;
   runId: string;
   model: ModelDescription;
@@ -27,20 +29,20 @@ export interface RunContext {
   journal: RunLog;
   projector: Projector;
   folder: string;
-  /** Where the run goes on. */
+  /** From what the run is resumed. */
   resumeState?: ResumeState;
-  /** Dense weights that are there already, instead of dense training. */
+  /** Dense weights that are there already, in place of dense training. */
   dense?: DenseNetwork;
   /** A pruned network whose survivors are trained and pruned further, instead of the dense one. */
   start?: StartNetwork;
   /** Asked after each epoch of retraining; the reason that it gives ends the run. */
   reasonToStop?: (epoch: number, validation: Evaluation) => string | undefined;
   onProgress: (progress: StepProgress) => void;
-  /** Milliseconds that only grow. */
-  now: () => number;
+  /** Awaited before the run folder is written to; if it rejects, the folder is another process's by now, and nothing is written. */
+  checkLock: () => Promise<void>;
 }
 
-/** The network that a chain goes on with. */
+/** The network that a chain prunes further. */
 export interface StartNetwork {
   /** Of the trial that it came out of. */
   key: string;

@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
+import type { Host, Processes } from '@prunegrid/core/runtime';
 import { createRequire } from 'node:module';
-import { cpus, hostname, totalmem, userInfo } from 'node:os';
+import { cpus, totalmem, userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 
 import type { Trainer } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
@@ -17,16 +16,19 @@ const require = createRequire(import.meta.url);
 export const commandLine = (): string[] => ['prunegrid', ...process.argv.slice(2).map(withoutLogin)];
 
 /** Who runs what on which machine, and with which commit. */
-export async function describeInvocation(): Promise<
+export async function describeInvocation({
+  clock,
+  processes,
+}: Pick<Host, 'clock' | 'processes'>): Promise<
   Pick<RunManifest, 'commandLine' | 'startedAt' | 'user' | 'git' | 'host'>
 > {
   return {
     commandLine: commandLine(),
-    startedAt: new Date().toISOString(),
+    startedAt: new Date(clock.now()).toISOString(),
     user: userName(),
-    git: await (atStart ??= gitState()),
+    git: await gitState(processes),
     host: {
-      name: hostname(),
+      name: processes.host,
       cpu: cpus()[0]?.model ?? 'unknown',
       cores: cpus().length,
       memoryBytes: totalmem(),
@@ -35,15 +37,18 @@ export async function describeInvocation(): Promise<
   };
 }
 
-/** Everything that somebody needs to know, later, of what was run and on what; `asked`: who wanted it, and how, where that is not this process. */
-export async function describeRun(options: {
-  runId: string;
-  spec: Spec;
-  specFile: string;
-  sweep?: SweepPart | undefined;
-  asked?: Pick<RunManifest, 'user' | 'commandLine'> | undefined;
-  members: readonly Trainer[];
-}): Promise<RunManifest> {
+/** Everything that somebody needs to know, later, of what was run and on what; `asked`: who wanted it, and how, if that is not this process. */
+export async function describeRun(
+  host: Pick<Host, 'clock' | 'processes'>,
+  options: {
+    runId: string;
+    spec: Spec;
+    specFile: string;
+    sweep?: SweepPart | undefined;
+    asked?: Pick<RunManifest, 'user' | 'commandLine'> | undefined;
+    members: readonly Trainer[];
+  },
+): Promise<RunManifest> {
   const { runId, spec, specFile, members, sweep, asked } = options;
   const { hello, ready } = members[0];
   return {
@@ -51,7 +56,7 @@ export async function describeRun(options: {
     spec,
     specFile,
     seed: spec.seed,
-    ...(await describeInvocation()),
+    ...(await describeInvocation(host)),
     ...asked,
     versions: {
       prunegrid: version,
@@ -68,7 +73,7 @@ export async function describeRun(options: {
   };
 }
 
-/** Where the user has no entry in the password file, as in containers, there is the number. */
+/** The user's name, or the number if the password file has no entry for it, as in containers. */
 function userName(): string {
   try {
     return userInfo().username;
@@ -77,13 +82,19 @@ function userName(): string {
   }
 }
 
-/** Asked for once: what this process runs does not change when the files do. */
-let atStart: Promise<RunManifest['git']> | undefined;
+/** What each machine's git has answered: what a process runs does not change when the files do. */
+const answers = new WeakMap<Processes, Promise<RunManifest['git']>>();
 
-/** The commit that prunegrid itself runs from; null where it was installed as a package. */
-async function gitState(): Promise<RunManifest['git']> {
-  const cwd = dirname(fileURLToPath(import.meta.url));
-  const git = async (...args: string[]) => (await promisify(execFile)('git', args, { cwd })).stdout.trim();
+/** The commit that prunegrid itself runs from; null if it was installed as a package. */
+function gitState(processes: Processes): Promise<RunManifest['git']> {
+  const known = answers.get(processes) ?? askGit(processes);
+  answers.set(processes, known);
+  return known;
+}
+
+async function askGit(processes: Processes): Promise<RunManifest['git']> {
+  const folder = dirname(fileURLToPath(import.meta.url));
+  const git = async (...args: string[]) => (await processes.run('git', args, folder)).trim();
   try {
     return { commit: await git('rev-parse', 'HEAD'), dirty: (await git('status', '--porcelain')) !== '' };
   } catch {

@@ -1,14 +1,16 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Journal } from '../journal/journal.js';
+import { runJournal } from './records.js';
 import { recordMetrics } from './metrics-file.js';
 
 it('writes a flat line for each record that bears metrics', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'prunegrid-metrics-'));
-  const journal = await Journal.create(folder, () => 5);
-  const metrics = recordMetrics(journal);
+  const journal = await Journal.create({ ...nodeHost, clock: { ...nodeHost.clock, now: () => 5 } }, folder, runJournal);
+  const metrics = recordMetrics(nodeHost, journal);
   await journal.append({ type: 'phase-started', phase: 'prune', epochs: 1, stepsPerEpoch: 430 });
   const layer = { layer: 'conv1', rho: 0.01, primal: 2, dual: NaN, weightNorm: 4, supportChange: 0.25 };
   await journal.append({ type: 'admm-iteration', iteration: 2, totalEpochs: 8, layers: [layer] });
@@ -47,9 +49,9 @@ it('writes a flat line for each record that bears metrics', async () => {
 
 it('tells at the end that the file could not be written', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'prunegrid-metrics-'));
-  const journal = await Journal.create(folder);
+  const journal = await Journal.create(nodeHost, folder, runJournal);
   await rm(folder, { recursive: true });
-  const metrics = recordMetrics(journal);
+  const metrics = recordMetrics(nodeHost, journal);
   await expect(metrics.close()).rejects.toMatchObject({
     kind: 'environment',
     message: /metrics\.jsonl cannot be written/,

@@ -1,3 +1,4 @@
+import type { Clock } from '@prunegrid/core/runtime';
 import type { StepProgress } from './context.js';
 
 /** The latest progress is passed on at most this often, in milliseconds. */
@@ -5,12 +6,13 @@ const PROGRESS_MS = 100;
 
 /** Adds the speed to a run's progress and passes it on, not more often than a screen can use. */
 export function throttled(
+  clock: Pick<Clock, 'monotonic'>,
   globalBatch: number,
   pass: (progress: StepProgress & { imagesPerSecond: number }) => void,
 ): (progress: StepProgress) => void {
-  let told = { at: performance.now(), totalStep: 0 };
+  let told = { at: clock.monotonic(), totalStep: 0 };
   return (progress) => {
-    const at = performance.now();
+    const at = clock.monotonic();
     if (at - told.at < PROGRESS_MS && progress.step < progress.steps) return;
     const imagesPerSecond = ((progress.totalStep - told.totalStep) * globalBatch * 1000) / (at - told.at);
     told = { at, totalStep: progress.totalStep };

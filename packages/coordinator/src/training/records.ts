@@ -1,116 +1,177 @@
-import type { Residuals } from '@prunegrid/numerics/admm';
-import type { PhaseName, Spec } from '../experiment/spec.js';
+import type { Format } from '@prunegrid/core/formats';
+import { z } from 'zod';
+
+import { phaseNames, specSchema } from '../experiment/spec.js';
 import type { Plain } from '../experiment/yaml.js';
+import type { Recorded } from '../journal/encoding.js';
+import type { JournalFormat } from '../journal/format.js';
 
+/** A number that was measured or computed: it may be NaN or infinite, as a loss that has run away. */
+const measured = z.custom<number>((value) => typeof value === 'number', 'Invalid input: expected number');
+const count = z.int().min(0);
+export const plainSchema: z.ZodType<Plain> = z.lazy(() =>
+  z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(plainSchema), z.record(z.string(), plainSchema)]),
+);
+const phase = z.enum(phaseNames);
+
+const evaluation = z.strictObject({ accuracy: measured, loss: measured });
 /** Share of correct answers and mean cross-entropy (nats an image) on one part of the data set. */
-export interface Evaluation {
-  accuracy: number;
-  loss: number;
-}
+export type Evaluation = z.infer<typeof evaluation>;
 
-/** State of one pruned layer after an ADMM iteration. */
-export type LayerResiduals = { layer: string } & Residuals;
+const layerResiduals = z.strictObject({
+  layer: z.string(),
+  rho: measured,
+  /** ||W - Z||. */
+  primal: measured,
+  /** rho * ||Z^(k+1) - Z^k||. */
+  dual: measured,
+  weightNorm: measured,
+  supportChange: measured,
+});
+/** State of one pruned layer after an ADMM iteration; see `Residuals` of numerics/admm. */
+export type LayerResiduals = z.infer<typeof layerResiduals>;
 
-export interface LayerCount {
-  name: string;
-  weights: number;
-  kept: number;
-}
+const layerCount = z.strictObject({ name: z.string(), weights: count, kept: count });
+export type LayerCount = z.infer<typeof layerCount>;
 
-export interface RunManifest {
-  /** Identifies the run everywhere, MLflow included. A UUID. */
-  runId: string;
-  spec: Spec;
-  specFile: string;
-  seed: number;
-  commandLine: string[];
-  startedAt: string;
-  user: string;
-  git: { commit: string; dirty: boolean } | null;
-  versions: Record<string, string>;
-  engine: string;
-  device: string;
-  host: { name: string; cpu: string; cores: number; memoryBytes: number; platform: string };
-  trainers: number;
-  dataset: { name: string; sha256: string };
-  /** Present where the run is part of a sweep. */
-  sweep?: SweepPart;
-}
-
-/** What a run does for its sweep: train the dense network that trials share, or one attempt at a trial. */
-export interface SweepPart {
+const sweepPart = z.strictObject({
   /** The sweep's own `runId`. */
-  runId: string;
-  name: string;
+  runId: z.string(),
+  name: z.string(),
   /** From 1; undefined for a dense network that trials share. */
-  trial?: number;
+  trial: count.exactOptional(),
   /** From 1. */
-  attempt: number;
+  attempt: count,
   /** The trial's keys that vary in the sweep, without the seed. */
-  settings?: Record<string, Plain>;
-}
+  settings: z.record(z.string(), plainSchema).exactOptional(),
+});
+/** What a run does for its sweep: it trains the dense network that trials share, or makes one attempt at a trial. */
+export type SweepPart = z.infer<typeof sweepPart>;
 
-export interface RunResult {
-  dense: { testAccuracy: number; validationAccuracy: number };
-  hardPruned: { testAccuracy: number; validationAccuracy: number };
-  final: { testAccuracy: number; validationAccuracy: number };
-  layers: LayerCount[];
-  total: { weights: number; kept: number; ratio: number };
+/** Who ran what on which machine, and with which commit. */
+export const invocationSchema = z.strictObject({
+  commandLine: z.array(z.string()),
+  /** ISO 8601, UTC. */
+  startedAt: z.string(),
+  user: z.string(),
+  /** Null if prunegrid was installed as a package. */
+  git: z.strictObject({ commit: z.string(), dirty: z.boolean() }).nullable(),
+  host: z.strictObject({
+    name: z.string(),
+    cpu: z.string(),
+    cores: count,
+    memoryBytes: count,
+    platform: z.string(),
+  }),
+});
+
+export const manifestSchema = z.strictObject({
+  /** Identifies the run everywhere, MLflow included. A UUID. */
+  runId: z.string(),
+  spec: specSchema,
+  specFile: z.string(),
+  seed: count,
+  ...invocationSchema.shape,
+  /** Of programs and libraries, by name. */
+  versions: z.record(z.string(), z.string()),
+  engine: z.string(),
+  device: z.string(),
+  trainers: count,
+  dataset: z.strictObject({ name: z.string(), sha256: z.string() }),
+  /** Present if the run is part of a sweep. */
+  sweep: sweepPart.exactOptional(),
+});
+export type RunManifest = z.infer<typeof manifestSchema>;
+
+/** `manifest.json`. */
+export const manifestFormat: Format<typeof manifestSchema> = {
+  name: 'prunegrid.manifest',
+  version: 1,
+  schema: manifestSchema,
+};
+
+const accuracies = z.strictObject({ testAccuracy: measured, validationAccuracy: measured });
+
+export const resultSchema = z.strictObject({
+  dense: accuracies,
+  hardPruned: accuracies,
+  final: accuracies,
+  layers: z.array(layerCount),
+  total: z.strictObject({ weights: count, kept: count, ratio: measured }),
   /** Wall-clock seconds from the first training step to the last evaluation. */
-  seconds: number;
+  seconds: measured,
   /** Passes over the training images, all phases together. */
-  epochs: number;
-}
+  epochs: count,
+});
+export type RunResult = z.infer<typeof resultSchema>;
+
+/** `result.json`. */
+export const resultFormat: Format<typeof resultSchema> = { name: 'prunegrid.result', version: 1, schema: resultSchema };
+
+const event = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
+  z.strictObject({ type: z.literal(type), ...shape });
 
 /** What happened, in the order in which it happened. `epoch` counts from 1 within the phase. */
-export type RunEvent =
-  | { type: 'run-started'; manifest: RunManifest }
-  /** By another process, or on other trainers: with what the run had been `steps` optimizer steps into the phase. */
-  | { type: 'run-resumed'; commandLine: string[]; phase: PhaseName; steps: number; totalEpochs: number }
-  | { type: 'trainer-joined'; trainer: number; host: string; pid: number; engine: string; device: string }
+export const runEventSchema = z.discriminatedUnion('type', [
+  event('run-started', { manifest: manifestSchema }),
+  /** By another process, or on other trainers. The run had been `steps` optimizer steps into the phase. */
+  event('run-resumed', { commandLine: z.array(z.string()), phase, steps: count, totalEpochs: count }),
+  event('trainer-joined', {
+    trainer: count,
+    host: z.string(),
+    pid: count,
+    engine: z.string(),
+    device: z.string(),
+  }),
   /** Instead of dense training: its weights were there, trained by the run `runId`. */
-  | { type: 'dense-reused'; key: string; runId: string }
+  event('dense-reused', { key: z.string(), runId: z.string() }),
   /** What is pruned is not the dense network but that of the trial with the key `key`, which came out of the run `runId`. */
-  | { type: 'chain-continued'; key: string; runId: string }
-  | { type: 'phase-started'; phase: PhaseName; epochs: number; stepsPerEpoch: number }
-  | {
-      type: 'epoch-finished';
-      phase: PhaseName;
-      epoch: number;
-      /** Epochs of the whole run so far: the x axis of every curve. */
-      totalEpochs: number;
-      trainLoss: number;
-      trainAccuracy: number;
-      validation: Evaluation;
-      learningRate: number;
-      imagesPerSecond: number;
-      /** SHA-256 of W, equal on every trainer. */
-      weightsHash: string;
-    }
-  | { type: 'admm-iteration'; iteration: number; totalEpochs: number; layers: LayerResiduals[] }
-  | { type: 'admm-stopped-early'; iteration: number }
+  event('chain-continued', { key: z.string(), runId: z.string() }),
+  event('phase-started', { phase, epochs: count, stepsPerEpoch: count }),
+  event('epoch-finished', {
+    phase,
+    epoch: count,
+    /** Epochs of the whole run so far: the x axis of every curve. */
+    totalEpochs: count,
+    trainLoss: measured,
+    trainAccuracy: measured,
+    validation: evaluation,
+    learningRate: measured,
+    imagesPerSecond: measured,
+    /** SHA-256 of W, equal on every trainer. */
+    weightsHash: z.string(),
+  }),
+  event('admm-iteration', { iteration: count, totalEpochs: count, layers: z.array(layerResiduals) }),
+  event('admm-stopped-early', { iteration: count }),
   /** Gradual pruning begins the phase's epoch `epoch` with so many weights. */
-  | { type: 'mask-tightened'; epoch: number; totalEpochs: number; layers: LayerCount[] }
-  | { type: 'hard-pruned'; layers: LayerCount[] }
-  /** Reported, never chosen by: the test set's part is for reporting only. */
-  | {
-      type: 'evaluated';
-      stage: 'dense' | 'hardPruned' | 'final';
-      totalEpochs: number;
-      validation: Evaluation;
-      test: Evaluation;
-    }
-  | { type: 'dead-units'; layer: string; units: number; of: number }
-  | { type: 'checkpoint'; file: string; phase: PhaseName; totalEpochs: number }
+  event('mask-tightened', { epoch: count, totalEpochs: count, layers: z.array(layerCount) }),
+  event('hard-pruned', { layers: z.array(layerCount) }),
+  /** The test set's part is reported, and nothing is ever chosen by it. */
+  event('evaluated', {
+    stage: z.enum(['dense', 'hardPruned', 'final']),
+    totalEpochs: count,
+    validation: evaluation,
+    test: evaluation,
+  }),
+  event('dead-units', { layer: z.string(), units: count, of: count }),
+  /** `file` is seen from the run folder. */
+  event('checkpoint', { file: z.string(), phase, totalEpochs: count }),
   /** Ends a run that trains a dense network for others. */
-  | { type: 'dense-finished'; key: string; artifacts: string[] }
-  /** Ends a run that its sweep does not let go on, since others do better. */
-  | { type: 'run-stopped'; reason: string }
-  | { type: 'run-finished'; result: RunResult; artifacts: string[] }
-  | { type: 'run-failed'; kind: string; message: string };
+  event('dense-finished', { key: z.string(), artifacts: z.array(z.string()) }),
+  /** Ends a run that its sweep stops early, since others do better. */
+  event('run-stopped', { reason: z.string() }),
+  event('run-finished', { result: resultSchema, artifacts: z.array(z.string()) }),
+  /** `kind` is a FailureKind, `replay` if what was repeated after a resume came out differently, or `internal`. */
+  event('run-failed', { kind: z.string(), message: z.string() }),
+]);
+export type RunEvent = z.infer<typeof runEventSchema>;
 
-/** One line of a `journal.jsonl`: `seq` counts from 0 without gaps, `time` is Unix milliseconds, fixed when it happened. */
-export type Recorded<Event> = { seq: number; time: number } & Event;
+/** The journal of a run. */
+export const runJournal: JournalFormat<RunEvent> = {
+  name: 'prunegrid.run-journal',
+  version: 1,
+  schema: runEventSchema,
+};
 
 /** A line of a run's journal. */
 export type JournalRecord = Recorded<RunEvent>;

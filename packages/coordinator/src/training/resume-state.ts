@@ -1,27 +1,46 @@
 import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { Trainer } from '../cluster/index.js';
 import type { Journal } from '../journal/journal.js';
 import { readJournal } from '../journal/reading.js';
-import type { JournalRecord, RunEvent, RunManifest } from './records.js';
-import { readSnapshot, removeSnapshot, type Snapshot } from './snapshot.js';
+import { type JournalRecord, type RunEvent, runJournal, type RunManifest } from './records.js';
+import { type Generation, readSnapshot, type Snapshot } from './snapshot.js';
 
-/** What is known of a run that goes on. */
+/** What is known of a run that is to be resumed. */
 export interface ResumeState {
   manifest: RunManifest;
   snapshot: Snapshot;
+  /** Where the snapshot lies: the next one takes the other place. */
+  generation: Generation;
   records: readonly JournalRecord[];
+  /** The last process that resumed the run found that what it repeated came out differently. The same trainers will find it again. */
+  diverged: boolean;
 }
 
-/** Undefined where the folder's run cannot go on and has to begin anew: it was not saved, or what was is damaged. */
-export async function readResumeState(folder: string): Promise<ResumeState | undefined> {
-  const snapshot = await readSnapshot(folder);
-  if (!snapshot) return undefined;
-  const records = await readJournal(folder).catch(() => []);
+/** A run's folder as far as the run can be resumed from it. */
+export interface Resumable {
+  /** Undefined if the run can only begin anew: it was not saved, or all that was saved is damaged. */
+  resumeState?: ResumeState;
+  /** What could not be used, a line each: a damaged snapshot, or a damaged journal. */
+  problems: readonly string[];
+}
+
+/** Reads from what a run can be resumed. Nothing is changed in its folder. */
+export async function readResumeState(host: Pick<Host, 'clock' | 'files'>, folder: string): Promise<Resumable> {
+  let records: JournalRecord[];
+  try {
+    records = await readJournal(host, folder, runJournal);
+  } catch (error) {
+    return { problems: [(error as Error).message] };
+  }
   const [first] = records;
-  if (records.length < snapshot.seq || first.type !== 'run-started') return undefined;
-  return { manifest: first.manifest, snapshot, records };
+  const { newest, problems } = await readSnapshot(host, folder, (seq) => seq <= records.length);
+  if (!newest || first?.type !== 'run-started') return { problems };
+  const last = records.at(-1);
+  const diverged = last?.type === 'run-failed' && last.kind === replayKind;
+  return { resumeState: { manifest: first.manifest, ...newest, records, diverged }, problems };
 }
 
 /** Whether trainers have the data that the run was trained on. */
@@ -36,14 +55,24 @@ export interface RunLog {
   readonly nextSeq: number;
 }
 
-/** What each process writes anew, whatever the others have written. */
+/** What each process writes for itself, whatever the others have written. */
 const ofOneProcess: readonly RunEvent['type'][] = ['run-resumed', 'trainer-joined', 'run-failed'];
 
+/** The kind of `run-failed` that tells of a ReplayMismatch. */
+export const replayKind = 'replay';
+
+/** What a resumed run repeats came out differently than before. */
+export class ReplayMismatch extends Failure {}
+
 /**
- * The journal of a run that goes on from a snapshot. What had happened after the snapshot happens again, and is not written twice but held against
- * what is there: it must be the same. Where it is not, `append` throws Failure, and the run can only begin anew.
+ * The journal of a run that is resumed from a snapshot. What had happened after the snapshot happens again, and is not written twice but held against
+ * what is there: it must be the same. If it is not, `append` rejects with a ReplayMismatch. The snapshot stays: on trainers of the kind that
+ * computed it, the run can still be resumed.
  */
-export function replay(journal: Journal, { snapshot, records }: Pick<ResumeState, 'snapshot' | 'records'>): RunLog {
+export function replay(
+  journal: Pick<Journal<RunEvent>, 'append' | 'folder' | 'nextSeq'>,
+  { snapshot, records }: { snapshot: Pick<Snapshot, 'seq'>; records: readonly JournalRecord[] },
+): RunLog {
   const again = records.slice(snapshot.seq).filter(({ type }) => !ofOneProcess.includes(type));
   return {
     get nextSeq() {
@@ -54,10 +83,9 @@ export function replay(journal: Journal, { snapshot, records }: Pick<ResumeState
       if (!known) return journal.append(event, told);
       await told;
       if (isDeepStrictEqual(timeless(known), timeless(event))) return known;
-      await removeSnapshot(journal.folder);
-      throw new Failure(
+      throw new ReplayMismatch(
         'trainers',
-        `${journal.folder}: ${event.type} differs from record ${known.seq} of before: other trainers than then? It has to begin anew`,
+        `${journal.folder}: ${event.type} differs from record ${known.seq} of before: resume it on trainers with the processor and engine of then, or begin anew`,
       );
     },
   };

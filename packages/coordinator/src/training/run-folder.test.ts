@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { type ModelDescription, models } from '@prunegrid/trainer/models';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -79,9 +80,9 @@ describe('a model file', () => {
     const pruned = model.layers.filter((_layer, i) => i !== 1);
     const Z = new Map(pruned.map(({ name, weights }) => [name, numbered(weights, -1, -1)]));
     const U = new Map(pruned.map(({ name, weights }) => [name, numbered(weights, 0.5, 1)]));
-    await writeModel(file, model, W, { phase: 'admm' }, { Z, U });
+    await writeModel(nodeHost, file, model, W, { phase: 'admm' }, { Z, U });
     const written = createHash('sha256').update(await readFile(file));
     expect(written.digest('hex')).toBe(sha256);
-    expect((await readModel(file, model)).every((value, i) => value === W[i])).toBe(true);
+    expect((await readModel(nodeHost, file, model)).every((value, i) => value === W[i])).toBe(true);
   });
 });

@@ -1,56 +1,56 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Failure } from '@prunegrid/core/failure';
-import { fromFile, type ModelDescription, tensorInFile, toFile } from '@prunegrid/trainer/models';
+import { writeFailure } from '@prunegrid/core/files';
+import { versionProblem } from '@prunegrid/core/formats';
+import type { Host } from '@prunegrid/core/runtime';
 import { readSafetensors, writeSafetensors } from '@prunegrid/core/safetensors';
+import { fromFile, type ModelDescription, tensorInFile, toFile } from '@prunegrid/trainer/models';
 
-/** Creates the folder of a new run. Throws Failure where it holds anything or cannot be written. */
-export async function createRunFolder(folder: string): Promise<void> {
+/** What lies in a run folder before its run begins: places that are made, and locks. */
+const beforeTheRun = ['checkpoints', 'coordinator.lock'];
+
+/**
+ * Creates the folder of a new run.
+ * @throws {Failure} input: it holds another run. environment: it cannot be written.
+ */
+export async function createRunFolder({ files }: Pick<Host, 'files'>, folder: string): Promise<void> {
   try {
-    await mkdir(join(folder, 'checkpoints'), { recursive: true });
-    const held = (await readdir(folder)).filter((name) => !['checkpoints', 'coordinator.lock'].includes(name));
+    await files.makeFolder(join(folder, 'checkpoints'));
+    const held = (await files.list(folder)).filter((name) => !beforeTheRun.includes(name));
     if (held.length > 0)
       throw new Failure('input', `${folder}: holds another run already (${held[0]}): choose another --out`);
   } catch (error) {
-    throw error instanceof Failure ? error : cannotWrite(folder, error);
-  }
-}
-
-/** Writes a JSON file whole or not at all. */
-export const writeJson = (file: string, value: unknown): Promise<void> =>
-  writeText(file, `${JSON.stringify(value, null, 2)}\n`);
-
-/** Writes a file whole or not at all. Throws Failure. */
-export async function writeText(file: string, text: string): Promise<void> {
-  const temporary = `${file}.tmp`;
-  try {
-    const handle = await open(temporary, 'w');
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw cannotWrite(file, error);
+    throw error instanceof Failure ? error : writeFailure(`${folder}:`, error);
   }
 }
 
 /** Further tensors of a checkpoint, by layer: ADMM's Z and U, in the model's own layout. */
 export type LayerTensors = Readonly<Record<string, ReadonlyMap<string, Float32Array>>>;
 
+/** The format of model files, which their metadata states. */
+export const modelFormat = { name: 'prunegrid.model', version: 1 };
+
+/** What the metadata of a model file of this version begins with. */
+export const modelMetadata: Readonly<Record<string, string>> = {
+  'prunegrid.format': modelFormat.name,
+  'prunegrid.version': String(modelFormat.version),
+};
+
 /**
  * Writes the parameters, in PyTorch's names and shapes, whole or not at all. A tensor of `extra`, such as Z of conv1, becomes
- * `Z.conv1.weight` and covers the layer's weights. None of them may change until the promise is settled.
+ * `Z.conv1.weight` and covers the layer's weights. None of them may change until the promise is settled. The same parameters and
+ * metadata give the same file, byte for byte.
+ *
+ * @param parameters all of the model's, float32, in the model's own layout
+ * @throws {Failure} environment: the file cannot be written.
  */
 export async function writeModel(
+  host: Host,
   file: string,
   model: ModelDescription,
   parameters: Float32Array,
-  metadata: Record<string, string>,
+  metadata: Readonly<Record<string, string>>,
   extra: LayerTensors = {},
 ): Promise<void> {
   const tensors = toFile(model, parameters);
@@ -60,15 +60,22 @@ export async function writeModel(
       if (values) tensors.push({ ...tensorInFile(model, parameter, values), name: `${name}.${parameter.name}` });
     }
   }
-  await writeSafetensors(file, tensors, { format: 'pt', model: model.name, ...metadata });
+  await writeSafetensors(host, file, tensors, { format: 'pt', model: model.name, ...metadata });
 }
 
-/** The parameters in a file that `writeModel` has written, or another program. Throws Failure where it does not hold the model. */
-export const readModel = async (file: string, model: ModelDescription): Promise<Float32Array> =>
-  fromFile(model, (await readSafetensors(file)).tensors, file);
-
-function cannotWrite(place: string, error: unknown): Failure {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const remedy = code === 'ENOSPC' ? 'the disk is full: make room' : `${message}: choose another --out`;
-  return new Failure('environment', `${place}: cannot be written: ${remedy}`, { cause: error });
+/**
+ * The parameters in a file that `writeModel` has written, or another program, in the model's own layout.
+ * @throws {Failure} input: the file cannot be read, does not hold the model, or is of an unknown version.
+ */
+export async function readModel(
+  host: Pick<Host, 'files'>,
+  file: string,
+  model: ModelDescription,
+): Promise<Float32Array> {
+  const { tensors, metadata } = await readSafetensors(host, file);
+  const { 'prunegrid.format': format, 'prunegrid.version': version } = metadata;
+  // Files of other programs state no version.
+  const problem = format === undefined ? undefined : versionProblem(modelFormat, { format, version: Number(version) });
+  if (problem !== undefined) throw new Failure('input', `${file} ${problem}`);
+  return fromFile(model, tensors, file);
 }

@@ -1,13 +1,14 @@
 import { initialParameters } from '@prunegrid/trainer/models';
+import { writeStored } from '@prunegrid/core/formats';
 import { join } from 'node:path';
 
 import { epochsOf } from '../experiment/epochs.js';
 import { denseKey } from '../experiment/keys.js';
-import type { Evaluation, RunResult } from './records.js';
+import { type Evaluation, resultFormat, type RunResult } from './records.js';
 import type { DenseNetwork, RunContext } from './context.js';
 import { countLayers, deadUnits, prunedLayers, type LayerToPrune, supportsIn, survivorsOf, totalOf } from './layers.js';
 import { methods } from './methods/index.js';
-import { readModel, writeJson, writeModel } from './run-folder.js';
+import { modelMetadata, readModel, writeModel } from './run-folder.js';
 import type { PhaseState } from './snapshot.js';
 import { checkpointFile, EpochTraining, type Scores } from './training.js';
 
@@ -45,7 +46,7 @@ class Pruning {
 
   async run(): Promise<RunResult> {
     const { training } = this;
-    const { runId, spec, model, folder } = this.context;
+    const { runtime, spec, model, folder, checkLock } = this.context;
     const { weights: dense, ...denseScores } = await this.denseNetwork();
     const layersToPrune = prunedLayers(model, spec, dense);
     const prunedScore = this.recalled('hardPruned') ?? (await this.hardPrune(this.startOf(dense), layersToPrune));
@@ -62,8 +63,10 @@ class Pruning {
       seconds: training.seconds,
       epochs: training.totalEpochs,
     };
-    await writeModel(join(folder, 'model.safetensors'), model, final, { 'prunegrid.run_id': runId });
-    await writeJson(join(folder, 'result.json'), result);
+    await checkLock();
+    // Nothing of the run itself is in the file, so that the same weights are the same file, byte for byte.
+    await writeModel(runtime, join(folder, 'model.safetensors'), model, final, modelMetadata);
+    await writeStored(runtime, join(folder, 'result.json'), resultFormat, result);
     training.record({
       type: 'run-finished',
       result,
@@ -81,9 +84,9 @@ class Pruning {
   }
 
   private async denseNetwork(): Promise<{ weights: Float32Array } & Scores> {
-    const { folder, model, dense } = this.context;
+    const { runtime, folder, model, dense } = this.context;
     const scores = this.recalled('dense');
-    if (scores) return { weights: await readModel(join(folder, checkpointFile('dense')), model), ...scores };
+    if (scores) return { weights: await readModel(runtime, join(folder, checkpointFile('dense')), model), ...scores };
     return dense ? this.takeDense(dense) : this.trainDense();
   }
 

@@ -1,26 +1,42 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { maskPieces } from './masks.js';
-import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot.js';
+import {
+  type Generation,
+  nextGeneration,
+  readSnapshot,
+  removeSnapshots,
+  type Snapshot,
+  writeSnapshot,
+} from './snapshot.js';
 
 let folder: string;
-let file: string;
+let checkpoints: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'prunegrid-snapshot-'));
-  await mkdir(join(folder, 'checkpoints'));
-  file = join(folder, 'checkpoints', 'snapshot.safetensors');
+  checkpoints = join(folder, 'checkpoints');
+});
+beforeEach(async () => {
+  await rm(checkpoints, { recursive: true, force: true });
+  await mkdir(checkpoints);
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const fileOf = (generation: Generation) => join(checkpoints, `snapshot-${generation}.safetensors`);
+const write = (generation: Generation, written: Parameters<typeof writeSnapshot>[3]) =>
+  writeSnapshot(nodeHost, folder, generation, written);
+const read = (records = Infinity) => readSnapshot(nodeHost, folder, (seq) => seq <= records);
+
 /** More than is hashed, or made of a mask, without a pause. */
 const SIZE = 2 ** 19 + 5;
-const numbers = (first: number) => Float32Array.from({ length: SIZE }, (_, i) => first + i);
+const numbers = (first: number, size = SIZE) => Float32Array.from({ length: size }, (_, i) => first + i);
 const survivors = Uint32Array.of(0, 7, 2 ** 18, 2 ** 19 - 1, 2 ** 19, SIZE - 1);
 const mask = numbers(0).map((position) => (survivors.includes(position) ? 1 : 0));
 
@@ -46,24 +62,96 @@ const snapshot: Snapshot = {
 
 describe('a snapshot', () => {
   it('is read as it was written', async () => {
-    await writeSnapshot(folder, snapshot);
-    expect(withHashes(await readSnapshot(folder))).toEqual(withHashes(snapshot));
+    await write('a', snapshot);
+    expect(withHashes(await read())).toEqual(withHashes({ newest: { generation: 'a', snapshot }, problems: [] }));
   });
 
   it('is the same file where its tensors are made in pieces', async () => {
-    await writeSnapshot(folder, snapshot);
-    const whole = await readFile(file);
+    await write('a', snapshot);
+    const whole = await readFile(fileOf('a'));
     const Z = { length: SIZE, pieces: () => [snapshot.W.subarray(2, 5), numbers(6).subarray(0, -3)] };
     const tensors = { Z, support: maskPieces(survivors, SIZE) };
-    await writeSnapshot(folder, { ...snapshot, own: { ...snapshot.own, tensors } });
-    expect(whole.equals(await readFile(file))).toBe(true);
+    await write('a', { ...snapshot, own: { ...snapshot.own, tensors } });
+    expect(whole.equals(await readFile(fileOf('a')))).toBe(true);
   });
 
   it('counts as absent where a bit has changed', async () => {
-    await writeSnapshot(folder, snapshot);
-    const bytes = await readFile(file);
+    await write('a', snapshot);
+    const bytes = await readFile(fileOf('a'));
     bytes[bytes.length - 1] ^= 1;
-    await writeFile(file, bytes);
-    expect(await readSnapshot(folder)).toBeUndefined();
+    await writeFile(fileOf('a'), bytes);
+    const { newest, problems } = await read();
+    expect(newest).toBeUndefined();
+    expect(problems).toEqual([`${fileOf('a')} is damaged: its content does not have the hash that it states`]);
+  });
+});
+
+describe('of two snapshots', () => {
+  /** A small one, after so many steps and records. */
+  const after = (totalStep: number): Snapshot => ({
+    ...{ seq: totalStep, phase: 'dense', steps: totalStep, optimizerSteps: totalStep, totalEpochs: 0, totalStep },
+    ...{ seconds: 1, epoch: snapshot.epoch, W: numbers(totalStep, 3), moments: [], residuals: [] },
+    own: { tensors: {} },
+  });
+
+  it('the next one takes the older one’s place', () => {
+    expect([nextGeneration(undefined), nextGeneration('a'), nextGeneration('b')]).toEqual(['a', 'b', 'a']);
+  });
+
+  it.each([
+    ['a', 'b'],
+    ['b', 'a'],
+  ] as const)('the newer one is read, wherever it lies: in %s', async (newer, older) => {
+    await write(newer, after(20));
+    await write(older, after(10));
+    expect(await read()).toEqual({ newest: { generation: newer, snapshot: after(20) }, problems: [] });
+  });
+
+  it.each([
+    [
+      'is damaged in its tensors',
+      (bytes: Buffer) => bytes.fill(7, bytes.length - 4),
+      /snapshot-b.*does not have the hash/,
+    ],
+    ['is cut off', (bytes: Buffer) => bytes.subarray(0, -1), /snapshot-b/],
+    ['is damaged in its header', (bytes: Buffer) => bytes.fill(0x20, 20, 40), /snapshot-b/],
+    [
+      'is of another version',
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"version":"1"', '"version":"2"'), 'latin1'),
+      /snapshot-b.* has version 2 of prunegrid\.snapshot, and this prunegrid knows version 1/,
+    ],
+    [
+      'was written by an earlier prunegrid',
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"version":"1"', '"varsion":"1"'), 'latin1'),
+      /snapshot-b/,
+    ],
+  ])('the older one is read if the newer one %s', async (_, damage, problem) => {
+    await write('a', after(10));
+    await write('b', after(20));
+    await writeFile(fileOf('b'), damage(await readFile(fileOf('b'))));
+    const { newest, problems } = await read();
+    expect(newest).toEqual({ generation: 'a', snapshot: after(10) });
+    expect(problems).toEqual([expect.stringMatching(problem)]);
+    expect(problems[0]).not.toContain('\n');
+    // Nothing is removed, and the next one takes the place of the damaged one.
+    expect(await readdir(checkpoints)).toEqual(['snapshot-a.safetensors', 'snapshot-b.safetensors']);
+    expect(nextGeneration(newest?.generation)).toBe('b');
+  });
+
+  it('the older one is read if the journal ends before the newer one', async () => {
+    await write('a', after(10));
+    await write('b', after(20));
+    expect(await read(15)).toEqual({
+      newest: { generation: 'a', snapshot: after(10) },
+      problems: [`${fileOf('b')} was written after record 20, which the journal does not have`],
+    });
+  });
+
+  it('none is left when the run has ended', async () => {
+    await write('a', after(10));
+    await write('b', after(20));
+    await removeSnapshots(nodeHost, folder);
+    expect(await readdir(checkpoints)).toEqual([]);
+    expect(await read()).toEqual({ problems: [] });
   });
 });

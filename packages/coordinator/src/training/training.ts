@@ -10,8 +10,15 @@ import type { Evaluation, RunEvent } from './records.js';
 import { learningRateAt } from './learning-rate.js';
 import type { Training } from './methods/index.js';
 import type { RunContext } from './context.js';
-import { type LayerTensors, writeModel } from './run-folder.js';
-import { type EpochSums, type PhaseState, type Snapshot, writeSnapshot } from './snapshot.js';
+import { type LayerTensors, modelMetadata, writeModel } from './run-folder.js';
+import {
+  type EpochSums,
+  type Generation,
+  nextGeneration,
+  type PhaseState,
+  type Snapshot,
+  writeSnapshot,
+} from './snapshot.js';
 import { Writes } from './writes.js';
 
 /** Separates the phases' random numbers from each other. */
@@ -32,6 +39,8 @@ export class EpochTraining implements Training {
   private readonly started: number;
   private totalStep = 0;
   private saveDue: number;
+  /** Where the newest snapshot lies, if there is one. */
+  private generation: Generation | undefined;
   private readonly writes = new Writes();
   totalEpochs = 0;
   epoch = 0;
@@ -43,7 +52,7 @@ export class EpochTraining implements Training {
   survivors: Uint32Array | undefined;
 
   constructor(readonly context: RunContext) {
-    const { group, spec, now, resumeState } = context;
+    const { group, spec, resumeState } = context;
     const { trainingImages, validationImages, testImages } = group.trainers[0].ready;
     this.images = { training: trainingImages, validation: validationImages, test: testImages };
     this.stepsPerEpoch = Math.floor(trainingImages / spec.batch.global);
@@ -55,13 +64,19 @@ export class EpochTraining implements Training {
     }
     const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
     this.totalSteps = epochs * this.stepsPerEpoch;
-    this.started = now() - (resumeState?.snapshot.seconds ?? 0) * 1000;
-    this.saveDue = now() + SAVE_MS;
+    this.generation = resumeState?.generation;
+    this.started = this.now() - (resumeState?.snapshot.seconds ?? 0) * 1000;
+    this.saveDue = this.now() + SAVE_MS;
   }
 
   /** Of the run so far, those before an interruption included, the time in between not. */
   get seconds(): number {
-    return (this.context.now() - this.started) / 1000;
+    return (this.now() - this.started) / 1000;
+  }
+
+  /** Milliseconds that only grow. */
+  private now(): number {
+    return this.context.runtime.clock.monotonic();
   }
 
   announce(phase: PhaseName): void {
@@ -135,12 +150,12 @@ export class EpochTraining implements Training {
   }
 
   async trainEpoch(phase: PhaseName, own: () => PhaseState<TensorData> = () => ({})): Promise<Evaluation> {
-    const { spec, group, now } = this.context;
+    const { spec, group } = this.context;
     const rates = this.learningRates(phase);
     while (this.sums.steps < this.stepsPerEpoch) {
       await this.trainSteps(phase, rates);
       await this.settled();
-      if (group.signal?.aborted || now() >= this.saveDue) await this.save(phase, own());
+      if (group.signal?.aborted || this.now() >= this.saveDue) await this.save(phase, own());
       group.signal?.throwIfAborted();
     }
     const { loss, correct, seconds, weightsHash } = this.sums;
@@ -182,9 +197,9 @@ export class EpochTraining implements Training {
 
   /** Goes on with the epoch, up to its end or to the moment at which the run is to be saved. */
   private async trainSteps(phase: PhaseName, rates: readonly number[]): Promise<void> {
-    const { spec, group, now, onProgress } = this.context;
+    const { spec, group, onProgress } = this.context;
     const steps = this.stepsOf(phase);
-    const started = now();
+    const started = this.now();
     let { loss, correct } = this.sums;
     const { steps: done, seconds } = this.sums;
     this.validation = undefined;
@@ -205,7 +220,7 @@ export class EpochTraining implements Training {
           accuracy: outcome.correct / spec.batch.global,
         });
       },
-      () => now() >= this.saveDue || this.writes.failed,
+      () => this.now() >= this.saveDue || this.writes.failed,
     );
     const { weightsHash } = trained;
     this.optimizerSteps += trained.steps;
@@ -213,15 +228,15 @@ export class EpochTraining implements Training {
       steps: done + trained.steps,
       loss,
       correct,
-      seconds: seconds + (now() - started) / 1000,
+      seconds: seconds + (this.now() - started) / 1000,
       weightsHash,
     };
   }
 
   /** To be called after a step, before anything that follows on it. Fetches what is to be saved, and begins to write it. */
   private async save(phase: PhaseName, own: PhaseState<TensorData>): Promise<void> {
-    const { group, folder, journal, now } = this.context;
-    const started = now();
+    const { runtime, group, folder, journal, checkLock } = this.context;
+    const started = this.now();
     const snapshot = {
       seq: journal.nextSeq,
       phase,
@@ -238,11 +253,14 @@ export class EpochTraining implements Training {
       own,
     };
     this.saveDue = Infinity;
-    this.writes.begin(
-      writeSnapshot(folder, snapshot).then(() => {
-        this.saveDue = now() + Math.max(SAVE_MS, SAVE_SHARE * (now() - started));
-      }),
-    );
+    const generation = nextGeneration(this.generation);
+    const write = async () => {
+      await checkLock();
+      await writeSnapshot(runtime, folder, generation, snapshot);
+      this.generation = generation;
+      this.saveDue = this.now() + Math.max(SAVE_MS, SAVE_SHARE * (this.now() - started));
+    };
+    this.writes.begin(write());
   }
 
   /** Measures what the trainers hold on the validation part and, for the report only, on the test set. */
@@ -259,11 +277,15 @@ export class EpochTraining implements Training {
   }
 
   checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): void {
-    const { folder, model, runId } = this.context;
+    const { runtime, folder, model, checkLock } = this.context;
     const file = checkpointFile(name);
-    const metadata = { 'prunegrid.run_id': runId, phase, epochs: String(this.totalEpochs) };
-    const written = writeModel(join(folder, file), model, weights, metadata, extra);
-    this.record({ type: 'checkpoint', file, phase, totalEpochs: this.totalEpochs }, written);
+    const { totalEpochs } = this;
+    const metadata = { ...modelMetadata, phase, epochs: String(totalEpochs) };
+    const write = async () => {
+      await checkLock();
+      await writeModel(runtime, join(folder, file), model, weights, metadata, extra);
+    };
+    this.record({ type: 'checkpoint', file, phase, totalEpochs }, write());
   }
 
   record(event: RunEvent, told?: Promise<void>): void {

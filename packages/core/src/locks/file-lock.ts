@@ -1,94 +1,134 @@
-import { randomUUID } from 'node:crypto';
-import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../failure.js';
+import { z } from 'zod';
 
-/** The holder touches the file this often ... */
-const heartbeatMs = 5_000;
-/** ... and counts as gone after this long without: long enough for a stalled file system or a busy machine. */
-const staleMs = 30_000;
+import { Failure } from '../failure.js';
+import { isFileError, isMissing, writeFailure } from '../files/index.js';
+import type { Host } from '../runtime/index.js';
+
+/** The holder touches the file this often, in milliseconds ... */
+const HEARTBEAT_MS = 5_000;
+/** ... and counts as gone on another host after so long without: long enough for a stalled file system or a busy machine. */
+const STALE_MS = 30_000;
+/** Two processes that find the same stale file at the same moment are told apart after so long, in milliseconds. */
+const CONTEST_MS = 100;
+
+const holderSchema = z.object({
+  token: z.string(),
+  pid: z.number(),
+  host: z.string(),
+  /** As `Processes.birthOf` says: a later process may have the same id. */
+  birth: z.string().optional(),
+});
 
 /** Who holds a lock. */
-export interface Holder {
-  token: string;
-  pid: number;
-  host: string;
+export type Holder = z.infer<typeof holderSchema>;
+
+export interface HeldLock {
+  /**
+   * Resolves if the lock is still held, and rejects with a Failure if another process has taken it, after which nothing may be written
+   * any more. It reads the file only if a heartbeat is overdue, as after this process was stopped and continued.
+   */
+  check(): Promise<void>;
+  release(): Promise<void>;
 }
 
 /**
- * A right that one process at a time has, by a file. A holder that was killed is noticed, at once on its own host, elsewhere by the
- * file's age. Throws what `taken` makes of the holder where another process has it, and a `Failure` where there is no folder.
+ * A right that one process at a time has, by a file. A holder of this host keeps the lock as long as it lives, even if it is stopped;
+ * one of another host as long as it touches the file.
+ *
+ * @throws what `taken` makes of the holder if another process has the lock
+ * @throws {Failure} input if there is no folder, environment if the file cannot be written
  */
-export async function holdLock(
-  file: string,
-  taken: (holder: string) => Failure,
-): Promise<{ release(): Promise<void> }> {
-  const token = randomUUID();
-  if (!(await tryCreate(file, token))) {
-    const other = await liveHolder(file);
-    if (other === null) await rm(file, { force: true });
-    if (other !== null || !(await tryCreate(file, token))) throw taken(describe(other));
+export async function holdLock(host: Host, file: string, taken: (holder: string) => Failure): Promise<HeldLock> {
+  const { clock, files, random } = host;
+  const token = random.uuid();
+  if (!(await tryCreate(host, file, token))) {
+    const other = await liveHolder(host, file);
+    if (other === null) await files.remove(file);
+    if (other !== null || !(await tryCreate(host, file, token))) throw taken(describe(other));
     // Another process may have judged the same file stale and removed ours for it: who is named in the end, holds it.
-    await sleep(100);
-    const winner = await readHolder(file);
+    await clock.sleep(CONTEST_MS);
+    const winner = await readHolder(host, file);
     if (winner?.token !== token) throw taken(describe(winner));
   }
-  const heartbeat = setInterval(() => {
-    // A folder that has gone away is noticed by whoever writes the cursor.
-    utimes(file, new Date(), new Date()).catch(() => undefined);
-  }, heartbeatMs).unref();
+  let lost: Failure | undefined;
+  let confirmed = clock.monotonic();
+  const beat = async () => {
+    const now = clock.monotonic();
+    const holder = await readHolder(host, file);
+    if (holder && holder.token !== token) {
+      lost = new Failure(
+        'environment',
+        `${file}: this process was silent for too long, and ${describe(holder)} has taken over: leave it to that one`,
+      );
+    } else {
+      confirmed = now;
+      // A folder that has gone away is noticed by whoever writes into it.
+      await files.touch(file).catch(() => undefined);
+    }
+  };
+  const heartbeat = clock.every(HEARTBEAT_MS, () => void beat());
   return {
+    async check() {
+      if (!lost && clock.monotonic() - confirmed > 2 * HEARTBEAT_MS) await beat();
+      if (lost) throw lost;
+    },
     async release() {
-      clearInterval(heartbeat);
-      if ((await readHolder(file))?.token === token) await rm(file, { force: true });
+      heartbeat.cancel();
+      if ((await readHolder(host, file))?.token === token) await files.remove(file);
     },
   };
 }
 
-async function tryCreate(file: string, token: string): Promise<boolean> {
-  const holder: Holder = { token, pid: process.pid, host: hostname() };
+/** False if the file is there already. */
+async function tryCreate({ files, processes }: Host, file: string, token: string): Promise<boolean> {
+  const { pid, host } = processes;
+  const birth = processes.birthOf(pid);
+  const holder: Holder = { token, pid, host, ...(birth !== undefined && { birth }) };
   try {
-    await writeFile(file, JSON.stringify(holder), { flag: 'wx' });
+    const handle = await files.open(file, 'create');
+    try {
+      await handle.write(Buffer.from(JSON.stringify(holder)), 0);
+    } finally {
+      await handle.close();
+    }
     return true;
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return false;
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if (isMissing(cause)) {
       throw new Failure('input', `${dirname(file)} is no folder; name the folder of a run or a sweep`);
     }
-    throw new Failure('environment', `${file} cannot be written: ${(cause as Error).message}`, { cause });
+    throw isFileError(cause) ? writeFailure(file, cause) : cause;
   }
 }
 
-/** The process that has the lock; null where none does any more. */
-export async function liveHolder(file: string): Promise<Holder | null> {
-  const touched = await stat(file).then(
-    ({ mtimeMs }) => mtimeMs,
-    () => -Infinity,
-  );
-  if (Date.now() - touched > staleMs) return null;
-  const holder = await readHolder(file);
+/** The process that has the lock; null if none has it any more. */
+export async function liveHolder(
+  host: Pick<Host, 'clock' | 'files' | 'processes'>,
+  file: string,
+): Promise<Holder | null> {
+  const { clock, files, processes } = host;
+  const status = await files.status(file);
+  if (!status) return null;
+  const holder = await readHolder(host, file);
+  // A process that is stopped touches nothing, and still goes on from where it was when it is continued.
+  if (holder?.host === processes.host) return isThere(processes, holder) ? holder : null;
+  if (clock.now() - status.modified > STALE_MS) return null;
   // A file that is still empty was created this very moment.
-  if (holder === null) return { token: '', pid: NaN, host: 'unknown' };
-  return holder.host === hostname() && !isAlive(holder.pid) ? null : holder;
+  return holder ?? { token: '', pid: NaN, host: 'unknown' };
 }
 
-async function readHolder(file: string): Promise<Holder | null> {
+function isThere(processes: Host['processes'], { pid, birth }: Holder): boolean {
+  if (!processes.isAlive(pid)) return false;
+  const now = processes.birthOf(pid);
+  return birth === undefined || now === undefined || now === birth;
+}
+
+async function readHolder({ files }: Pick<Host, 'files'>, file: string): Promise<Holder | null> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Holder;
+    return holderSchema.parse(JSON.parse((await files.read(file)).toString()));
   } catch {
     return null;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

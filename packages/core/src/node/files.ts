@@ -1,13 +1,16 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { cacheFolder } from '../cache-folder.js';
 import type { FileHandle, Files, OpenMode } from '../runtime/files.js';
 
 const flags: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'wx+', replace: 'w+' };
-/** Bytes that are read at a time. */
+/** Bytes that `readPieces` reads at a time. */
 const PIECE_BYTES = 1 << 20;
+/** One call of read(2) or write(2) moves less than 2 GiB. */
+const MOST_BYTES = 1 << 30;
 
 /** The machine's file system. */
 export const nodeFiles: Files = {
@@ -17,7 +20,8 @@ export const nodeFiles: Files = {
       async read(into, position) {
         let filled = 0;
         while (filled < into.length) {
-          const { bytesRead } = await handle.read(into, filled, into.length - filled, position + filled);
+          const length = Math.min(into.length - filled, MOST_BYTES);
+          const { bytesRead } = await handle.read(into, filled, length, position + filled);
           if (bytesRead === 0) break;
           filled += bytesRead;
         }
@@ -26,7 +30,8 @@ export const nodeFiles: Files = {
       async write(bytes, position) {
         // A single write may be short, above all on a disk that is about to be full.
         for (let written = 0; written < bytes.length;) {
-          written += (await handle.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
+          const length = Math.min(bytes.length - written, MOST_BYTES);
+          written += (await handle.write(bytes, written, length, position + written)).bytesWritten;
         }
       },
       size: async () => (await handle.stat()).size,
@@ -46,9 +51,9 @@ export const nodeFiles: Files = {
           end: end - 1,
           highWaterMark: PIECE_BYTES,
         }) as AsyncIterable<Buffer>),
-  async status(path) {
+  async status(path, { followLinks } = { followLinks: true }) {
     try {
-      const found = await stat(path);
+      const found = await (followLinks ? stat(path) : lstat(path));
       const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
       return { kind, size: kind === 'file' ? found.size : 0, modified: found.mtimeMs };
     } catch (error) {
@@ -72,6 +77,7 @@ export const nodeFiles: Files = {
       await handle.close();
     }
   },
+  cacheFolder: () => cacheFolder(process.env, homedir()),
   makeTemporaryFolder: (prefix) => mkdtemp(join(tmpdir(), prefix)),
 };
 

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 
@@ -12,11 +12,16 @@ export const nodeProcesses: Processes = {
   isAlive(pid) {
     try {
       process.kill(pid, 0);
-      return true;
+      // A zombie has ended, and only its parent has not looked at how.
+      return linuxStatus(pid)?.state !== 'Z';
     } catch (error) {
       // It is another user's.
       return (error as NodeJS.ErrnoException).code === 'EPERM';
     }
+  },
+  birthOf(pid) {
+    const status = linuxStatus(pid);
+    return status && `${status.boot} ${status.startTime}`;
   },
   kill: (pid, signal) => void process.kill(pid, signal),
   startNode(program, args, { env, folder, detached = false, outputFile, onError, v8 = [] } = {}): ChildProcess {
@@ -44,3 +49,16 @@ export const nodeProcesses: Processes = {
   },
   run: async (command, args, folder) => (await promisify(execFile)(command, args, { cwd: folder })).stdout,
 };
+
+/** What Linux's /proc says of a process (proc_pid_stat(5)); undefined elsewhere. `startTime` is in clock ticks since the machine's start. */
+function linuxStatus(pid: number): { state: string; startTime: string; boot: string } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is the program's name in parentheses, which may hold spaces and parentheses; the state is the third.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return { state: fields[0], startTime: fields[19], boot };
+  } catch {
+    return undefined;
+  }
+}

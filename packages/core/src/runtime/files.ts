@@ -38,8 +38,11 @@ export interface Files {
   read(path: string): Promise<Buffer>;
   /** The bytes from number `start` to number `end` - 1, in pieces. They are read while they are asked for. */
   readPieces(path: string, start?: number, end?: number): AsyncIterable<Buffer>;
-  /** Undefined if there is no such file or folder. */
-  status(path: string): Promise<FileStatus | undefined>;
+  /**
+   * Undefined if there is no such file or folder.
+   * @param options followLinks: false, to see a symbolic link itself, whose kind is `other`, and not what it leads to
+   */
+  status(path: string, options?: { followLinks: boolean }): Promise<FileStatus | undefined>;
   /** The names in a folder, sorted. */
   list(folder: string): Promise<string[]>;
   /** Makes the folder and those above it. It may exist already. */
@@ -54,6 +57,8 @@ export interface Files {
   touch(path: string): Promise<void>;
   /** Makes the names of a folder's files survive a power cut. */
   syncFolder(folder: string): Promise<void>;
+  /** The user's folder for things that can be computed or fetched again. It may not exist yet. */
+  cacheFolder(): string;
   /** A new folder of its own for this user's temporary files; its name begins with `prefix`. */
   makeTemporaryFolder(prefix: string): Promise<string>;
 }

@@ -34,6 +34,8 @@ export interface Processes {
   readonly host: string;
   /** Whether there is a process with this id on this machine, of whatever user. */
   isAlive(pid: number): boolean;
+  /** Tells the process with this id from an earlier or later one of the same id; undefined if the system does not tell. */
+  birthOf(pid: number): string | undefined;
   /** Sends a signal to a process of this machine. Throws Node's error if there is none, or if it is another user's. */
   kill(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void;
   /** Starts Node on a program file with these arguments and V8 options. */

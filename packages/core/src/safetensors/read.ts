@@ -1,10 +1,10 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Failure } from '../failure.js';
+import type { FileHandle, Host } from '../runtime/index.js';
 import { malformed, maxHeaderBytes, parseHeader, type StoredTensor } from './header.js';
 
 export interface Tensor {
   shape: number[];
-  /** Row-major, as float32 whatever the file's element type; float64 is rounded, to infinity where it is too large. */
+  /** Row-major, as float32 whatever the file's element type; float64 is rounded, to infinity if it is too large. */
   data: Float32Array;
 }
 
@@ -14,9 +14,6 @@ export interface Safetensors {
   metadata: Record<string, string>;
 }
 
-/** One call of read(2) moves less than 2 GiB. */
-const maxReadBytes = 1 << 30;
-
 /**
  * Reads a safetensors file of F32, F64, F16 or BF16 tensors. Every claim of the file is checked against its size before
  * memory is allocated for it; at most a file's size, twice for types other than F32, is held.
@@ -24,13 +21,31 @@ const maxReadBytes = 1 << 30;
  * @throws {Failure} input: not readable, or not a safetensors file that the format allows, with what is wrong.
  * @throws {Failure} environment: a sound file that does not fit into memory.
  */
-export async function readSafetensors(file: string): Promise<Safetensors> {
+export function readSafetensors({ files }: Pick<Host, 'files'>, file: string): Promise<Safetensors> {
+  return opened(files, file, async (handle) => {
+    const { dataStart, ...header } = await readHeader(handle, file);
+    const tensors = new Map<string, Tensor>();
+    for (const stored of header.tensors) tensors.set(stored.name, await readTensor(handle, file, dataStart, stored));
+    return { tensors, metadata: header.metadata };
+  });
+}
+
+/** Reads the metadata of a safetensors file, and none of its tensors. Throws as `readSafetensors` does. */
+export function readSafetensorsMetadata(
+  { files }: Pick<Host, 'files'>,
+  file: string,
+): Promise<Readonly<Record<string, string>>> {
+  return opened(files, file, async (handle) => (await readHeader(handle, file)).metadata);
+}
+
+async function opened<T>(files: Host['files'], file: string, read: (handle: FileHandle) => Promise<T>): Promise<T> {
   try {
-    // Before it is opened: opening a named pipe would wait for a writer.
-    if (!(await stat(file)).isFile()) throw malformed(file, 'it is not a regular file');
-    const handle = await open(file, 'r');
+    // It is asked before the file is opened, since opening a named pipe would wait for a writer.
+    const status = await files.status(file);
+    if (status && status.kind !== 'file') throw malformed(file, 'it is not a regular file');
+    const handle = await files.open(file, 'read');
     try {
-      return await readFrom(handle, file);
+      return await read(handle);
     } finally {
       await handle.close();
     }
@@ -39,8 +54,8 @@ export async function readSafetensors(file: string): Promise<Safetensors> {
   }
 }
 
-async function readFrom(handle: FileHandle, file: string): Promise<Safetensors> {
-  const { size } = await handle.stat();
+async function readHeader(handle: FileHandle, file: string) {
+  const size = await handle.size();
   if (size < 8) throw malformed(file, `it has ${size} bytes, and the length of its header alone takes 8`);
   const length = new DataView((await read(handle, file, 0, 8)).buffer).getBigUint64(0, true);
   if (length > maxHeaderBytes)
@@ -48,10 +63,7 @@ async function readFrom(handle: FileHandle, file: string): Promise<Safetensors> 
   const dataStart = 8 + Number(length);
   if (dataStart > size) throw malformed(file, `it is cut off: ${size} bytes in all, ${dataStart} to the header's end`);
 
-  const header = parseHeader(file, await read(handle, file, 8, dataStart), size - dataStart);
-  const tensors = new Map<string, Tensor>();
-  for (const stored of header.tensors) tensors.set(stored.name, await readTensor(handle, file, dataStart, stored));
-  return { tensors, metadata: header.metadata };
+  return { dataStart, ...parseHeader(file, await read(handle, file, 8, dataStart), size - dataStart) };
 }
 
 async function readTensor(
@@ -66,12 +78,7 @@ async function readTensor(
 /** The file's bytes from `begin` to before `end`, in a buffer of their own. */
 async function read(handle: FileHandle, file: string, begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(end - begin);
-  for (let done = 0; done < bytes.length;) {
-    const length = Math.min(bytes.length - done, maxReadBytes);
-    const { bytesRead } = await handle.read(bytes, done, length, begin + done);
-    if (bytesRead === 0) throw malformed(file, 'it was cut off while it was read');
-    done += bytesRead;
-  }
+  if ((await handle.read(bytes, begin)) < bytes.length) throw malformed(file, 'it was cut off while it was read');
   return bytes;
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Failure } from '../failure.js';
+import { nodeHost } from '../node/index.js';
 import { encode, type NamedTensor, readSafetensors, writeSafetensors } from './index.js';
 
 let folder: string;
@@ -57,7 +58,7 @@ async function failureOf(action: Promise<unknown>): Promise<Failure> {
 }
 
 async function expectInputFailure(message: string): Promise<void> {
-  const failure = await failureOf(readSafetensors(file));
+  const failure = await failureOf(readSafetensors(nodeHost, file));
   expect(failure.kind).toBe('input');
   expect(failure.message).toContain(message);
   expect(failure.message).toContain(file);
@@ -66,8 +67,8 @@ async function expectInputFailure(message: string): Promise<void> {
 
 describe('writing and reading', () => {
   it('gives back every bit, shape and name, in the order of writing', async () => {
-    await writeSafetensors(file, lenet, { format: 'pt', note: 'ü "quoted"' });
-    const { tensors: read, metadata } = await readSafetensors(file);
+    await writeSafetensors(nodeHost, file, lenet, { format: 'pt', note: 'ü "quoted"' });
+    const { tensors: read, metadata } = await readSafetensors(nodeHost, file);
     expect(metadata).toEqual({ format: 'pt', note: 'ü "quoted"' });
     expect([...read.keys()].sort()).toEqual(lenet.map((t) => t.name).sort());
     for (const { name: of, shape, data } of lenet) expect(read.get(of)).toEqual({ shape, data });
@@ -77,7 +78,7 @@ describe('writing and reading', () => {
     await fc.assert(
       fc.asyncProperty(tensors, fc.dictionary(name, fc.string({ unit: 'grapheme' })), async (written, metadata) => {
         await writeFile(file, Buffer.concat([...encode(written, metadata)]));
-        const read = await readSafetensors(file);
+        const read = await readSafetensors(nodeHost, file);
         expect(read.metadata).toEqual({ ...metadata });
         expect(read.tensors.size).toBe(written.length);
         for (const { name: of, shape, data } of written) expect(read.tensors.get(of)).toEqual({ shape, data });
@@ -102,8 +103,8 @@ describe('writing and reading', () => {
       yield memory.subarray(1).fill(4);
     }
     const after = { name: 'after', shape: [1], data: Float32Array.of(5) };
-    await writeSafetensors(file, [{ name: 'before', shape: [7], data: { length: 7, pieces } }, after]);
-    const { tensors: read } = await readSafetensors(file);
+    await writeSafetensors(nodeHost, file, [{ name: 'before', shape: [7], data: { length: 7, pieces } }, after]);
+    const { tensors: read } = await readSafetensors(nodeHost, file);
     expect(read.get('before')?.data).toEqual(Float32Array.of(1, 1, 2, 2, 3, 3, 4));
     expect(read.get('after')?.data).toEqual(Float32Array.of(5));
   });
@@ -120,7 +121,7 @@ describe('writing and reading', () => {
     };
     await store(JSON.stringify(header));
     await writeFile(file, data, { flag: 'a' });
-    const { tensors: read } = await readSafetensors(file);
+    const { tensors: read } = await readSafetensors(nodeHost, file);
     expect(read.get('double')?.data).toEqual(Float32Array.of(Math.PI, Infinity));
     expect(read.get('half')?.data).toEqual(Float32Array.of(0.333251953125, -2, 2 ** -24, 65504, -0, -Infinity, NaN));
     expect(read.get('brain')?.data).toEqual(Float32Array.of(1.5, -3.140625, -0));
@@ -128,7 +129,7 @@ describe('writing and reading', () => {
 
   it('reads tensors in whatever order the header lists them', async () => {
     await store(JSON.stringify({ b: entry('F32', [1], [4, 8]), a: entry('F32', [1], [0, 4]) }), 8);
-    expect([...(await readSafetensors(file)).tensors.keys()]).toEqual(['a', 'b']);
+    expect([...(await readSafetensors(nodeHost, file)).tensors.keys()]).toEqual(['a', 'b']);
   });
 
   it.each([
@@ -140,17 +141,17 @@ describe('writing and reading', () => {
     ['the name __proto__ in the metadata', [], JSON.parse('{"__proto__":"x"}') as Record<string, string>],
   ])('refuses to write %s, and leaves the file as it was', async (_, refused, metadata) => {
     await writeFile(file, 'before');
-    await expect(writeSafetensors(file, refused, metadata)).rejects.toThrow(RangeError);
+    await expect(writeSafetensors(nodeHost, file, refused, metadata)).rejects.toThrow(RangeError);
     expect(await readFile(file, 'utf8')).toBe('before');
   });
 
   it('is an environment failure where it cannot write, and leaves no temporary file', async () => {
-    const missing = await failureOf(writeSafetensors(join(folder, 'no', 'model.safetensors'), lenet));
+    const missing = await failureOf(writeSafetensors(nodeHost, join(folder, 'no', 'model.safetensors'), lenet));
     expect(missing).toMatchObject({ kind: 'environment', message: expect.stringContaining('folder does not exist') });
 
     const target = join(await mkdtemp(join(folder, 'target-')), 'model.safetensors');
     await writeFile(`${target}.keep`, '');
-    await failureOf(writeSafetensors(join(target, '..'), lenet));
+    await failureOf(writeSafetensors(nodeHost, join(target, '..'), lenet));
     expect((await readdir(join(target, '..'))).filter((left) => left.endsWith('.tmp'))).toEqual([]);
     expect((await readdir(folder)).filter((left) => left.endsWith('.tmp'))).toEqual([]);
   });
@@ -216,7 +217,7 @@ describe('refused files', () => {
   });
 
   it('a file that ends before its header does, and an empty one', async () => {
-    await writeSafetensors(file, lenet);
+    await writeSafetensors(nodeHost, file, lenet);
     await truncate(file, 20);
     await expectInputFailure('cut off: 20 bytes in all');
     await writeFile(file, '');
@@ -229,16 +230,16 @@ describe('refused files', () => {
   });
 
   it('a missing file and a folder', async () => {
-    const missing = await failureOf(readSafetensors(join(folder, 'none.safetensors')));
+    const missing = await failureOf(readSafetensors(nodeHost, join(folder, 'none.safetensors')));
     expect(missing).toMatchObject({ kind: 'input', message: expect.stringContaining('no such file') });
-    const directory = await failureOf(readSafetensors(folder));
+    const directory = await failureOf(readSafetensors(nodeHost, folder));
     expect(directory).toMatchObject({ kind: 'input', message: expect.stringContaining('not a regular file') });
   });
 
   it('a name of any length and content in one short line', async () => {
     await store(JSON.stringify({ [`line\nbreak${'x'.repeat(5000)}`]: 5 }));
     await expectInputFailure('tensor "line\\nbreakxxx');
-    expect((await failureOf(readSafetensors(file))).message.length).toBeLessThan(300);
+    expect((await failureOf(readSafetensors(nodeHost, file))).message.length).toBeLessThan(300);
   });
 
   it('never ends in anything but a Failure, whatever bytes are changed, cut or added', async () => {
@@ -261,7 +262,7 @@ describe('refused files', () => {
         // Half the time with a header length that fits again, to get past the first check.
         if (repairLength && bytes.length > 28) bytes.writeBigUInt64LE(BigInt(bytes.length - 8 - 28));
         await writeFile(file, bytes);
-        await readSafetensors(file).then(
+        await readSafetensors(nodeHost, file).then(
           () => (outcomes.read += 1),
           (error: unknown) => {
             expect(error).toBeInstanceOf(Failure);

@@ -16,21 +16,22 @@ export async function sweepCancel(
   { json }: { json: boolean },
   environment: CommandEnvironment,
 ): Promise<void> {
-  const { clock, processes } = environment.runtime;
+  const { runtime } = environment;
+  const { clock, processes } = runtime;
   const folder = resolve(place);
-  const { manifest } = await readSweepFile(folder);
-  const withdrawn = await withdraw(manifest);
-  const holder = await coordinatorOf(folder);
+  const { manifest } = await readSweepFile(runtime, folder);
+  const withdrawn = await withdraw(runtime, manifest);
+  const holder = await coordinatorOf(runtime, folder);
   if (!holder && !withdrawn) throw new Failure('input', `${place}: is not running`);
   // A server ends the sweep by itself once it is out of the queue.
-  const served = withdrawn || (manifest.queue && (await serverOf(manifest.queue.folder))?.pid === holder?.pid);
+  const served = withdrawn || (manifest.queue && (await serverOf(runtime, manifest.queue.folder))?.pid === holder?.pid);
   if (holder && !served) {
     if (holder.host !== processes.host) {
       throw new Failure('input', `${place}: is run by process ${holder.pid} on ${holder.host}: cancel it there`);
     }
     processes.kill(holder.pid, 'SIGTERM');
   }
-  if (!(await soon(async () => (await coordinatorOf(folder)) === null, clock))) {
+  if (!(await soon(async () => (await coordinatorOf(runtime, folder)) === null, clock))) {
     const remedy = served ? 'look at the output of its server' : `kill ${holder?.pid} ends it at once`;
     throw new Failure('environment', `${place}: process ${holder?.pid} does not end the sweep: ${remedy}`);
   }

@@ -10,9 +10,10 @@ import {
 import type { SweepManifest } from '@prunegrid/coordinator/sweep/records';
 import { addressWithoutLogin } from '@prunegrid/coordinator/tracking/address';
 import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
 import { join, relative, resolve } from 'node:path';
 
-import { describeSweep, planSweep, sweepFolderOf } from '../../api/sweep.js';
+import { claimSweepFolder, describeSweep, planSweep } from '../../api/sweep.js';
 import { type CommandEnvironment, print } from '../../environment.js';
 import type { SweepRunOptions } from './run.js';
 
@@ -43,12 +44,12 @@ export async function sweepEnqueue(
   const { plan } = sweep;
   const described = await describeSweep(sweep, environment);
   const queue = resolve(queuePlace);
-  const place = { folder: queue, entry: entryName(new Date(described.startedAt), described.runId) };
+  const place = { folder: queue, entry: entryName(Date.parse(described.startedAt), described.runId) };
   const manifest: SweepManifest = { ...described, ...(options.user && { user: options.user }), queue: place };
-  const shown = options.out ?? sweepFolderOf(plan, runtime.clock.now());
-  await createQueue(queue);
-  await createSweepFolder(resolve(shown), { manifest, plan });
-  await putEntry(place, {
+  const shown = options.out ?? (await claimSweepFolder(runtime, plan));
+  await createQueue(runtime, queue);
+  await createSweepFolder(runtime, resolve(shown), { manifest, plan });
+  await putEntry(runtime, place, {
     sweep: resolve(shown),
     ...(maxConcurrent !== undefined && { maxConcurrent }),
     retries,
@@ -59,8 +60,8 @@ export async function sweepEnqueue(
     await runtime.files.remove(join(resolve(shown), 'sweep.json'));
     throw error;
   });
-  const number = (await listEntries(queue)).indexOf(place.entry) + 1;
-  const served = (await serverOf(queue)) !== null;
+  const number = (await listEntries(runtime, queue)).indexOf(place.entry) + 1;
+  const served = (await serverOf(runtime, queue)) !== null;
   if (json) return print(environment, JSON.stringify({ folder: shown, queue, place: number, served }));
   const shownQueue = relative('', queue) || '.';
   print(environment, `${plan.name}: number ${number} in ${shownQueue}, in ${shown}`);
@@ -69,5 +70,5 @@ export async function sweepEnqueue(
 }
 
 /** Takes a sweep out of its queue, which ends it if a server works on it. Returns false if it was in none. */
-export const withdraw = async ({ queue }: SweepManifest): Promise<boolean> =>
-  queue !== undefined && (await endEntry(queue));
+export const withdraw = async (runtime: Host, { queue }: SweepManifest): Promise<boolean> =>
+  queue !== undefined && (await endEntry(runtime, queue));

@@ -15,7 +15,7 @@ export async function sweepList(
   const found: { place: string; sweep: StandingSweep }[] = [];
   for (const place of await placesIn(parent, environment.runtime)) {
     // Other folders may lie there too, and a queue's sweep may have been deleted.
-    const sweep = await readStanding(place).catch(() => undefined);
+    const sweep = await readStanding(environment.runtime, place).catch(() => undefined);
     if (sweep) found.push({ place, sweep });
   }
   if (json) {
@@ -41,14 +41,15 @@ export async function sweepList(
 }
 
 /** Folders that may hold sweeps. If `parent` is a queue, these are its sweeps' folders in the order in which they came. */
-async function placesIn(parent: string, { files }: CommandEnvironment['runtime']): Promise<string[]> {
+async function placesIn(parent: string, runtime: CommandEnvironment['runtime']): Promise<string[]> {
   const folder = resolve(parent);
-  if (!(await isQueue(folder))) return (await files.list(parent).catch(() => [])).map((name) => join(parent, name));
+  if (!(await isQueue(runtime, folder)))
+    return (await runtime.files.list(parent).catch(() => [])).map((name) => join(parent, name));
   const entries = await Promise.all(
     (['ended', 'entries'] as const).map(async (part) =>
       Promise.all(
-        (await listEntries(folder, part)).map((entry) =>
-          readEntry({ folder, entry }, part).then(
+        (await listEntries(runtime, folder, part)).map((entry) =>
+          readEntry(runtime, { folder, entry }, part).then(
             ({ sweep }) => ({ entry, place: relative('', sweep) || '.' }),
             () => [],
           ),

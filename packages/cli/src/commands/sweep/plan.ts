@@ -3,7 +3,7 @@ import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 
 import { weightsOfModel } from '../../api/catalogue.js';
 import { planSweep } from '../../api/sweep.js';
-import { type CommandEnvironment, print } from '../../environment.js';
+import { type CommandEnvironment, complain, print } from '../../environment.js';
 import { renderPlan } from '../../tables/sweep-plan.js';
 
 export interface SweepPlanOptions extends SweepOverrides {
@@ -18,7 +18,8 @@ export async function sweepPlan(
   environment: CommandEnvironment,
 ): Promise<void> {
   const { plan } = await planSweep(file, overrides, environment);
-  const estimatedSeconds = estimateSeconds(plan.trials, trainers, await measuredTimes());
+  const warn = (line: string) => complain(environment, line);
+  const estimatedSeconds = estimateSeconds(plan.trials, trainers, await measuredTimes(environment.runtime, warn));
   print(
     environment,
     json

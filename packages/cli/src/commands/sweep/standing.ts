@@ -1,18 +1,28 @@
 import { conditionOf } from '@prunegrid/coordinator/report/condition';
-import { readSweep } from '@prunegrid/coordinator/sweep/folder';
-import { progressOf } from '@prunegrid/coordinator/sweep/progress';
+import { type ReadSweep, readSweep } from '@prunegrid/coordinator/sweep/folder';
+import { progressOf, type WorkProgress } from '@prunegrid/coordinator/sweep/progress';
 import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
+import type { Host } from '@prunegrid/core/runtime';
 import { resolve } from 'node:path';
 
-/** A sweep at this moment, with how far the jobs that are running have come. */
-export type StandingSweep = Awaited<ReturnType<typeof readStanding>>;
+/** A sweep at this moment. */
+export interface StandingSweep extends ReadSweep {
+  /** Its place in the queue that it is waiting in; absent if it is in none. */
+  queued?: { served: boolean };
+  /** How far the jobs that are running have come. */
+  progress: readonly WorkProgress[];
+}
 
 /** Reads how a sweep stands. Throws Failure if the folder holds none. */
-export async function readStanding(place: string) {
+export async function readStanding(runtime: Host, place: string): Promise<StandingSweep> {
   const folder = resolve(place);
-  const sweep = await readSweep(folder);
-  const queued = await queuedAt(sweep.manifest.queue);
-  return { ...sweep, ...(queued && { queued }), progress: sweep.live ? await progressOf(folder, sweep.state) : [] };
+  const sweep = await readSweep(runtime, folder);
+  const queued = await queuedAt(runtime, sweep.manifest.queue);
+  return {
+    ...sweep,
+    ...(queued && { queued }),
+    progress: sweep.live ? await progressOf(runtime, folder, sweep.state) : [],
+  };
 }
 
 /** How a sweep stands, for programs. */

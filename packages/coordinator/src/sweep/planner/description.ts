@@ -27,7 +27,7 @@ const distribution = z.union(
 );
 
 /** Which trials may end before their last epoch of retraining; see `EarlyStopping`. */
-const earlyStopping = z.discriminatedUnion('rule', [
+export const earlyStoppingSchema = z.discriminatedUnion('rule', [
   z.strictObject({ rule: z.literal('asha'), firstEpoch: count.default(1), reduction: z.number().gt(1).default(3) }),
   z.strictObject({ rule: z.literal('median'), firstEpoch: count.default(1), trials: count.default(3) }),
 ]);
@@ -63,9 +63,12 @@ export const sweepSchema = z.strictObject({
   chain: z.record(z.string(), values).default({}),
   /** Each cell is run with so many seeds: the base's, the next one, and so on. */
   seeds: count.default(1),
-  /** Trainers of each trial, all leased at once; where absent, those that are free are shared out. No result depends on it. */
+  /**
+   * Trainers of each trial, all leased at once; no trial gets more than it has micro-batches. If absent, the trainers that are free are
+   * shared out. No result depends on it.
+   */
   trainersPerTrial: count.optional(),
-  earlyStopping: earlyStopping.optional(),
+  earlyStopping: earlyStoppingSchema.optional(),
   /** Methods that every cell is run with besides its own: what a cell's keys do for ADMM alone then makes no further run. */
   baseline: z
     .union([z.enum(baselines), z.array(z.enum(baselines))], {
@@ -76,5 +79,5 @@ export const sweepSchema = z.strictObject({
 });
 
 export type SweepDescription = z.infer<typeof sweepSchema>;
-export type EarlyStoppingRule = z.infer<typeof earlyStopping>;
+export type EarlyStoppingRule = z.infer<typeof earlyStoppingSchema>;
 export type Distribution = z.infer<typeof distribution>;

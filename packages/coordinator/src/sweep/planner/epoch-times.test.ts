@@ -1,12 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { nodeHost } from '@prunegrid/core/node';
+import type { Host } from '@prunegrid/core/runtime';
 
 import type { MethodName, Spec } from '../../experiment/spec.js';
 import type { JournalRecord } from '../../training/records.js';
 import { epochTimesOf, estimateSeconds, measuredTimes, rememberEpochTimes } from './epoch-times.js';
-import type { Trial } from './plan.js';
+import type { Trial } from './plan-format.js';
 
 const spec = (batch = 128): Spec =>
   ({
@@ -45,18 +48,20 @@ it('are measured from the journal, as if one trainer did the work of all', () =>
 
 describe('an estimate', () => {
   let folder: string;
+  let runtime: Host;
+  const warnings: string[] = [];
+  const warn = (line: string) => void warnings.push(line);
+  const inFolder = (cache: string): Host => ({ ...nodeHost, files: { ...nodeHost.files, cacheFolder: () => cache } });
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'prunegrid-times-'));
-    vi.stubEnv('PRUNEGRID_CACHE', folder);
+    runtime = inFolder(folder);
+    warnings.length = 0;
   });
-  afterEach(async () => {
-    vi.unstubAllEnvs();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
 
   it('counts shared dense training once and divides by the trainers', async () => {
-    await rememberEpochTimes(spec(), times);
-    const measured = await measuredTimes();
+    await rememberEpochTimes(runtime, spec(), times, warn);
+    const measured = await measuredTimes(runtime, warn);
     // 4 * 10 dense, 16 * 20 ADMM and 24 * 5 retraining.
     expect(estimateSeconds([trial('a')], 1, measured)).toBe(480);
     expect(estimateSeconds([trial('a'), trial('a')], 2, measured)).toBe(460);
@@ -64,21 +69,43 @@ describe('an estimate', () => {
     // All 40 epochs after dense training retrain.
     expect(estimateSeconds([trial('a', 128, 'magnitude')], 1, measured)).toBe(240);
     expect(estimateSeconds([trial('a', 128, 'gradual')], 1, measured)).toBe(480);
+    expect(warnings).toEqual([]);
   });
 
-  it('is not made where a trial is unlike all that was measured', async () => {
-    expect(estimateSeconds([trial('a')], 1, await measuredTimes())).toBeUndefined();
-    await rememberEpochTimes(spec(), times);
-    expect(estimateSeconds([trial('a'), trial('b', 64)], 1, await measuredTimes())).toBeUndefined();
-    await rememberEpochTimes(spec(64), times);
-    expect(estimateSeconds([trial('a'), trial('b', 64)], 1, await measuredTimes())).toBe(960);
+  it('is not made if a trial is unlike all that was measured', async () => {
+    const measured = () => measuredTimes(runtime, warn);
+    expect(estimateSeconds([trial('a')], 1, await measured())).toBeUndefined();
+    await rememberEpochTimes(runtime, spec(), times, warn);
+    expect(estimateSeconds([trial('a'), trial('b', 64)], 1, await measured())).toBeUndefined();
+    await rememberEpochTimes(runtime, spec(64), times, warn);
+    expect(estimateSeconds([trial('a'), trial('b', 64)], 1, await measured())).toBe(960);
+    expect(warnings).toEqual([]);
   });
 
-  it('is done without where the file of times is damaged or cannot be written', async () => {
-    await writeFile(join(folder, 'epoch-times.json'), '{');
-    expect(await measuredTimes()).toEqual({});
-    vi.stubEnv('PRUNEGRID_CACHE', join(folder, 'epoch-times.json', 'below-a-file'));
-    await rememberEpochTimes(spec(), times);
-    expect(await measuredTimes()).toEqual({});
+  it.each([
+    ['is damaged', '{', /is damaged: it is not JSON; remove it/],
+    ['holds something else', '{"format":"prunegrid.epoch-times","version":1,"times":{"a":1}}', /is damaged: times\.a/],
+    [
+      'is of another version',
+      '{"format":"prunegrid.epoch-times","version":2}',
+      /has version 2 of prunegrid\.epoch-times/,
+    ],
+    ['is from before versions', '{"a":{"dense":1,"prune":1,"retrain":1}}', /was written by an earlier prunegrid/],
+  ])('is done without, after a warning, if the file of times %s', async (_, text, warning) => {
+    await writeFile(join(folder, 'epoch-times.json'), text);
+    expect(await measuredTimes(runtime, warn)).toEqual({});
+    expect(warnings).toEqual([expect.stringMatching(warning)]);
+    // The next run replaces it.
+    await rememberEpochTimes(runtime, spec(), times, () => undefined);
+    expect(estimateSeconds([trial('a')], 1, await measuredTimes(runtime, warn))).toBe(480);
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('costs a warning, and no failure, if the file of times cannot be written', async () => {
+    await writeFile(join(folder, 'a-file'), '');
+    const broken = inFolder(join(folder, 'a-file', 'below'));
+    await rememberEpochTimes(broken, spec(), times, warn);
+    expect(warnings).toEqual([expect.stringMatching(/^later plans cannot estimate/)]);
+    expect(await measuredTimes(broken, warn)).toEqual({});
   });
 });

@@ -1,22 +1,34 @@
-import { cacheFolder } from '@prunegrid/core/cache-folder';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 
-import { epochsOf } from '../../experiment/epochs.js';
-import { type PhaseName, phaseNames, type Spec } from '../../experiment/spec.js';
-import type { JournalRecord } from '../../training/records.js';
-import type { Trial } from './plan.js';
+import { type Format, readStored, writeStored } from '@prunegrid/core/formats';
+import type { Host } from '@prunegrid/core/runtime';
+import { z } from 'zod';
 
+import { epochsOf } from '../../experiment/epochs.js';
+import { phaseNames, type Spec } from '../../experiment/spec.js';
+import type { JournalRecord } from '../../training/records.js';
+import type { Trial } from './plan-format.js';
+
+const seconds = z.number().min(0);
+const epochTimesSchema = z.strictObject({ dense: seconds, prune: seconds, retrain: seconds });
 /** Seconds for which an epoch of each phase keeps one trainer busy, its evaluation included. */
-export type EpochTimes = Record<PhaseName, number>;
+export type EpochTimes = z.infer<typeof epochTimesSchema>;
 
 /** What was measured on this machine, by what an epoch's time depends on. */
 export type MeasuredTimes = Readonly<Partial<Record<string, EpochTimes>>>;
 
-const file = (): string => join(cacheFolder(), 'epoch-times.json');
+const measuredSchema = z.strictObject({ times: z.record(z.string(), epochTimesSchema) });
+/** `epoch-times.json` in the cache folder. */
+export const epochTimesFormat: Format<typeof measuredSchema> = {
+  name: 'prunegrid.epoch-times',
+  version: 1,
+  schema: measuredSchema,
+};
 
-/** The times of a whole run by local trainers, from its journal; undefined where it did not come to its end or was not ADMM. */
+const fileIn = ({ files }: Pick<Host, 'files'>): string => join(files.cacheFolder(), 'epoch-times.json');
+
+/** The times of a whole run by local trainers, from its journal; undefined if it did not come to its end or was not ADMM. */
 export function epochTimesOf(records: readonly JournalRecord[]): EpochTimes | undefined {
   const started = records.find((record) => record.type === 'run-started');
   // A baseline's masked epochs are faster than ADMM's, which they would be taken for.
@@ -31,30 +43,41 @@ export function epochTimesOf(records: readonly JournalRecord[]): EpochTimes | un
   return times.every((time) => time !== undefined) ? (Object.fromEntries(times) as EpochTimes) : undefined;
 }
 
-/** Keeps a run's times for later plans. They only serve estimates: a cache that cannot be written is no reason to fail. */
-export async function rememberEpochTimes(spec: Spec, times: EpochTimes): Promise<void> {
-  const temporary = `${file()}.${process.pid}`;
+/** Keeps a run's times for later plans. They only serve estimates: if they cannot be written, that is a warning. */
+export async function rememberEpochTimes(
+  runtime: Host,
+  spec: Spec,
+  times: EpochTimes,
+  warn: (line: string) => void,
+): Promise<void> {
+  const known = await measuredTimes(runtime, warn);
   try {
-    const known = await measuredTimes();
-    await mkdir(cacheFolder(), { recursive: true });
-    await writeFile(temporary, `${JSON.stringify({ ...known, [workload(spec)]: times }, null, 2)}\n`);
-    await rename(temporary, file());
-  } catch {
-    // Then the next plan has no estimate.
+    await runtime.files.makeFolder(runtime.files.cacheFolder());
+    const all = { times: { ...known, [workload(spec)]: times } as Record<string, EpochTimes> };
+    await writeStored(runtime, fileIn(runtime), epochTimesFormat, all);
+  } catch (error) {
+    warn(`later plans cannot estimate their time by this run's: ${(error as Error).message}`);
   }
 }
 
-export async function measuredTimes(): Promise<MeasuredTimes> {
+/** What earlier runs on this machine have measured. If it cannot be read, that is a warning, and nothing is known. */
+export async function measuredTimes(
+  runtime: Pick<Host, 'files'>,
+  warn: (line: string) => void,
+): Promise<MeasuredTimes> {
+  const file = fileIn(runtime);
   try {
-    return JSON.parse(await readFile(file(), 'utf8')) as MeasuredTimes;
-  } catch {
+    if (!(await runtime.files.status(file))) return {};
+    return (await readStored(runtime, file, epochTimesFormat, 'remove it')).times;
+  } catch (error) {
+    warn(`no time is estimated: ${(error as Error).message}`);
     return {};
   }
 }
 
 /**
  * Seconds that the trials would keep `trainers` busy if these shared the work evenly, dense training counted once for those that share it.
- * undefined where no run like one of the trials has been measured.
+ * undefined if no run like one of the trials has been measured.
  */
 export function estimateSeconds(
   trials: readonly Trial[],

@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Runtime } from '@prunegrid/core/runtime';
+import type { Host } from '@prunegrid/core/runtime';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 import { dirname, isAbsolute, join } from 'node:path';
 
@@ -14,38 +14,11 @@ import { readSource } from '../../experiment/source.js';
 import type { MethodName, Spec } from '../../experiment/spec.js';
 import { type Plain, type PlainMap, readYaml } from '../../experiment/yaml.js';
 import { type Cell, cellsOf, chainLength, covers, type Setting } from './cells.js';
-import { type EarlyStoppingRule, type SweepDescription, sweepSchema } from './description.js';
+import { type SweepDescription, sweepSchema } from './description.js';
+import type { SweepPlan, Trial } from './plan-format.js';
+
+export type { SweepPlan, Trial } from './plan-format.js';
 import type { SweepOverrides } from '../records.js';
-
-/** One experiment of a sweep. */
-export interface Trial {
-  /** From 1, in the order of the plan. */
-  number: number;
-  /** From 1; trials of a cell differ in their seeds alone. */
-  cell: number;
-  /** The keys that vary and make a difference to the trial's method, without the seed; of a baseline, `method`. */
-  settings: Record<string, Plain>;
-  spec: Spec;
-  /** Hash of what determines the result. */
-  key: string;
-  /** Hash of what determines the dense weights: trials with the same one share dense training. */
-  denseKey: string;
-  /** `key` of the trial whose network it starts from, in a chain. */
-  start?: string;
-  /** Weights kept; by layer, where that is known before the dense network is trained. */
-  kept: { total: number; layers?: Record<string, number> };
-}
-
-export interface SweepPlan {
-  name: string;
-  /** The base experiment's file. */
-  base: string;
-  trials: Trial[];
-  /** Combinations that came twice, and are run once; baselines that several cells share do not count. */
-  duplicates: number;
-  trainersPerTrial?: number;
-  earlyStopping?: EarlyStoppingRule;
-}
 
 /**
  * Reads a sweep and its base experiment and works out every trial.
@@ -53,17 +26,17 @@ export interface SweepPlan {
  * place that it comes from: the sweep's file, the base's or the command line
  */
 export async function planSweep(
+  runtime: Pick<Host, 'files'>,
   file: string,
   catalogue: Catalogue & { models: readonly ModelDescription[] },
-  { set = [], seeds }: SweepOverrides,
-  runtime: Pick<Runtime, 'files'>,
+  { set = [], seeds }: SweepOverrides = {},
 ): Promise<SweepPlan> {
   const places = new Places();
-  const described = readSweep(await readSource(file, runtime), file, places);
+  const described = readSweep(await readSource(runtime, file), file, places);
   const sweep = { ...described, seeds: seeds ?? described.seeds };
   const base = isAbsolute(sweep.base) ? sweep.base : join(dirname(file), sweep.base);
   const basePlaces = new Places();
-  const root = readExperiment(await readSource(base, runtime), base, basePlaces);
+  const root = readExperiment(await readSource(runtime, base), base, basePlaces);
   for (const [key, value] of Object.entries(sweep.set)) {
     put(root, { key, value, place: places.ofValue(['set', key]) }, basePlaces);
   }

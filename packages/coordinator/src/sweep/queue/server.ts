@@ -1,10 +1,16 @@
 import { Failure } from '@prunegrid/core/failure';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { HeldLock } from '@prunegrid/core/locks/file-lock';
 
-import type { Recorded } from '../../training/records.js';
-import { FairShareScheduler } from '../scheduler/fair-share.js';
+import type { Recorded } from '../../journal/encoding.js';
 import { lockSweep, readSweepFile } from '../folder.js';
-import { beginning, type OpenSweep, openSweep, runSweep, type SweepSubscriber } from '../scheduler/sweep.js';
+import {
+  beginning,
+  type OpenSweep,
+  openSweep,
+  runSweep,
+  type SweepResources,
+  type SweepSubscriber,
+} from '../scheduler/sweep.js';
 import type { QueuePlace, SweepEvent } from '../records.js';
 import type { SweepState } from '../state.js';
 import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, readEntry } from './folder.js';
@@ -17,7 +23,7 @@ export interface ServedSweep {
   folder: string;
   user: string;
   name: string;
-  /** `preemption` while it gives its place up to another user's, `ended` where its entry is about to go. */
+  /** `preempting` while it gives its place up to another user's sweep, `ended` when its entry is about to go. */
   status: 'queued' | 'active' | 'preempting' | 'ended';
   /** While it is active or being preempted. */
   open?: OpenSweep;
@@ -26,11 +32,12 @@ export interface ServedSweep {
 }
 
 export interface ServerOptions {
+  resources: SweepResources;
   /** The queue's folder, locked by the caller. */
   queue: string;
-  /** At work at the same time, over all sweeps. */
+  /** Trainer processes of each active sweep. How many of all are at work at the same time is the scheduler's to say. */
   trainers: number;
-  /** Active at the same time, one of each user at most. Each has as many trainer processes as may be at work. */
+  /** Sweeps that are active at the same time, one of each user at most. */
   maxSweeps: number;
   /** Ends all work at the next step. */
   signal: AbortSignal;
@@ -47,11 +54,11 @@ interface KnownSweep extends ServedSweep {
   options: QueueEntry;
   /** Ends its work at the next step. */
   controller: AbortController;
-  /** Has it begin nothing more; a new one each time that it becomes active. */
+  /** Has it begin nothing more. There is a new one each time that it becomes active. */
   preemption: AbortController;
-  /** A trial since it became active. */
+  /** Whether a trial was begun since it became active. */
   begun: boolean;
-  /** Left alone until then, in Unix milliseconds: it could not be worked on. */
+  /** It is left alone until this time of the monotonic clock, since it could not be worked on. */
   restsUntil: number;
 }
 
@@ -66,43 +73,42 @@ const preempted = new Failure('interrupted', 'preempted: others wait for their t
 
 /**
  * Works on the sweeps of a queue until `signal` aborts; then the entries of those that have not ended are still there, for the next server. What
- * is wrong with one sweep or entry is a warning and keeps no other one back. Where more users have sweeps than places there are, they take turns.
+ * is wrong with one sweep or entry is a warning and keeps no other one back. If more users have sweeps than there are places, they take turns.
  */
 export class SweepServer {
   private readonly sweeps = new Map<string, KnownSweep>();
-  private readonly scheduler: FairShareScheduler;
   private readonly running = new Set<Promise<void>>();
-  /** The latest warning of each entry, given once. */
+  /** The latest warning of each entry, which is given once; the queue's own goes by the empty name. */
   private readonly warnings = new Map<string, string>();
 
-  constructor(private readonly options: ServerOptions) {
-    this.scheduler = new FairShareScheduler(options.trainers);
-  }
+  constructor(private readonly options: ServerOptions) {}
 
   async serve(): Promise<void> {
-    const { signal } = this.options;
+    const { signal, resources } = this.options;
+    const { clock } = resources.runtime;
     const end = () => this.sweeps.forEach(({ controller }) => controller.abort(signal.reason));
     signal.addEventListener('abort', end);
     while (!signal.aborted) {
       await this.readQueue();
-      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      await clock.sleep(LOOK_MS, signal).catch(() => undefined);
     }
     end();
     await Promise.all(this.running);
   }
 
   private async readQueue(): Promise<void> {
-    const { queue, signal } = this.options;
+    const { queue, signal, resources } = this.options;
     let entries: string[];
     try {
-      entries = await listEntries(queue);
+      entries = await listEntries(resources.runtime, queue);
     } catch (error) {
       // A file system that is away for a while: nothing was taken out.
       return this.warnOnce('', error);
     }
-    this.warnings.delete('');
+    const there = new Set(entries);
+    for (const entry of this.warnings.keys()) if (!there.has(entry)) this.warnings.delete(entry);
     for (const sweep of this.sweeps.values()) {
-      if (entries.includes(sweep.entry)) continue;
+      if (there.has(sweep.entry)) continue;
       const at = sweep.status === 'active' || sweep.status === 'preempting';
       if (at) sweep.controller.abort(new Failure('interrupted', 'taken out of the queue'));
       else this.sweeps.delete(sweep.entry);
@@ -113,13 +119,16 @@ export class SweepServer {
   }
 
   private takeTurns(): void {
-    const { maxSweeps } = this.options;
+    const { maxSweeps, resources } = this.options;
+    const { runtime, scheduler } = resources;
     const sweeps = [...this.sweeps.values()];
     const users = new Set(sweeps.map(({ user }) => user));
-    this.scheduler.setTenants(users);
-    const uses = new Map([...users].map((user) => [user, this.scheduler.useOf(user)]));
+    scheduler.setTenants(users);
+    const uses = new Map([...users].map((user) => [user, scheduler.useOf(user)]));
     const use = (user: string) => uses.get(user) ?? 0;
-    const able = sweeps.filter(({ status, restsUntil }) => status !== 'queued' || restsUntil <= Date.now());
+    const able = sweeps.filter(
+      ({ status, restsUntil }) => status !== 'queued' || restsUntil <= runtime.clock.monotonic(),
+    );
     for (const sweep of sweepsToPreempt(able, maxSweeps, use)) {
       sweep.status = 'preempting';
       sweep.preemption.abort(preempted);
@@ -134,52 +143,57 @@ export class SweepServer {
   }
 
   private async add(entry: string): Promise<void> {
-    const place = { folder: this.options.queue, entry };
+    const { queue, resources } = this.options;
+    const { runtime } = resources;
+    const place = { folder: queue, entry };
     try {
-      const options = await readEntry(place);
-      const { user, name } = (await readSweepFile(options.sweep).catch(gone(options.sweep, place))).manifest;
+      const options = await readEntry(runtime, place);
+      const { user, name } = (await readSweepFile(runtime, options.sweep).catch(gone(options.sweep, place))).manifest;
       this.sweeps.set(entry, {
         ...{ entry, folder: options.sweep, user, name, options },
         status: 'queued',
         controller: new AbortController(),
         preemption: new AbortController(),
         begun: false,
-        restsUntil: 0,
+        restsUntil: -Infinity,
       });
     } catch (error) {
-      if (await isQueued(place)) this.warnOnce(entry, error);
+      if (await isQueued(runtime, place)) this.warnOnce(entry, error);
     }
   }
 
   /** Never rejects. */
   private async work(sweep: KnownSweep): Promise<void> {
     const { entry, folder } = sweep;
+    const { queue, signal, resources } = this.options;
+    const { runtime } = resources;
     try {
-      const lock = await lockSweep(folder);
+      const lock = await lockSweep(runtime, folder);
       let ended: boolean;
       try {
-        ended = await this.runUntilPreempted(sweep);
+        ended = await this.runUntilPreempted(sweep, lock);
       } finally {
         delete sweep.open;
         await lock.release();
       }
       this.warnings.delete(entry);
       // What the server's own end has interrupted stays in the queue.
-      if (ended && !this.options.signal.aborted) await endEntry({ folder: this.options.queue, entry });
+      if (ended && !signal.aborted) await endEntry(runtime, { folder: queue, entry });
       sweep.status = ended ? 'ended' : 'queued';
     } catch (error) {
       sweep.status = 'queued';
-      sweep.restsUntil = Date.now() + REST_MS;
+      sweep.restsUntil = runtime.clock.monotonic() + REST_MS;
       this.warnOnce(entry, new Failure('environment', `${folder}: will be tried again: ${messageOf(error)}`));
     }
   }
 
-  /** Resolves to false where the sweep was preempted. Throws where it may do better later: another process has it, the disk is full. */
-  private async runUntilPreempted(sweep: KnownSweep): Promise<boolean> {
-    const { trainers, onEvent, warn } = this.options;
+  /** Resolves to false if the sweep was preempted. Throws if it may do better later, as when the disk is full. */
+  private async runUntilPreempted(sweep: KnownSweep, lock: HeldLock): Promise<boolean> {
+    const { resources, trainers, onEvent, warn } = this.options;
+    const { runtime } = resources;
     const { folder, options, controller, preemption } = sweep;
     const { signal } = controller;
-    const open = await openSweep(folder, await readSweepFile(folder));
+    const open = await openSweep(runtime, folder, await readSweepFile(runtime, folder), lock);
     const { state, journal } = open;
     // A server that was killed just then had not come to ending the entry.
     if (state.ended || signal.aborted) {
@@ -194,8 +208,8 @@ export class SweepServer {
     interrupted.catch(() => undefined);
     try {
       await runSweep(open, beginning(open), {
+        resources,
         trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto' },
-        scheduler: this.scheduler,
         maxConcurrent: options.maxConcurrent ?? Infinity,
         retries: options.retries,
         failFast: options.failFast,

@@ -1,35 +1,35 @@
 import { Failure } from '@prunegrid/core/failure';
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
 import type { TrainerGroup } from '../../cluster/index.js';
-import type { Journal } from '../../journal/journal.js';
 import type { Evaluation, SweepPart } from '../../training/records.js';
-import type { DenseNetwork, RunContext, StepProgress } from '../../training/context.js';
+import type { RunContext, StepProgress } from '../../training/context.js';
 import { hasDataOf, type ResumeState, readResumeState } from '../../training/resume-state.js';
 import { throttled } from '../../training/progress.js';
 import { runJournaled } from '../../training/job.js';
 import { prune, Stopped, trainDense } from '../../training/run.js';
 import { readModel } from '../../training/run-folder.js';
-import { type ChainPoint, nextOf, startOf } from '../planner/chain.js';
+import type { ChainPoint } from '../planner/chain.js';
 import { classOf, type EarlyStopping } from './early-stopping.js';
 import type { NetworkStore } from '../network-store.js';
-import type { Trial } from '../planner/plan.js';
-import type { SweepEvent, SweepManifest, JobFolder } from '../records.js';
-import type { SweepState } from '../state.js';
-import { trialOf, type Job } from './job.js';
+import type { Trial } from '../planner/plan-format.js';
+import type { JobFolder } from '../records.js';
+import type { TrialState } from '../state.js';
+import type { Job } from './job.js';
+import type { SweepResources } from './resources.js';
+import type { OpenSweep } from './open-sweep.js';
 
 export interface AttemptOptions {
-  folder: string;
-  manifest: SweepManifest;
-  /** All trials of the sweep. */
-  plan: readonly Trial[];
-  state: SweepState;
-  journal: Journal<SweepEvent>;
+  sweep: OpenSweep;
+  resources: Pick<SweepResources, 'runtime' | 'projector'>;
   store: NetworkStore;
   stopping?: EarlyStopping | undefined;
   onProgress: (job: Job, progress: StepProgress & { imagesPerSecond: number }) => void;
+  warn: (line: string) => void;
 }
+
+/** What is known of a job's latest attempt, if there was one. */
+type LatestAttempt = Pick<TrialState, 'folder' | 'attempts' | 'kind'>;
 
 interface Attempt {
   /** What the sweep's journal is told of it. */
@@ -37,25 +37,26 @@ interface Attempt {
   resumeState?: ResumeState;
 }
 
-/** Makes attempts at a sweep's pieces of job, each in a run folder of its own, and tells the sweep's journal of them. */
+/** Makes attempts at a sweep's jobs, each in a run folder of its own, and tells the sweep's journal of them. */
 export class Attempts {
   constructor(private readonly options: AttemptOptions) {}
 
-  /** Rejects where the attempt fails, and with `Paused`. */
+  /** Rejects if the attempt fails, and with `Paused` if the job is to go on with more trainers. */
   make(job: Job, group: TrainerGroup): Promise<void> {
     return job.kind === 'dense' ? this.trainDense(job.key, group) : this.tryTrial(job.trial, group);
   }
 
-  /** False where the network is not in the store. */
+  /** Resolves to false if the network is not in the store. */
   async reuseDense(key: string): Promise<boolean> {
-    const { store, journal } = this.options;
-    const network = await store.find<DenseNetwork>(key);
-    if (network) await journal.append({ type: 'dense-reused', key, runId: network.runId });
+    const { store, sweep } = this.options;
+    const network = await store.findDense(key);
+    if (network) await sweep.journal.append({ type: 'dense-reused', key, runId: network.runId });
     return network !== undefined;
   }
 
   private async trainDense(key: string, group: TrainerGroup): Promise<void> {
-    const { journal, store, state } = this.options;
+    const { sweep, store } = this.options;
+    const { journal, state } = sweep;
     // Another sweep may have trained it meanwhile.
     if (await this.reuseDense(key)) return;
     const attempt = await this.nextAttempt(join('dense', key.slice(0, 12)), state.dense.get(key), group);
@@ -66,9 +67,10 @@ export class Attempts {
   }
 
   private async tryTrial(number: number, group: TrainerGroup): Promise<void> {
-    const { plan, journal, store, state, stopping } = this.options;
+    const { sweep, store, stopping, resources } = this.options;
+    const { journal, state, folder: sweepFolder } = sweep;
     const job: Job = { kind: 'trial', trial: number };
-    const trial = trialOf(job, plan);
+    const trial = sweep.index.of(job);
     const next = await this.nextAttempt(join('trials', String(number)), state.trials.get(number), group);
     const { attempt } = next.told;
     const { key, settings, spec } = trial;
@@ -78,15 +80,16 @@ export class Attempts {
     stopping?.forget(number);
     for (const { epoch, validation } of next.resumeState ? retrainedBefore(next.resumeState) : [])
       report(epoch, validation);
-    const dense = await store.find<DenseNetwork>(trial.denseKey);
+    const dense = await store.findDense(trial.denseKey);
     const start = await this.networkBefore(trial);
     try {
       const result = await this.runAttempt(job, group, next, { settings }, (context) =>
         prune({ ...context, ...(dense && { dense }), ...(start && { start }), reasonToStop: report }),
       );
-      if (nextOf(trial, plan).length > 0) {
+      if (sweep.index.isStart(trial)) {
         const { folder, runId } = next.told;
-        const weights = await readModel(join(this.options.folder, folder, 'model.safetensors'), store.model);
+        const file = join(sweepFolder, folder, 'model.safetensors');
+        const weights = await readModel(resources.runtime, file, store.model);
         await store.keep({ key, runId, weights, result });
       }
       await journal.append({ type: 'trial-finished', trial: number, attempt, result });
@@ -96,36 +99,41 @@ export class Attempts {
     }
   }
 
-  /** Throws Failure where it is no longer there. */
+  /** The network that the trial starts from. Throws Failure if it is no longer there. */
   private async networkBefore(trial: Trial): Promise<ChainPoint | undefined> {
-    const { plan, store } = this.options;
-    const before = startOf(trial, plan);
-    const point = before && (await store.find<ChainPoint>(before.key));
+    const { sweep, store } = this.options;
+    const before = sweep.index.startOf(trial);
+    const point = before && (await store.findPoint(before.key));
     if (!before || point) return point;
     throw new Failure(
       'input',
-      `the network of trial ${before.number}, which it starts from, is no longer in the cache: start the sweep anew`,
+      `the network of trial ${before.number}, which it starts from, is no longer in the cache: start a new sweep`,
     );
   }
 
-  /** Goes on with the latest attempt, where its run was saved and can go on, else begins one in a folder under `place`. */
-  private async nextAttempt(
-    place: string,
-    { folder: latest, attempts }: { folder?: string; attempts: number } = { attempts: 0 },
-    group: TrainerGroup,
-  ): Promise<Attempt> {
+  /** Resumes the latest attempt if its run was saved and can be resumed, else begins one in a folder under `place`. */
+  private async nextAttempt(place: string, latest: LatestAttempt | undefined, group: TrainerGroup): Promise<Attempt> {
     const trainers = group.trainers.map(({ number }) => number);
-    const resumeState = latest === undefined ? undefined : await readResumeState(join(this.options.folder, latest));
-    if (latest !== undefined && resumeState && hasDataOf(resumeState, group.trainers[0])) {
+    const { folder, attempts = 0 } = latest ?? {};
+    const resumeState = latest && (await this.resumable(latest, group));
+    if (folder !== undefined && resumeState) {
       const { manifest, snapshot } = resumeState;
       const { runId } = manifest;
-      return {
-        resumeState,
-        told: { attempt: attempts, folder: latest, runId, trainers, resumedAt: snapshot.totalEpochs },
-      };
+      return { resumeState, told: { attempt: attempts, folder, runId, trainers, resumedAt: snapshot.totalEpochs } };
     }
     const attempt = attempts + 1;
-    return { told: { attempt, folder: join(place, `attempt-${attempt}`), runId: randomUUID(), trainers } };
+    const runId = this.options.resources.runtime.random.uuid();
+    return { told: { attempt, folder: join(place, `attempt-${attempt}`), runId, trainers } };
+  }
+
+  /** From what the latest attempt can be resumed on these trainers. */
+  private async resumable({ folder, kind }: LatestAttempt, group: TrainerGroup): Promise<ResumeState | undefined> {
+    // What failed by itself, such as by a loss that is not finite, would do so again from where it was saved.
+    if (folder === undefined || kind === 'training') return undefined;
+    const { sweep, resources, warn } = this.options;
+    const { resumeState, problems } = await readResumeState(resources.runtime, join(sweep.folder, folder));
+    for (const problem of problems) warn(problem);
+    return resumeState && !resumeState.diverged && hasDataOf(resumeState, group.trainers[0]) ? resumeState : undefined;
   }
 
   private runAttempt<T>(
@@ -133,28 +141,29 @@ export class Attempts {
     group: TrainerGroup,
     { told: { attempt, folder, runId }, resumeState }: Attempt,
     settings: Pick<SweepPart, 'settings'>,
-    carryOut: (context: RunContext) => Promise<T>,
+    run: (context: RunContext) => Promise<T>,
   ): Promise<T> {
-    const { manifest, plan, onProgress } = this.options;
-    const { spec } = trialOf(job, plan);
+    const { sweep, resources, onProgress } = this.options;
+    const { runtime, projector } = resources;
+    const { manifest, index, checkLock } = sweep;
+    const { spec } = index.of(job);
     const trial = job.kind === 'trial' ? { trial: job.trial } : {};
     const { user, commandLine } = manifest;
-    const sweep: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, attempt, ...settings };
+    const part: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, attempt, ...settings };
     return runJournaled(
       {
-        folder: join(this.options.folder, folder),
+        ...{ runtime, projector, checkLock, group, resumeState },
+        folder: join(sweep.folder, folder),
         runId,
         spec,
         specFile: manifest.file,
-        group,
-        sweep,
+        sweep: part,
         asked: { user, commandLine },
-        resumeState,
       },
       (context) =>
-        carryOut({
+        run({
           ...context,
-          onProgress: throttled(spec.batch.global, (progress) => onProgress(job, progress)),
+          onProgress: throttled(runtime.clock, spec.batch.global, (progress) => onProgress(job, progress)),
         }),
     );
   }

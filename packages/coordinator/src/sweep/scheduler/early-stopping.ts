@@ -1,5 +1,5 @@
 import type { EarlyStoppingRule } from '../planner/description.js';
-import type { Trial } from '../planner/plan.js';
+import type { Trial } from '../planner/plan-format.js';
 
 /** Trials that keep as many weights by the same method: other ones are no rivals, and baselines retrain for longer. */
 export const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string => `${kept.total} by ${spec.method}`;
@@ -29,7 +29,7 @@ export class EarlyStopping {
     return this.rule.rule === 'asha' ? this.asha(this.rule, report) : this.median(this.rule, report);
   }
 
-  /** Forgets a trial that begins anew. */
+  /** Forgets a trial that restarts. */
   forget(trial: number): void {
     this.curves.delete(trial);
   }

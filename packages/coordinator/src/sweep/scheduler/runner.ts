@@ -3,35 +3,26 @@ import { Failure } from '@prunegrid/core/failure';
 import { TrainerReported, type TrainerPool } from '../../cluster/index.js';
 import { Paused } from '../../training/run.js';
 import { type AttemptOptions, Attempts } from './attempts.js';
-import type { FairShareScheduler, Demand, Allocation } from './fair-share.js';
-import { type ChainPoint, nextOf, startOf } from '../planner/chain.js';
-import type { Trial } from '../planner/plan.js';
+import type { Demand, Allocation } from './fair-share.js';
+import type { Trial } from '../planner/plan-format.js';
 import type { SweepEvent } from '../records.js';
 import { shareOut } from './schedule.js';
-import { nameOf, RunningJob, trialOf, type Job } from './job.js';
+import { nameOf, RunningJob, type Job } from './job.js';
+import type { SweepResources } from './resources.js';
+import type { OpenSweep } from './open-sweep.js';
+import type { RunTrialsOptions } from './options.js';
 
-/** What goes on with more trainers has to have more than so many seconds ahead of it: saving it and handing it out again take one or two. */
+/** A job that is to go on with more trainers must have more than so many seconds ahead of it: saving and resuming it take one or two. */
 const REGROUP_SECONDS = 10;
 
-export interface RunnerOptions extends AttemptOptions {
-  /** Those to be worked on, of one workload; the others of the sweep are left alone. */
+export interface RunnerOptions extends AttemptOptions, Omit<RunTrialsOptions, 'interrupted' | 'only'> {
+  sweep: OpenSweep;
+  resources: SweepResources;
+  /** The trials to be worked on, of one workload; the others of the sweep are left alone. */
   trials: readonly Trial[];
   pool: TrainerPool;
-  /** Says how many of the pool's trainers may be lent at this moment. */
-  scheduler: FairShareScheduler;
-  trainersPerTrial?: number | undefined;
-  maxConcurrent: number;
-  /** Further attempts at a piece of job that has lost a trainer. */
-  retries: number;
-  failFast: boolean;
-  /** Ends all job at the next step. */
-  signal: AbortSignal;
-  /** Begins nothing more once it aborts. */
-  preemption?: AbortSignal | undefined;
   /** Rejects when no trainer is to be expected any more. */
   trainersEnded: Promise<never>;
-  /** Seconds to wait for a trainer when all have left. */
-  wait: number;
 }
 
 /**
@@ -44,7 +35,7 @@ export class SweepRunner {
   private readonly hopeless = new Set<number>();
   private readonly attempts: Attempts;
   private readonly controller = new AbortController();
-  /** Ends all job at the next step: the user, or something that makes going on useless. */
+  /** Ends all jobs at the next step: the user wants it, or something makes going on useless. */
   private readonly signal: AbortSignal;
   private wake: () => void = () => undefined;
 
@@ -61,18 +52,18 @@ export class SweepRunner {
     options.trainersEnded.catch((error: unknown) => this.controller.abort(error));
   }
 
-  /** To be called whenever trainers have come or left. */
+  /** Is to be called whenever trainers have come or left. */
   changed(): void {
     this.wake();
   }
 
-  /** Resolves when nothing is left to do. Rejects, once all job has ended, when it was ended before its time. */
+  /** Resolves when nothing is left to do. Rejects, once all jobs have ended, if it was ended before its time. */
   async run(): Promise<void> {
-    const { scheduler, manifest } = this.options;
+    const { resources, sweep } = this.options;
     await this.failHopeless();
     await this.lookIntoStore();
-    const allocation: Allocation = scheduler.join({
-      user: manifest.user,
+    const allocation: Allocation = resources.scheduler.join({
+      user: sweep.manifest.user,
       demand: () => this.demand(),
       start: (trainers) => this.start(trainers, allocation),
     });
@@ -93,28 +84,35 @@ export class SweepRunner {
     return this.signal.aborted || this.options.preemption?.aborted === true;
   }
 
-  /** Waits for a change; not for ever, where there is nobody left to bring it about. */
+  /** Waits for a change, but not for ever if there is nobody left to bring it about. */
   private async unlessDeserted(changed: Promise<void>): Promise<void> {
-    const { pool, wait } = this.options;
-    if (pool.trainers.length > 0) return changed;
+    const { pool, sweep, resources, trainers } = this.options;
+    const { wait } = trainers;
+    const { trainersPerTrial = 1 } = sweep.plan;
+    const here = pool.trainers.length;
+    const needed = this.startable(1).reduce((_, { most }) => Math.min(most, trainersPerTrial), 1);
+    // Jobs under way end by themselves, and trainers that others have are given back.
+    if (here >= needed || (here > 0 && this.running.size > 0)) return changed;
     const none = new Failure(
       'trainers',
-      `all trainers have left and no other came within ${wait} s: start some, then go on`,
+      here === 0
+        ? `all trainers have left and no other came within ${wait} s: start some, then prunegrid sweep resume`
+        : `${here} trainers are left, a trial takes ${needed}, and no other came within ${wait} s: start some, then prunegrid sweep resume`,
     );
-    const timer = setTimeout(() => this.controller.abort(none), wait * 1000);
+    const timer = resources.runtime.clock.after(wait * 1000, () => this.controller.abort(none));
     await changed;
-    clearTimeout(timer);
+    timer.cancel();
   }
 
   /** What others start from and this or an earlier sweep has computed already need not be computed again. */
   private async lookIntoStore(): Promise<void> {
-    const { trials, plan, store, journal } = this.options;
+    const { trials, sweep, store } = this.options;
     const waiting = () => trials.filter(({ number }) => this.isWaiting(number));
-    for (const trial of waiting().filter((one) => nextOf(one, plan).length > 0)) {
-      const point = await store.find<ChainPoint>(trial.key);
+    for (const trial of waiting().filter((one) => sweep.index.isStart(one))) {
+      const point = await store.findPoint(trial.key);
       if (!point) continue;
       const { runId, result } = point;
-      await journal.append({ type: 'trial-reused', trial: trial.number, runId, result });
+      await sweep.journal.append({ type: 'trial-reused', trial: trial.number, runId, result });
     }
     const keys = new Set(waiting().map(({ denseKey }) => denseKey));
     for (const key of keys) await this.attempts.reuseDense(key);
@@ -122,7 +120,8 @@ export class SweepRunner {
 
   /** What could start now, in the order in which it should. */
   private readyJobs(): Job[] {
-    const { trials, state } = this.options;
+    const { trials, sweep } = this.options;
+    const { state } = sweep;
     const waiting = trials.filter(({ number }) => this.isWaiting(number) && !this.running.has(`trial ${number}`));
     const missing = new Set(
       waiting.map(({ denseKey }) => denseKey).filter((key) => state.dense.get(key)?.status !== 'finished'),
@@ -137,50 +136,59 @@ export class SweepRunner {
 
   /** Whether the network that it starts from is there. */
   private canStart(trial: Trial): boolean {
-    const before = startOf(trial, this.options.plan);
-    return !before || this.options.state.trials.get(before.number)?.status === 'finished';
+    const { index, state } = this.options.sweep;
+    const before = index.startOf(trial);
+    return !before || state.trials.get(before.number)?.status === 'finished';
   }
 
   private isWaiting(trial: number): boolean {
-    return this.options.state.trials.get(trial)?.status === 'waiting';
+    return this.options.sweep.state.trials.get(trial)?.status === 'waiting';
   }
 
-  /** What could start now and find free trainers, in the order in which it should. */
-  private startable(): { job: Job; most: number }[] {
-    const { pool, store, maxConcurrent } = this.options;
+  /** What could start now if so many trainers were free, in the order in which it should. */
+  private startable(free = this.options.pool.freeCount): { job: Job; most: number }[] {
+    const { store, maxConcurrent } = this.options;
     if (this.isEnding) return [];
     return this.readyJobs()
       .filter((job) => job.kind === 'trial' || !store.isClaimed(job.key))
-      .slice(0, Math.max(0, Math.min(pool.freeCount, maxConcurrent - this.running.size)))
-      .map((job) => ({ job, most: trialOf(job, this.options.plan).spec.batch.microBatches }));
+      .slice(0, Math.max(0, Math.min(free, maxConcurrent - this.running.size)))
+      .map((job) => ({ job, most: this.mostOf(job) }));
   }
+
+  /** Trainers that a job can use: more than micro-batches would have nothing to do. */
+  private mostOf = (job: Job): number => this.options.sweep.index.of(job).spec.batch.microBatches;
 
   private demand(): Demand {
-    const { pool, trainersPerTrial: each } = this.options;
-    const most = this.startable().reduce((sum, job) => sum + (each ?? job.most), 0);
-    return { each: each ?? 1, most: Math.min(most, pool.freeCount) };
+    const { pool, sweep } = this.options;
+    const { trainersPerTrial = Infinity } = sweep.plan;
+    const jobs = this.startable();
+    const shares = jobs.map(({ most }) => Math.min(most, trainersPerTrial));
+    const most = shares.reduce((sum, share) => sum + share, 0);
+    return { each: trainersPerTrial === Infinity ? 1 : (shares.at(0) ?? 1), most: Math.min(most, pool.freeCount) };
   }
 
-  /** Where trainers are idle and no job is left to be started, lets the trial with the fewest go on with more. */
+  /** If trainers are idle and no job is left to be started, lets the trial with the fewest go on with more. */
   private regroup(allocation: Allocation): void {
-    const { pool, trainersPerTrial } = this.options;
+    const { pool, sweep } = this.options;
+    const { trainersPerTrial } = sweep.plan;
     const idle = Math.min(pool.freeCount, allocation.idle());
     if (trainersPerTrial !== undefined || this.isEnding || idle < 1 || this.readyJobs().length > 0) return;
     const [smallest] = [...this.running.values()]
-      .filter(({ job: job, trainers }) => trainers < trialOf(job, this.options.plan).spec.batch.microBatches)
+      .filter(({ job, trainers }) => trainers < this.mostOf(job))
       .sort((a, b) => a.trainers - b.trainers);
     if (smallest && smallest.secondsLeft > REGROUP_SECONDS) smallest.pause.abort(new Paused());
   }
 
   private start(trainers: number, allocation: Allocation): void {
+    const { sweep, resources, store } = this.options;
     const ready = this.startable();
-    const shares = shareOut({ free: trainers, ready, each: this.options.trainersPerTrial });
+    const shares = shareOut({ free: trainers, ready, each: sweep.plan.trainersPerTrial });
     for (const [i, share] of shares.entries()) {
       const { job } = ready[i];
       const id = nameOf(job);
       const giveBack = allocation.take(share);
-      const unclaim = job.kind === 'dense' ? this.options.store.claim(job.key) : () => undefined;
-      const running = new RunningJob(job, share);
+      const unclaim = job.kind === 'dense' ? store.claim(job.key) : () => undefined;
+      const running = new RunningJob(job, share, resources.runtime.clock);
       this.running.set(id, running);
       void this.runJob(running)
         .catch((error: unknown) => this.controller.abort(error))
@@ -195,7 +203,7 @@ export class SweepRunner {
   }
 
   /** One attempt. Rejects with what must end the sweep. */
-  private async runJob({ job: job, trainers, pause }: RunningJob): Promise<void> {
+  private async runJob({ job, trainers, pause }: RunningJob): Promise<void> {
     try {
       await this.options.pool.lease(
         trainers,
@@ -204,14 +212,14 @@ export class SweepRunner {
       );
     } catch (error) {
       if (this.signal.aborted) return;
-      if (error instanceof Paused) await this.options.journal.append(this.pausedEvent(job));
+      if (error instanceof Paused) await this.options.sweep.journal.append(this.pausedEvent(job));
       else await this.fail(job, error);
     }
     await this.failHopeless();
   }
 
   private pausedEvent(job: Job): SweepEvent {
-    const { state } = this.options;
+    const { state } = this.options.sweep;
     if (job.kind === 'dense') {
       return { type: 'dense-paused', key: job.key, attempt: state.dense.get(job.key)?.attempts ?? 0 };
     }
@@ -219,7 +227,8 @@ export class SweepRunner {
   }
 
   private async fail(job: Job, error: unknown): Promise<void> {
-    const { journal, state, retries: maxRetries, failFast } = this.options;
+    const { sweep, retries: maxRetries, failFast } = this.options;
+    const { journal, state } = sweep;
     const { kind, message } = error instanceof Failure ? error : { kind: 'internal', message: String(error) };
     const { attempts = 0, retries = 0 } =
       (job.kind === 'dense' ? state.dense.get(job.key) : state.trials.get(job.trial)) ?? {};
@@ -236,9 +245,9 @@ export class SweepRunner {
 
   /** Trials that will not have the network that they start from. */
   private async failHopeless(): Promise<void> {
-    const { plan, journal } = this.options;
+    const { plan, journal } = this.options.sweep;
     // In the order of the plan, in which a chain's points follow one another.
-    for (const trial of plan) {
+    for (const trial of plan.trials) {
       if (!this.isWaiting(trial.number) || this.hopeless.has(trial.number)) continue;
       const failure = this.failureBefore(trial);
       if (!failure) continue;
@@ -249,12 +258,12 @@ export class SweepRunner {
 
   /** Why what it starts from will never be there. */
   private failureBefore(trial: Trial): { kind: string; message: string } | undefined {
-    const { plan, state } = this.options;
+    const { index, state } = this.options.sweep;
     const dense = state.dense.get(trial.denseKey);
     if (dense?.status === 'failed') {
       return { kind: dense.kind ?? 'internal', message: `its dense network failed: ${dense.reason}` };
     }
-    const before = startOf(trial, plan);
+    const before = index.startOf(trial);
     const { status, kind = 'training' } = (before && state.trials.get(before.number)) ?? {};
     if (!before || (status !== 'failed' && status !== 'stopped')) return undefined;
     const what = status === 'failed' ? 'failed' : 'was stopped early';

@@ -1,3 +1,4 @@
+import type { Clock } from '@prunegrid/core/runtime';
 import { type Pieces, piecesOf, type TensorData } from '@prunegrid/core/safetensors';
 
 import { converged, type LayerState, rhoAt, target } from '@prunegrid/numerics/admm';
@@ -10,7 +11,7 @@ import type { Method } from './method.js';
 
 /** ADMM (Zhang et al. 2018): each iteration trains W towards Z - U, projects Z and updates U. */
 export const admm: Method = async (training, before, layers) => {
-  const { spec, model, group, projector } = training.context;
+  const { spec, model, group, projector, runtime } = training.context;
   const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
   const resumed = await training.resume('prune');
   if (!resumed) {
@@ -26,7 +27,7 @@ export const admm: Method = async (training, before, layers) => {
   for (let k = first; k < iterations; k++) {
     await group.setPenalty(
       layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
-      await targets(states),
+      await targets(runtime.clock, states),
     );
     while (training.epoch < (k + 1) * epochsPerIteration) await training.trainEpoch('prune', () => keep(states));
     weights = await group.fetchWeights();
@@ -51,11 +52,11 @@ export const admm: Method = async (training, before, layers) => {
 };
 
 /** Z - U of all layers, one after another. */
-async function targets(states: readonly LayerState[]): Promise<Float32Array> {
+async function targets(clock: Clock, states: readonly LayerState[]): Promise<Float32Array> {
   const all = new Float32Array(states.reduce((length, { Z }) => length + Z.length, 0));
   let offset = 0;
   for (const { Z, U } of states) {
-    await inPieces(Z.length, (from, to) =>
+    await inPieces(clock, Z.length, (from, to) =>
       all.set(target({ Z: Z.subarray(from, to), U: U.subarray(from, to) }), offset + from),
     );
     offset += Z.length;

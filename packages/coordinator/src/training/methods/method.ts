@@ -1,4 +1,5 @@
 import type { ModelDescription } from '@prunegrid/trainer/models';
+import type { Host } from '@prunegrid/core/runtime';
 import type { TensorData } from '@prunegrid/core/safetensors';
 
 import type { TrainerGroup } from '../../cluster/index.js';
@@ -12,6 +13,7 @@ import type { PhaseState } from '../snapshot.js';
 /** A run's training as a method of pruning drives it, epoch by epoch. */
 export interface Training {
   readonly context: {
+    runtime: Pick<Host, 'clock'>;
     spec: Spec;
     model: ModelDescription;
     group: TrainerGroup;

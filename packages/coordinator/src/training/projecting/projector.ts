@@ -1,5 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
-
+import type { Clock } from '@prunegrid/core/runtime';
 import type { Iterated, LayerState } from '@prunegrid/numerics/admm';
 import { type LayerToPrune, weightsOf } from '../layers.js';
 import { type ArgumentsOf, type Operation, runOperation, type ResultOf } from './operations.js';
@@ -26,6 +25,7 @@ const LARGE = 2 ** 19;
  */
 export class Projector {
   constructor(
+    private readonly clock: Pick<Clock, 'turn'>,
     private readonly threads = new LayerThreads(),
     private readonly large = LARGE,
   ) {}
@@ -50,11 +50,11 @@ export class Projector {
     layers: readonly LayerToPrune[],
     parameters: Float32Array,
   ): Promise<{ weights: Float32Array; supports: Map<string, Uint32Array> }> {
-    const weights = await copyOf(parameters);
+    const weights = await copyOf(this.clock, parameters);
     const supports = await allOf(
       this.each(layers, parameters, 'hardPrune', (W, { keep }) => [W, keep]).map(async (result, i) => {
         const pruned = await result;
-        await copyInto(weightsOf(layers[i], weights), pruned.weights);
+        await copyInto(this.clock, weightsOf(layers[i], weights), pruned.weights);
         return [layers[i].name, pruned.support] as const;
       }),
     );
@@ -71,10 +71,10 @@ export class Projector {
     return layers.map((layer, i) => {
       const W = weightsOf(layer, parameters);
       if (layer.size >= this.large) {
-        return this.threads.run(layer, operation, async () => argumentsOf(await copyOf(W), layer, i));
+        return this.threads.run(layer, operation, async () => argumentsOf(await copyOf(this.clock, W), layer, i));
       }
       const result = here.then(() => runOperation({ operation, args: argumentsOf(W, layer, i) }));
-      const pause = () => setImmediate();
+      const pause = () => this.clock.turn();
       here = result.then(pause, pause);
       return result;
     });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import type { Recorded } from '../../../training/records.js';
+import type { Recorded } from '../../../journal/encoding.js';
 import type { SweepEvent } from '../../../sweep/records.js';
 import { stretchesOf } from './timeline.js';
 

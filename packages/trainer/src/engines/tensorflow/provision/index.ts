@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { hostname } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '@prunegrid/core/cache-folder';
 import { Failure } from '@prunegrid/core/failure';
@@ -15,7 +15,7 @@ import { noRoom, requireRoom, type Statfs } from './room.js';
 export type { Progress, Report } from './build.js';
 
 export interface ProvisionOptions {
-  /** Where the libraries are kept for all checkouts of this user. Default: `cacheFolder()`. */
+  /** Where the libraries are kept for all checkouts of this user. Default: this process's `cacheFolder`. */
   readonly cacheDir?: string;
   /** Called with what is being done; not at all when there is nothing to do. */
   readonly report?: Report;
@@ -39,7 +39,7 @@ export type ProvisionedEngine =
  * to write) and `interrupted` when the signal fires.
  */
 export async function provisionEngine(options: ProvisionOptions = {}): Promise<ProvisionedEngine> {
-  const { cacheDir = cacheFolder(), report = () => undefined, signal } = options;
+  const { cacheDir = cacheFolder(process.env, homedir()), report = () => undefined, signal } = options;
   const tfjsNode = await findPackage('@tensorflow/tfjs-node');
   const target = `${process.platform}-${process.arch}`;
   const release = releases[target];

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { nodeHost } from '@prunegrid/core/node';
+import { initialParameters, models } from '@prunegrid/trainer/models';
+
+import type { DenseNetwork } from '../training/context.js';
+import { NetworkStore, type NetworkStoreOptions } from './network-store.js';
+
+const model = models.get('lenet5') as NonNullable<ReturnType<typeof models.get>>;
+const evaluation = { accuracy: 0.99, loss: 0.03 };
+const dense = (): DenseNetwork => ({
+  ...{ key: 'a dense key', runId: 'a-run', validation: evaluation, test: evaluation },
+  weights: initialParameters(model, 1),
+});
+
+let cache: string;
+let warnings: string[];
+beforeEach(async () => {
+  cache = await mkdtemp(join(tmpdir(), 'prunegrid-networks-'));
+  warnings = [];
+});
+afterEach(() => rm(cache, { recursive: true, force: true }));
+
+function store(device = 'CPU', changes: Partial<NetworkStoreOptions> = {}): NetworkStore {
+  return new NetworkStore({
+    runtime: { ...nodeHost, files: { ...nodeHost.files, cacheFolder: () => cache } },
+    model,
+    trainer: {
+      ready: { engine: 'e', engineVersion: '1', device, datasetHash: 'd' },
+    } as NetworkStoreOptions['trainer'],
+    claims: new Set(),
+    warn: (line) => warnings.push(line),
+    ...changes,
+  });
+}
+
+/** A digest of what was found: a network has 431,080 weights. */
+const shown = (network: DenseNetwork | undefined) =>
+  network && { ...network, weights: createHash('sha256').update(Buffer.from(network.weights.buffer)).digest('hex') };
+
+/** The folder of the only network. */
+const entryFolder = async () => join(cache, 'networks', (await readdir(join(cache, 'networks')))[0]);
+
+describe('the store of networks', () => {
+  it('gives back what was kept, to those who would compute the same', async () => {
+    expect(await store().findDense('a dense key')).toBeUndefined();
+    await store().keep(dense());
+    expect(shown(await store().findDense('a dense key'))).toEqual(shown(dense()));
+    expect(await store('GPU').findDense('a dense key')).toBeUndefined();
+    expect(await store().findPoint('a dense key')).toBeUndefined();
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    ['is damaged', '{', /is damaged: it is not JSON/],
+    ['is of another version', '{"format":"prunegrid.network","version":9}', /has version 9 of prunegrid\.network/],
+  ])('does without a network whose entry %s, and says so once', async (_, text, reason) => {
+    await store().keep(dense());
+    await writeFile(join(await entryFolder(), 'network.json'), text);
+    const networks = store();
+    expect(await networks.findDense('a dense key')).toBeUndefined();
+    expect(await networks.findDense('a dense key')).toBeUndefined();
+    expect(warnings).toEqual([expect.stringMatching(reason)]);
+    await networks.keep(dense());
+    expect(shown(await networks.findDense('a dense key'))).toEqual(shown(dense()));
+  });
+
+  it('does without weights that are not those of the entry', async () => {
+    await store().keep(dense());
+    const folder = await entryFolder();
+    const [file] = (await readdir(folder)).filter((name) => name.endsWith('.safetensors'));
+    await rm(join(folder, file));
+    expect(await store().findDense('a dense key')).toBeUndefined();
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('keeps networks in memory, after one warning, if the cache folder cannot be written', async () => {
+    await writeFile(join(cache, 'networks'), 'a file where the folder should be');
+    const networks = store();
+    await networks.keep(dense());
+    await networks.keep({ ...dense(), key: 'another' });
+    const found = await networks.findDense('a dense key');
+    expect(shown(found)).toEqual(shown(dense()));
+    found?.weights.fill(0);
+    expect(shown(await networks.findDense('a dense key'))).toEqual(shown(dense()));
+    expect(warnings).toEqual([expect.stringMatching(/^a network in the cache is not used, and later sweeps train it/)]);
+  });
+
+  it('tells sweeps of one process what others are training', () => {
+    const claims = new Set<string>();
+    const [one, other] = [store('CPU', { claims }), store('CPU', { claims })];
+    const unclaim = one.claim('a dense key');
+    expect([other.isClaimed('a dense key'), other.isClaimed('another'), store().isClaimed('a dense key')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    unclaim();
+    expect(other.isClaimed('a dense key')).toBe(false);
+  });
+});

@@ -1,0 +1,89 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { nodeHost } from '@prunegrid/core/node';
+
+import { createQueue, endEntry, entryFile, isQueued, listEntries, putEntry, queuedAt, readEntry } from './folder.js';
+
+let folder: string;
+const place = () => ({ folder, entry: 'one' });
+const entry = { sweep: '/sweeps/tiny', retries: 2, failFast: false };
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'prunegrid-queue-'));
+  await createQueue(nodeHost, folder);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('a queue', () => {
+  it('holds entries until they are ended', async () => {
+    await putEntry(nodeHost, place(), entry);
+    await putEntry(nodeHost, { folder, entry: 'another' }, { ...entry, maxConcurrent: 1, mlflow: 'http://host:5000' });
+    expect(await listEntries(nodeHost, folder)).toEqual(['another', 'one']);
+    expect(await readEntry(nodeHost, place())).toEqual(entry);
+    expect(await queuedAt(nodeHost, place())).toEqual({ served: false });
+    expect(await endEntry(nodeHost, place())).toBe(true);
+    expect(await endEntry(nodeHost, place())).toBe(false);
+    expect([await isQueued(nodeHost, place()), await queuedAt(nodeHost, place())]).toEqual([false, undefined]);
+    expect(await listEntries(nodeHost, folder)).toEqual(['another']);
+    expect(await readEntry(nodeHost, place(), 'ended')).toEqual(entry);
+  });
+
+  it('states the format and the version of its entries', async () => {
+    await putEntry(nodeHost, place(), entry);
+    const stored: unknown = JSON.parse(await readFile(entryFile(place()), 'utf8'));
+    expect(stored).toEqual({ format: 'prunegrid.queue-entry', version: 1, ...entry });
+  });
+});
+
+describe('what is no entry', () => {
+  const remedy = 'remove it, and submit its sweep again';
+  const refused = async (reason: RegExp) => {
+    const failure = readEntry(nodeHost, place());
+    await expect(failure).rejects.toMatchObject({ kind: 'input', message: expect.stringMatching(reason) as string });
+    await expect(failure).rejects.toThrow(entryFile(place()));
+  };
+
+  it.each([
+    ['damaged', '{"sweep":', /is damaged: it is not JSON; remove it/],
+    ['from before versions', JSON.stringify(entry), /was written by an earlier prunegrid/],
+    [
+      'of another version',
+      JSON.stringify({ format: 'prunegrid.queue-entry', version: 2, ...entry }),
+      /has version 2 of prunegrid\.queue-entry, and this prunegrid knows version 1/,
+    ],
+    [
+      'wrong inside',
+      JSON.stringify({ format: 'prunegrid.queue-entry', version: 1, ...entry, retries: -1 }),
+      /is damaged: retries: /,
+    ],
+  ])('is refused in one line: %s', async (_, text, reason) => {
+    await writeFile(entryFile(place()), text);
+    await refused(reason);
+  });
+
+  it('is not read: a pipe', async () => {
+    execFileSync('mkfifo', [entryFile(place())]);
+    await refused(new RegExp(`is no entry of a queue, since it is no file: ${remedy}`));
+  });
+
+  it('is not read: a folder', async () => {
+    await mkdir(entryFile(place()));
+    await refused(/since it is no file/);
+  });
+
+  it('is not read: a link, even to an entry', async () => {
+    await putEntry(nodeHost, { folder, entry: 'another' }, entry);
+    await symlink(entryFile({ folder, entry: 'another' }), entryFile(place()));
+    await refused(/since it is no file/);
+    expect(await isQueued(nodeHost, place())).toBe(true);
+  });
+
+  it('is not read: a file of more than 64 KiB', async () => {
+    await writeFile(entryFile(place()), '');
+    await truncate(entryFile(place()), 2 ** 40);
+    await refused(/since it has 1099511627776 bytes/);
+  });
+});

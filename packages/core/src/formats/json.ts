@@ -1,0 +1,64 @@
+import type { z } from 'zod';
+
+import { Failure } from '../failure.js';
+import { isMissing, writeJson } from '../files/index.js';
+import type { Host } from '../runtime/index.js';
+import { firstProblem, type Format, versionProblem } from './format.js';
+
+/**
+ * Writes a JSON object under the format's name and version, whole or not at all.
+ * @throws {Failure} environment: it cannot be written.
+ */
+export const writeStored = <Schema extends z.ZodType<object>>(
+  host: Host,
+  file: string,
+  { name, version }: Format<Schema>,
+  value: z.input<Schema>,
+): Promise<void> => writeJson(host, file, { format: name, version, ...(value as object) });
+
+/**
+ * Reads what `writeStored` has written, and validates it.
+ * @param remedy what to do if the file is missing or damaged, such as `restore it, or start the sweep anew`
+ * @throws {Failure} input: the file is missing, damaged, or of another format or version. environment: it cannot be read.
+ */
+export async function readStored<Schema extends z.ZodType<object>>(
+  { files }: Pick<Host, 'files'>,
+  file: string,
+  format: Format<Schema>,
+  remedy: string,
+): Promise<z.output<Schema>> {
+  let text: string;
+  try {
+    text = (await files.read(file)).toString('utf8');
+  } catch (cause) {
+    if (isMissing(cause)) throw new Failure('input', `${file} does not exist; ${remedy}`, { cause });
+    throw new Failure('environment', `${file} cannot be read: ${(cause as Error).message}; ${remedy}`, { cause });
+  }
+  return parseStored(text, file, format, remedy);
+}
+
+/** The value in the text of such a file. Throws as `readStored` does. */
+export function parseStored<Schema extends z.ZodType<object>>(
+  text: string,
+  file: string,
+  format: Format<Schema>,
+  remedy: string,
+): z.output<Schema> {
+  let stored: unknown;
+  try {
+    stored = JSON.parse(text);
+  } catch (cause) {
+    throw new Failure('input', `${file} is damaged: it is not JSON; ${remedy}`, { cause });
+  }
+  if (typeof stored !== 'object' || stored === null || Array.isArray(stored)) {
+    throw new Failure('input', `${file} is damaged: it is not a JSON object; ${remedy}`);
+  }
+  const { format: name, version, ...value } = stored as Record<string, unknown>;
+  const problem = versionProblem(format, { format: name, version });
+  if (problem !== undefined) throw new Failure('input', `${file} ${problem}`);
+  const parsed = format.schema.safeParse(value);
+  if (!parsed.success) {
+    throw new Failure('input', `${file} is damaged: ${firstProblem(parsed.error)}; ${remedy}`, { cause: parsed.error });
+  }
+  return parsed.data;
+}
