@@ -276,7 +276,7 @@ describe('trainers', () => {
     expect(records.at(-1)).toMatchObject({ type: 'run-failed', kind: 'interrupted' });
     const pids = records.filter(({ type }) => type === 'trainer-joined').map(({ pid }) => pid as number);
     expect(pids.filter(isAlive)).toEqual([]);
-    oneLine(stderr, /go on with prunegrid resume/);
+    oneLine(stderr, /resume with prunegrid resume/);
   });
 
   it('say so when no coordinator is there, or something else is', async () => {

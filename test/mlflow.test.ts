@@ -179,10 +179,14 @@ describe('prunegrid sync', () => {
   });
 
   it.each([
-    ['is damaged', '{"format":"prunegrid-mlflow-cur'],
-    ['is of an earlier time', '{"url":"http://127.0.0.1:1","experiment":"e","mlflowRun":null,"nextSeq":3}'],
-    ['is of a later time', '{"format":"prunegrid-mlflow-cursor","version":2}'],
-  ])('sends nothing twice when the cursor %s, and says so in one line', async (_what, content) => {
+    [
+      'damaged',
+      '{"format":"prunegrid.mlf',
+      /is damaged: .*; everything is sent again, and MLflow keeps one copy of it$/,
+    ],
+    ['an earlier one', '{"url":"http://127.0.0.1:1","nextSeq":3}', /states no format and version/],
+    ['a later one', '{"format":"prunegrid.mlflow","version":2}', /has version 2 of prunegrid\.mlflow/],
+  ])('sends nothing twice when the cursor is %s, and says so in one line', async (_what, content, problem) => {
     const records = sampleRecords(runId);
     await writeJournal(records.slice(0, 10));
     await sendRun(folder, { url: server.url, experiment });
@@ -190,9 +194,7 @@ describe('prunegrid sync', () => {
     await writeJournal(records);
     const lines: string[] = [];
     await sendRun(folder, { url: server.url, experiment, warn: (line) => lines.push(line) });
-    expect(lines).toEqual([
-      expect.stringMatching(/mlflow\.json .*: everything is sent again, and MLflow keeps one copy/),
-    ]);
+    expect(lines).toEqual([expect.stringMatching(problem)]);
     expect(historyOf(await onlyRun())).toEqual(await undisturbed());
     // What is stored now can be used.
     expect(await sendRun(folder)).toMatchObject({ records: 0 });
@@ -297,12 +299,8 @@ async function undisturbed(): Promise<ReturnType<typeof historyOf>> {
   const path = await mkdtemp(join(tmpdir(), 'prunegrid-run-'));
   folders.push(path);
   const otherId = randomUUID();
-  await writeFile(
-    join(path, 'journal.jsonl'),
-    sampleRecords(otherId)
-      .map((record) => encodeRecord(runJournal, record))
-      .join(''),
-  );
+  const lines = sampleRecords(otherId).map((record) => encodeRecord(runJournal, record));
+  await writeFile(join(path, 'journal.jsonl'), lines.join(''));
   await sendRun(path, { url: server.url, experiment });
   return historyOf((await storedRuns(server.url, experiment, otherId))[0]);
 }

@@ -102,7 +102,7 @@ describe('a trial that is interrupted', () => {
       ['retrain', () => trial(out)],
     ] as const) {
       const { code, stderr } = await interruptIn(sweep, run, phase, 2);
-      expect({ code, stderr }).toMatchObject({ code: 130, stderr: expect.stringMatching(/go on with/) as string });
+      expect({ code, stderr }).toMatchObject({ code: 130, stderr: expect.stringMatching(/resume with/) as string });
       expect(snapshotsIn(run())).not.toEqual([]);
       sweep = start('sweep', 'resume', out);
       await sweep.prints(/: (training|started).* on trainers 1, 2, where it was after \d+ epochs/);
@@ -143,7 +143,7 @@ describe('a trial that is interrupted', () => {
     expect(counts).toEqual(counts.map((_, i) => 5 + i));
     const metrics = readFileSync(join(trial(out), 'metrics.jsonl'), 'utf8').split('\n');
     expect(metrics.filter((line) => line.includes('"train/loss"'))).toHaveLength(counts.length);
-    await refused(trial(out), /is part of a sweep: go on with that/);
+    await refused(trial(out), /is part of a sweep: resume that/);
     for (const file of snapshotsIn(trial(out))) writeFileSync(file, 'no snapshot');
     await refused(trial(out), /nothing was saved of it/);
   });
@@ -177,7 +177,7 @@ describe('prunegrid resume', () => {
     const resumed = await prunegrid('resume', out, '--trainers', '1');
     expect(resumed).toMatchObject({ code: 0, stderr: '' });
     expect(resumed.stdout).toMatch(
-      new RegExp(`^goes on in ${each.phase === 'prune' ? 'ADMM' : each.phase}, after \\d epochs?$`, 'm'),
+      new RegExp(`^resumes in ${each.phase === 'prune' ? 'ADMM' : each.phase}, after \\d epochs?$`, 'm'),
     );
     const undisturbed = `${out}-undisturbed`;
     expect((await prunegrid(...run(undisturbed), ...each.more)).code).toBe(0);

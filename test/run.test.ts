@@ -117,12 +117,16 @@ describe('prunegrid run experiments/lenet5-smoke.yaml', () => {
   it('is re-evaluated by prunegrid evaluate, run folder or file', async () => {
     const { code, stdout } = await prunegrid('evaluate', out, '--json');
     expect(code).toBe(0);
-    const { layers, validationAccuracy } = JSON.parse(stdout) as Result;
-    const result = read<Result & { final: { validationAccuracy: number } }>('result.json');
+    const { layers, validationAccuracy, testAccuracy, ...images } = JSON.parse(stdout) as Result;
+    const result = read<Result & { final: Record<string, number> }>('result.json');
     expect(layers).toEqual(result.layers);
     expect(validationAccuracy).toBeCloseTo(result.final.validationAccuracy, 10);
+    // The run was limited to the first thousand test images, and so is this.
+    expect(testAccuracy).toBeCloseTo(result.final['testAccuracy'], 10);
+    expect(images).toMatchObject({ testImages: 1000, validationImages: 5000 });
     const dense = await prunegrid('evaluate', join(out, 'checkpoints/dense.safetensors'), '--model', 'lenet5');
     expect(dense.stdout).toMatch(/fc1 +400,000 +400,000 +100 %/);
+    expect(dense.stdout).toMatch(/^test accuracy +\d+\.\d\d % of 10,000 images$/m);
   });
 
   it('ends ADMM early where the spec says so, and counts the epochs that were run', async () => {

@@ -144,7 +144,7 @@ describe('prunegrid serve', () => {
     interrupted.process.kill('SIGINT');
     const { code, stderr } = await interrupted.ended;
     expect(code).toBe(130);
-    expect(stderr).toMatch(/^prunegrid: SIGINT: stopped; go on with prunegrid serve /m);
+    expect(stderr).toMatch(/^prunegrid: SIGINT: stopped; resume with prunegrid serve /m);
     expect(journalOf(out).at(-1)).toMatchObject({ type: 'sweep-interrupted' });
     await serve();
     await becomes(out, 'finished');

@@ -147,7 +147,7 @@ export const resumeSweep = (folder: string, options: sweeps.ResumeSweepOptions =
 
 /**
  * Counts the non-zero weights of a model and re-evaluates its accuracy. A run folder is evaluated on the data that its run was evaluated on,
- * any other file on the whole data set.
+ * any other file on the whole data set. The engine is loaded into this process, and its native library may write remarks to standard error.
  *
  * @param place a run folder, or a safetensors file that prunegrid or another program has written
  * @throws Failure `input` if the file is not there or does not hold the model

@@ -22,5 +22,5 @@ export async function loadExperiment(
   { set = [] }: LoadOptions,
   { runtime }: ApiContext,
 ): Promise<Experiment> {
-  return { file, spec: (await loadSpec(file, set, catalogue, runtime)).spec };
+  return { file, spec: (await loadSpec(runtime, file, set, catalogue)).spec };
 }

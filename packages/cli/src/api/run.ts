@@ -10,14 +10,16 @@ import { startMirror } from '@prunegrid/coordinator/tracking/mirror';
 import { destinationOf } from '@prunegrid/coordinator/tracking/sync';
 import type { StepProgress } from '@prunegrid/coordinator/training/context';
 import { type JournaledRun, runJournaled } from '@prunegrid/coordinator/training/job';
-import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { throttled } from '@prunegrid/coordinator/training/progress';
+import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { type JournalRecord, type RunEvent, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
 import { hasDataOf, readResumeState } from '@prunegrid/coordinator/training/resume-state';
 import { prune } from '@prunegrid/coordinator/training/run';
 import { createRunFolder } from '@prunegrid/coordinator/training/run-folder';
 import { Failure } from '@prunegrid/core/failure';
 import { holdLock } from '@prunegrid/core/locks/file-lock';
+import type { Host } from '@prunegrid/core/runtime';
+import { claimNewFolder } from '@prunegrid/core/files/new-folder';
 import { join, resolve } from 'node:path';
 
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
@@ -65,9 +67,8 @@ export interface FinishedRun {
   result: RunResult;
 }
 
-/** What is known of a run before its trainers and its lock are. */
+/** What is known of a run before its folder is locked and its trainers are there. */
 type Prepared = Omit<JournaledRun, 'group' | 'runtime' | 'projector' | 'checkLock'>;
-type Locked = Omit<JournaledRun, 'group'>;
 
 export async function runExperiment(
   { spec, file }: Experiment,
@@ -77,8 +78,8 @@ export async function runExperiment(
   requireTrainers(trainerChoice(options));
   requireTracking(options.mlflow, context.variables);
   const { runtime } = context;
-  const folder = resolve(options.folder ?? runFolderOf(spec, runtime.clock.now()));
   await requireEngines([spec.engine], options.onInstall ?? ignore);
+  const folder = resolve(options.folder ?? (await claimRunFolder(runtime, spec)));
   await createRunFolder(runtime, folder);
   return runToEnd({ folder, runId: runtime.random.uuid(), spec, specFile: file }, options, context);
 }
@@ -90,8 +91,8 @@ export async function resumeExperiment(
 ): Promise<FinishedRun> {
   requireTrainers(trainerChoice(options));
   requireTracking(options.mlflow, context.variables);
-  const { runtime } = context;
   const folder = resolve(place);
+  const { runtime } = context;
   const records = await readJournal(runtime, folder, runJournal);
   if (records.some(({ type }) => type === 'run-finished')) throw new Failure('input', `${place}: has ended already`);
   const { resumeState, problems } = await readResumeState(runtime, folder);
@@ -102,34 +103,37 @@ export async function resumeExperiment(
       `${place}: nothing was saved of it that it could be resumed from${reasons}: restart it with prunegrid run`,
     );
   }
-  for (const problem of problems) options.onWarning?.(`${problem}; an older snapshot is used`);
   const { runId, spec, specFile, sweep } = resumeState.manifest;
   if (sweep) throw new Failure('input', `${place}: is part of a sweep: resume that, by prunegrid sweep resume`);
+  for (const problem of problems) options.onWarning?.(`${problem}; an older snapshot is used`);
   await requireEngines([spec.engine], options.onInstall ?? ignore);
   return runToEnd({ folder, runId, spec, specFile, resumeState }, options, context);
 }
 
-/** The folder of a run that is given none, relative to the working folder. `time` is in Unix milliseconds. */
-export const runFolderOf = ({ name, seed }: Spec, time: number): string =>
-  join('runs', `${name}-seed${seed}-${timeInName(time)}`);
+/** Makes the folder of a run that is given none. Returns it relative to the working folder. Throws Failure. */
+export const claimRunFolder = (runtime: Host, { name, seed }: Spec): Promise<string> =>
+  claimNewFolder(runtime, 'runs', `${name}-seed${seed}-${timeInName(runtime.clock.now())}`);
 
 /** Runs an experiment in its folder, with everything that is fed from its journal. */
 async function runToEnd(run: Prepared, options: FollowOptions, context: ApiContext): Promise<FinishedRun> {
   const { folder, spec, resumeState } = run;
   const { signal, onStart, onWarning = ignore } = options;
-  const choice = trainerChoice(options);
   const { runtime } = context;
-  const lock = await lockRun(folder, runtime);
-  const machine = { runtime, launcher: launchers.get('local') };
+  const choice = trainerChoice(options);
+  const lock = await lockRun(runtime, folder);
   const locked = { ...run, runtime, projector: new Projector(runtime.clock), checkLock: () => lock.check() };
   try {
     onStart?.({ folder, spec, history: resumeState?.records ?? [] });
     const result = await interruptible(signal, `resume the run in ${folder}`, (stopped, interrupted) =>
-      withTrainers(spec, choice, { ...machine, warn: onWarning, replace: false, interrupted }, ({ pool }, ended) =>
-        pool.lease(pool.freeCount, (group) => runOn(group, ended, locked, options, context), stopped),
+      withTrainers(
+        spec,
+        choice,
+        { runtime, launcher: launchers.get('local'), warn: onWarning, replace: false, interrupted },
+        ({ pool }, ended) =>
+          pool.lease(pool.freeCount, (group) => runOn(group, ended, locked, options, context), stopped),
       ),
     );
-    if (!resumeState && choice.external === 0) await measure(folder, spec, runtime, onWarning);
+    if (!resumeState && choice.external === 0) await measure(runtime, folder, spec, onWarning);
     return { folder, result };
   } finally {
     await lock.release();
@@ -139,7 +143,7 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
 async function runOn(
   group: TrainerGroup,
   ended: Promise<never>,
-  run: Locked,
+  run: Omit<JournaledRun, 'group'>,
   { mlflow: url, onEvent = ignore, onProgress = ignore, onWarning: warn = ignore }: FollowOptions,
   { runtime, variables: environment }: ApiContext,
 ): Promise<RunResult> {
@@ -165,18 +169,13 @@ async function runOn(
 }
 
 /** Keeps the times of a run for later plans. */
-async function measure(
-  folder: string,
-  spec: Spec,
-  runtime: ApiContext['runtime'],
-  warn: (line: string) => void,
-): Promise<void> {
+async function measure(runtime: Host, folder: string, spec: Spec, warn: (line: string) => void): Promise<void> {
   const times = epochTimesOf(await readJournal(runtime, folder, runJournal));
   if (times) await rememberEpochTimes(runtime, spec, times, warn);
 }
 
 /** Two coordinators must not run one experiment in one folder. Throws Failure if another one does. */
-const lockRun = (folder: string, runtime: ApiContext['runtime']) =>
+const lockRun = (runtime: Host, folder: string) =>
   holdLock(
     runtime,
     join(folder, 'coordinator.lock'),
@@ -184,7 +183,7 @@ const lockRun = (folder: string, runtime: ApiContext['runtime']) =>
   );
 
 /** A broken stream is noticed first, and how its trainer ended a moment later: the latter is the better thing to say. */
-async function withReason(error: unknown, ended: Promise<never>, { clock }: ApiContext['runtime']): Promise<unknown> {
+async function withReason(error: unknown, ended: Promise<never>, { clock }: Host): Promise<unknown> {
   if (!(error instanceof Failure) || error.kind !== 'trainers') return error;
   return Promise.race([ended, clock.sleep(REASON_MS).then(() => error)]).catch((reason: unknown) => reason);
 }

@@ -29,7 +29,7 @@ function reportAtEnd({ runtime }: ApiContext): SweepSubscriber {
         import('@prunegrid/coordinator/report/sweep/data'),
         import('@prunegrid/coordinator/report/sweep/write'),
       ]);
-      await writeReport(await readReport(folder), runtime);
+      await writeReport(runtime, await readReport(runtime, folder));
     });
 }
 

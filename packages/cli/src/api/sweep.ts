@@ -23,9 +23,11 @@ import { requireTracking } from '@prunegrid/coordinator/tracking/address';
 import { describeInvocation } from '@prunegrid/coordinator/training/manifest';
 import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { Failure } from '@prunegrid/core/failure';
+import { claimNewFolder } from '@prunegrid/core/files/new-folder';
 import type { HeldLock } from '@prunegrid/core/locks/file-lock';
+import type { Host } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
-import { join, relative, resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 
 import { requireEngines } from '../engines.js';
 import { catalogue } from './catalogue.js';
@@ -93,7 +95,7 @@ export async function planSweep(
 ): Promise<PlannedSweep> {
   const { set, seeds } = overrides;
   const given = { ...(set && { set }), ...(seeds !== undefined && { seeds }) };
-  return { file, overrides: given, plan: await planTrials(file, catalogue, given, runtime) };
+  return { file, overrides: given, plan: await planTrials(runtime, file, catalogue, given) };
 }
 
 export async function runSweep(
@@ -105,10 +107,11 @@ export async function runSweep(
   requireTracking(options.mlflow, context.variables);
   const { plan } = sweep;
   await requireEngines(enginesOf(plan), options.onInstall ?? ignore);
-  const folder = resolve(options.folder ?? sweepFolderOf(plan, context.runtime.clock.now()));
+  const { runtime } = context;
+  const folder = resolve(options.folder ?? (await claimSweepFolder(runtime, plan)));
   const manifest = await describeSweep(sweep, context);
-  await createSweepFolder(context.runtime, folder, { manifest, plan });
-  const lock = await lockSweep(context.runtime, folder);
+  await createSweepFolder(runtime, folder, { manifest, plan });
+  const lock = await lockSweep(runtime, folder);
   try {
     return await runToEnd(folder, lock, { manifest, plan }, options, context);
   } finally {
@@ -123,13 +126,14 @@ export async function resumeSweep(
 ): Promise<FinishedSweep> {
   requireTrainers(trainerChoice(options));
   requireTracking(options.mlflow, context.variables);
+  const { runtime } = context;
   const folder = resolve(place);
-  const { manifest, plan: before, state } = await readSweep(context.runtime, folder);
-  if (manifest.queue && (await queuedAt(context.runtime, manifest.queue))) throw inQueue(place, manifest.queue.folder);
-  const lock = await lockSweep(context.runtime, folder);
+  const { manifest, plan: before, state } = await readSweep(runtime, folder);
+  if (manifest.queue && (await queuedAt(runtime, manifest.queue))) throw inQueue(place, manifest.queue.folder);
+  const lock = await lockSweep(runtime, folder);
   try {
     const { extend = false, failed = false } = options;
-    const now = await planTrials(manifest.file, catalogue, manifest.overrides ?? {}, context.runtime);
+    const now = await planTrials(runtime, manifest.file, catalogue, manifest.overrides);
     const plan = reconcile(before, now, { file: manifest.file, folder: place, extend });
     const again = failed
       ? before.trials.map(({ number }) => number).filter((number) => state.trials.get(number)?.status === 'failed')
@@ -139,18 +143,18 @@ export async function resumeSweep(
     if (failed ? again.length === 0 : waiting === 0) throw nothingToDo(place, state.count('failed'), failed);
     await requireEngines(enginesOf(plan), options.onInstall ?? ignore);
     const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
-    if (added > 0) await writeSweepFile(context.runtime, folder, sweep);
+    if (added > 0) await writeSweepFile(runtime, folder, sweep);
     return await runToEnd(folder, lock, sweep, options, context, { again, added, only: failed });
   } finally {
     await lock.release();
   }
 }
 
-const enginesOf = ({ trials }: SweepPlan): string[] => trials.map(({ spec }) => spec.engine);
+/** Makes the folder of a sweep that is given none. Returns it relative to the working folder. Throws Failure. */
+export const claimSweepFolder = (runtime: Host, { name }: SweepPlan): Promise<string> =>
+  claimNewFolder(runtime, 'sweeps', `${name}-${timeInName(runtime.clock.now())}`);
 
-/** The folder of a sweep that is given none, relative to the working folder. `time` is in Unix milliseconds. */
-export const sweepFolderOf = ({ name }: SweepPlan, time: number): string =>
-  join('sweeps', `${name}-${timeInName(time)}`);
+const enginesOf = ({ trials }: SweepPlan): string[] => trials.map(({ spec }) => spec.engine);
 
 /** What is written down of how a sweep was started. */
 export async function describeSweep(
@@ -190,9 +194,9 @@ async function runToEnd(
   onStart?.(started);
   await interruptible(signal, `resume the sweep in ${folder}`, (stopped, interrupted) =>
     runTrials(open, beginning(open, { again, added }), {
+      resources: sweepResources(context.runtime, launchers.get('local'), Infinity),
       trainers: trainerChoice(options),
       only: only ? new Set(again) : undefined,
-      resources: sweepResources(context.runtime, launchers.get('local'), Infinity),
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries ?? DEFAULT_RETRIES,
       failFast: options.failFast ?? false,

@@ -12,8 +12,9 @@ export async function report(
   { json }: { json: boolean },
   environment: CommandEnvironment,
 ): Promise<void> {
-  const data = await readReport(resolve(place));
-  await writeReport(data, environment.runtime);
+  const { runtime } = environment;
+  const data = await readReport(runtime, resolve(place));
+  await writeReport(runtime, data);
   const { table, gaps } = data;
   const files = Object.fromEntries(Object.entries(reportFiles).map(([name, file]) => [name, join(place, file)]));
   if (json) return print(environment, JSON.stringify({ ...table, files, gaps }));

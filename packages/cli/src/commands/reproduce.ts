@@ -1,6 +1,7 @@
 import { readSweep } from '@prunegrid/coordinator/sweep/folder';
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -34,7 +35,7 @@ export async function reproduce(
   const folder = options.out ?? join('reproductions', name);
   const show = (comparison: Comparison) => print(environment, textOf(table, comparison, options));
   if (typeof sweep !== 'string') return show(compare(table, { results: [], missing: sweep.notRun }));
-  const earlier = await sweepIn(folder, runtime);
+  const earlier = await sweepIn(runtime, folder);
   if (earlier) requireSame(folder, earlier.manifest.overrides ?? {}, options);
   try {
     if (!earlier) await sweepRun(relative('', join(experiments, sweep)), { ...options, out: folder }, environment);
@@ -43,7 +44,7 @@ export async function reproduce(
       await sweepResume(folder, { ...options, failed, extend: false }, environment);
     }
   } finally {
-    const now = await sweepIn(folder, runtime);
+    const now = await sweepIn(runtime, folder);
     if (now) show(comparisonWith(table, now, folder));
   }
 }
@@ -51,7 +52,7 @@ export async function reproduce(
 type Sweep = Awaited<ReturnType<typeof readSweep>>;
 
 /** The sweep in the folder; undefined if there is none. */
-async function sweepIn(folder: string, runtime: CommandEnvironment['runtime']): Promise<Sweep | undefined> {
+async function sweepIn(runtime: Host, folder: string): Promise<Sweep | undefined> {
   return (await runtime.files.status(join(folder, 'sweep.json'))) ? readSweep(runtime, resolve(folder)) : undefined;
 }
 

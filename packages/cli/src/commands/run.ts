@@ -1,5 +1,5 @@
 import { loadExperiment } from '../api/experiment.js';
-import { runExperiment, runFolderOf } from '../api/run.js';
+import { claimRunFolder, runExperiment } from '../api/run.js';
 import type { CommandEnvironment } from '../environment.js';
 import { showRun, type ShowRunOptions } from './show-run.js';
 
@@ -17,7 +17,7 @@ export async function run(
 ): Promise<void> {
   const overrides = seed === undefined ? set : [...set, `seed=${seed}`];
   const experiment = await loadExperiment(file, { set: overrides }, environment);
-  const folder = out ?? runFolderOf(experiment.spec, environment.runtime.clock.now());
+  const folder = out ?? (await claimRunFolder(environment.runtime, experiment.spec));
   await showRun(folder, options, environment, (follow) =>
     runExperiment(experiment, { folder, ...follow }, environment),
   );

@@ -22,10 +22,9 @@ export async function serve(
   { trainers, maxSweeps, json }: ServeOptions,
   environment: CommandEnvironment,
 ): Promise<void> {
-  const { runtime } = environment;
   const queue = resolve(place);
-  await createQueue(runtime, queue);
-  const lock = await lockQueue(runtime, queue);
+  await createQueue(environment.runtime, queue);
+  const lock = await lockQueue(environment.runtime, queue);
   try {
     await requireEngines([DEFAULT_ENGINE], (line) => complain(environment, line));
     const shown = relative('', queue) || '.';
@@ -37,7 +36,7 @@ export async function serve(
       print(environment, `serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     }
     await new SweepServer({
-      resources: sweepResources(runtime, launchers.get('local'), trainers),
+      resources: sweepResources(environment.runtime, launchers.get('local'), trainers),
       queue,
       trainers,
       maxSweeps,

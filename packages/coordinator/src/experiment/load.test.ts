@@ -374,7 +374,7 @@ describe('loadSpec', () => {
     await writeFile(at('lenet5.yaml'), valid);
     await writeFile(at('big.bin'), Buffer.alloc(70_000, 0x23));
     await writeFile(at('latin1.txt'), Buffer.from([0x61, 0x3a, 0x20, 0xe9]));
-    const load = (name: string) => loadSpec(at(name), [], catalogue, nodeHost);
+    const load = (name: string) => loadSpec(nodeHost, at(name), [], catalogue);
     await expect(load('lenet.yaml')).rejects.toThrow(
       `${at('lenet.yaml')}: no such file; did you mean ${at('lenet5.yaml')}?`,
     );

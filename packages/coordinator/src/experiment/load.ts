@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Runtime } from '@prunegrid/core/runtime';
+import type { Host } from '@prunegrid/core/runtime';
 import { checkAgainstCatalogue, type Catalogue } from './check.js';
 import { applyOverride } from './override.js';
 import { Places } from './places.js';
@@ -24,12 +24,12 @@ export interface SpecSource {
  * @throws Failure `input`; one line for each problem found, each with its place, the key, what is there and what may be
  */
 export async function loadSpec(
+  runtime: Pick<Host, 'files'>,
   file: string,
   overrides: readonly string[],
   catalogue: Catalogue,
-  runtime: Pick<Runtime, 'files'>,
 ): Promise<{ spec: Spec; source: SpecSource }> {
-  const text = await readSource(file, runtime);
+  const text = await readSource(runtime, file);
   const places = new Places();
   return { spec: parseSpec(text, file, overrides, catalogue, places), source: { file, text, overrides, places } };
 }

@@ -1,12 +1,12 @@
 import { basename, dirname, join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
-import type { Files, Runtime } from '@prunegrid/core/runtime';
+import type { Files, Host } from '@prunegrid/core/runtime';
 import { closest } from 'fastest-levenshtein';
 
 const maxBytes = 64 * 1024;
 
 /** The text of an experiment's or a sweep's YAML file. Throws Failure `input` if it is none, with the remedy. */
-export async function readSource(file: string, { files }: Pick<Runtime, 'files'>): Promise<string> {
+export async function readSource({ files }: Pick<Host, 'files'>, file: string): Promise<string> {
   return decode(await readStart(file, files), file);
 }
 

@@ -1,4 +1,4 @@
-import { nodeHost } from '@prunegrid/core/node';
+import { nodeHost as runtime } from '@prunegrid/core/node';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sampleEvents } from '../../../../test/mlflow/sample-run.js';
-import { nodeHost as runtime } from '@prunegrid/core/node';
 import { Journal } from '../journal/journal.js';
 import { type RunEvent, runJournal } from '../training/records.js';
 import { startMirror, type Mirror } from './mirror.js';
@@ -20,7 +19,7 @@ let lines: string[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'prunegrid-mirror-'));
-  journal = await Journal.create(nodeHost, folder, runJournal);
+  journal = await Journal.create(runtime, folder, runJournal);
   lines = [];
 });
 afterEach(async () => {
@@ -84,7 +83,7 @@ describe('a mirror', () => {
     await mirror.stop();
     const cursor = await readFile(join(folder, 'mlflow.json'), 'utf8');
     expect(JSON.parse(cursor)).toEqual({
-      format: 'prunegrid-mlflow-cursor',
+      format: 'prunegrid.mlflow',
       version: 1,
       url,
       experiment: 'e',

@@ -185,7 +185,7 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
     // A record that comes while the last ones are being sent sets it again.
     this.behind = false;
     try {
-      this.lock ??= await holdSendingLock(this.options.folder);
+      this.lock ??= await holdSendingLock(this.options.runtime, this.options.folder);
       const more = await this.outbox.send(this.draining);
       // Once it drains, nothing comes any more.
       if (more && !this.draining) this.behind = true;

@@ -41,7 +41,7 @@ const trial = (place: string): SweepEvent => ({
 
 describe("a sweep's parts", () => {
   it('are the runs of its journal, as far as it has come, without those that are done with', async () => {
-    const parts = new SweepParts(folder);
+    const parts = new SweepParts(nodeHost, folder);
     expect(await parts.pending()).toEqual([]);
     await journal.append({ type: 'dense-started', key: 'k', attempt: 1, folder: 'dense/k', runId: 'd', trainers: [1] });
     await journal.append(trial('trials/1/attempt-1'));
@@ -59,18 +59,18 @@ describe("a sweep's parts", () => {
     await journal.append(trial('a'));
     await journal.append({ type: 'sweep-resumed', commandLine: [], again: [], added: 0 });
     await journal.append(trial('b'));
-    expect(await new SweepParts(folder).pending()).toEqual([
+    expect(await new SweepParts(nodeHost, folder).pending()).toEqual([
       { folder: 'a', overSince: 3, resumed: false },
       { folder: 'b', overSince: null, resumed: false },
     ]);
     await journal.append({ type: 'sweep-interrupted', reason: 'SIGINT' });
-    expect((await new SweepParts(folder).pending()).map(({ overSince }) => overSince)).toEqual([3, 5]);
+    expect((await new SweepParts(nodeHost, folder).pending()).map(({ overSince }) => overSince)).toEqual([3, 5]);
   });
 
   it('are over when the sweep says so, and not any more when they go on', async () => {
     await journal.append(trial('a'));
     await journal.append({ type: 'trial-failed', trial: 1, attempt: 1, kind: 'trainers', message: '', again: true });
-    const parts = new SweepParts(folder);
+    const parts = new SweepParts(nodeHost, folder);
     const [over] = await parts.pending();
     expect(over).toEqual({ folder: 'a', overSince: 3, resumed: false });
     parts.done(over);
@@ -80,6 +80,8 @@ describe("a sweep's parts", () => {
 
   it.each(['/etc', '../other', 'trials/../../other'])('do not lie elsewhere: %s', async (place) => {
     await journal.append(trial(place));
-    await expect(new SweepParts(folder).pending()).rejects.toThrow(/journal\.jsonl:2 names a run outside of the sweep/);
+    await expect(new SweepParts(nodeHost, folder).pending()).rejects.toThrow(
+      /journal\.jsonl:2 names a run outside of the sweep/,
+    );
   });
 });

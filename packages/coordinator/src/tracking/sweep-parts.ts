@@ -1,4 +1,4 @@
-import { nodeHost } from '@prunegrid/core/node';
+import type { Host } from '@prunegrid/core/runtime';
 import { isAbsolute, join, normalize } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
 import { journalFile, journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
@@ -25,11 +25,14 @@ export class SweepParts {
   /** The latest attempt's folder, by a trial's number or a dense network's key. */
   private readonly folders = new Map<number | string, string>();
 
-  constructor(private readonly folder: string) {}
+  constructor(
+    private readonly runtime: Pick<Host, 'files'>,
+    private readonly folder: string,
+  ) {}
 
   /** Throws as `journalRecords` does, and a `Failure` for a run that is said to lie outside of the sweep's folder. */
   async pending(): Promise<SweepPart[]> {
-    for await (const { record, next } of journalRecords(nodeHost, this.folder, sweepJournal, this.position)) {
+    for await (const { record, next } of journalRecords(this.runtime, this.folder, sweepJournal, this.position)) {
       switch (record.type) {
         case 'dense-started':
         case 'trial-started':

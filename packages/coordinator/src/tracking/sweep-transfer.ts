@@ -50,7 +50,7 @@ export class SweepTransfer {
       said.add(line);
     };
     this.options = { ...options, warn };
-    this.parts = new SweepParts(options.folder);
+    this.parts = new SweepParts(options.runtime, options.folder);
   }
 
   /** The sweep's own run, once it has one. */
@@ -93,7 +93,7 @@ export class SweepTransfer {
   /** Forgets what was learnt from the server; the cursors tell what need not be sent again. */
   async forget(): Promise<void> {
     this.parent = null;
-    this.parts = new SweepParts(this.options.folder);
+    this.parts = new SweepParts(this.options.runtime, this.options.folder);
     const open = [...this.open.values()];
     this.open.clear();
     await Promise.all(open.map(({ lock }) => lock.release().catch(() => undefined)));
@@ -122,13 +122,13 @@ export class SweepTransfer {
   private async openPart(part: SweepPart, parent: string): Promise<OpenPart | null> {
     const folder = join(this.options.folder, part.folder);
     const { client, experiment, runtime } = this.options;
-    const { cursor } = await readCursor(folder, runtime);
+    const { cursor } = await readCursor(runtime, folder);
     const here = cursor?.url === client.url && cursor.experiment === experiment && cursor.parent === parent;
     const sent = here && cursor.ended && !part.resumed;
     if (sent) this.parts.done(part);
     // A run is announced in the sweep's journal before it has one of its own.
     if (sent || (await runtime.files.status(journalFile(folder))) === undefined) return null;
-    const lock = await holdSendingLock(folder);
+    const lock = await holdSendingLock(runtime, folder);
     try {
       const transfer = await Transfer.open({ ...this.options, folder, parent }, runMapping);
       if (transfer !== null) {

@@ -50,7 +50,7 @@ export async function destinationOf(
   folder: string,
   { url, experiment, environment, warn, runtime }: DestinationOptions,
 ): Promise<{ url: string; experiment: string } | null> {
-  const { cursor: before, problem } = await readCursor(folder, runtime);
+  const { cursor: before, problem } = await readCursor(runtime, folder);
   const known = url ?? before?.url ?? environment['MLFLOW_TRACKING_URI'];
   // If there is a server, it is told by whoever sends.
   if (!known && problem !== undefined) warn(`${problem}, once it is named by prunegrid sync --mlflow`);
@@ -111,7 +111,7 @@ async function sending<T>(
   }
   const { url, experiment } = destination;
   const client = new MlflowClient(trackingAddress(url, environment), { ...runtime, backoff: patientBackoff(runtime) });
-  const lock = await holdSendingLock(folder);
+  const lock = await holdSendingLock(runtime, folder);
   try {
     return await send({ client, folder, experiment, warn, runtime });
   } finally {

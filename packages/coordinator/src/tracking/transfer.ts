@@ -1,7 +1,6 @@
-import { nodeHost } from '@prunegrid/core/node';
 import { join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
-import type { Runtime } from '@prunegrid/core/runtime';
+import type { Host } from '@prunegrid/core/runtime';
 import { journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
 import type { Recorded } from '../journal/encoding.js';
 import { Artifacts } from './artifacts.js';
@@ -24,7 +23,7 @@ export interface TransferOptions {
   warn: (line: string) => void;
   /** The MLflow id of the run to be nested in. Default: that of the sweep that the journal names, if the server has it. */
   parent?: string;
-  runtime: Pick<Runtime, 'files'>;
+  runtime: Host;
 }
 
 /** Some records: what they mean in MLflow, where the next record begins, and the mapping's state before that one. */
@@ -63,14 +62,14 @@ export class Transfer<Event extends { type: string }, State> {
     mapping: Mapping<Event, State>,
   ): Promise<Transfer<Event, State> | null> {
     const { client, folder, experiment, runtime, warn } = options;
-    const first = await firstRecord(folder, mapping);
+    const first = await firstRecord(runtime, folder, mapping);
     if (first === null) return null;
-    const { cursor: stored, problem } = await readCursor(folder, runtime);
+    const { cursor: stored, problem } = await readCursor(runtime, folder);
     if (problem !== undefined) warn(problem);
     const fits = stored?.url === client.url && stored.experiment === experiment;
     let cursor: Cursor = fits ? stored : { url: client.url, experiment, mlflowRun: null, nextSeq: 0 };
     // Also says where to send to when this process ends before the server is ever reached.
-    if (!fits) await writeCursor(folder, cursor, runtime);
+    if (!fits) await writeCursor(runtime, folder, cursor);
 
     let run = cursor.mlflowRun === null ? null : await client.run(cursor.mlflowRun.runId);
     const experimentId = run?.experiment_id ?? (await findOrCreateExperiment(client, experiment));
@@ -86,7 +85,7 @@ export class Transfer<Event extends { type: string }, State> {
       const { url } = cursor;
       const mlflowRun = { experimentId, runId: run.run_id };
       cursor = { url, experiment, mlflowRun, nextSeq: 0, ...(parent !== undefined && { parent }) };
-      await writeCursor(folder, cursor, runtime);
+      await writeCursor(runtime, folder, cursor);
     }
     if (run.lifecycle_stage === 'deleted') {
       const remedy = 'restore it there, or delete it for good with mlflow gc and send again';
@@ -157,7 +156,7 @@ export class Transfer<Event extends { type: string }, State> {
   private async read(): Promise<Reading<State>> {
     const reading: Reading<State> = { updates: [], next: this.position, state: this.state };
     for await (const { record, next } of journalRecords(
-      nodeHost,
+      this.options.runtime,
       this.options.folder,
       this.mapping.journal,
       this.position,
@@ -192,7 +191,7 @@ export class Transfer<Event extends { type: string }, State> {
 
   private async keep(change: Partial<Cursor>): Promise<void> {
     this.cursor = { ...this.cursor, ...change };
-    await writeCursor(this.options.folder, this.cursor, this.options.runtime);
+    await writeCursor(this.options.runtime, this.options.folder, this.cursor);
   }
 }
 
@@ -207,10 +206,11 @@ interface First<Event> {
 
 /** Throws a `Failure` if the journal does not begin with what the run is. */
 async function firstRecord<Event extends { type: string }>(
+  runtime: Host,
   folder: string,
   mapping: Mapping<Event, unknown>,
 ): Promise<First<Event> | null> {
-  for await (const { record } of journalRecords(nodeHost, folder, mapping.journal)) {
+  for await (const { record } of journalRecords(runtime, folder, mapping.journal)) {
     const found = mapping.identity(record);
     if (found !== null) return { record, ...found };
     throw new Failure(

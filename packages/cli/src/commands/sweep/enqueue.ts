@@ -10,9 +10,10 @@ import {
 import type { SweepManifest } from '@prunegrid/coordinator/sweep/records';
 import { addressWithoutLogin } from '@prunegrid/coordinator/tracking/address';
 import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
 import { join, relative, resolve } from 'node:path';
 
-import { describeSweep, planSweep, sweepFolderOf } from '../../api/sweep.js';
+import { claimSweepFolder, describeSweep, planSweep } from '../../api/sweep.js';
 import { type CommandEnvironment, print } from '../../environment.js';
 import type { SweepRunOptions } from './run.js';
 
@@ -45,7 +46,7 @@ export async function sweepEnqueue(
   const queue = resolve(queuePlace);
   const place = { folder: queue, entry: entryName(Date.parse(described.startedAt), described.runId) };
   const manifest: SweepManifest = { ...described, ...(options.user && { user: options.user }), queue: place };
-  const shown = options.out ?? sweepFolderOf(plan, runtime.clock.now());
+  const shown = options.out ?? (await claimSweepFolder(runtime, plan));
   await createQueue(runtime, queue);
   await createSweepFolder(runtime, resolve(shown), { manifest, plan });
   await putEntry(runtime, place, {
@@ -69,7 +70,5 @@ export async function sweepEnqueue(
 }
 
 /** Takes a sweep out of its queue, which ends it if a server works on it. Returns false if it was in none. */
-export const withdraw = async (
-  runtime: Pick<CommandEnvironment['runtime'], 'files'>,
-  { queue }: SweepManifest,
-): Promise<boolean> => queue !== undefined && (await endEntry(runtime, queue));
+export const withdraw = async (runtime: Host, { queue }: SweepManifest): Promise<boolean> =>
+  queue !== undefined && (await endEntry(runtime, queue));

@@ -15,7 +15,7 @@ export async function sweepList(
   const found: { place: string; sweep: StandingSweep }[] = [];
   for (const place of await placesIn(parent, environment.runtime)) {
     // Other folders may lie there too, and a queue's sweep may have been deleted.
-    const sweep = await readStanding(place, environment.runtime).catch(() => undefined);
+    const sweep = await readStanding(environment.runtime, place).catch(() => undefined);
     if (sweep) found.push({ place, sweep });
   }
   if (json) {

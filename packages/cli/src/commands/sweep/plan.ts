@@ -18,11 +18,8 @@ export async function sweepPlan(
   environment: CommandEnvironment,
 ): Promise<void> {
   const { plan } = await planSweep(file, overrides, environment);
-  const estimatedSeconds = estimateSeconds(
-    plan.trials,
-    trainers,
-    await measuredTimes(environment.runtime, (line) => complain(environment, line)),
-  );
+  const warn = (line: string) => complain(environment, line);
+  const estimatedSeconds = estimateSeconds(plan.trials, trainers, await measuredTimes(environment.runtime, warn));
   print(
     environment,
     json

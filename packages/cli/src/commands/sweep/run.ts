@@ -1,6 +1,6 @@
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 
-import { planSweep, runSweep, sweepFolderOf } from '../../api/sweep.js';
+import { claimSweepFolder, planSweep, runSweep } from '../../api/sweep.js';
 import type { CommandEnvironment } from '../../environment.js';
 import { showSweep, type SweepCommandOptions } from './show-sweep.js';
 
@@ -16,6 +16,6 @@ export async function sweepRun(
 ): Promise<void> {
   const overrides = { ...(set && { set }), ...(seeds !== undefined && { seeds }) };
   const sweep = await planSweep(file, overrides, environment);
-  const folder = out ?? sweepFolderOf(sweep.plan, environment.runtime.clock.now());
+  const folder = out ?? (await claimSweepFolder(environment.runtime, sweep.plan));
   await showSweep(folder, options, environment, (follow) => runSweep(sweep, { folder, ...follow }, environment));
 }

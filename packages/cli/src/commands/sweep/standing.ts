@@ -5,14 +5,16 @@ import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
 import type { Host } from '@prunegrid/core/runtime';
 import { resolve } from 'node:path';
 
-/** A sweep at this moment, with how far the jobs that are running have come. */
+/** A sweep at this moment. */
 export interface StandingSweep extends ReadSweep {
+  /** Its place in the queue that it is waiting in; absent if it is in none. */
   queued?: { served: boolean };
-  progress: JobProgress[];
+  /** How far the jobs that are running have come. */
+  progress: readonly JobProgress[];
 }
 
 /** Reads how a sweep stands. Throws Failure if the folder holds none. */
-export async function readStanding(place: string, runtime: Host): Promise<StandingSweep> {
+export async function readStanding(runtime: Host, place: string): Promise<StandingSweep> {
   const folder = resolve(place);
   const sweep = await readSweep(runtime, folder);
   const queued = await queuedAt(runtime, sweep.manifest.queue);

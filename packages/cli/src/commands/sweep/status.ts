@@ -15,7 +15,7 @@ export async function sweepStatus(
   { json }: { json: boolean },
   environment: CommandEnvironment,
 ): Promise<void> {
-  const sweep = await readStanding(place, environment.runtime);
+  const sweep = await readStanding(environment.runtime, place);
   print(
     environment,
     json ? JSON.stringify(summaryOf(place, sweep)) : renderStatus(sweep, place, weightsOfModel, sweep.progress),
@@ -36,7 +36,7 @@ export async function sweepWatch(
   const inLines = json || !stdout.isTTY;
   let last = '';
   while (!stdout.closed) {
-    const sweep = await readStanding(place, environment.runtime);
+    const sweep = await readStanding(environment.runtime, place);
     const text = json
       ? JSON.stringify(summaryOf(place, sweep))
       : inLines

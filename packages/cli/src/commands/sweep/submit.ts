@@ -2,7 +2,7 @@ import { coordinatorOf } from '@prunegrid/coordinator/sweep/folder';
 import { Failure } from '@prunegrid/core/failure';
 import { join, resolve } from 'node:path';
 
-import { planSweep, sweepFolderOf } from '../../api/sweep.js';
+import { claimSweepFolder, planSweep } from '../../api/sweep.js';
 import { type CommandEnvironment, print } from '../../environment.js';
 import type { SweepRunOptions } from './run.js';
 import { soon } from './waiting.js';
@@ -20,7 +20,7 @@ export async function sweepSubmit(
   if (flags.includes('--user')) throw new Failure('input', '--user: goes with --queue: leave it out, or name a queue');
   const { runtime, program } = environment;
   const { plan } = await planSweep(file, { ...(set && { set }), ...(seeds !== undefined && { seeds }) }, environment);
-  const place = out ?? sweepFolderOf(plan, runtime.clock.now());
+  const place = out ?? (await claimSweepFolder(runtime, plan));
   const folder = resolve(place);
   await runtime.files.makeFolder(folder);
   const logFile = join(folder, 'log.txt');

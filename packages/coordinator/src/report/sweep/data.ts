@@ -1,5 +1,5 @@
-import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
 import { type Model, models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
@@ -48,9 +48,12 @@ export interface ReportData {
 }
 
 /** Reads a sweep's folder. Throws Failure if it holds no sweep; a run within it that cannot be read leaves a gap. */
-export async function readReport(folder: string): Promise<ReportData> {
-  const { manifest, plan, state, live } = await readSweep(nodeHost, folder);
-  const records = await readJournal(nodeHost, folder, sweepJournal);
+export async function readReport(
+  runtime: Pick<Host, 'clock' | 'files' | 'processes'>,
+  folder: string,
+): Promise<ReportData> {
+  const { manifest, plan, state, live } = await readSweep(runtime, folder);
+  const records = await readJournal(runtime, folder, sweepJournal);
   const table = sweepTable(plan, state, (model) => weightsOf(models.find(model)));
   const curves = curvesOf(table);
   const gaps: string[] = [];
@@ -65,7 +68,7 @@ export async function readReport(folder: string): Promise<ReportData> {
   };
   const finished = async (row: CellRow): Promise<FinishedTrial[]> => {
     const trial = plan.trials.find(({ number }) => number === row.best);
-    return trial ? attempt(() => readTrial(folder, trial, state)) : [];
+    return trial ? attempt(() => readTrial(runtime, folder, trial, state)) : [];
   };
 
   const bestOf = async (rows: readonly CellRow[]) => {
@@ -81,7 +84,7 @@ export async function readReport(folder: string): Promise<ReportData> {
     focus.push(...(await finished(row)).map((one) => ({ curve, finished: one })));
   }
   const closest = bestByAdmm.find(({ trial }) => focus.some(({ finished: one }) => one.trial.number === trial.number));
-  const histograms = closest ? await attempt(() => readHistograms(folder, closest.trial, state)) : [];
+  const histograms = closest ? await attempt(() => readHistograms(runtime, folder, closest.trial, state)) : [];
   return {
     ...{
       folder,
@@ -135,8 +138,13 @@ function folderOf(folder: string, { number }: Trial, state: SweepState): string 
   throw new Failure('input', `trial ${number}: was computed by an earlier sweep, which has its residuals and weights`);
 }
 
-async function readTrial(folder: string, trial: Trial, state: SweepState): Promise<FinishedTrial> {
-  const records = await readJournal(nodeHost, folderOf(folder, trial, state), runJournal);
+async function readTrial(
+  runtime: Pick<Host, 'files'>,
+  folder: string,
+  trial: Trial,
+  state: SweepState,
+): Promise<FinishedTrial> {
+  const records = await readJournal(runtime, folderOf(folder, trial, state), runJournal);
   return {
     trial,
     layers: state.trials.get(trial.number)?.result?.layers ?? [],
@@ -144,9 +152,14 @@ async function readTrial(folder: string, trial: Trial, state: SweepState): Promi
   };
 }
 
-async function readHistograms(folder: string, trial: Trial, state: SweepState): Promise<LayerHistogram[]> {
+async function readHistograms(
+  runtime: Pick<Host, 'files'>,
+  folder: string,
+  trial: Trial,
+  state: SweepState,
+): Promise<LayerHistogram[]> {
   const run = folderOf(folder, trial, state);
   const model = models.get(trial.spec.model);
-  const read = (name: string) => readModel(nodeHost, join(run, name), model);
+  const read = (name: string) => readModel(runtime, join(run, name), model);
   return histogramsOf(model, await read('checkpoints/dense.safetensors'), await read('model.safetensors'));
 }

@@ -1,6 +1,5 @@
-import { nodeHost } from '@prunegrid/core/node';
 import { Failure } from '@prunegrid/core/failure';
-import type { Runtime } from '@prunegrid/core/runtime';
+import type { Host } from '@prunegrid/core/runtime';
 import { join } from 'node:path';
 
 import { writeText } from '@prunegrid/core/files';
@@ -10,18 +9,18 @@ import { tableCsv, tableLatex, tableMarkdown } from './formats.js';
 import { reportPage } from './page.js';
 
 /** Writes the report's files into the sweep's folder, each whole or not at all. Throws Failure if they cannot be written. */
-export async function writeReport(data: ReportData, { files }: Pick<Runtime, 'files'>): Promise<void> {
+export async function writeReport(runtime: Host, data: ReportData): Promise<void> {
   const { folder, table } = data;
   const place = join(folder, 'report');
   try {
-    await files.makeFolder(place);
+    await runtime.files.makeFolder(place);
   } catch (cause) {
     throw new Failure('environment', `${place}: cannot be made: ${(cause as Error).message}: make room for it`, {
       cause,
     });
   }
-  await writeText(nodeHost, join(folder, reportFiles.csv), tableCsv(table));
-  await writeText(nodeHost, join(folder, reportFiles.markdown), tableMarkdown(table));
-  await writeText(nodeHost, join(folder, reportFiles.latex), tableLatex(table));
-  await writeText(nodeHost, join(folder, reportFiles.page), reportPage(data));
+  await writeText(runtime, join(folder, reportFiles.csv), tableCsv(table));
+  await writeText(runtime, join(folder, reportFiles.markdown), tableMarkdown(table));
+  await writeText(runtime, join(folder, reportFiles.latex), tableLatex(table));
+  await writeText(runtime, join(folder, reportFiles.page), reportPage(data));
 }

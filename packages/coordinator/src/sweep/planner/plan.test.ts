@@ -37,7 +37,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function plan(body: string, overrides: SweepOverrides = {}): Promise<SweepPlan> {
   const file = join(folder, 'sweep.yaml');
   await writeFile(file, `name: s\nbase: base.yaml\n${body}`);
-  return planSweep(file, { engines: ['tensorflow'], models: [...models], datasets: ['mnist'] }, overrides, nodeHost);
+  return planSweep(nodeHost, file, { engines: ['tensorflow'], models: [...models], datasets: ['mnist'] }, overrides);
 }
 
 /** The message, without the folder's name. */
@@ -69,12 +69,11 @@ describe('a sweep', () => {
     const relative = await plan('');
     const absolute = join(folder, 'sweep.yaml');
     await writeFile(absolute, `name: s\nbase: ${join(folder, 'base.yaml')}\n`);
-    const made = await planSweep(
-      absolute,
-      { engines: ['tensorflow'], models: [...models], datasets: ['mnist'] },
-      {},
-      nodeHost,
-    );
+    const made = await planSweep(nodeHost, absolute, {
+      engines: ['tensorflow'],
+      models: [...models],
+      datasets: ['mnist'],
+    });
     expect(made.trials).toEqual(relative.trials);
   });
 

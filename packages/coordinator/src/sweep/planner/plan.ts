@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Runtime } from '@prunegrid/core/runtime';
+import type { Host } from '@prunegrid/core/runtime';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 import { dirname, isAbsolute, join } from 'node:path';
 
@@ -26,17 +26,17 @@ import type { SweepOverrides } from '../records.js';
  * place that it comes from: the sweep's file, the base's or the command line
  */
 export async function planSweep(
+  runtime: Pick<Host, 'files'>,
   file: string,
   catalogue: Catalogue & { models: readonly ModelDescription[] },
-  { set = [], seeds }: SweepOverrides,
-  runtime: Pick<Runtime, 'files'>,
+  { set = [], seeds }: SweepOverrides = {},
 ): Promise<SweepPlan> {
   const places = new Places();
-  const described = readSweep(await readSource(file, runtime), file, places);
+  const described = readSweep(await readSource(runtime, file), file, places);
   const sweep = { ...described, seeds: seeds ?? described.seeds };
   const base = isAbsolute(sweep.base) ? sweep.base : join(dirname(file), sweep.base);
   const basePlaces = new Places();
-  const root = readExperiment(await readSource(base, runtime), base, basePlaces);
+  const root = readExperiment(await readSource(runtime, base), base, basePlaces);
   for (const [key, value] of Object.entries(sweep.set)) {
     put(root, { key, value, place: places.ofValue(['set', key]) }, basePlaces);
   }
