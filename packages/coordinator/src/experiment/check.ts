@@ -12,16 +12,24 @@ export interface ModelOutline {
 
 /** What this build can train. */
 export interface Catalogue {
+  engines: readonly string[];
   models: readonly ModelOutline[];
   datasets: readonly string[];
 }
 
 /**
  * Holds a valid spec against the models and data sets that there are.
- * @throws Failure `input`: unknown model or data set, a layer that the model lacks, a keep above the layer's weights
+ * @throws Failure `input`: unknown engine, model or data set, a layer that the model lacks, a keep above the layer's weights
  */
 export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: Places): void {
   const problems: Problem[] = [];
+  if (!catalogue.engines.includes(spec.engine)) {
+    problems.push({
+      path: ['engine'],
+      on: 'value',
+      text: `no engine "${spec.engine}"; ${suggest(spec.engine, catalogue.engines)}`,
+    });
+  }
   if (!catalogue.datasets.includes(spec.dataset.name)) {
     problems.push({
       path: ['dataset', 'name'],

@@ -2,5 +2,4 @@ export { CHUNK_ELEMENTS, PeerGroup } from '../collectives/peer-group.js';
 export { LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
 export { helloOf, join } from './handshake.js';
 export { StepCredits } from './step-credits.js';
-export { Replica } from './replica.js';
 export { serve, type TrainerOptions } from './serve.js';
