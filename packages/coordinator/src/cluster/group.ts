@@ -248,7 +248,7 @@ export class TrainerGroup {
       trainer: this.trainers[i],
       ...share,
     }));
-    const longest = Math.max(...rounds.map(({ count }) => STEP_METRICS * count));
+    const longest = rounds.reduce((most, { count }) => Math.max(most, STEP_METRICS * count), 0);
     return new HubReduction(shares, microBatches, this.exchangedLength, longest, bfloat16);
   }
 
