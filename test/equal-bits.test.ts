@@ -51,7 +51,7 @@ describe('the number of trainers and who adds up', () => {
 
   it('changes none with more trainers than micro-batches either', async () => {
     for (const microBatches of [1, 2]) {
-      const cut = ['--set', `batch.micro=${64 / microBatches}`];
+      const cut = ['--set', `batch.microBatches=${microBatches}`];
       const one = await run(1, ...cut);
       expect((await run(3, ...cut)).hashes).toEqual(one.hashes);
       expect((await run(3, ...cut, '--reduction', 'hub')).hashes).toEqual(one.hashes);

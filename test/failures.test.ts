@@ -262,7 +262,7 @@ describe('trainers', () => {
   });
 
   it('that die leave no socket behind', async () => {
-    const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('prunegrid-door-'));
+    const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('prunegrid-listener-'));
     const before = sockets();
     const run = start('run', smoke, '--out', out(), '--set', 'dense.epochs=50');
     await run.prints(/dense epoch 1\/50/);
