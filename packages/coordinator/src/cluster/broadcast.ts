@@ -7,7 +7,7 @@ import {
 } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { Clock, Timer } from '@prunegrid/core/runtime';
-import type { WaitLimits } from '@prunegrid/transport/wait-limits';
+import type { WaitLimits } from '@prunegrid/core/wait-limits';
 
 import {
   LeaseReleased,

@@ -1,7 +1,7 @@
 import { encodeFromCoordinator, type Hello, type Ready } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { IncomingCall, Listener, Runtime, Timer } from '@prunegrid/core/runtime';
-import { trainerLimits, type WaitLimits } from '@prunegrid/transport/wait-limits';
+import { trainerLimits, type WaitLimits } from '@prunegrid/core/wait-limits';
 
 import { examineHello, examineReady, JoinRefused, type Requirements } from './admission.js';
 import type { ReductionChoice } from './group.js';

@@ -11,7 +11,7 @@ import { type Round, roundsOf, STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { type Traffic } from '@prunegrid/transport/channel';
 import { Failure } from '@prunegrid/core/failure';
 import type { Runtime } from '@prunegrid/core/runtime';
-import type { WaitLimits } from '@prunegrid/transport/wait-limits';
+import type { WaitLimits } from '@prunegrid/core/wait-limits';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers/state';
 
 import type { Evaluation } from '../training/records.js';

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '@prunegrid/core/runtime';
-import { deadlineOf, UsualTime, type WaitLimits, warningOf } from '@prunegrid/transport/wait-limits';
+import { deadlineOf, UsualTime, type WaitLimits, warningOf } from '@prunegrid/core/wait-limits';
 
 import type { Trainer } from './trainer.js';
 

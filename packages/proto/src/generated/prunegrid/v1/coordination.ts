@@ -308,7 +308,7 @@ export interface RendezvousResult {
   problem: string;
 }
 
-/** Kingma and Ba 2015, with decoupled weight decay. */
+/** Kingma and Ba 2015. As in SGD, weight_decay times the weight is added to the gradient. */
 export interface Adam {
   beta1: number;
   beta2: number;
