@@ -49,6 +49,15 @@ describe('the number of trainers and who adds up', () => {
     expect((await run(2, '--seed', '2')).hashes).not.toEqual(one.hashes);
   });
 
+  it('changes none with more trainers than micro-batches either', async () => {
+    for (const microBatches of [1, 2]) {
+      const cut = ['--set', `batch.microBatches=${microBatches}`];
+      const one = await run(1, ...cut);
+      expect((await run(3, ...cut)).hashes).toEqual(one.hashes);
+      expect((await run(3, ...cut, '--reduction', 'hub')).hashes).toEqual(one.hashes);
+    }
+  });
+
   it.each(['exchange.gradients=bfloat16', 'exchange.syncEvery=3'])('change none with %s either', async (setting) => {
     const lossy = ['--set', setting];
     const one = await run(1, ...lossy);

@@ -192,6 +192,24 @@ describe('trainers', () => {
     expect((await trainer.ended).code).toBe(0);
   });
 
+  it('are reached without the proxy that the environment names', async () => {
+    for (const name of ['http_proxy', 'https_proxy', 'grpc_proxy', 'HTTP_PROXY'])
+      vi.stubEnv(name, 'http://127.0.0.1:9');
+    const { code, stderr } = await prunegrid(
+      'run',
+      smoke,
+      '--out',
+      out(),
+      '--trainers',
+      '2',
+      '--set',
+      'dataset.limit=256',
+    );
+    vi.unstubAllEnvs();
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  });
+
   it('that die end the run with 4, and the journal says so', async () => {
     const to = out();
     const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
@@ -244,7 +262,7 @@ describe('trainers', () => {
   });
 
   it('that die leave no socket behind', async () => {
-    const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('prunegrid-door-'));
+    const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('prunegrid-listener-'));
     const before = sockets();
     const run = start('run', smoke, '--out', out(), '--set', 'dense.epochs=50');
     await run.prints(/dense epoch 1\/50/);

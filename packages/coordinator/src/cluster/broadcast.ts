@@ -7,7 +7,7 @@ import {
 } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { Clock, Timer } from '@prunegrid/core/runtime';
-import type { WaitLimits } from '@prunegrid/transport/wait-limits';
+import type { WaitLimits } from '@prunegrid/core/wait-limits';
 
 import {
   LeaseReleased,
@@ -41,6 +41,9 @@ export class Broadcast {
   private readonly watchdog: Watchdog;
   /** Set once trainers have been silent beyond the deadline. */
   private stalled: { trainers: readonly Trainer[]; silence: string } | undefined;
+  /** Work that reads from a trainer or sends to it. */
+  private readonly busy = new Map<Trainer, Promise<unknown>>();
+  private readonly lettingGo = new Map<Trainer, Promise<boolean>>();
   private dropping: Timer | undefined;
   /** Why trainers were dropped. */
   private readonly dropped = new Set<unknown>();
@@ -101,14 +104,17 @@ export class Broadcast {
   async all<T>(work: readonly Promise<T>[], awaited: Awaited = 'messages', amount = 1): Promise<T[]> {
     const wait = this.watchdog.begin(this.trainers.slice(0, work.length), awaited, amount);
     for (const [i, each] of work.entries()) {
-      each.then(
-        () => wait.pending.delete(this.trainers[i]),
-        (error: unknown) => {
-          wait.pending.delete(this.trainers[i]);
-          if (error instanceof PeerLostReported) this.options.clock.after(PEER_LOST_MS, () => void this.tellRelease());
-          else void this.tellRelease();
-        },
-      );
+      const trainer = this.trainers[i];
+      this.busy.set(trainer, each);
+      const settle = () => {
+        wait.pending.delete(trainer);
+        this.busy.delete(trainer);
+      };
+      each.then(settle, (error: unknown) => {
+        settle();
+        if (error instanceof PeerLostReported) this.options.clock.after(PEER_LOST_MS, () => void this.tellRelease());
+        else void this.tellRelease();
+      });
     }
     const settled = await Promise.allSettled(work);
     const reasons = settled.map((each) => (each.status === 'rejected' ? (each.reason as unknown) : undefined));
@@ -125,7 +131,7 @@ export class Broadcast {
   /** Ends the work, whatever state it is in, and returns the trainers that can take on another one. Never rejects. */
   async release(): Promise<Trainer[]> {
     await this.tellRelease();
-    const ready = await Promise.all(this.trainers.map((trainer) => this.waitForRelease(trainer)));
+    const ready = await Promise.all(this.trainers.map((trainer) => this.letGo(trainer)));
     this.dropping?.cancel();
     this.watchdog.close();
     return this.trainers.filter((_, i) => ready[i]);
@@ -137,17 +143,32 @@ export class Broadcast {
       const frame = encodeFromCoordinator({ $case: 'release', value: {} });
       this.released = Promise.all(this.trainers.map(({ channel }) => channel.send(frame))).then(() => undefined);
       this.dropLater(this.trainers);
+      for (const trainer of this.trainers) void this.letGo(trainer);
     }
     return this.released;
   }
 
-  /** Skips what a trainer still sends of the work until it says that it has let go; returns false if it has left. */
+  /** Resolves when a trainer has let go of the lease, or to false when it has left. */
+  private letGo(trainer: Trainer): Promise<boolean> {
+    const waiting = this.lettingGo.get(trainer) ?? this.waitForRelease(trainer);
+    this.lettingGo.set(trainer, waiting);
+    return waiting;
+  }
+
+  /** Skips what a trainer still sends of the work until it says that it has let go; returns false if it has left. Nobody else may read from it meanwhile. */
   private async waitForRelease(trainer: Trainer): Promise<boolean> {
     while (trainer.state.name === 'leased') {
+      const work = this.busy.get(trainer);
+      if (work) {
+        await work.catch(() => undefined);
+        continue;
+      }
       try {
         await trainer.channel.receive();
       } catch (error) {
-        if (!(error instanceof TrainerReported || error instanceof LeaseReleased)) return false;
+        if (error instanceof TrainerReported || error instanceof LeaseReleased) continue;
+        trainer.channel.fail(error as Error);
+        return false;
       }
     }
     return trainer.state.name === 'idle';

@@ -1,7 +1,7 @@
 import { encodeFromCoordinator, type Hello, type Ready } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { IncomingCall, Listener, Runtime, Timer } from '@prunegrid/core/runtime';
-import { trainerLimits, type WaitLimits } from '@prunegrid/transport/wait-limits';
+import { trainerLimits, type WaitLimits } from '@prunegrid/core/wait-limits';
 
 import { examineHello, examineReady, JoinRefused, type Requirements } from './admission.js';
 import type { ReductionChoice } from './group.js';
@@ -10,8 +10,8 @@ import { openConversation, outOfTurn, type Trainer, type TrainerChannel } from '
 
 /** Time for a trainer that has connected to say who it is, in milliseconds. */
 const HELLO_MS = 30_000;
-/** Time for a trainer to load its data set and its engine, in milliseconds. */
-const READY_MS = 900_000;
+/** Time for a trainer to load its data set and its engine, which may have to be built first, in milliseconds. */
+const READY_MS = 3_600_000;
 
 export interface GatewayOptions extends Requirements {
   /** HOST:PORT to listen on; port 0 takes a free one. */

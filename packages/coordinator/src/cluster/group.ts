@@ -11,7 +11,7 @@ import { type Round, roundsOf, STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { type Traffic } from '@prunegrid/transport/channel';
 import { Failure } from '@prunegrid/core/failure';
 import type { Runtime } from '@prunegrid/core/runtime';
-import type { WaitLimits } from '@prunegrid/transport/wait-limits';
+import type { WaitLimits } from '@prunegrid/core/wait-limits';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers/state';
 
 import type { Evaluation } from '../training/records.js';
@@ -248,7 +248,7 @@ export class TrainerGroup {
       trainer: this.trainers[i],
       ...share,
     }));
-    const longest = Math.max(...rounds.map(({ count }) => STEP_METRICS * count));
+    const longest = rounds.reduce((most, { count }) => Math.max(most, STEP_METRICS * count), 0);
     return new HubReduction(shares, microBatches, this.exchangedLength, longest, bfloat16);
   }
 

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '@prunegrid/core/runtime';
-import { deadlineOf, UsualTime, type WaitLimits, warningOf } from '@prunegrid/transport/wait-limits';
+import { deadlineOf, UsualTime, type WaitLimits, warningOf } from '@prunegrid/core/wait-limits';
 
 import type { Trainer } from './trainer.js';
 
@@ -77,7 +77,7 @@ export class Watchdog {
       const late = [...wait.pending].filter((trainer) => {
         const silence = now - Math.max(wait.since, this.lastProgress(trainer, now));
         const state = this.progress.get(trainer);
-        if (state && !state.warned && silence >= warningOf(usual, this.options.limits)) {
+        if (state && !state.warned && !wait.stalled && silence >= warningOf(usual, this.options.limits)) {
           state.warned = true;
           this.options.warn(`${trainer.name}: ${describe(silence, usual)}`);
         }

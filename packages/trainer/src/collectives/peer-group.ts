@@ -5,7 +5,7 @@ import { PeerLink } from '@prunegrid/transport/peers/link';
 import { type Slice, slicesOf } from '@prunegrid/numerics/shares';
 import { type Traffic } from '@prunegrid/transport/channel';
 import { TreeSum } from '@prunegrid/numerics/summation/tree-sum';
-import { deadlineOf, peerLimits, UsualTime, type WaitLimits } from '@prunegrid/transport/wait-limits';
+import { deadlineOf, peerLimits, UsualTime, type WaitLimits } from '@prunegrid/core/wait-limits';
 
 import { Failure } from '@prunegrid/core/failure';
 import type { PartialSums } from '../engines/index.js';

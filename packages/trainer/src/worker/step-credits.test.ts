@@ -1,5 +1,5 @@
 import { decodeFromTrainer, encodeFromCoordinator, encodeTensor, TensorKind } from '@prunegrid/proto';
-import { PassThrough } from 'node:stream';
+import type { MessageStream } from '@prunegrid/core/runtime';
 import { describe, expect, it } from 'vitest';
 
 import { LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
@@ -10,19 +10,41 @@ const never = new Promise<void>(() => undefined);
 
 /** A trainer's channel, and what the coordinator has on its side of it. */
 function open() {
-  const [from, to] = [1, 2].map(() => new PassThrough({ objectMode: true }));
-  const stream = Object.assign(from, { write: (frame: Buffer) => to.write(frame) });
-  const channel = openChannel(stream as unknown as Parameters<typeof openChannel>[0], 'the coordinator');
-  const say = (...commands: Command[]) => commands.forEach((command) => from.push(encodeFromCoordinator(command)));
-  const heard = async () => decodeFromTrainer((await to[Symbol.asyncIterator]().next()).value as Buffer);
-  return { channel, say, heard, hangUp: () => from.push(null) };
+  const [from, to] = [new Queue(), new Queue()];
+  const stream: MessageStream = {
+    send: async (head) => to.put(Buffer.from(head)),
+    receive: () => from.take(),
+    close: () => undefined,
+    closed: new Promise(() => undefined),
+  };
+  const channel = openChannel(stream, 'the coordinator');
+  const push = (frame: Buffer) => from.put(frame);
+  const say = (...commands: Command[]) => commands.forEach((command) => push(encodeFromCoordinator(command)));
+  const heard = async () => decodeFromTrainer((await to.take()) as Buffer);
+  return { channel, push, say, heard, hangUp: () => from.put(undefined) };
+}
+
+/** Messages in order; the end is undefined. */
+class Queue {
+  private readonly frames: (Buffer | undefined)[] = [];
+  private wake: () => void = () => undefined;
+
+  put(frame: Buffer | undefined): void {
+    this.frames.push(frame);
+    this.wake();
+  }
+
+  async take(): Promise<Buffer | undefined> {
+    while (this.frames.length === 0) await new Promise<void>((resolve) => (this.wake = resolve));
+    return this.frames.shift();
+  }
 }
 
 const proceed = (rounds: number): Command => ({ $case: 'grantCredits', value: { rounds } });
 const halt: Command = { $case: 'halt', value: {} };
 
-describe('Pace', () => {
-  it('lets the rounds of each Proceed begin, and reports them together', async () => {
+describe('StepCredits', () => {
+  it('lets the rounds of each GrantCredits begin, and reports them together', async () => {
     const { channel, say, heard } = open();
     const credits = new StepCredits(channel);
     say(proceed(2));
@@ -82,10 +104,10 @@ describe('Pace', () => {
   });
 
   it('does not take a tensor for leave', async () => {
-    const { channel } = open();
+    const { channel, push } = open();
     const credits = new StepCredits(channel);
     const [frame] = encodeTensor({ kind: TensorKind.SUM, generation: 1, step: 0, node: 0 }, Float32Array.of(1));
-    (channel as unknown as { stream: PassThrough }).stream.push(frame);
+    push(frame);
     await expect(credits.mayProceed()).rejects.toThrow(/chunk out of turn/);
   });
 });

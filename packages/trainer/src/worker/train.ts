@@ -60,7 +60,7 @@ export async function train(task: TrainTask): Promise<void> {
       const to = lastStepOf(stretch[stretch.length - 1]) + 1 - plan.firstStep;
       done += stretch.length;
       const learningRates = plan.learningRates.slice(from, to);
-      await reduction.run(strategy, { rounds: stretch, learningRates, next: rounds[done] as Round | undefined });
+      await reduction.run(strategy, { rounds: stretch, learningRates, next: rounds[done] });
     }
   } finally {
     await reduction.close();

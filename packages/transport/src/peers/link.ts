@@ -39,7 +39,7 @@ export class PeerLink {
    *   received
    */
   async send(header: ChunkHeader, length: number, offset: number, elements: Elements, place?: number): Promise<void> {
-    if (this.over) throw this.over;
+    this.requireOpen();
     const data = bytesOf(elements);
     const shared = place !== undefined && this.outgoing.sharedMemory?.write(place * CHUNK_BYTES, data);
     const head = shared
@@ -53,7 +53,7 @@ export class PeerLink {
     this.begun++;
     await this.outgoing.send(head, shared ? NOTHING : data);
     this.ended++;
-    if (this.over) throw this.over;
+    this.requireOpen();
   }
 
   /** Fills `into` with the chunk that must come next. Throws FrameError if it is another one, and StreamBroken if none comes. */
@@ -75,6 +75,10 @@ export class PeerLink {
       if (!sharedMemory) throw new FrameError('a chunk arrived that lies in memory of which nothing is known here');
       sharedMemory.read(sharedMemoryOffset, target);
     }
+  }
+
+  private requireOpen(): void {
+    if (this.over) throw this.over;
   }
 
   /** Ends the link. A `receive` that waits, and all that is asked later, throws StreamBroken with the reason. */

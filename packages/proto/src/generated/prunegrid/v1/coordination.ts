@@ -12,67 +12,80 @@ export const protobufPackage = "prunegrid.v1";
 export const protobufFileName = "prunegrid/v1/coordination.proto";
 
 /**
- * The conversation between the coordinator and one trainer: a single bidirectional stream that the trainer opens.
+ * Protocol version 8. The conversation between the coordinator and one trainer: a single bidirectional stream, which the trainer opens.
  *
- *   trainer                         coordinator
- *   Hello            ->
- *                    <-             Workload            (what to load) or Refusal
- *   Ready            ->
- *                    <-             Admission        or Refusal
- *                    <-             Lease            (from here on one piece of work, with others or alone)
- *                    <-             OpenRendezvous           (only where the trainers are to exchange among themselves: sharded reduction)
- *   RendezvousAddress             ->
- *                    <-             Rendezvous
- *   RendezvousResult              ->
- *                    <-             BeginPhase, then the tensors WEIGHTS, when masked SURVIVORS, and MOMENTS of a phase that goes on
- *                    <-             SetPenalty, then the tensor TARGET          (ADMM only, each iteration)
- *                    <-             Train
- *                    then, where the coordinator adds up (Reduction HUB), for each round of steps
- *   GRADIENT (step)  ->
- *                    <-             SUM (step)                                  (after Halt, it is the last one)
- *                    or else, for so many rounds as GrantCredits says
- *                    <-             GrantCredits                                     (one or two ahead; none after Halt)
- *   Progress         ->
- *                    and in the end
- *   Trained          ->
- *                    <-             Evaluate
- *   Evaluated        ->
- *                    <-             FetchWeights
- *   WEIGHTS          ->
- *                    <-             FetchMoments
- *   MOMENTS (each)   ->
- *                    <-             FetchResiduals
- *   RESIDUAL (each)  ->
- *                    <-             Release          (at any time after Lease, in the middle of a step too)
- *   Released         ->                              (after whatever was on its way; another Lease may follow)
- *                    <-             Finish
+ *   trainer                    coordinator
+ *   Hello              ->
+ *                      <-      Workload          what to load; or Refusal, after which the stream ends
+ *   Ready              ->
+ *                      <-      Admission         or Refusal, after which the stream ends
+ *
+ *   Then, for each lease (one piece of work, for a group of trainers or for one):
+ *                      <-      Lease
+ *                      <-      OpenRendezvous    once in a lease, only if the trainers are to exchange gradients among themselves
+ *   RendezvousAddress  ->
+ *                      <-      Rendezvous        only if every trainer has an address
+ *   RendezvousResult   ->
+ *                      <-      BeginPhase, then the tensor WEIGHTS, the tensor SURVIVORS if the phase is masked, and the tensors MOMENTS and RESIDUAL if the
+ *                              optimizer resumes; a lease has one phase after another
+ *
+ *   Then, within a phase, in any order and any number of times:
+ *                      <-      SetPenalty, then the tensor TARGET
+ *                      <-      Evaluate
+ *   Evaluated          ->
+ *                      <-      FetchWeights
+ *   WEIGHTS            ->
+ *                      <-      FetchMoments
+ *   MOMENTS            ->                        one tensor for each moment
+ *                      <-      FetchResiduals
+ *   RESIDUAL           ->                        one tensor for each micro-batch of this trainer
+ *                      <-      Train
+ *       With the reduction HUB, for each round of steps:
+ *   GRADIENT           ->                        one tensor for each node of the summation tree that this trainer holds; none if it has no micro-batch
+ *                      <-      SUM               after Halt it is the last one
+ *       With the reductions ALONE and SHARDED, for each stretch of rounds:
+ *                      <-      GrantCredits      one or two stretches ahead; none after Halt
+ *   Progress           ->                        after the last round of the stretch
+ *       At any time between two rounds:
+ *                      <-      Halt
+ *       After the last round:
+ *   Trained            ->
+ *
+ *   The lease ends:
+ *                      <-      Release           at any time after Lease, in the middle of a step too
+ *   Released           ->                        after whatever was on its way; another Lease may follow
+ *
+ *   The end:
+ *                      <-      Finish            between two leases; the trainer then ends the stream
+ *
+ * At any time the trainer may send TrainerFailure. With the kinds NON_FINITE and PEER it then waits for Release; with the others it ends the stream.
  */
 
 export const TensorKind = {
   TENSOR_KIND_UNSPECIFIED: 0,
-  /** WEIGHTS - float32: all parameters in the model's order. */
+  /** WEIGHTS - All parameters in the model's order, as float32. Between trainers: the trained parameters after the update. */
   WEIGHTS: 1,
-  /** TARGET - float32: Z - U of the pruned layers' weights, concatenated in the model's order. */
+  /** TARGET - Z - U of the penalized layers' weights as float32, one layer after another in the model's order. */
   TARGET: 2,
-  /** SURVIVORS - uint32, ascending: the positions in WEIGHTS that a masked phase trains. */
+  /** SURVIVORS - The positions in WEIGHTS that a masked phase trains, as ascending uint32. */
   SURVIVORS: 3,
   /**
-   * GRADIENT - float32: a node of the summation tree: the gradient of the trained parameters, or with local SGD their share of the mean of the parameters and of the
-   * moments; then, for each step since the last exchange, the loss and the count of correct answers.
+   * GRADIENT - A node of the summation tree, as float32: the gradient of the trained parameters, or with local SGD the node's share of the mean of the parameters and of the
+   * moments. Between the coordinator and a trainer, the loss and the number of correct answers of each step of the round follow.
    */
   GRADIENT: 4,
-  /** SUM - float32: the tree's root, in GRADIENT's layout. */
+  /** SUM - The root of the summation tree, in the layout of GRADIENT. */
   SUM: 5,
-  /** MOMENTS - float32: one of the optimizer's moments of the trained parameters; `node` counts them, from 0. */
+  /** MOMENTS - One of the optimizer's moments of the trained parameters, as float32. `node` is its index, from 0. */
   MOMENTS: 6,
   /**
-   * GRADIENT_BFLOAT16 - GRADIENT in bfloat16: two values in each element, the first one in the lower half; where the count is odd, zero behind the last. The loss and the count
-   * of correct answers follow as they are.
+   * GRADIENT_BFLOAT16 - GRADIENT with values of bfloat16: two values in each element of 4 bytes, the first one in the lower half. If the number of values is odd, zero follows the last
+   * one. The losses and the numbers of correct answers follow as float32.
    */
   GRADIENT_BFLOAT16: 7,
-  /** RESIDUAL - float32: what rounding to bfloat16 has left out of a micro-batch's gradients so far; `node` is the micro-batch. */
+  /** RESIDUAL - What rounding to bfloat16 has left out of a micro-batch's gradients so far, as float32. `node` is the index of the micro-batch. */
   RESIDUAL: 8,
-  /** STEP_METRICS - float32: what follows on GRADIENT, of each of the sender's nodes. */
+  /** STEP_METRICS - Between trainers: the losses and the numbers of correct answers of each of the sender's nodes, as float32. */
   STEP_METRICS: 9,
 } as const;
 
@@ -98,7 +111,7 @@ export const Reduction = {
   ALONE: 1,
   /** HUB - The coordinator. */
   HUB: 2,
-  /** SHARDED - Each trainer adds up one slice of the vector for all, moves that slice of W and gives it to the others. */
+  /** SHARDED - Each trainer adds one slice of the vector up for all, updates that slice of W and sends it to the others. */
   SHARDED: 3,
 } as const;
 
@@ -166,116 +179,136 @@ export interface FromCoordinator {
     | undefined;
 }
 
-/** A piece of a tensor of 4-byte little-endian elements. */
+/** A piece of a tensor of 4-byte little-endian elements. The pieces of a tensor are sent in order. */
 export interface TensorChunk {
   kind: TensorKind;
-  /** Counts the coordinator's leases; a chunk of another one is refused. */
+  /** The number of the lease; a chunk of another lease is refused. */
   generation: number;
-  /** Optimizer step within the phase, of a round the last one; 0 where a tensor belongs to no step. */
+  /** The optimizer step within the phase, from 0; of a round, its last step. 0 if the tensor belongs to no step. */
   step: number;
-  /** GRADIENT: index in the summation tree, heap order: 1 is the root, node i has children 2i and 2i + 1. MOMENTS: which one. */
+  /** For GRADIENT, the index in the summation tree in heap order: 1 is the root, and node i has the children 2i and 2i + 1. For MOMENTS and RESIDUAL, see there. */
   node: number;
-  /** Elements of the whole tensor, and the element with which this piece begins. */
+  /** The number of elements of the whole tensor. */
   length: number;
+  /** The index of the first element of this piece. */
   offset: number;
-  /** CRC-32 (ISO 3309) of data; between trainers on one machine, 0. */
+  /** The CRC-32 (ISO 3309) of `data`; 0 between trainers on one machine. */
   crc: number;
-  /** Between trainers on one machine, instead of data: so many bytes, from this one on, of the file that prunegrid-shared-memory names. */
+  /**
+   * Between trainers that share memory, instead of `data`: the number of bytes in the file that prunegrid-shared-memory names, and the position of the first one,
+   * counted from the end of the secret.
+   */
   sharedMemoryBytes: number;
   sharedMemoryOffset: number;
   data: Buffer;
 }
 
+/** The trainer says who it is. A coordinator refuses other versions than its own, whatever else the message contains. */
 export interface Hello {
+  /** The version of this file, which changes with every incompatible change. */
   protocolVersion: number;
   prunegridVersion: string;
+  /** The machine's name and the process's id on it. */
   host: string;
   pid: number;
+  /** Node's version, such as v24.0.0. */
   nodeVersion: string;
 }
 
-/** What a trainer must load before it can serve. */
+/** Tells the trainer what to load before it is admitted. */
 export interface Workload {
+  /** The name of the model. */
   model: string;
   dataset:
     | Dataset
     | undefined;
-  /** Threads of the engine. */
+  /** The number of threads of the engine. */
   threads: number;
-  /** Name of the engine that computes. */
+  /** The name of the engine, which computes. */
   engine: string;
 }
 
 export interface Dataset {
   name: string;
-  /** The last so many training images are held out. */
+  /** The number of examples that are held out for validation: the last ones of the training part. */
   validation: number;
-  /** Images used of the training part and of the test set; 0 is all. */
+  /** The number of examples that are used of the training part and of the test set; 0 is all. */
   limit: number;
 }
 
+/**
+ * The trainer has loaded the workload, and says what it is. All trainers of a coordinator must agree on the engine, its version, the data set and the number of
+ * parameters, since their results would differ otherwise.
+ */
 export interface Ready {
   engine: string;
   engineVersion: string;
-  /** CPU or GPU, and which. */
+  /** CPU or GPU, and which one. */
   device: string;
+  /** The memory of the machine or of the device. */
   memoryBytes: number;
-  /** SHA-256 of the data set's files, in hex. */
+  /** The SHA-256 of the data set's files, in hex. */
   datasetHash: string;
-  /** Images in the training part, the validation part and the test set. */
+  /** The numbers of examples in the training part, in the validation part and in the test set. */
   trainingImages: number;
   validationImages: number;
   testImages: number;
-  /** Number of parameters of the model. */
+  /** The number of parameters of the model. */
   parameters: number;
 }
 
+/** The coordinator does not admit the trainer. */
 export interface Refusal {
+  /** The reason and the remedy, as part of a line for the user. */
   reason: string;
 }
 
+/** The coordinator admits the trainer, which now waits for a lease. */
 export interface Admission {
+  /** The trainer's number, from 1 in the order of admission. */
   trainer: number;
 }
 
-/** What follows, up to Release, is one piece of work for a group of trainers. */
+/** What follows, up to Release, is one piece of work for a group of trainers, or for one. */
 export interface Lease {
+  /** Counts the coordinator's leases, from 1. */
   generation: number;
 }
 
-/** The work is done or given up: forget it, and answer Released. */
+/** The work is done or given up. The trainer forgets it and answers Released. */
 export interface Release {
 }
 
-/** Nothing of that lease follows. */
+/** Nothing of the lease follows. */
 export interface Released {
   generation: number;
 }
 
-/** Open a door for the other trainers, or say where it is. */
+/** The trainer opens a listener for the other trainers of the lease and answers RendezvousAddress. */
 export interface OpenRendezvous {
 }
 
 export interface RendezvousAddress {
-  /** `unix:PATH` or `HOST:PORT`; empty where others cannot reach this trainer. */
+  /** `unix:PATH` or `HOST:PORT`; empty if others cannot reach this trainer. */
   address: string;
 }
 
-/** Connect with the other trainers of the lease. */
+/** The trainer connects with the other trainers of the lease and answers RendezvousResult. */
 export interface Rendezvous {
-  /** Where the trainers are, in the lease's order. */
+  /** The addresses of all trainers, by their rank. */
   addresses: string[];
-  /** This trainer's place among them. */
+  /** The rank of this trainer: its place in the order of the lease, from 0. */
   own: number;
-  /** Drawn at random for the lease: a door opens to nobody else. */
+  /** A secret, drawn at random for the lease. A listener accepts only callers that know it. */
   token: string;
 }
 
 export interface RendezvousResult {
-  /** Why a trainer could not be reached; empty where all could. */
+  /** Why a trainer could not be reached; empty if all could. The gradients then go through the coordinator. */
   problem: string;
 }
 
+/** Kingma and Ba 2015. As in SGD, weight_decay times the weight is added to the gradient. */
 export interface Adam {
   beta1: number;
   beta2: number;
@@ -288,32 +321,39 @@ export interface Sgd {
   weightDecay: number;
 }
 
-/** Starts with the weights that follow, and with fresh optimizer moments unless these follow too. */
+/** A phase begins with the weights that follow. The optimizer's moments are zero unless they follow too. */
 export interface BeginPhase {
+  /** All random numbers are a function of the seed, the phase, the step and the example. */
   seed: number;
-  /** Separates the random numbers of the phases from each other. */
+  /** The number of the phase within the run. */
   phase: number;
-  optimizer: { $case: "adam"; value: Adam } | { $case: "sgd"; value: Sgd } | undefined;
+  optimizer:
+    | { $case: "adam"; value: Adam }
+    | { $case: "sgd"; value: Sgd }
+    | undefined;
+  /** The number of examples of a global batch. */
   globalBatch: number;
+  /** The number of equal parts that a global batch is cut into, a power of two: the leaves of the summation tree. */
   microBatches: number;
-  /** Largest translation of a training image in pixels. */
+  /** The largest translation of a training image, in pixels. */
   shift: number;
+  /** The probability that a unit is dropped. */
   dropout: number;
-  /** A tensor SURVIVORS of `survivors` elements follows, and nothing but these positions is trained and exchanged. */
+  /** Whether a tensor SURVIVORS of `survivors` elements follows: nothing but the parameters at these positions is then trained and exchanged. */
   masked: boolean;
   survivors: number;
-  /** Steps that the optimizer has done. Where there are any, its moments follow: Adam's two, SGD's one. */
+  /** The number of steps that the optimizer has done. If it is not 0, the optimizer's moments follow: two of Adam, one of SGD. */
   optimizerSteps: number;
   /**
-   * Each micro-batch's gradient is rounded to bfloat16; what that leaves out is added to the micro-batch's next one (error feedback). Where the optimizer has
-   * done steps, a tensor RESIDUAL follows for each micro-batch.
+   * Whether each micro-batch's gradient is rounded to bfloat16. What that leaves out is added to the micro-batch's next gradient (error feedback). If the optimizer
+   * has done steps, a tensor RESIDUAL follows for each micro-batch.
    */
   bfloat16: boolean;
-  /** Local SGD where above 1: each micro-batch moves weights and moments of its own, and all are averaged after so many steps. */
+  /** Above 1, local SGD: each micro-batch updates weights and moments of its own, and all of them are averaged after so many steps. */
   syncEvery: number;
 }
 
-/** From now on rho * (W - Z + U) is part of the gradient. The tensor TARGET follows. */
+/** From now on rho * (W - Z + U) is part of the gradient of the layers that are named. The tensor TARGET follows. */
 export interface SetPenalty {
   /** In the model's order of layers. */
   layers: LayerPenalty[];
@@ -324,64 +364,69 @@ export interface LayerPenalty {
   rho: number;
 }
 
-/** Run the steps first_step, first_step + 1, ... of the phase, one for each learning rate. */
+/** The trainer runs the steps first_step, first_step + 1, ... of the phase, one for each learning rate. */
 export interface Train {
   firstStep: number;
   learningRates: number[];
-  /** This trainer's share of every global batch. */
+  /** This trainer's share of every global batch: the micro-batches from this one on, and their number, which is 0 if there are more trainers than micro-batches. */
   firstMicroBatch: number;
   microBatches: number;
   reduction: Reduction;
 }
 
-/** Go on for so many rounds, then say what they came to. */
+/** Credit-based flow control: the trainer may run so many further rounds, and then reports Progress. */
 export interface GrantCredits {
   rounds: number;
 }
 
-/** The global batch's, of each step of the rounds of one GrantCredits. */
+/** What each step of the rounds of one GrantCredits came to, over the global batch. */
 export interface Progress {
-  /** Mean cross-entropy in nats. */
+  /** The mean cross-entropy in nats. */
   losses: number[];
+  /** The numbers of correct answers. */
   correct: number[];
 }
 
-/** Leave the rest of Train's steps out: the next SUM is the last one, or no GrantCredits follows. */
+/** The trainer leaves the rest of Train's steps out: the next SUM is the last one, or no GrantCredits follows. */
 export interface Halt {
 }
 
+/** The steps of Train are done. */
 export interface Trained {
-  /** SHA-256 of all parameters after the last step, in hex. */
+  /** The SHA-256 of all parameters after the last step, in hex. It is the same on every trainer. */
   weightsHash: string;
   /** What this trainer has sent to the others since Train. */
   bytesToTrainers: number;
   messagesToTrainers: number;
 }
 
-/** Measure blocks first_block, ..., first_block + blocks - 1 of block_size images each (the last may be shorter). */
+/** The trainer measures the weights on the blocks first_block, ..., first_block + blocks - 1, and answers Evaluated. */
 export interface Evaluate {
   split: Split;
+  /** The number of examples of a block; the last block of the split may be shorter. */
   blockSize: number;
   firstBlock: number;
   blocks: number;
 }
 
 export interface Evaluated {
-  /** One entry a block: summed cross-entropy in nats. */
+  /** For each block, the sum of its examples' cross-entropies in nats. */
   losses: number[];
+  /** The number of correct answers in all blocks. */
   correct: number;
 }
 
+/** The trainer answers with the tensor WEIGHTS. */
 export interface FetchWeights {
 }
 
-/** The elements from, ..., to - 1 of each moment. */
+/** The trainer answers with the elements from, ..., to - 1 of each moment. */
 export interface FetchMoments {
   from: number;
   to: number;
 }
 
-/** Those of the micro-batches that this trainer has been given by the last Train. */
+/** The trainer answers with the residuals of the micro-batches of the last Train. */
 export interface FetchResiduals {
 }
 
@@ -389,24 +434,24 @@ export interface FetchResiduals {
 export interface Finish {
 }
 
-/** The trainer cannot go on: with this work, where the loss is not finite, or at all. */
+/** The trainer cannot go on with this lease, or not at all. */
 export interface TrainerFailure {
   kind: TrainerFailure_Kind;
   /** One line for the user. */
   message: string;
-  /** With the kind PEER: the rank of the trainer that is lost. 0 with any other kind. */
+  /** With the kind PEER, the rank of the trainer that is lost; 0 with any other kind. */
   peer: number;
 }
 
 export const TrainerFailure_Kind = {
   KIND_UNSPECIFIED: 0,
-  /** NON_FINITE - A loss or gradient that is not finite. */
+  /** NON_FINITE - A loss or gradient is not finite. This ends the lease, not the trainer. */
   NON_FINITE: 1,
-  /** ENVIRONMENT - The trainer's data set, engine or machine. */
+  /** ENVIRONMENT - The trainer's data set, engine or machine does not do what is asked. */
   ENVIRONMENT: 2,
   /** PROTOCOL - The coordinator's message could not be obeyed. */
   PROTOCOL: 3,
-  /** PEER - Another trainer of the lease has gone or cannot be understood: ends the lease, not the trainer. */
+  /** PEER - Another trainer of the lease has gone, is silent or cannot be understood. This ends the lease, not the trainer. */
   PEER: 4,
 } as const;
 

@@ -6,18 +6,18 @@ export interface WaitLimits {
   /** Silence for `factor` times the usual time ends the work, but not less than `deadlineMs`. */
   factor: number;
   deadlineMs: number;
-  /** The deadline of a wait that nothing is known of yet. */
+  /** The deadline of a wait of which nothing is known yet; a warning comes after `deadlineMs`. */
   firstDeadlineMs: number;
 }
 
 /** Of the coordinator for its trainers. */
 export const trainerLimits: WaitLimits = {
   ...{ warnFactor: 5, warnMs: 10_000 },
-  ...{ factor: 20, deadlineMs: 30_000, firstDeadlineMs: 300_000 },
+  ...{ factor: 20, deadlineMs: 30_000, firstDeadlineMs: 900_000 },
 };
 
 /** Of a trainer for another one: shorter than the coordinator's, so that it is the one who knows that says who is silent. */
-export const peerLimits: WaitLimits = { ...trainerLimits, deadlineMs: 20_000, firstDeadlineMs: 240_000 };
+export const peerLimits: WaitLimits = { ...trainerLimits, deadlineMs: 20_000, firstDeadlineMs: 600_000 };
 
 /** @param usual milliseconds that the wait takes usually; undefined if that is not known */
 export const deadlineOf = (usual: number | undefined, limits: WaitLimits): number =>
