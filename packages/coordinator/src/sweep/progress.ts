@@ -6,16 +6,16 @@ import { readJournal } from '../journal/reading.js';
 import { type JournalRecord, runJournal } from '../training/records.js';
 import type { SweepState } from './state.js';
 
-/** How far a piece of work under way has come, by its own run's journal. */
+/** How far a job under way has come, by its own run's journal. */
 export interface WorkProgress {
   /** A trial's number; absent for a dense network that trials share. */
   trial?: number;
   trainers: number[];
   phase: PhaseName;
-  /** Finished in the phase, and the phase's. */
+  /** Epochs of the phase that have finished, and all that it has. */
   epoch: number;
   epochs: number;
-  /** Of the latest epoch. */
+  /** Accuracy on the held-out images after the latest epoch. */
   heldOut?: number;
   imagesPerSecond?: number;
 }
