@@ -101,7 +101,7 @@ export const launcherConformance: readonly LauncherCheck[] = [
     },
   },
   {
-    name: 'has nothing to do where no trainer is asked for',
+    name: 'has nothing to do if no trainer is asked for',
     async run(subject) {
       const { launch, events } = launched(subject, 0);
       await launch.stop(GRACE_MS);
@@ -109,7 +109,7 @@ export const launcherConformance: readonly LauncherCheck[] = [
     },
   },
   {
-    name: 'has a lost trainer replaced where that is wanted',
+    name: 'has a lost trainer replaced if that is wanted',
     async run(subject) {
       const replaced: string[] = [];
       const supervised = supervise(subject, 1, ({ message }) => replaced.push(message));

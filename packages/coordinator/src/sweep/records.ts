@@ -20,7 +20,7 @@ const queuePlaceSchema = z.strictObject({
   /** The entry's name: the time of submission and part of the sweep's id, so that names sort in the order of coming. */
   entry: z.string(),
 });
-/** Where a sweep stands in a queue. */
+/** The place of a sweep in a queue. */
 export type QueuePlace = z.infer<typeof queuePlaceSchema>;
 
 export const sweepManifestSchema = z.strictObject({

@@ -11,14 +11,14 @@ export interface TrialState {
   attempts: number;
   /** Attempts that another one followed, for the retry budget; those that were interrupted do not count. */
   retries: number;
-  /** The latest attempt's run folder, seen from the sweep's. */
+  /** The latest attempt's run folder, as a path within the sweep's. */
   folder?: string;
   /** Numbers of the trainers at work on it. */
   trainers: number[];
   result?: RunResult;
   /** Why it has failed or was stopped. */
   reason?: string;
-  /** Of the failure: a `FailureKind`, or "internal". */
+  /** The failure's kind: a `FailureKind`, or "internal". */
   kind?: string;
 }
 
@@ -26,10 +26,10 @@ export interface DenseState {
   status: 'waiting' | 'running' | 'finished' | 'failed';
   attempts: number;
   retries: number;
-  /** As a trial's. */
+  /** As of a trial. */
   folder?: string;
   trainers: number[];
-  /** As a trial's. */
+  /** As of a trial. */
   reason?: string;
   kind?: string;
 }
@@ -39,7 +39,7 @@ export class SweepState {
   readonly trials = new Map<number, TrialState>();
   /** Dense networks by `denseKey`. */
   readonly dense = new Map<string, DenseState>();
-  /** Set once nothing was left to do; cleared when the sweep goes on. */
+  /** Whether nothing was left to do; false again once the sweep is resumed. */
   ended = false;
   interrupted?: string;
   /** Unix milliseconds of the sweep's start and of its latest record. */
@@ -119,7 +119,7 @@ export class SweepState {
       case 'sweep-finished':
         this.ended = true;
         break;
-      default: // Says nothing of trials.
+      default: // It says nothing of trials.
     }
   }
 

@@ -52,7 +52,7 @@ function gridAxes({ grid }: SweepDescription, places: Places): Cell[][] {
   );
 }
 
-/** Points of a chain; 1 where there is none. */
+/** Points of the sweep's chain; 1 if it has none. */
 export const chainLength = ({ chain }: SweepDescription): number => Object.values(chain).at(0)?.length ?? 1;
 
 function together(block: 'zip' | 'chain', { [block]: lists }: SweepDescription, places: Places): Cell[] {

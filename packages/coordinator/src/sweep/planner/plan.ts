@@ -103,7 +103,7 @@ export async function planSweep(
   };
 }
 
-/** Throws Failure where a point of a chain is another network than the one before, or keeps more of a layer. */
+/** Throws Failure if a point of a chain is another network than the one before, or keeps more of a layer. */
 function requireFewer(trial: Trial, before: Trial, cell: Cell): void {
   const place = cell.at(-1)?.place;
   if (trial.denseKey !== before.denseKey) {

@@ -2,9 +2,9 @@ import { Failure } from '@prunegrid/core/failure';
 import type { SweepPlan, Trial } from './plan.js';
 
 /**
- * The plan to go on with: the trials of before under their old numbers, then those that `now` has gained. Throws Failure `input` where
- * the sweep's file or its base was edited so that a trial of before is no longer in it, and, unless `extend`, where one was gained:
- * with the differences.
+ * The plan by which a sweep is resumed: the trials of before under their old numbers, then those that `now` has gained.
+ * @throws Failure `input`, with the differences, if the sweep's file or its base was edited so that a trial of before is no longer in it,
+ * and, unless `extend`, if a trial was gained
  */
 export function reconcile(
   before: SweepPlan,

@@ -88,7 +88,13 @@ export async function readEntry(
   if (status && status.size > MOST_BYTES) {
     throw new Failure('input', `${file}: is no entry of a queue, since it has ${status.size} bytes: ${remedy}`);
   }
-  return readStored({ files }, file, entryFormat, remedy);
+  try {
+    return await readStored({ files }, file, entryFormat, remedy);
+  } catch (cause) {
+    if (!(cause instanceof Failure) || cause.kind !== 'input') throw cause;
+    const reason = cause.message.replace(`${file} `, '');
+    throw new Failure('input', `${file}: is no entry of a queue, since it ${reason}`, { cause });
+  }
 }
 
 /** Puts an entry into the queue, whole or not at all. Throws Failure if it cannot be written. */

@@ -128,7 +128,7 @@ export class Attempts {
 
   /** From what the latest attempt can be resumed on these trainers. */
   private async resumable({ folder, kind }: LatestAttempt, group: TrainerGroup): Promise<ResumeState | undefined> {
-    // What failed by itself, such as by a loss that is not finite, would do so again from where it was saved.
+    // A run that failed by itself, such as by a loss that is not finite, would fail again after the snapshot.
     if (folder === undefined || kind === 'training') return undefined;
     const { sweep, resources, warn } = this.options;
     const { resumeState, problems } = await readResumeState(resources.runtime, join(sweep.folder, folder));

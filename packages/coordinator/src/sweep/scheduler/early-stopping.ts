@@ -22,7 +22,7 @@ export class EarlyStopping {
 
   constructor(private readonly rule: EarlyStoppingRule) {}
 
-  /** Takes note of an epoch; the reason why the trial should end with it, where there is one. */
+  /** Takes note of an epoch. Returns the reason why the trial should end with it, if there is one. */
   report(report: EpochReport): string | undefined {
     const curve = this.curves.get(report.trial) ?? [];
     this.curves.set(report.trial, [...curve, report]);

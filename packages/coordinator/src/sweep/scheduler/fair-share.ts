@@ -71,7 +71,7 @@ export class FairShareScheduler {
     };
   }
 
-  /** Says who is here, be it that they wait for their turn to join. What others have used is forgotten: who comes back comes anew. */
+  /** Says which users are here, those included that wait for their turn to join. What others have used is forgotten. */
   setTenants(users: ReadonlySet<string>): void {
     for (const user of this.used.keys()) if (!users.has(user)) this.used.delete(user);
     for (const user of users) this.admit(user);

@@ -2,7 +2,7 @@ import type { Clock } from '@prunegrid/core/runtime';
 
 import type { StepProgress } from '../../training/context.js';
 
-/** A piece of work: a dense network for the trials that share it, or a trial. */
+/** What a sweep gives trainers to do: to train the dense network that trials share, or a trial. */
 export type Job = { kind: 'dense'; key: string } | { kind: 'trial'; trial: number };
 
 export const nameOf = (job: Job): string => (job.kind === 'dense' ? `dense ${job.key}` : `trial ${job.trial}`);
