@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 run, out = sys.argv[1:]
 records = [json.loads(line) for line in open(f"{run}/journal.jsonl")]
 of = lambda kind: [record for record in records if record["type"] == kind]
-names = {"dense": "dense training", "admm": "ADMM", "retrain": "masked retraining"}
+names = {"dense": "dense training", "prune": "ADMM", "retrain": "masked retraining"}
 
 plt.rcParams.update({"svg.hashsalt": "prunegrid", "font.size": 9})
 figure, (top, bottom) = plt.subplots(2, 1, sharex=True, figsize=(8, 5), height_ratios=[3, 2])

@@ -17,9 +17,9 @@ const exact = [
 ];
 
 describe.each([
-  ['admm', { dense: 1, admm: 3, retrain: 2 }],
-  ['magnitude', { dense: 1, admm: 0, retrain: 5 }],
-  ['gradual', { dense: 1, admm: 3, retrain: 2 }],
+  ['admm', { dense: 1, prune: 3, retrain: 2 }],
+  ['magnitude', { dense: 1, prune: 0, retrain: 5 }],
+  ['gradual', { dense: 1, prune: 3, retrain: 2 }],
 ])('prunegrid run --set method=%s, by two trainers', (method, epochs) => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let out: string;

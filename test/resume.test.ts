@@ -80,7 +80,7 @@ describe('a trial that is interrupted', () => {
     let sweep = start('sweep', 'run', file, '--out', out);
     for (const [phase, run] of [
       ['dense', denseRun],
-      ['admm', () => trial(out)],
+      ['prune', () => trial(out)],
       ['retrain', () => trial(out)],
     ] as const) {
       const { code, stderr } = await interruptIn(sweep, run, phase, 2);
@@ -133,7 +133,7 @@ describe('a trial that is interrupted', () => {
   it('begins anew where what was saved is damaged', async () => {
     const { file, out } = sweepOf('damaged', { epochs: 300 });
     const sweep = start('sweep', 'run', file, '--out', out);
-    await interruptIn(sweep, () => trial(out), 'admm', 1);
+    await interruptIn(sweep, () => trial(out), 'prune', 1);
     const saved = readFileSync(snapshotIn(trial(out)));
     saved[saved.length - 9] ^= 1;
     writeFileSync(snapshotIn(trial(out)), saved);
@@ -151,8 +151,8 @@ describe('prunegrid resume', () => {
 
   it.each([
     { exchange: 'every bit', phase: 'retrain', more: [] },
-    { exchange: 'bfloat16', phase: 'admm', more: ['--set', 'exchange.gradients=bfloat16'] },
-    { exchange: 'averages of weights', phase: 'admm', more: ['--set', 'exchange.syncEvery=3'] },
+    { exchange: 'bfloat16', phase: 'prune', more: ['--set', 'exchange.gradients=bfloat16'] },
+    { exchange: 'averages of weights', phase: 'prune', more: ['--set', 'exchange.syncEvery=3'] },
   ])('goes on by other trainers with the bits of a run that was not interrupted: $exchange', async (each) => {
     const out = join(folder.path, each.exchange.replaceAll(' ', '-'));
     const interrupted = start(...run(out), ...each.more);
@@ -160,7 +160,7 @@ describe('prunegrid resume', () => {
     const resumed = await prunegrid('resume', out, '--trainers', '1');
     expect(resumed).toMatchObject({ code: 0, stderr: '' });
     expect(resumed.stdout).toMatch(
-      new RegExp(`^goes on in ${each.phase === 'admm' ? 'ADMM' : each.phase}, after \\d epochs?$`, 'm'),
+      new RegExp(`^goes on in ${each.phase === 'prune' ? 'ADMM' : each.phase}, after \\d epochs?$`, 'm'),
     );
     const undisturbed = `${out}-undisturbed`;
     expect((await prunegrid(...run(undisturbed), ...each.more)).code).toBe(0);

@@ -90,7 +90,7 @@ describe('sweep run', () => {
     writeFileSync(file, JSON.stringify(spec));
     expect((await prunegrid('run', file, '--out', single)).code).toBe(0);
     const apart = hashesOf(single);
-    expect(apart.map(({ phase }) => phase)).toEqual(['dense', 'admm', 'admm', 'retrain']);
+    expect(apart.map(({ phase }) => phase)).toEqual(['dense', 'prune', 'prune', 'retrain']);
     expect(hashesOf(join(out, 'trials/2/attempt-1'))).toEqual(apart.slice(1));
     const dense = readdirSync(join(out, 'dense'))[0];
     expect(hashesOf(join(out, 'dense', dense, 'attempt-1'))).toEqual(apart.slice(0, 1));

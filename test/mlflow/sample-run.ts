@@ -48,7 +48,7 @@ export function sampleManifest(runId: string): RunManifest {
 
 /** Every kind of event that a run which succeeds writes, in order: three epochs in each of the phases. */
 export function sampleEvents(runId: string): RunEvent[] {
-  const epoch = (phase: 'dense' | 'admm' | 'retrain', number: number, totalEpochs: number): RunEvent => ({
+  const epoch = (phase: 'dense' | 'prune' | 'retrain', number: number, totalEpochs: number): RunEvent => ({
     type: 'epoch-finished',
     phase,
     epoch: number,
@@ -89,8 +89,8 @@ export function sampleEvents(runId: string): RunEvent[] {
     ...[1, 2, 3].map((number) => epoch('dense', number, number)),
     evaluated('dense', 3, 0.991),
     { type: 'checkpoint', file: 'checkpoints/dense.safetensors', phase: 'dense', totalEpochs: 3 },
-    { type: 'phase-started', phase: 'admm', epochs: 3, stepsPerEpoch: 430 },
-    ...[1, 2, 3].flatMap((number) => [epoch('admm', number, 3 + number), iteration(number)]),
+    { type: 'phase-started', phase: 'prune', epochs: 3, stepsPerEpoch: 430 },
+    ...[1, 2, 3].flatMap((number) => [epoch('prune', number, 3 + number), iteration(number)]),
     { type: 'hard-pruned', layers },
     { type: 'dead-units', layer: 'fc1', units: 12, of: 500 },
     evaluated('hardPruned', 6, 0.987),

@@ -146,7 +146,7 @@ export function resumedSweep(): Record<'interrupted' | 'resumed' | 'finished', S
     resumed: [
       inSweep({ type: 'sweep-resumed', commandLine, again: [], added: 0 }),
       inSweep({ type: 'trial-started', ...work }),
-      { folder, event: { type: 'run-resumed', commandLine, phase: 'admm', steps: 10, totalEpochs: 6 } },
+      { folder, event: { type: 'run-resumed', commandLine, phase: 'prune', steps: 10, totalEpochs: 6 } },
       ...middle()
         .slice(15)
         .map((event): Step => ({ folder, event })),

@@ -26,12 +26,12 @@ const journal = (
     [12.5, epoch('dense')],
     [12.7, checkpoint('dense', 'dense')],
     [14.7, { type: 'evaluated' }],
-    [14.8, started('admm')],
-    [17.1, epoch('admm')],
+    [14.8, started('prune')],
+    [17.1, epoch('prune')],
     [17.2, { type: 'admm-iteration' }],
-    [17.5, checkpoint('admm', 'admm')],
+    [17.5, checkpoint('admm', 'prune')],
     [17.6, { type: 'hard-pruned' }],
-    [17.8, checkpoint('hard-pruned', 'admm')],
+    [17.8, checkpoint('hard-pruned', 'prune')],
     [19.8, { type: 'evaluated' }],
     [19.8, started('retrain')],
     [22.0, epoch('retrain')],
@@ -52,7 +52,7 @@ it('divides a run from its first phase to its last record', () => {
 });
 
 it('tells what more epochs would have taken', () => {
-  const time = runTimeOf(journal, { dense: 2, admm: 3, retrain: 4 });
+  const time = runTimeOf(journal, { dense: 2, prune: 3, retrain: 4 });
   expect(time.steps).toBeCloseTo(2 * 9);
   expect(time.epochEvaluations).toBeCloseTo(2 * 0.5 + 3 * 0.3 + 4 * 0.2);
   expect(time.stageEvaluations).toBeCloseTo(2.2 + 2.2 + 2.1);

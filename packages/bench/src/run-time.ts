@@ -51,7 +51,7 @@ export function runTimeOf(records: readonly JournalRecord[], epochs?: Readonly<R
         time.stageEvaluations += seconds;
         break;
       case 'admm-iteration':
-        time.saving += seconds * weight('admm');
+        time.saving += seconds * weight('prune');
         break;
       default:
         if (!Number.isNaN(imagesPerEpoch)) time.saving += seconds;

@@ -51,11 +51,11 @@ async function log(): Promise<void> {
     ...{ type: 'admm-iteration', iteration, ...at },
     layers: [{ layer: layer.name, ...residuals }],
   });
-  const metadata = { 'prunegrid.run_id': 'none', phase: 'admm', epochs: String(iteration) };
+  const metadata = { 'prunegrid.run_id': 'none', phase: 'prune', epochs: String(iteration) };
   const file = 'admm.safetensors';
   const ofLayer = (tensor: Float32Array) => new Map([[layer.name, tensor]]);
   await writeModel(join(folder, file), model, W, metadata, { Z: ofLayer(state.Z), U: ofLayer(state.U) });
-  await records.append({ type: 'checkpoint', file, phase: 'admm', ...at });
+  await records.append({ type: 'checkpoint', file, phase: 'prune', ...at });
 }
 
 /** As square as it can be, without biases. */

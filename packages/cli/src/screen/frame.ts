@@ -43,7 +43,7 @@ export function frame(view: RunView, width: number, colors: Colors): string[] {
       ),
     );
   }
-  if (residuals !== null && phase.name === 'admm') {
+  if (residuals !== null && phase.name === 'prune') {
     const [first, ...rest] = residualParts(residuals.layers);
     lines.push(colors.dim(fit([`iteration ${residuals.iteration}: ${first}`, ...rest], width)));
   }
@@ -52,7 +52,7 @@ export function frame(view: RunView, width: number, colors: Colors): string[] {
 
 /** `dense 2/6` counts epochs, `ADMM 3/16` iterations; the one under way. */
 function phaseTitle({ name, epochs, stepsPerEpoch, step }: PhaseView, { spec }: RunView): string {
-  const epochsEach = name === 'admm' && spec?.method === 'admm' ? spec.admm.epochsPerIteration : 1;
+  const epochsEach = name === 'prune' && spec?.method === 'admm' ? spec.admm.epochsPerIteration : 1;
   const of = Math.ceil(epochs / epochsEach);
   const current = Math.min(of, Math.floor(step / (stepsPerEpoch * epochsEach)) + 1);
   return `${titleOf(name, spec)} ${current}/${of}`;

@@ -5,10 +5,10 @@ import { counted, duration, grouped, percent, ratio, roughPercent, wholePercent 
 import { totalOf } from '@prunegrid/coordinator/training/layers';
 import type { RunView } from './run-view.js';
 
-const phaseTitles: Record<PhaseName, string> = { dense: 'dense', admm: 'ADMM', retrain: 'retrain' };
+const phaseTitles: Record<PhaseName, string> = { dense: 'dense', prune: 'ADMM', retrain: 'retrain' };
 
 export const titleOf = (phase: PhaseName, spec: Spec | null): string =>
-  phase === 'admm' && spec?.method === 'gradual' ? 'gradual pruning' : phaseTitles[phase];
+  phase === 'prune' && spec?.method === 'gradual' ? 'gradual pruning' : phaseTitles[phase];
 
 /** Lines that stay: `milestone` on every screen, `detail` only where no bars show it. */
 export type Line = { kind: 'milestone' | 'detail'; text: string };
@@ -48,11 +48,11 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
       );
     case 'admm-iteration':
       return detail(
-        `${phaseTitles.admm} iteration ${event.iteration}/${view.spec?.admm.iterations ?? '?'}: ${residualParts(event.layers).join(', ')}`,
+        `ADMM iteration ${event.iteration}/${view.spec?.admm.iterations ?? '?'}: ${residualParts(event.layers).join(', ')}`,
       );
     case 'admm-stopped-early':
       return milestone(
-        `${phaseTitles.admm} stops early after iteration ${event.iteration}: residuals are small and the support is stable`,
+        `ADMM stops early after iteration ${event.iteration}: residuals are small and the support is stable`,
       );
     case 'mask-tightened': {
       const { weights, kept } = totalOf(event.layers);

@@ -77,13 +77,13 @@ const startedBy = (method: Spec['method']): RunEvent => ({
   manifest: { spec: { ...spec, method }, seed: 1, engine: 'tensorflow', device: 'CPU' } as RunManifest,
 });
 const started = startedBy('admm');
-const phaseStarted = (name: 'dense' | 'admm' | 'retrain', epochs: number): RunEvent => ({
+const phaseStarted = (name: 'dense' | 'prune' | 'retrain', epochs: number): RunEvent => ({
   type: 'phase-started',
   phase: name,
   epochs,
   stepsPerEpoch: 100,
 });
-const epoch = (name: 'dense' | 'admm' | 'retrain', number: number, totalEpochs: number): RunEvent => ({
+const epoch = (name: 'dense' | 'prune' | 'retrain', number: number, totalEpochs: number): RunEvent => ({
   type: 'epoch-finished',
   phase: name,
   epoch: number,
@@ -111,7 +111,7 @@ const evaluated = (stage: 'dense' | 'hardPruned' | 'final'): RunEvent => ({
   validation: { accuracy: 0.993, loss: 0.03 },
   test: { accuracy: 0.9936, loss: 0.03 },
 });
-const progress = (name: 'dense' | 'admm' | 'retrain', step: number, before: number, steps: number): Progress => ({
+const progress = (name: 'dense' | 'prune' | 'retrain', step: number, before: number, steps: number): Progress => ({
   phase: name,
   step,
   steps,
@@ -144,11 +144,11 @@ function intoAdmm(columns = 80) {
   screen.progress(progress('dense', 200, 0, 200));
   screen.event(epoch('dense', 2, 2));
   screen.event(evaluated('dense'));
-  screen.event(phaseStarted('admm', 4));
-  screen.progress(progress('admm', 1, 200, 400));
+  screen.event(phaseStarted('prune', 4));
+  screen.progress(progress('prune', 1, 200, 400));
   screen.event(iteration);
   wait(29.9);
-  screen.progress(progress('admm', 300, 200, 400));
+  screen.progress(progress('prune', 300, 200, 400));
   return opened;
 }
 
@@ -207,7 +207,7 @@ describe('on a terminal', () => {
   it('writes nothing when nothing changed', () => {
     const { screen, terminal } = intoAdmm();
     const before = terminal.written;
-    screen.progress(progress('admm', 300, 200, 400));
+    screen.progress(progress('prune', 300, 200, 400));
     expect(terminal.written).toBe(before);
   });
 
@@ -272,9 +272,9 @@ describe('time left', () => {
     screen.event(phaseStarted('dense', 2));
     wait(20);
     screen.event(epoch('dense', 2, 2));
-    screen.event(phaseStarted('admm', 4));
+    screen.event(phaseStarted('prune', 4));
     wait(20);
-    screen.event(epoch('admm', 2, 4));
+    screen.event(epoch('prune', 2, 4));
     expect(left(terminal)).toBe('1:00');
     screen.event({ type: 'admm-stopped-early', iteration: 1 });
     screen.event(phaseStarted('retrain', 4));
@@ -300,13 +300,13 @@ describe('without a terminal', () => {
     wait(15);
     say(epoch('dense', 2, 2));
     say(evaluated('dense'));
-    say(phaseStarted('admm', 4));
+    say(phaseStarted('prune', 4));
     say(iteration);
     say({ type: 'admm-stopped-early', iteration: 1 });
     say({ type: 'hard-pruned', layers: [{ name: 'conv1', weights: 500, kept: 100 }] });
     say(evaluated('hardPruned'));
     say({ type: 'dead-units', layer: 'fc1', units: 3, of: 500 });
-    say({ type: 'checkpoint', file: 'x', phase: 'admm', totalEpochs: 4 });
+    say({ type: 'checkpoint', file: 'x', phase: 'prune', totalEpochs: 4 });
     screen.warn('MLflow does not answer');
     screen.close();
     expect(terminal.written.split('\n')).toEqual([
@@ -330,7 +330,7 @@ describe('without a terminal', () => {
   it('calls gradual pruning by its name, and says how many weights an epoch begins with', () => {
     const { screen, terminal } = open('plain');
     screen.event(startedBy('gradual'));
-    screen.event(phaseStarted('admm', 4));
+    screen.event(phaseStarted('prune', 4));
     const layers = [{ name: 'conv1', weights: 500, kept: 250 }];
     screen.event({ type: 'mask-tightened', epoch: 1, totalEpochs: 2, layers });
     screen.close();

@@ -4,8 +4,8 @@ import type { PhaseName, Spec } from './spec.js';
 export function epochsOf({ method, dense, admm, retrain }: Spec): Record<PhaseName, number> {
   const pruning = admm.iterations * admm.epochsPerIteration;
   return method === 'magnitude'
-    ? { dense: dense.epochs, admm: 0, retrain: pruning + retrain.epochs }
-    : { dense: dense.epochs, admm: pruning, retrain: retrain.epochs };
+    ? { dense: dense.epochs, prune: 0, retrain: pruning + retrain.epochs }
+    : { dense: dense.epochs, prune: pruning, retrain: retrain.epochs };
 }
 
 /** How many times longer than the spec says a phase is; its learning rates are stretched to fit. */

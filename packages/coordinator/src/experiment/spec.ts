@@ -133,5 +133,10 @@ export type RhoSpec = Spec['admm']['rho'];
 export type LearningRateSpec = Spec['dense']['learningRate'];
 export type OptimizerSpec = Spec['dense']['optimizer'];
 export type MethodName = Spec['method'];
-/** `admm` is what lies between dense training and masked retraining, by whatever method. */
-export type PhaseName = 'dense' | 'admm' | 'retrain';
+/** The phases of a run in their order. `prune` lies between dense training and masked retraining, whatever the method. */
+export const phaseNames = ['dense', 'prune', 'retrain'] as const;
+export type PhaseName = (typeof phaseNames)[number];
+
+/** How a phase trains. The epochs of `prune` are trained as `admm` says, whatever the method. */
+export const recipeOf = (spec: Spec, phase: PhaseName): Pick<Spec['admm'], 'optimizer' | 'learningRate' | 'dropout'> =>
+  phase === 'prune' ? spec.admm : spec[phase];

@@ -63,8 +63,8 @@ function epochsInAll({ trials }: SweepPlan): string {
 
 /** Epochs that no other trial shares. */
 export function epochsAfterDense(spec: Spec): number {
-  const { admm, retrain } = epochsOf(spec);
-  return admm + retrain;
+  const { prune, retrain } = epochsOf(spec);
+  return prune + retrain;
 }
 
 /** As YAML would have it on one line. */

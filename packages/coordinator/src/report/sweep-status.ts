@@ -95,7 +95,7 @@ export function renderStatus(
   ].join('\n');
 }
 
-const phaseTitles = { dense: 'dense training', admm: 'pruning', retrain: 'retraining' } as const;
+const phaseTitles = { dense: 'dense training', prune: 'pruning', retrain: 'retraining' } as const;
 
 const progressRow = ({ trial, trainers, phase, epoch, epochs, heldOut, imagesPerSecond }: WorkProgress): string[] => [
   `trainer ${trainers.join(', ')}`,

@@ -9,7 +9,7 @@ it('writes a flat line for each record that bears metrics', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'prunegrid-metrics-'));
   const journal = await Journal.create(folder, () => 5);
   const metrics = recordMetrics(journal);
-  await journal.append({ type: 'phase-started', phase: 'admm', epochs: 1, stepsPerEpoch: 430 });
+  await journal.append({ type: 'phase-started', phase: 'prune', epochs: 1, stepsPerEpoch: 430 });
   const layer = { layer: 'conv1', rho: 0.01, primal: 2, dual: NaN, weightNorm: 4, supportChange: 0.25 };
   await journal.append({ type: 'admm-iteration', iteration: 2, totalEpochs: 8, layers: [layer] });
   const layers = [{ name: 'conv1', weights: 500, kept: 240 }];
@@ -22,7 +22,7 @@ it('writes a flat line for each record that bears metrics', async () => {
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
     {
       time: 5,
-      phase: 'admm',
+      phase: 'prune',
       iteration: 2,
       totalEpochs: 8,
       'admm/conv1/rho': 0.01,
@@ -31,10 +31,10 @@ it('writes a flat line for each record that bears metrics', async () => {
       'admm/conv1/weight_norm': 4,
       'admm/conv1/support_change': 0.25,
     },
-    { time: 5, phase: 'admm', epoch: 2, totalEpochs: 8, 'gradual/kept/conv1': 240 },
+    { time: 5, phase: 'prune', epoch: 2, totalEpochs: 8, 'gradual/kept/conv1': 240 },
     {
       time: 5,
-      phase: 'admm',
+      phase: 'prune',
       totalEpochs: 8,
       'result/hard_pruned/validation_accuracy': 0.99,
       'result/hard_pruned/validation_loss': 0.03,

@@ -14,7 +14,7 @@ export interface MetricPoint {
 }
 
 /** The phase at whose end each stage is evaluated. */
-const stagePhase = { dense: 'dense', hardPruned: 'admm', final: 'retrain' } as const;
+const stagePhase = { dense: 'dense', hardPruned: 'prune', final: 'retrain' } as const;
 
 /** `hard_pruned` rather than `hardPruned`, in line with the other names. */
 const stageName = { dense: 'dense', hardPruned: 'hard_pruned', final: 'final' } as const;
@@ -38,7 +38,7 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
       };
     case 'admm-iteration':
       return {
-        phase: 'admm',
+        phase: 'prune',
         iteration: record.iteration,
         totalEpochs: record.totalEpochs,
         values: Object.fromEntries(
@@ -53,7 +53,7 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
       };
     case 'mask-tightened':
       return {
-        phase: 'admm',
+        phase: 'prune',
         epoch: record.epoch,
         totalEpochs: record.totalEpochs,
         values: Object.fromEntries(record.layers.map(({ name, kept }) => [`gradual/kept/${name}`, kept])),

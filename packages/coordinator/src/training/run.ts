@@ -136,7 +136,7 @@ class Pruning {
     await training.setParameters('retrain', weights, survivorsOf(model, supports));
     training.record({ type: 'hard-pruned', layers: countLayers(model, weights) });
     for (const units of deadUnits(model, supports)) training.record({ type: 'dead-units', ...units });
-    training.checkpoint('hard-pruned', 'admm', weights);
+    training.checkpoint('hard-pruned', 'prune', weights);
     return training.evaluate('hardPruned');
   }
 

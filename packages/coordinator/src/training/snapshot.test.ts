@@ -35,7 +35,7 @@ const withHashes = (value: unknown): unknown =>
   );
 
 const snapshot: Snapshot = {
-  ...{ seq: 9, phase: 'admm', steps: 12, optimizerSteps: 12, totalEpochs: 3, totalStep: 40, seconds: 1.5 },
+  ...{ seq: 9, phase: 'prune', steps: 12, optimizerSteps: 12, totalEpochs: 3, totalStep: 40, seconds: 1.5 },
   epoch: { steps: 2, loss: 0.5, correct: 7, seconds: 0.1, weightsHash: 'abc' },
   W: numbers(1),
   moments: [numbers(0.5), numbers(-2)],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import type { TrainerGroup } from '../cluster/index.js';
 import { epochsOf, stretchOf } from '../experiment/epochs.js';
-import type { OptimizerSpec, PhaseName } from '../experiment/spec.js';
+import { type OptimizerSpec, type PhaseName, recipeOf } from '../experiment/spec.js';
 import type { Evaluation, RunEvent } from './records.js';
 import { learningRateAt } from './learning-rate.js';
 import type { Training } from './methods/index.js';
@@ -15,7 +15,7 @@ import { type EpochSums, type PhaseState, type Snapshot, writeSnapshot } from '.
 import { Writes } from './writes.js';
 
 /** Separates the phases' random numbers from each other. */
-const phaseNumbers: Record<PhaseName, number> = { dense: 1, admm: 2, retrain: 3 };
+const phaseNumbers: Record<PhaseName, number> = { dense: 1, prune: 2, retrain: 3 };
 
 /** A run is saved about so often, in milliseconds ... */
 const SAVE_MS = 20_000;
@@ -53,8 +53,8 @@ export class EpochTraining implements Training {
         `batch.global: ${spec.batch.global} is more than the ${trainingImages} training images: lower it or raise dataset.limit`,
       );
     }
-    const { dense, admm, retrain } = epochsOf(spec);
-    this.totalSteps = (dense + admm + retrain) * this.stepsPerEpoch;
+    const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
+    this.totalSteps = epochs * this.stepsPerEpoch;
     this.started = now() - (resumeState?.snapshot.seconds ?? 0) * 1000;
     this.saveDue = now() + SAVE_MS;
   }
@@ -118,7 +118,9 @@ export class EpochTraining implements Training {
   }
 
   private planOf(phase: PhaseName): Parameters<TrainerGroup['beginPhase']>[0] {
-    const { seed, batch, dataset, exchange, [phase]: recipe } = this.context.spec;
+    const { spec } = this.context;
+    const { seed, batch, dataset, exchange } = spec;
+    const recipe = recipeOf(spec, phase);
     return {
       seed,
       phase: phaseNumbers[phase],
@@ -174,7 +176,7 @@ export class EpochTraining implements Training {
     const stretched = this.stepsPerEpoch * stretchOf(spec, phase);
     const firstStep = this.epoch * this.stepsPerEpoch;
     return Array.from({ length: this.stepsPerEpoch }, (_, i) =>
-      learningRateAt(spec[phase].learningRate, firstStep + i, steps, stretched),
+      learningRateAt(recipeOf(spec, phase).learningRate, firstStep + i, steps, stretched),
     );
   }
 

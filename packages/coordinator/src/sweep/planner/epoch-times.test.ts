@@ -21,7 +21,7 @@ const spec = (batch = 128): Spec =>
   }) as Spec;
 const trial = (denseKey: string, batch?: number, method: MethodName = 'admm'): Trial =>
   ({ spec: { ...spec(batch), method }, denseKey }) as Trial;
-const times = { dense: 10, admm: 20, retrain: 5 };
+const times = { dense: 10, prune: 20, retrain: 5 };
 
 const event = (time: number, type: string, phase: string): JournalRecord =>
   ({ seq: 0, time, type, phase }) as unknown as JournalRecord;
@@ -29,7 +29,7 @@ const started = (method: MethodName): JournalRecord =>
   ({ seq: 0, time: 0, type: 'run-started', manifest: { trainers: 2, spec: { ...spec(), method } } }) as JournalRecord;
 const journal = [
   started('admm'),
-  ...['dense', 'admm', 'retrain'].flatMap((phase, i) => [
+  ...['dense', 'prune', 'retrain'].flatMap((phase, i) => [
     event(i * 100_000, 'phase-started', phase),
     event(i * 100_000 + 3_000, 'epoch-finished', phase),
     event(i * 100_000 + 4_000 + 2_000 * i, 'epoch-finished', phase),
@@ -37,7 +37,7 @@ const journal = [
 ];
 
 it('are measured from the journal, as if one trainer did the work of all', () => {
-  expect(epochTimesOf(journal)).toEqual({ dense: 4, admm: 6, retrain: 8 });
+  expect(epochTimesOf(journal)).toEqual({ dense: 4, prune: 6, retrain: 8 });
   expect(epochTimesOf(journal.slice(0, -2))).toBeUndefined();
   expect(epochTimesOf([])).toBeUndefined();
   expect(epochTimesOf([started('gradual'), ...journal.slice(1)])).toBeUndefined();

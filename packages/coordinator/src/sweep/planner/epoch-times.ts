@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 
 import { epochsOf } from '../../experiment/epochs.js';
-import type { PhaseName, Spec } from '../../experiment/spec.js';
+import { type PhaseName, phaseNames, type Spec } from '../../experiment/spec.js';
 import type { JournalRecord } from '../../training/records.js';
 import type { Trial } from './plan.js';
 
@@ -14,7 +14,6 @@ export type EpochTimes = Record<PhaseName, number>;
 /** What was measured on this machine, by what an epoch's time depends on. */
 export type MeasuredTimes = Readonly<Partial<Record<string, EpochTimes>>>;
 
-const phases = ['dense', 'admm', 'retrain'] as const;
 const file = (): string => join(cacheFolder(), 'epoch-times.json');
 
 /** The times of a whole run by local trainers, from its journal; undefined where it did not come to its end or was not ADMM. */
@@ -22,7 +21,7 @@ export function epochTimesOf(records: readonly JournalRecord[]): EpochTimes | un
   const started = records.find((record) => record.type === 'run-started');
   // A baseline's masked epochs are faster than ADMM's, which they would be taken for.
   if (started?.manifest.spec.method !== 'admm') return undefined;
-  const times = phases.map((phase) => {
+  const times = phaseNames.map((phase) => {
     const begin = records.find((record) => record.type === 'phase-started' && record.phase === phase);
     const epochs = records.filter((record) => record.type === 'epoch-finished' && record.phase === phase);
     const end = epochs.at(-1);
@@ -70,7 +69,7 @@ export function estimateSeconds(
     const epochs = epochsOf(spec);
     if (!trained.has(denseKey)) busy += epochs.dense * times.dense;
     trained.add(denseKey);
-    busy += epochs.admm * times.admm + epochs.retrain * times.retrain;
+    busy += epochs.prune * times.prune + epochs.retrain * times.retrain;
   }
   return busy / trainers;
 }

@@ -12,10 +12,10 @@ import type { Method } from './method.js';
 export const admm: Method = async (training, before, layers) => {
   const { spec, model, group, projector } = training.context;
   const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
-  const resumed = await training.resume('admm');
+  const resumed = await training.resume('prune');
   if (!resumed) {
-    await training.setParameters('admm', before.weights, before.supports && survivorsOf(model, before.supports));
-    training.announce('admm');
+    await training.setParameters('prune', before.weights, before.supports && survivorsOf(model, before.supports));
+    training.announce('prune');
   }
   const first = Math.floor(training.epoch / epochsPerIteration);
   const rhoNow = rhoAt(rho, first, iterations);
@@ -28,7 +28,7 @@ export const admm: Method = async (training, before, layers) => {
       layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
       await targets(states),
     );
-    while (training.epoch < (k + 1) * epochsPerIteration) await training.trainEpoch('admm', () => keep(states));
+    while (training.epoch < (k + 1) * epochsPerIteration) await training.trainEpoch('prune', () => keep(states));
     weights = await group.fetchWeights();
     const nextRho = rhoAt(rho, Math.min(k + 1, iterations - 1), iterations);
     const iterated = await projector.iterate(layers, states, weights, nextRho);
@@ -40,7 +40,7 @@ export const admm: Method = async (training, before, layers) => {
       totalEpochs: training.totalEpochs,
       layers: residuals,
     });
-    training.checkpoint('admm', 'admm', weights, admmTensors(layers, states));
+    training.checkpoint('admm', 'prune', weights, admmTensors(layers, states));
     if (stopEarly && k + 1 < iterations && converged(residuals, stopEarly)) {
       training.record({ type: 'admm-stopped-early', iteration: k + 1 });
       training.skipEpochs((iterations - k - 1) * epochsPerIteration);

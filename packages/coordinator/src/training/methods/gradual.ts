@@ -10,7 +10,7 @@ import type { Method } from './method.js';
  */
 export const gradual: Method = async (training, before, layers) => {
   const { spec, model, group, projector } = training.context;
-  const epochs = epochsOf(spec).admm;
+  const epochs = epochsOf(spec).prune;
   let { weights } = before;
   const sizeOf = ({ name, size }: LayerToPrune) => before.supports?.get(name)?.length ?? size;
   const tighten = async (epoch: number) => {
@@ -18,18 +18,18 @@ export const gradual: Method = async (training, before, layers) => {
       layers.map((layer) => ({ ...layer, keep: keptIn(epoch, epochs, { keep: layer.keep, size: sizeOf(layer) }) })),
       weights,
     );
-    await training.setParameters('admm', masked, survivorsOf(model, supports));
+    await training.setParameters('prune', masked, survivorsOf(model, supports));
     const { totalEpochs } = training;
     training.record({ type: 'mask-tightened', epoch, totalEpochs, layers: countLayers(model, masked) });
   };
-  let tightened = (await training.resume('admm')) !== undefined;
-  if (!tightened) training.announce('admm');
+  let tightened = (await training.resume('prune')) !== undefined;
+  if (!tightened) training.announce('prune');
   while (training.epoch < epochs) {
     if (!tightened) await tighten(training.epoch + 1);
     tightened = false;
-    await training.trainEpoch('admm');
+    await training.trainEpoch('prune');
     weights = await group.fetchWeights();
-    training.checkpoint('gradual', 'admm', weights);
+    training.checkpoint('gradual', 'prune', weights);
   }
   return weights;
 };

@@ -51,6 +51,6 @@ export interface Before {
 
 /**
  * From dense weights, or those of a network that is to be pruned further, to those of which hard pruning then keeps the largest in each of
- * `layers`. What it trains is the phase `admm`; masked retraining follows whatever the method.
+ * `layers`. What it trains is the phase `prune`; masked retraining follows whatever the method.
  */
 export type Method = (training: Training, before: Before, layers: readonly LayerToPrune[]) => Promise<Float32Array>;
