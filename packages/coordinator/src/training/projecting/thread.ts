@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { NonFiniteError } from '@prunegrid/numerics/admm';
+import { NonFiniteError } from '@prunegrid/numerics/constraints';
 import { type Answer, memoryOf, type Order, runOperation } from './operations.js';
 
-// A thread of `LayerThreads`: carries out the one order that it was started with, answers and ends.
+// A thread of `LayerThreads`: it runs the one operation that it was started with, answers and ends.
 
 const answer = answerTo(workerData as Order);
 parentPort?.postMessage(answer, memoryOf(answer));
