@@ -35,19 +35,26 @@ module.exports = {
       to: { path: '^packages/[^/]+/src/' },
     },
     {
+      name: 'testing-is-for-tests',
+      comment: 'What stands in for the machine in tests and simulations is no part of what ships.',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/(src|bin)/', pathNot: ['^packages/testing/', '[.]test[.]ts$'] },
+      to: { path: '^packages/testing/' },
+    },
+    {
       name: 'no-orphans',
       comment: 'Nothing imports this module and it imports nothing: remove it, or list it here as an entry point.',
       severity: 'error',
       from: {
         orphan: true,
-        // What core/ and numerics/ hold is for the other packages, which import it by package name.
+        // What these packages hold is for the other packages, which import it by package name.
         path: '^packages/',
         pathNot: [
           '[.]d[.]ts$',
           '[.]test[.]ts$',
           '/src/index[.]ts$',
           '^packages/[^/]+/bin/',
-          '^packages/(core|numerics)/',
+          '^packages/(core|numerics|testing)/',
         ],
       },
       to: {},
@@ -56,7 +63,11 @@ module.exports = {
       name: 'no-undeclared-dependencies',
       comment: "Production code may use only what its own package.json lists under 'dependencies'.",
       severity: 'error',
-      from: { path: '^packages/[^/]+/(src|bin)/', pathNot: '[.]test[.]ts$' },
+      // A conformance suite is a test that a test file calls.
+      from: {
+        path: '^packages/[^/]+/(src|bin)/',
+        pathNot: ['[.]test[.]ts$', '^packages/testing/src/conformance/'],
+      },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
     },
     {

@@ -18,7 +18,7 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      ...['core', 'numerics', 'proto', 'transport', 'trainer', 'coordinator', 'cli', 'bench'].map(unit),
+      ...['core', 'numerics', 'proto', 'transport', 'trainer', 'coordinator', 'cli', 'bench', 'testing'].map(unit),
       {
         // Real servers, trainers and Python: one file at a time, after the unit tests.
         test: {

@@ -1,0 +1,112 @@
+import type { RandomStream } from '@prunegrid/core/randomness/philox';
+
+type Change = { kind: 'write'; position: number; bytes: Uint8Array } | { kind: 'truncate'; length: number };
+
+/** Bytes of a length that changes. */
+class Bytes {
+  private memory = new Uint8Array(0);
+  length = 0;
+
+  write(position: number, bytes: Uint8Array): void {
+    const end = position + bytes.length;
+    if (end > this.memory.length) this.reserve(Math.max(end, 2 * this.memory.length));
+    this.memory.set(bytes, position);
+    this.length = Math.max(this.length, end);
+  }
+
+  truncate(length: number): void {
+    if (length > this.memory.length) this.reserve(length);
+    // What lies behind the end reads as zeros if the file grows again.
+    this.memory.fill(0, length, Math.max(length, this.length));
+    this.length = length;
+  }
+
+  view(start: number, end: number): Uint8Array {
+    return this.memory.subarray(start, Math.max(start, Math.min(end, this.length)));
+  }
+
+  private reserve(capacity: number): void {
+    const memory = new Uint8Array(capacity);
+    memory.set(this.memory.subarray(0, this.length));
+    this.memory = memory;
+  }
+}
+
+/** What a file holds: as programs see it, and as a power cut would leave it. */
+export class FileContent {
+  private readonly seen = new Bytes();
+  private readonly durable = new Bytes();
+  /** What changed since the last sync, in order. */
+  private changes: Change[] = [];
+
+  get length(): number {
+    return this.seen.length;
+  }
+
+  /** The bytes from `start` to `end` - 1, as far as there are any. Valid until the next change. */
+  view(start = 0, end = Infinity): Uint8Array {
+    return this.seen.view(start, end);
+  }
+
+  write(position: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    const change: Change = { kind: 'write', position, bytes: bytes.slice() };
+    apply(this.seen, change);
+    this.changes.push(change);
+  }
+
+  truncate(length: number): void {
+    const change: Change = { kind: 'truncate', length };
+    apply(this.seen, change);
+    this.changes.push(change);
+  }
+
+  sync(): void {
+    for (const change of this.changes) apply(this.durable, change);
+    this.changes = [];
+  }
+
+  /**
+   * The content after a power cut: what was synced, and a prefix of what was changed since. The prefix ends anywhere, in the midst
+   * of a write too.
+   *
+   * @param random draws the length of the prefix; nothing is kept of the changes without it
+   */
+  afterPowerCut(random: RandomStream | undefined): FileContent {
+    const content = new FileContent();
+    content.write(0, this.durable.view(0, Infinity));
+    let kept = prefix(
+      this.changes.reduce((sum, change) => sum + weight(change), 0),
+      random,
+    );
+    for (const change of this.changes) {
+      if (kept <= 0) break;
+      if (change.kind === 'truncate') content.truncate(change.length);
+      else content.write(change.position, change.bytes.subarray(0, kept));
+      kept -= weight(change);
+    }
+    content.sync();
+    return content;
+  }
+}
+
+/**
+ * How many of `count` things that were not synced survive. All and none are drawn as often as something between: programs err at the ends.
+ *
+ * @param random nothing survives without it
+ */
+export function prefix(count: number, random: RandomStream | undefined): number {
+  if (!random || count === 0) return 0;
+  const extent = random.nextBelow(4);
+  return extent === 0 ? 0 : extent === 1 ? count : random.nextBelow(count + 1);
+}
+
+function apply(bytes: Bytes, change: Change): void {
+  if (change.kind === 'truncate') bytes.truncate(change.length);
+  else bytes.write(change.position, change.bytes);
+}
+
+/** The bytes of a write; a change of the length counts as one. */
+function weight(change: Change): number {
+  return change.kind === 'truncate' ? 1 : change.bytes.length;
+}

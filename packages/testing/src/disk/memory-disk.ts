@@ -1,0 +1,273 @@
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import { RandomStream } from '@prunegrid/core/randomness/philox';
+import type { Clock, FileHandle, Files, FileStatus, OpenMode } from '@prunegrid/core/runtime';
+
+import { diskError, type ErrorCode } from './disk-error.js';
+import { MemoryFileHandle } from './file-handle.js';
+import { type Folder, newFile, newFolder, type Node, Tree } from './tree.js';
+
+/** Bytes that are read at a time. */
+const PIECE_BYTES = 1 << 20;
+/** Keeps these random numbers apart from a run's. */
+const POWER_CUT = 101;
+
+/** Where a path leads: the folder, the name in it and what is there. The root has no folder. */
+interface Place {
+  path: string;
+  folder: Folder | undefined;
+  name: string;
+  node: Node | undefined;
+}
+
+export interface MemoryDiskOptions {
+  /** Tells the files' times. */
+  clock: Pick<Clock, 'now'>;
+  /** Bytes that all files together can hold. */
+  capacity?: number;
+}
+
+/**
+ * A disk in memory that behaves as a real one, at its worst too: it can be full or read-only, fail, and lose power. Its errors are Node's,
+ * word for word. Relative paths are those of this process.
+ *
+ * What is written is durable after `sync` of the file; the file's name after `syncFolder` of its folder.
+ */
+export class MemoryDisk implements Files {
+  /** Bytes that all files together can hold. A write beyond is taken in part and rejects with `ENOSPC`. */
+  capacity: number;
+  /** Whether every change is refused with `EROFS`. */
+  readOnly = false;
+  /** Operations so far: calls of this disk's and its open files' methods; `readPieces` counts every piece. */
+  operations = 0;
+
+  private readonly clock: Pick<Clock, 'now'>;
+  private readonly tree: Tree;
+  private failure: { at: number; code: ErrorCode } | undefined;
+  private cut: { at: number; happened: () => void } | undefined;
+  private off = false;
+
+  constructor({ clock, capacity = Infinity }: MemoryDiskOptions, tree?: Tree) {
+    this.clock = clock;
+    this.capacity = capacity;
+    this.tree = tree ?? new Tree(newFolder(clock.now()));
+    this.makeFolders(tmpdir());
+  }
+
+  /**
+   * The operation after `count` others fails, and no other one does.
+   *
+   * @param code `EIO` if left out
+   */
+  failAfter(count: number, code: ErrorCode = 'EIO'): void {
+    this.failure = { at: this.operations + count, code };
+  }
+
+  /** The power goes when `count` more operations are done: no later one ever returns. Resolves at the first of them. */
+  losePowerAfter(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.cut = { at: this.operations + count, happened: resolve };
+    });
+  }
+
+  /**
+   * Cuts the power. Operations of this disk never return from then on, as the process that called them is gone.
+   *
+   * @param options.clock of the machine that is switched on again
+   * @param options.seed draws how much survives of what was not synced: a prefix of each file's bytes, and of the names' changes; nothing
+   *   does if left out
+   * @returns the disk as the next process finds it
+   */
+  afterPowerCut({ clock, seed }: { clock: Pick<Clock, 'now'>; seed?: number }): MemoryDisk {
+    this.off = true;
+    const random = seed === undefined ? undefined : new RandomStream(seed, POWER_CUT);
+    return new MemoryDisk({ clock, capacity: this.capacity }, this.tree.afterPowerCut(random));
+  }
+
+  async open(path: string, mode: OpenMode): Promise<FileHandle> {
+    await this.begin('open', path);
+    const place = this.find('open', path);
+    const { node } = place;
+    if (node && mode === 'create') throw diskError('EEXIST', 'open', path);
+    if (!node && (mode === 'read' || mode === 'update')) throw diskError('ENOENT', 'open', path);
+    if (node?.kind === 'folder' && mode !== 'read') throw diskError('EISDIR', 'open', path);
+    if (mode !== 'read') this.refuseIfReadOnly('open', path);
+    const opened = node ?? newFile(this.clock.now());
+    if (!node) this.name(place, opened);
+    if (mode === 'replace' && opened.kind === 'file') this.changed(opened).truncate(0);
+    return new MemoryFileHandle(opened, mode !== 'read', {
+      begin: (call) => this.begin(call),
+      room: () => this.capacity - (this.capacity === Infinity ? 0 : this.tree.used()),
+      change: (file, call) => {
+        this.refuseIfReadOnly(call);
+        return this.changed(file);
+      },
+      syncFolder: (folder) => this.tree.sync(folder),
+    });
+  }
+
+  async read(path: string): Promise<Buffer> {
+    await this.begin('open', path);
+    const { node } = this.find('open', path);
+    if (!node) throw diskError('ENOENT', 'open', path);
+    if (node.kind === 'folder') throw diskError('EISDIR', 'read');
+    return Buffer.from(node.content.view());
+  }
+
+  async *readPieces(path: string, start = 0, end = Infinity): AsyncIterable<Buffer> {
+    if (end <= start) return;
+    const handle = await this.open(path, 'read');
+    try {
+      for (let position = start; position < end;) {
+        const piece = Buffer.alloc(Math.min(PIECE_BYTES, end - position));
+        const read = await handle.read(piece, position);
+        if (read === 0) break;
+        position += read;
+        yield piece.subarray(0, read);
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async status(path: string): Promise<FileStatus | undefined> {
+    await this.begin('stat', path);
+    const node = this.findIfThere('stat', path)?.node;
+    return node && { kind: node.kind, size: node.kind === 'file' ? node.content.length : 0, modified: node.modified };
+  }
+
+  async list(folder: string): Promise<string[]> {
+    await this.begin('scandir', folder);
+    const { node } = this.find('scandir', folder);
+    if (!node) throw diskError('ENOENT', 'scandir', folder);
+    if (node.kind === 'file') throw diskError('ENOTDIR', 'scandir', folder);
+    return [...node.names.keys()].sort();
+  }
+
+  async makeFolder(path: string): Promise<void> {
+    await this.begin('mkdir', path);
+    this.makeFolders(path);
+  }
+
+  async claimFolder(path: string): Promise<void> {
+    await this.begin('mkdir', path);
+    const place = this.find('mkdir', path);
+    if (place.node) throw diskError('EEXIST', 'mkdir', path);
+    this.refuseIfReadOnly('mkdir', path);
+    this.name(place, newFolder(this.clock.now()));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.begin('rename', from, to);
+    const fail = (code: ErrorCode) => diskError(code, 'rename', from, to);
+    const source = this.find('rename', from, to);
+    const target = this.find('rename', to, to);
+    if (!source.node) throw fail('ENOENT');
+    this.refuseIfReadOnly('rename', from, to);
+    if (source.node === target.node) return;
+    if (!source.folder || !target.folder || `${target.path}/`.startsWith(`${source.path}/`)) throw fail('EINVAL');
+    if (target.node) {
+      if (target.node.kind === 'folder' && source.node.kind === 'file') throw fail('EISDIR');
+      if (target.node.kind === 'file' && source.node.kind === 'folder') throw fail('ENOTDIR');
+      if (target.node.kind === 'folder' && target.node.names.size > 0) throw fail('ENOTEMPTY');
+    }
+    const given = { folder: target.folder, name: target.name, node: source.node };
+    this.tree.change([given, { folder: source.folder, name: source.name, node: undefined }], this.clock.now());
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.begin('rm', path);
+    const place = this.findIfThere('rm', path);
+    if (!place?.node) return;
+    this.refuseIfReadOnly('rm', path);
+    if (!place.folder) throw diskError('EACCES', 'rm', path);
+    this.removeAll(place.folder, place.name, place.node);
+  }
+
+  async touch(path: string): Promise<void> {
+    await this.begin('utime', path);
+    const { node } = this.find('utime', path);
+    if (!node) throw diskError('ENOENT', 'utime', path);
+    this.refuseIfReadOnly('utime', path);
+    node.modified = this.clock.now();
+  }
+
+  async syncFolder(folder: string): Promise<void> {
+    await this.begin('fsync', folder);
+    const { node } = this.find('open', folder);
+    if (!node) throw diskError('ENOENT', 'open', folder);
+    if (node.kind === 'folder') this.tree.sync(node);
+    else node.content.sync();
+  }
+
+  async makeTemporaryFolder(prefix: string): Promise<string> {
+    for (let number = 1; ; number++) {
+      const path = join(tmpdir(), `${prefix}${String(number).padStart(6, '0')}`);
+      if (!this.find('mkdir', path).node) return this.claimFolder(path).then(() => path);
+    }
+  }
+
+  /** Every operation passes here, and here it ends if it is to fail, or if there is no power. */
+  private async begin(call: string, path?: string, to?: string): Promise<void> {
+    if (this.cut && this.operations >= this.cut.at) {
+      this.off = true;
+      this.cut.happened();
+    }
+    if (this.off) await new Promise<never>(() => undefined);
+    if (this.operations++ === this.failure?.at) throw diskError(this.failure.code, call, path, to);
+  }
+
+  private find(call: string, path: string, to?: string): Place {
+    const parts = resolve(path).split('/').filter(Boolean);
+    let place: Place = { path: '', folder: undefined, name: '', node: this.tree.root };
+    for (const name of parts) {
+      if (!place.node) throw diskError('ENOENT', call, path, to);
+      if (place.node.kind === 'file') throw diskError('ENOTDIR', call, path, to);
+      place = { path: `${place.path}/${name}`, folder: place.node, name, node: place.node.names.get(name) };
+    }
+    return place;
+  }
+
+  /** Undefined if there is not even a folder in which it could be. */
+  private findIfThere(call: string, path: string): Place | undefined {
+    try {
+      return this.find(call, path);
+    } catch {
+      return undefined;
+    }
+  }
+
+  private makeFolders(path: string): void {
+    const parts = resolve(path).split('/').filter(Boolean);
+    let folder = this.tree.root;
+    for (const [depth, name] of parts.entries()) {
+      let node = folder.names.get(name);
+      if (node?.kind === 'file') throw diskError(depth === parts.length - 1 ? 'EEXIST' : 'ENOTDIR', 'mkdir', path);
+      if (!node) {
+        this.refuseIfReadOnly('mkdir', path);
+        node = newFolder(this.clock.now());
+        this.tree.change([{ folder, name, node }], this.clock.now());
+      }
+      folder = node;
+    }
+  }
+
+  private removeAll(folder: Folder, name: string, node: Node): void {
+    if (node.kind === 'folder') for (const [child, below] of node.names) this.removeAll(node, child, below);
+    this.tree.change([{ folder, name, node: undefined }], this.clock.now());
+  }
+
+  private name({ folder, name }: Place, node: Node): void {
+    if (folder) this.tree.change([{ folder, name, node }], this.clock.now());
+  }
+
+  private changed(file: Node & { kind: 'file' }) {
+    file.modified = this.clock.now();
+    return file.content;
+  }
+
+  private refuseIfReadOnly(call: string, path?: string, to?: string): void {
+    if (this.readOnly) throw diskError('EROFS', call, path, to);
+  }
+}

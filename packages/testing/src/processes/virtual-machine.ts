@@ -1,0 +1,153 @@
+import { constants } from 'node:os';
+
+import type { ChildProcess, Files, Processes, ProcessEnd, StartOptions } from '@prunegrid/core/runtime';
+
+/** What a program in this process finds around it. */
+export interface ProgramContext {
+  /** The machine's processes as this one sees them. */
+  readonly processes: Processes;
+  /** The variables that it was started with. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Aborts when the process has ended, in whatever way: the program lets go of what it holds, as a system does for a real one. */
+  readonly ended: AbortSignal;
+  /** Writes to standard error. */
+  readonly writeError: (text: string) => void;
+  /** From now on SIGTERM calls `action`, instead of ending the process. */
+  readonly onTerminate: (action: () => void) => void;
+}
+
+/** A program that runs in this process. Returns its exit code; what it throws goes to standard error, with exit code 1. */
+export type Program = (args: readonly string[], context: ProgramContext) => Promise<number>;
+
+export interface VirtualMachineOptions {
+  host?: string;
+  /** What runs if Node is started on a file, by the file's path. */
+  programs?: ReadonlyMap<string, Program>;
+  /** What commands print, by their words, such as `git rev-parse HEAD`. There are no others. */
+  commands?: Readonly<Record<string, string>>;
+  /** Where the output files of programs lie. */
+  files?: Files;
+}
+
+type Signal = 'SIGTERM' | 'SIGKILL';
+
+interface Running {
+  readonly pid: number;
+  readonly ended: Promise<ProcessEnd>;
+  /** Aborts when it has ended. */
+  readonly gone: AbortSignal;
+  /** A second end is none. */
+  end(end: ProcessEnd): void;
+  onTerminate?: () => void;
+}
+
+/** A machine whose processes are programs in this process. Their ids are 1000, 1001 and so on. */
+export class VirtualMachine {
+  private readonly running = new Map<number, Running>();
+  private lastPid = 999;
+
+  constructor(private readonly options: VirtualMachineOptions = {}) {}
+
+  /** A process that no other one of the machine has started. Returns what it sees. */
+  enter(): Processes {
+    return this.seenBy(this.add().pid);
+  }
+
+  private seenBy(pid: number): Processes {
+    const { host = 'virtual', commands = {} } = this.options;
+    return {
+      pid,
+      host,
+      isAlive: (other) => this.running.has(other),
+      kill: (other, signal) => this.kill(other, signal),
+      startNode: (program, args, options) => this.start(program, args, options),
+      run: async (command, args) => {
+        const output = commands[[command, ...args].join(' ')];
+        if (output === undefined) throw processError('ENOENT', `spawn ${command}`);
+        return output;
+      },
+    };
+  }
+
+  private add(): Running {
+    const pid = ++this.lastPid;
+    const gone = new AbortController();
+    let end!: (end: ProcessEnd) => void;
+    const ended = new Promise<ProcessEnd>((resolve) => {
+      end = (how) => {
+        if (!this.running.delete(pid)) return;
+        resolve(how);
+        gone.abort(new Error(`process ${pid} has ended`));
+      };
+    });
+    const process: Running = { pid, ended, gone: gone.signal, end };
+    this.running.set(pid, process);
+    return process;
+  }
+
+  private kill(pid: number, signal: Signal): void {
+    const process = this.running.get(pid);
+    if (!process) throw processError('ESRCH', 'kill');
+    if (signal === 'SIGTERM' && process.onTerminate) process.onTerminate();
+    else process.end({ code: null, signal });
+  }
+
+  private start(path: string, args: readonly string[], options: StartOptions = {}): ChildProcess {
+    const { env = {}, outputFile, onError } = options;
+    const process = this.add();
+    let written = Promise.resolve();
+    const writeError = (text: string) => {
+      if (process.gone.aborted) return;
+      if (outputFile === undefined) onError?.(text);
+      else written = written.then(() => this.append(outputFile, text));
+    };
+    const context: ProgramContext = {
+      processes: this.seenBy(process.pid),
+      env,
+      ended: process.gone,
+      writeError,
+      onTerminate: (action) => {
+        process.onTerminate = action;
+      },
+    };
+    const run = async () => {
+      const program = this.options.programs?.get(path);
+      if (!program) throw new Error(`Cannot find module '${path}'`);
+      return program(args, context);
+    };
+    run().then(
+      (code) => process.end({ code, signal: null }),
+      (error: unknown) => {
+        writeError(`${error instanceof Error ? error.stack : String(error)}\n`);
+        process.end({ code: 1, signal: null });
+      },
+    );
+    const ended = process.ended.then((end) => written.then(() => end));
+    // Whoever waits for its end learns of it.
+    ended.catch(() => undefined);
+    return {
+      pid: process.pid,
+      ended,
+      kill: (signal) => {
+        if (this.running.has(process.pid)) this.kill(process.pid, signal);
+      },
+      release: () => undefined,
+    };
+  }
+
+  private async append(path: string, text: string): Promise<void> {
+    const { files } = this.options;
+    if (!files) throw new Error(`A virtual machine without a disk has no room for ${path}.`);
+    const handle = await files.open(path, (await files.status(path)) ? 'update' : 'create');
+    try {
+      await handle.write(Buffer.from(text), await handle.size());
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+/** The error with which Node reports `code`. */
+function processError(code: 'ENOENT' | 'ESRCH', call: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${call} ${code}`), { errno: -constants.errno[code], code, syscall: call });
+}
