@@ -208,6 +208,22 @@ describe('trainers', () => {
     expect(pids.filter(isAlive)).toEqual([]);
   });
 
+  it('that end by an exception end the run with its first line', async () => {
+    const preload = join(folder.path, 'preload.mjs');
+    writeFileSync(
+      preload,
+      `if (process.argv[1]?.includes('prunegrid-trainer')) {
+        setTimeout(() => { throw new RangeError('no luck today'); }, 500);
+      }`,
+    );
+    vi.stubEnv('NODE_OPTIONS', `--import=${preload}`);
+    const run = start('run', smoke, '--out', out(), '--trainers', '1');
+    vi.unstubAllEnvs();
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(4);
+    oneLine(stderr, /^prunegrid: the local trainer of process \d+ ended with exit code 1: RangeError: no luck today$/m);
+  });
+
   it('that do not see each other, as in containers, exchange through the coordinator', async () => {
     const to = out();
     const sockets = join(folder.path, 'sockets');

@@ -215,6 +215,19 @@ describe('a sweep', () => {
     expect(hashesOf(join(out, 'trials/2/attempt-1'))).toEqual(hashesOf(join(alone, 'trials/1/attempt-1')));
   });
 
+  it('gives no trial more trainers than it has micro-batches, whatever its file says', async () => {
+    const { file, out } = sweepOf('grid: { admm.rho: [1e-3, 1e-2] }\ntrainersPerTrial: 3\n', {
+      budget: { 'batch.microBatches': '2' },
+    });
+    const { code, stderr } = await prunegrid('sweep', 'run', file, '--out', out, '--trainers', '3');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const started = [...ofType(out, 'dense-started'), ...ofType(out, 'trial-started')];
+    expect(started.map(({ trainers }) => (trainers as number[]).length)).toEqual([2, 2, 2]);
+    // Fewer trainers than the file says are enough, too.
+    const { file: other, out: with2 } = sweepOf('trainersPerTrial: 3\n', { budget: { 'batch.microBatches': '1' } });
+    expect((await prunegrid('sweep', 'run', other, '--out', with2, '--trainers', '2')).code).toBe(0);
+  });
+
   it('whose coordinator is killed goes on where it was, and finished trials are left alone', async () => {
     const { file, out } = sweepOf('list: [{ retrain.epochs: 1 }, { retrain.epochs: 300 }]');
     const run = start('sweep', 'run', file, '--out', out, '--max-concurrent', '1');

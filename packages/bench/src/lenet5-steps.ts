@@ -2,6 +2,8 @@ import type { Traffic } from '@prunegrid/transport/channel';
 import { initialParameters, type Model, models } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup, TrainerPool } from '@prunegrid/coordinator/cluster';
+import { nodeHost } from '@prunegrid/core/node';
+import { launchers } from '@prunegrid/coordinator/launch';
 import { withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { prunedLayers, survivorsOf, weightsOf } from '@prunegrid/coordinator/training/layers';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
@@ -41,6 +43,8 @@ export function withReadyTrainers<T>(
   const workload = { model: lenet5.name, dataset, threadsPerTrainer };
   const choice = { trainers, external: 0, listen: '127.0.0.1:0', wait: 120, reduction: 'auto' as const };
   const events = {
+    runtime: nodeHost,
+    launcher: launchers.get('local'),
     warn: (line: string) => console.error(line),
     replace: false,
     interrupted: new Promise<never>(() => undefined),

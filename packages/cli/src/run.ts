@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 
 import { datasetNames } from '@prunegrid/trainer/datasets';
 import { Failure } from '@prunegrid/core/failure';
+import { nodeHost } from '@prunegrid/core/node';
 import { models } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
@@ -13,6 +14,7 @@ import type { Journal } from '@prunegrid/coordinator/journal/journal';
 import { holdLock } from '@prunegrid/core/locks/file-lock';
 import { readJournal } from '@prunegrid/coordinator/journal/reading';
 import type { RunResult } from '@prunegrid/coordinator/training/records';
+import { launchers } from '@prunegrid/coordinator/launch';
 import { requireTrainers, type TrainerChoice, withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { renderComparison } from './screen/run-result.js';
 import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/planner/epoch-times';
@@ -90,7 +92,13 @@ async function runExperiment(run: Omit<JournaledRun, 'group'>, options: ResumeOp
   const interruption = untilInterrupted(`go on with prunegrid resume ${shown}`);
   try {
     const { happened: interrupted, signal } = interruption;
-    const events = { warn: (line: string) => screen.warn(line), replace: false, interrupted };
+    const events = {
+      runtime: nodeHost,
+      launcher: launchers.get('local'),
+      warn: (line: string) => screen.warn(line),
+      replace: false,
+      interrupted,
+    };
     const result = await withTrainers(spec, options, events, ({ pool }, ended) =>
       pool.lease(pool.freeCount, (group) => runOn(group, ended, run, options.mlflow, screen), signal),
     );

@@ -1,11 +1,14 @@
 import { relative, resolve } from 'node:path';
 
+import { nodeHost } from '@prunegrid/core/node';
+import { launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
 import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
 import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
 import { untilInterrupted } from './interruption.js';
 import { screenMode } from './screen/index.js';
 import { createServeScreen } from './screen/serve.js';
+import { sweepSubscribers } from './sweep/subscribers.js';
 
 export interface ServeOptions {
   trainers: number;
@@ -30,10 +33,13 @@ export async function serve(place: string, { trainers, maxSweeps, json }: ServeO
     if (!json) console.log(`serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     const { signal } = interruption;
     await new SweepServer({
+      runtime: nodeHost,
+      launcher: launchers.get('local'),
       queue,
       trainers,
       maxSweeps,
       signal,
+      subscribersOf: ({ mlflow }) => sweepSubscribers(mlflow),
       onEvent: (sweep, record) => screen.event(sweep, record),
       onChange: (sweeps) => screen.sweeps(sweeps),
       warn: (line) => screen.warn(line),

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { columns } from '@prunegrid/core/text/columns';
 import { conditionOf, countsOf, renderStatus } from '@prunegrid/coordinator/report/sweep-status';
-import { isQueue, listEntries, readEntry } from '@prunegrid/coordinator/sweep/queue/folder';
+import { isQueue, listEntries, queuedAt, readEntry } from '@prunegrid/coordinator/sweep/queue/folder';
 import { readSweep } from '@prunegrid/coordinator/sweep/folder';
 import { progressOf } from '@prunegrid/coordinator/sweep/progress';
 import { LiveRegion } from '../screen/live-region.js';
@@ -19,7 +19,8 @@ type Sweep = Awaited<ReturnType<typeof readStanding>>;
 async function readStanding(place: string) {
   const folder = resolve(place);
   const sweep = await readSweep(folder);
-  return { ...sweep, progress: sweep.live ? await progressOf(folder, sweep.state) : [] };
+  const queued = await queuedAt(sweep.manifest.queue);
+  return { ...sweep, ...(queued && { queued }), progress: sweep.live ? await progressOf(folder, sweep.state) : [] };
 }
 
 /** `prunegrid sweep status`: how a sweep stands now. Throws Failure where the folder holds none. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 
 import { requireTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { lockSweep, readSweep, writeSweepFile } from '@prunegrid/coordinator/sweep/folder';
+import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
 import { beginning } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import { planSweep } from '@prunegrid/coordinator/sweep/planner/plan';
 import { reconcile } from '@prunegrid/coordinator/sweep/planner/resume';
@@ -23,8 +24,8 @@ export async function sweepResume(place: string, options: SweepResumeOptions): P
   requireTrainers(options);
   requireTracking(options.mlflow);
   const folder = resolve(place);
-  const { manifest, plan: before, state, queued } = await readSweep(folder);
-  if (queued && manifest.queue) throw inQueue(place, manifest.queue.folder);
+  const { manifest, plan: before, state } = await readSweep(folder);
+  if (manifest.queue && (await queuedAt(manifest.queue))) throw inQueue(place, manifest.queue.folder);
   const lock = await lockSweep(folder);
   try {
     const { extend, failed } = options;

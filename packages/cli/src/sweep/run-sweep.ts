@@ -1,6 +1,8 @@
 import { exitCodes, Failure, type FailureKind } from '@prunegrid/core/failure';
+import { nodeHost } from '@prunegrid/core/node';
 import { relative } from 'node:path';
 
+import { launchers } from '@prunegrid/coordinator/launch';
 import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import { renderStatus } from '@prunegrid/coordinator/report/sweep-status';
 import { FairShareScheduler } from '@prunegrid/coordinator/sweep/scheduler/fair-share';
@@ -11,6 +13,7 @@ import { untilInterrupted } from '../interruption.js';
 import { screenMode } from '../screen/index.js';
 import { createSweepScreen } from '../screen/sweep.js';
 import { weightsOfModel } from './catalogue.js';
+import { sweepSubscribers } from './subscribers.js';
 
 export interface SweepCommandOptions extends TrainerChoice {
   maxConcurrent?: number;
@@ -46,13 +49,15 @@ export async function runSweepWithScreen(
   });
   try {
     await runSweep(open, first, {
+      runtime: nodeHost,
+      launcher: launchers.get('local'),
       trainers: options,
       only,
-      scheduler: new FairShareScheduler(Infinity),
+      scheduler: new FairShareScheduler(Infinity, nodeHost.clock),
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries,
       failFast: options.failFast,
-      mlflow: options.mlflow,
+      subscribers: sweepSubscribers(options.mlflow),
       signal: interruption.signal,
       interrupted: interruption.happened,
       onEvent: (record) => screen.event(record),

@@ -1,20 +1,22 @@
 import { Failure } from '@prunegrid/core/failure';
 import { models } from '@prunegrid/trainer/models';
+import type { Host } from '@prunegrid/core/runtime';
+import { version } from '@prunegrid/core/version';
 
 import { Gateway, type Trainer, type ReductionChoice } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
-import { version } from '@prunegrid/core/version';
-import { launchLocally } from './local/local.js';
+import type { Launcher } from './launcher.js';
+import { superviseTrainers } from './supervisor.js';
 
 /** Which trainers work for a coordinator. */
 export interface TrainerChoice {
-  /** Started on this machine. */
+  /** Started by a launcher, on this machine unless another one is chosen. */
   trainers: number;
-  /** Started elsewhere; they dial in. */
+  /** Started by somebody else, on any machine; they dial in. */
   external: number;
   /** HOST:PORT. */
   listen: string;
-  /** Seconds within which all must have come. */
+  /** Seconds within which all trainers must have come. */
   wait: number;
   /** Who adds gradients up. */
   reduction: ReductionChoice;
@@ -31,7 +33,7 @@ export interface TrainerEvents {
 /** What a trainer loads, once for all its work: experiments of one workload can share trainers. */
 export type Workload = Pick<Spec, 'model' | 'dataset' | 'threadsPerTrainer'>;
 
-/** Throws Failure `input` where no trainer at all is asked for. */
+/** Throws Failure `input` if no trainer at all is asked for. */
 export function requireTrainers({ trainers, external }: TrainerChoice): void {
   if (trainers + external > 0) return;
   throw new Failure(
@@ -40,16 +42,28 @@ export function requireTrainers({ trainers, external }: TrainerChoice): void {
   );
 }
 
+/** Time for trainers to leave by themselves before they are ended, in milliseconds. */
+const GRACE_MS = 5000;
+
+export interface TrainerOptions extends TrainerEvents {
+  runtime: Host;
+  /** Starts the trainers that `TrainerChoice` wants on this machine. */
+  launcher: Launcher;
+  /** Whether a trainer that was started here is replaced when it ends. */
+  replace: boolean;
+  /** Rejects when nobody wants to wait any longer. */
+  interrupted: Promise<never>;
+}
+
 /**
- * Opens the listener, starts the local trainers, waits for all and hands the gateway to `work`, with a promise that rejects when a local trainer
- * ends for good. Lets the trainers go whatever happens.
- * @param replace whether a local trainer that ends is replaced
- * @param interrupted rejects when nobody wants to wait any longer
+ * Opens the listener, starts trainers, waits for all and hands the gateway to `work`, with a promise that rejects when one of those that
+ * were started here has ended for good. Lets the trainers go whatever happens.
+ * @throws Failure if the address cannot be listened on or not all trainers come in time, and what `work` throws
  */
 export async function withTrainers<T>(
-  { model, dataset, threadsPerTrainer }: Workload,
+  { model, dataset, threadsPerTrainer: threads }: Workload,
   choice: TrainerChoice,
-  { replace, interrupted, ...events }: TrainerEvents & { replace: boolean; interrupted: Promise<never> },
+  { runtime, launcher, replace, interrupted, ...events }: TrainerOptions,
   work: (gateway: Gateway, ended: Promise<never>) => Promise<T>,
 ): Promise<T> {
   const { name, validation, limit = 0 } = dataset;
@@ -57,7 +71,7 @@ export async function withTrainers<T>(
   const gateway = await Gateway.open({
     listen: choice.listen,
     version,
-    workload: { model, dataset: { name, validation, limit }, threads: threadsPerTrainer },
+    workload: { model, dataset: { name, validation, limit }, threads },
     parameters: (models.get(model) as { size: number }).size,
     trainers: wanted,
     reduction: choice.reduction,
@@ -70,18 +84,19 @@ export async function withTrainers<T>(
   });
   if (choice.external > 0)
     events.warn(`waiting for ${choice.external} trainers: prunegrid trainer --coordinator ${gateway.address}`);
-  const local = launchLocally(
-    choice.trainers,
-    gateway.address,
+  const supervised = superviseTrainers(
+    launcher,
+    runtime,
+    { trainers: choice.trainers, coordinator: gateway.address, resources: { threads } },
     replace ? ({ message }) => events.warn(`${message}; another one is started`) : undefined,
   );
   try {
-    await gateway.waitForTrainers(choice.wait, Promise.race([local.ended, interrupted]));
-    const result = await work(gateway, local.ended);
+    await gateway.waitForTrainers(choice.wait, Promise.race([supervised.ended, interrupted]));
+    const result = await work(gateway, supervised.ended);
     await gateway.pool.dismiss();
     return result;
   } finally {
     gateway.close();
-    await local.stop();
+    await supervised.stop(GRACE_MS);
   }
 }

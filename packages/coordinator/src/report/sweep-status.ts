@@ -105,7 +105,7 @@ const progressRow = ({ trial, trainers, phase, epoch, epochs, heldOut, imagesPer
   imagesPerSecond === undefined ? '-' : `${grouped(imagesPerSecond)} images/s`,
 ];
 
-/** What tells how a sweep as a whole stands; see `ReadSweep`. */
+/** What tells how a sweep as a whole stands: see `ReadSweep`, and `queuedAt` for its place in a queue. */
 interface Standing {
   state: SweepState;
   live: boolean;

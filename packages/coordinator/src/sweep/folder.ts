@@ -4,7 +4,6 @@ import { join } from 'node:path';
 
 import { holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
 import { journalFile, readJournal } from '../journal/reading.js';
-import { isQueued, serverOf } from './queue/folder.js';
 import { writeJson } from '../training/run-folder.js';
 import type { SweepPlan } from './planner/plan.js';
 import type { SweepEvent, SweepManifest } from './records.js';
@@ -67,8 +66,6 @@ export interface ReadSweep extends SweepFile {
   state: SweepState;
   /** A coordinator works on it. */
   live: boolean;
-  /** It is in the queue that it was submitted to; `served` where a server of that queue is up. */
-  queued?: { served: boolean };
 }
 
 /** Throws Failure `input` where the folder holds no sweep. */
@@ -76,12 +73,10 @@ export async function readSweep(folder: string): Promise<ReadSweep> {
   const file = await readSweepFile(folder);
   // Before the journal: a sweep that ends in between then still counts as live.
   const live = (await coordinatorOf(folder)) !== null;
-  const { queue } = file.manifest;
-  const queued = queue && (await isQueued(queue)) ? { served: (await serverOf(queue.folder)) !== null } : undefined;
   const state = new SweepState(file.plan.trials);
   const records = (await hasBegun(folder)) ? await readJournal<SweepEvent>(folder) : [];
   for (const record of records) state.apply(record);
-  return { ...file, state, live, ...(queued && { queued }) };
+  return { ...file, state, live };
 }
 
 /** Two coordinators must not work on one sweep. Throws Failure where another one does. */

@@ -1,12 +1,19 @@
 import type { Plain } from '../experiment/yaml.js';
 import type { RunManifest, RunResult } from '../training/records.js';
-import type { QueuePlace } from './queue/folder.js';
 
 /** What was given on the command line in place of what the files say. */
 export interface SweepOverrides {
   /** `key=value` each, of the base experiment; see `applyOverride`. */
   set?: readonly string[];
   seeds?: number;
+}
+
+/** Where a sweep stands in a queue. */
+export interface QueuePlace {
+  /** The queue's folder, an absolute path. */
+  folder: string;
+  /** The entry's name: the time of submission and part of the sweep's id, so that names sort in the order of coming. */
+  entry: string;
 }
 
 /** Everything that somebody needs to know, later, of how a sweep was started. */

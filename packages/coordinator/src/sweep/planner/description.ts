@@ -69,7 +69,10 @@ export const sweepSchema = z.strictObject({
   chain: z.record(z.string(), values).default({}),
   /** Each cell is run with so many seeds: the base's, the next one, and so on. */
   seeds: count.default(1),
-  /** Trainers of each trial, all leased at once; where absent, those that are free are shared out. No result depends on it. */
+  /**
+   * Trainers of each trial, all leased at once; no trial gets more than it has micro-batches. If absent, the trainers that are free are
+   * shared out. No result depends on it.
+   */
   trainersPerTrial: count.optional(),
   earlyStopping: earlyStopping.optional(),
   /** Methods that every cell is run with besides its own: what a cell's keys do for ADMM alone then makes no further run. */

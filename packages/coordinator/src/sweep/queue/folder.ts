@@ -5,17 +5,12 @@ import { z } from 'zod';
 
 import { holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
 import { writeJson } from '../../training/run-folder.js';
+import type { QueuePlace } from '../records.js';
 
-/**
- * A queue is a folder: `entries/` holds a file for each sweep that is to be worked on, in the order of their names, `ended/` those that need no
- * more work, and `server.lock` says who serves it. To move an entry out of `entries/` ends its sweep.
+/*
+ * A queue is a folder: `entries/` holds a file for each sweep that is to be worked on, in the order of their names, `ended/` holds
+ * those that need no more work, and `server.lock` says who serves it. Moving an entry out of `entries/` ends its sweep.
  */
-export interface QueuePlace {
-  /** The queue's folder, absolute. */
-  folder: string;
-  /** The entry's name: the time of submission and part of the sweep's id, so that names sort in the order of coming. */
-  entry: string;
-}
 
 const entrySchema = z.strictObject({
   /** The sweep's folder, absolute. */
@@ -88,6 +83,12 @@ export const isQueued = (place: QueuePlace): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+/** Whether a server works on the queue that the sweep is waiting in; undefined if it is in none, or was taken out. */
+export async function queuedAt(place: QueuePlace | undefined): Promise<{ served: boolean } | undefined> {
+  if (!place || !(await isQueued(place))) return undefined;
+  return { served: (await serverOf(place.folder)) !== null };
+}
 
 export const isQueue = (folder: string): Promise<boolean> =>
   access(join(folder, 'entries')).then(

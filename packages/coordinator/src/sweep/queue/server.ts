@@ -1,13 +1,15 @@
 import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Recorded } from '../../training/records.js';
+import type { Launcher } from '../../launch/index.js';
 import { FairShareScheduler } from '../scheduler/fair-share.js';
 import { lockSweep, readSweepFile } from '../folder.js';
-import { beginning, type OpenSweep, openSweep, runSweep } from '../scheduler/sweep.js';
-import type { SweepEvent } from '../records.js';
+import { beginning, type OpenSweep, openSweep, runSweep, type SweepSubscriber } from '../scheduler/sweep.js';
+import type { QueuePlace, SweepEvent } from '../records.js';
 import type { SweepState } from '../state.js';
-import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, type QueuePlace, readEntry } from './folder.js';
+import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, readEntry } from './folder.js';
 import { nextSweeps, sweepsToPreempt } from './order.js';
 
 /** A sweep of the queue as the server sees it. */
@@ -26,6 +28,8 @@ export interface ServedSweep {
 }
 
 export interface ServerOptions {
+  runtime: Host;
+  launcher: Launcher;
   /** The queue's folder, locked by the caller. */
   queue: string;
   /** At work at the same time, over all sweeps. */
@@ -34,6 +38,8 @@ export interface ServerOptions {
   maxSweeps: number;
   /** Ends all work at the next step. */
   signal: AbortSignal;
+  /** What follows a sweep by its journal. */
+  subscribersOf: (entry: QueueEntry) => readonly SweepSubscriber[];
   /** Sees each record of an active sweep after its state has taken it in. */
   onEvent: (sweep: ServedSweep & { open: OpenSweep }, record: Recorded<SweepEvent>) => void;
   /** Called when a sweep has come, ended or gone. */
@@ -74,7 +80,7 @@ export class SweepServer {
   private readonly warnings = new Map<string, string>();
 
   constructor(private readonly options: ServerOptions) {
-    this.scheduler = new FairShareScheduler(options.trainers);
+    this.scheduler = new FairShareScheduler(options.trainers, options.runtime.clock);
   }
 
   async serve(): Promise<void> {
@@ -174,7 +180,7 @@ export class SweepServer {
 
   /** Resolves to false where the sweep was preempted. Throws where it may do better later: another process has it, the disk is full. */
   private async runUntilPreempted(sweep: KnownSweep): Promise<boolean> {
-    const { trainers, onEvent, warn } = this.options;
+    const { runtime, launcher, trainers, onEvent, warn } = this.options;
     const { folder, options, controller, preemption } = sweep;
     const { signal } = controller;
     const open = await openSweep(folder, await readSweepFile(folder));
@@ -192,12 +198,13 @@ export class SweepServer {
     interrupted.catch(() => undefined);
     try {
       await runSweep(open, beginning(open), {
+        ...{ runtime, launcher },
         trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto' },
         scheduler: this.scheduler,
         maxConcurrent: options.maxConcurrent ?? Infinity,
         retries: options.retries,
         failFast: options.failFast,
-        mlflow: options.mlflow,
+        subscribers: this.options.subscribersOf(options),
         signal,
         preemption: preemption.signal,
         interrupted,

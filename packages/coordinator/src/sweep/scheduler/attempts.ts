@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import { randomUUID } from 'node:crypto';
+import type { Host } from '@prunegrid/core/runtime';
 import { join } from 'node:path';
 
 import type { TrainerGroup } from '../../cluster/index.js';
@@ -20,6 +20,7 @@ import type { SweepState } from '../state.js';
 import { trialOf, type Job } from './job.js';
 
 export interface AttemptOptions {
+  runtime: Host;
   folder: string;
   manifest: SweepManifest;
   /** All trials of the sweep. */
@@ -37,16 +38,16 @@ interface Attempt {
   resumeState?: ResumeState;
 }
 
-/** Makes attempts at a sweep's pieces of job, each in a run folder of its own, and tells the sweep's journal of them. */
+/** Makes attempts at a sweep's jobs, each in a run folder of its own, and tells the sweep's journal of them. */
 export class Attempts {
   constructor(private readonly options: AttemptOptions) {}
 
-  /** Rejects where the attempt fails, and with `Paused`. */
+  /** Rejects if the attempt fails, and with `Paused` if the job is to go on with more trainers. */
   make(job: Job, group: TrainerGroup): Promise<void> {
     return job.kind === 'dense' ? this.trainDense(job.key, group) : this.tryTrial(job.trial, group);
   }
 
-  /** False where the network is not in the store. */
+  /** Resolves to false if the network is not in the store. */
   async reuseDense(key: string): Promise<boolean> {
     const { store, journal } = this.options;
     const network = await store.find<DenseNetwork>(key);
@@ -96,7 +97,7 @@ export class Attempts {
     }
   }
 
-  /** Throws Failure where it is no longer there. */
+  /** The network that the trial starts from. Throws Failure if it is no longer there. */
   private async networkBefore(trial: Trial): Promise<ChainPoint | undefined> {
     const { plan, store } = this.options;
     const before = startOf(trial, plan);
@@ -104,11 +105,11 @@ export class Attempts {
     if (!before || point) return point;
     throw new Failure(
       'input',
-      `the network of trial ${before.number}, which it starts from, is no longer in the cache: start the sweep anew`,
+      `the network of trial ${before.number}, which it starts from, is no longer in the cache: start a new sweep`,
     );
   }
 
-  /** Goes on with the latest attempt, where its run was saved and can go on, else begins one in a folder under `place`. */
+  /** Resumes the latest attempt if its run was saved and can be resumed, else begins one in a folder under `place`. */
   private async nextAttempt(
     place: string,
     { folder: latest, attempts }: { folder?: string; attempts: number } = { attempts: 0 },
@@ -125,7 +126,9 @@ export class Attempts {
       };
     }
     const attempt = attempts + 1;
-    return { told: { attempt, folder: join(place, `attempt-${attempt}`), runId: randomUUID(), trainers } };
+    return {
+      told: { attempt, folder: join(place, `attempt-${attempt}`), runId: this.options.runtime.random.uuid(), trainers },
+    };
   }
 
   private runAttempt<T>(
@@ -133,7 +136,7 @@ export class Attempts {
     group: TrainerGroup,
     { told: { attempt, folder, runId }, resumeState }: Attempt,
     settings: Pick<SweepPart, 'settings'>,
-    carryOut: (context: RunContext) => Promise<T>,
+    run: (context: RunContext) => Promise<T>,
   ): Promise<T> {
     const { manifest, plan, onProgress } = this.options;
     const { spec } = trialOf(job, plan);
@@ -152,7 +155,7 @@ export class Attempts {
         resumeState,
       },
       (context) =>
-        carryOut({
+        run({
           ...context,
           onProgress: throttled(spec.batch.global, (progress) => onProgress(job, progress)),
         }),

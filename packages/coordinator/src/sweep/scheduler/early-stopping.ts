@@ -29,7 +29,7 @@ export class EarlyStopping {
     return this.rule.rule === 'asha' ? this.asha(this.rule, report) : this.median(this.rule, report);
   }
 
-  /** Forgets a trial that begins anew. */
+  /** Forgets a trial that restarts. */
   forget(trial: number): void {
     this.curves.delete(trial);
   }

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FairShareScheduler } from './fair-share.js';
 
 let time: number;
+const clock = { monotonic: () => time };
 beforeEach(() => (time = 0));
 
 /** A sweep of `trials` that take `each` trainers and `ms` milliseconds; `names` says what was started, in order. */
@@ -54,13 +55,13 @@ function step(...sweeps: Sweep[]): void {
 describe('the scheduler', () => {
   it('gives a sweep that is alone all trainers, and never more than there are', () => {
     const started: string[] = [];
-    const sweep = new Sweep(new FairShareScheduler(3), 'ann', 10, started);
+    const sweep = new Sweep(new FairShareScheduler(3, clock), 'ann', 10, started);
     expect(sweep.running).toHaveLength(3);
     expect(sweep.trials).toBe(7);
   });
 
   it('lets a short sweep of another user go first at each trainer that becomes free, until the shares are equal', () => {
-    const scheduler = new FairShareScheduler(2, () => time);
+    const scheduler = new FairShareScheduler(2, clock);
     const started: string[] = [];
     const long = new Sweep(scheduler, 'ann', 100, started);
     for (let i = 0; i < 6; i++) step(long);
@@ -75,7 +76,7 @@ describe('the scheduler', () => {
   });
 
   it('shares equally between two long sweeps, however long one of them was here alone', () => {
-    const scheduler = new FairShareScheduler(2, () => time);
+    const scheduler = new FairShareScheduler(2, clock);
     const started: string[] = [];
     const one = new Sweep(scheduler, 'ann', 100, started);
     for (let i = 0; i < 20; i++) step(one);
@@ -89,7 +90,7 @@ describe('the scheduler', () => {
   });
 
   it('lets nobody collect credit by being away', () => {
-    const scheduler = new FairShareScheduler(1, () => time);
+    const scheduler = new FairShareScheduler(1, clock);
     const started: string[] = [];
     const away = new Sweep(scheduler, 'bob', 1, started);
     const long = new Sweep(scheduler, 'ann', 100, started);
@@ -103,7 +104,7 @@ describe('the scheduler', () => {
   });
 
   it('counts a user as come who waits for a turn to join, and by what others had used by then', () => {
-    const scheduler = new FairShareScheduler(1, () => time);
+    const scheduler = new FairShareScheduler(1, clock);
     scheduler.setTenants(new Set(['ann']));
     const long = new Sweep(scheduler, 'ann', 100, []);
     step(long);
@@ -119,7 +120,7 @@ describe('the scheduler', () => {
   });
 
   it('goes round between users who come at the same time', () => {
-    const scheduler = new FairShareScheduler(4, () => time);
+    const scheduler = new FairShareScheduler(4, clock);
     const started: string[] = [];
     const first = new Sweep(scheduler, 'zoe', 1, started, { each: 4 });
     new Sweep(scheduler, 'ann', 4, started);
@@ -129,7 +130,7 @@ describe('the scheduler', () => {
   });
 
   it('has others wait where the first in line needs several trainers at once', () => {
-    const scheduler = new FairShareScheduler(3, () => time);
+    const scheduler = new FairShareScheduler(3, clock);
     const started: string[] = [];
     const small = new Sweep(scheduler, 'ann', 100, started);
     const large = new Sweep(scheduler, 'bob', 1, started, { each: 3 });
@@ -141,7 +142,7 @@ describe('the scheduler', () => {
   });
 
   it('keeps no trainers for a sweep that has left', () => {
-    const scheduler = new FairShareScheduler(2, () => time);
+    const scheduler = new FairShareScheduler(2, clock);
     const started: string[] = [];
     const small = new Sweep(scheduler, 'ann', 100, started);
     const large = new Sweep(scheduler, 'bob', 1, started, { each: 2 });
@@ -152,7 +153,7 @@ describe('the scheduler', () => {
   });
 
   it('serves the sweeps of one user in the order in which they came', () => {
-    const scheduler = new FairShareScheduler(1, () => time);
+    const scheduler = new FairShareScheduler(1, clock);
     const started: string[] = [];
     const first = new Sweep(scheduler, 'ann', 2, started);
     const second = new Sweep(scheduler, 'ann', 2, started);
@@ -166,7 +167,7 @@ describe('the scheduler', () => {
   });
 
   it('without a limit gives all that is asked for', () => {
-    const sweep = new Sweep(new FairShareScheduler(Infinity), 'ann', 5, []);
+    const sweep = new Sweep(new FairShareScheduler(Infinity, clock), 'ann', 5, []);
     expect(sweep.running).toHaveLength(5);
   });
 });

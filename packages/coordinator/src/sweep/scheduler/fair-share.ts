@@ -1,8 +1,10 @@
+import type { Clock } from '@prunegrid/core/runtime';
+
 /** What a sweep could start at this moment. */
 export interface Demand {
-  /** Trainers that a piece of work takes at once; more come in multiples of it. */
+  /** Trainers that the next job takes at once. More are given in multiples of it. */
   each: number;
-  /** Trainers that it could use in all, those that it has already not counted. */
+  /** Trainers that the sweep could use in all, without those that it has already. */
   most: number;
 }
 
@@ -10,15 +12,15 @@ export interface Demand {
 export interface Tenant {
   user: string;
   demand: () => Demand;
-  /** Starts work at once and takes trainers for it by its `Seat`: `trainers` at most. */
+  /** Starts jobs at once and takes trainers for them by its `Allocation`: `trainers` at most. */
   start: (trainers: number) => void;
 }
 
 /** A tenant's place at the scheduler. */
 export interface Allocation {
-  /** To be called when the demand may have changed. */
+  /** Is to be called when the demand may have changed. */
   requestTrainers: () => void;
-  /** To be called from `start`, by what is started. Returns what gives the trainers back, to be called once. */
+  /** Is to be called from `start`, for each job that is started. Returns what gives the trainers back, which is to be called once. */
   take: (trainers: number) => () => void;
   /** Trainers that could be taken now and that nobody wants; those of its own pool may be fewer. */
   idle: () => number;
@@ -27,9 +29,9 @@ export interface Allocation {
 }
 
 /**
- * Shares out a number of trainers among the users of sweeps, a piece of work at a time. First comes, among the users who want some, the one who
- * has used the fewest trainer-seconds; of one user's sweeps, that which came first. A user who comes anew starts with the least that any
- * other one has used by then: not to have been here before is no credit.
+ * Shares out a number of trainers among the users of sweeps, a job at a time. First comes, among the users who want some, the one who
+ * has used the fewest trainer-seconds; of one user's sweeps, that which came first. A new user starts with the least that any
+ * other one has used by then: having been away is no credit.
  */
 export class FairShareScheduler {
   private readonly tenants = new Set<Tenant>();
@@ -38,12 +40,11 @@ export class FairShareScheduler {
   private readonly allocations = new Set<{ user: string; trainers: number; since: number }>();
 
   /**
-   * @param trainers how many may be at work at the same time; `Infinity` where those that are there are the limit
-   * @param clock milliseconds
+   * @param trainers how many may be at work at the same time; `Infinity` if those that are there are the limit
    */
   constructor(
     private readonly trainers: number,
-    private readonly clock: () => number = Date.now,
+    private readonly clock: Pick<Clock, 'monotonic'>,
   ) {}
 
   join(tenant: Tenant): Allocation {
@@ -53,11 +54,11 @@ export class FairShareScheduler {
     return {
       requestTrainers: () => this.allocate(),
       take: (trainers) => {
-        const allocation = { user, trainers, since: this.clock() };
+        const allocation = { user, trainers, since: this.clock.monotonic() };
         this.allocations.add(allocation);
         return () => {
           if (!this.allocations.delete(allocation)) throw new RangeError('these trainers were given back already');
-          this.used.set(user, (this.used.get(user) ?? 0) + trainers * (this.clock() - allocation.since));
+          this.used.set(user, (this.used.get(user) ?? 0) + trainers * (this.clock.monotonic() - allocation.since));
           this.allocate();
         };
       },
@@ -77,7 +78,7 @@ export class FairShareScheduler {
   }
 
   /** Trainer-milliseconds that the user has used, up to this moment. */
-  useOf(user: string, time = this.clock()): number {
+  useOf(user: string, time = this.clock.monotonic()): number {
     return [...this.allocations]
       .filter((allocation) => allocation.user === user)
       .reduce((sum, { trainers, since }) => sum + trainers * (time - since), this.used.get(user) ?? 0);
@@ -99,7 +100,7 @@ export class FairShareScheduler {
   }
 
   private grants(): Map<Tenant, number> {
-    const time = this.clock();
+    const time = this.clock.monotonic();
     const queue = [...this.tenants]
       .map((tenant) => ({ tenant, use: this.useOf(tenant.user, time), ...tenant.demand() }))
       .filter(({ each, most }) => most >= each);

@@ -10,27 +10,27 @@ import type { SweepEvent } from '../records.js';
 import { shareOut } from './schedule.js';
 import { nameOf, RunningJob, trialOf, type Job } from './job.js';
 
-/** What goes on with more trainers has to have more than so many seconds ahead of it: saving it and handing it out again take one or two. */
+/** A job that is to go on with more trainers must have more than so many seconds ahead of it: saving and resuming it take one or two. */
 const REGROUP_SECONDS = 10;
 
 export interface RunnerOptions extends AttemptOptions {
-  /** Those to be worked on, of one workload; the others of the sweep are left alone. */
+  /** The trials to be worked on, of one workload; the others of the sweep are left alone. */
   trials: readonly Trial[];
   pool: TrainerPool;
   /** Says how many of the pool's trainers may be lent at this moment. */
   scheduler: FairShareScheduler;
   trainersPerTrial?: number | undefined;
   maxConcurrent: number;
-  /** Further attempts at a piece of job that has lost a trainer. */
+  /** Further attempts at a job that has lost a trainer. */
   retries: number;
   failFast: boolean;
-  /** Ends all job at the next step. */
+  /** Ends all jobs at the next step. */
   signal: AbortSignal;
   /** Begins nothing more once it aborts. */
   preemption?: AbortSignal | undefined;
   /** Rejects when no trainer is to be expected any more. */
   trainersEnded: Promise<never>;
-  /** Seconds to wait for a trainer when all have left. */
+  /** Seconds to wait for trainers when there are too few for any job. */
   wait: number;
 }
 
@@ -44,7 +44,7 @@ export class SweepRunner {
   private readonly hopeless = new Set<number>();
   private readonly attempts: Attempts;
   private readonly controller = new AbortController();
-  /** Ends all job at the next step: the user, or something that makes going on useless. */
+  /** Ends all jobs at the next step: the user wants it, or something makes going on useless. */
   private readonly signal: AbortSignal;
   private wake: () => void = () => undefined;
 
@@ -61,12 +61,12 @@ export class SweepRunner {
     options.trainersEnded.catch((error: unknown) => this.controller.abort(error));
   }
 
-  /** To be called whenever trainers have come or left. */
+  /** Is to be called whenever trainers have come or left. */
   changed(): void {
     this.wake();
   }
 
-  /** Resolves when nothing is left to do. Rejects, once all job has ended, when it was ended before its time. */
+  /** Resolves when nothing is left to do. Rejects, once all jobs have ended, if it was ended before its time. */
   async run(): Promise<void> {
     const { scheduler, manifest } = this.options;
     await this.failHopeless();
@@ -93,17 +93,22 @@ export class SweepRunner {
     return this.signal.aborted || this.options.preemption?.aborted === true;
   }
 
-  /** Waits for a change; not for ever, where there is nobody left to bring it about. */
+  /** Waits for a change, but not for ever if there is nobody left to bring it about. */
   private async unlessDeserted(changed: Promise<void>): Promise<void> {
-    const { pool, wait } = this.options;
-    if (pool.trainers.length > 0) return changed;
+    const { pool, wait, runtime, trainersPerTrial = 1 } = this.options;
+    const here = pool.trainers.length;
+    const needed = this.startable(1).reduce((_, { most }) => Math.min(most, trainersPerTrial), 1);
+    // Jobs under way end by themselves, and trainers that others have are given back.
+    if (here >= needed || (here > 0 && this.running.size > 0)) return changed;
     const none = new Failure(
       'trainers',
-      `all trainers have left and no other came within ${wait} s: start some, then go on`,
+      here === 0
+        ? `all trainers have left and no other came within ${wait} s: start some, then prunegrid sweep resume`
+        : `${here} trainers are left, a trial takes ${needed}, and no other came within ${wait} s: start some, then prunegrid sweep resume`,
     );
-    const timer = setTimeout(() => this.controller.abort(none), wait * 1000);
+    const timer = runtime.clock.after(wait * 1000, () => this.controller.abort(none));
     await changed;
-    clearTimeout(timer);
+    timer.cancel();
   }
 
   /** What others start from and this or an earlier sweep has computed already need not be computed again. */
@@ -145,29 +150,34 @@ export class SweepRunner {
     return this.options.state.trials.get(trial)?.status === 'waiting';
   }
 
-  /** What could start now and find free trainers, in the order in which it should. */
-  private startable(): { job: Job; most: number }[] {
-    const { pool, store, maxConcurrent } = this.options;
+  /** What could start now if so many trainers were free, in the order in which it should. */
+  private startable(free = this.options.pool.freeCount): { job: Job; most: number }[] {
+    const { store, maxConcurrent } = this.options;
     if (this.isEnding) return [];
     return this.readyJobs()
       .filter((job) => job.kind === 'trial' || !store.isClaimed(job.key))
-      .slice(0, Math.max(0, Math.min(pool.freeCount, maxConcurrent - this.running.size)))
-      .map((job) => ({ job, most: trialOf(job, this.options.plan).spec.batch.microBatches }));
+      .slice(0, Math.max(0, Math.min(free, maxConcurrent - this.running.size)))
+      .map((job) => ({ job, most: this.mostOf(job) }));
   }
+
+  /** Trainers that a job can use: more than micro-batches would have nothing to do. */
+  private mostOf = (job: Job): number => trialOf(job, this.options.plan).spec.batch.microBatches;
 
   private demand(): Demand {
-    const { pool, trainersPerTrial: each } = this.options;
-    const most = this.startable().reduce((sum, job) => sum + (each ?? job.most), 0);
-    return { each: each ?? 1, most: Math.min(most, pool.freeCount) };
+    const { pool, trainersPerTrial = Infinity } = this.options;
+    const jobs = this.startable();
+    const shares = jobs.map(({ most }) => Math.min(most, trainersPerTrial));
+    const most = shares.reduce((sum, share) => sum + share, 0);
+    return { each: trainersPerTrial === Infinity ? 1 : (shares.at(0) ?? 1), most: Math.min(most, pool.freeCount) };
   }
 
-  /** Where trainers are idle and no job is left to be started, lets the trial with the fewest go on with more. */
+  /** If trainers are idle and no job is left to be started, lets the trial with the fewest go on with more. */
   private regroup(allocation: Allocation): void {
     const { pool, trainersPerTrial } = this.options;
     const idle = Math.min(pool.freeCount, allocation.idle());
     if (trainersPerTrial !== undefined || this.isEnding || idle < 1 || this.readyJobs().length > 0) return;
     const [smallest] = [...this.running.values()]
-      .filter(({ job: job, trainers }) => trainers < trialOf(job, this.options.plan).spec.batch.microBatches)
+      .filter(({ job, trainers }) => trainers < this.mostOf(job))
       .sort((a, b) => a.trainers - b.trainers);
     if (smallest && smallest.secondsLeft > REGROUP_SECONDS) smallest.pause.abort(new Paused());
   }
@@ -180,7 +190,7 @@ export class SweepRunner {
       const id = nameOf(job);
       const giveBack = allocation.take(share);
       const unclaim = job.kind === 'dense' ? this.options.store.claim(job.key) : () => undefined;
-      const running = new RunningJob(job, share);
+      const running = new RunningJob(job, share, this.options.runtime.clock);
       this.running.set(id, running);
       void this.runJob(running)
         .catch((error: unknown) => this.controller.abort(error))
@@ -195,7 +205,7 @@ export class SweepRunner {
   }
 
   /** One attempt. Rejects with what must end the sweep. */
-  private async runJob({ job: job, trainers, pause }: RunningJob): Promise<void> {
+  private async runJob({ job, trainers, pause }: RunningJob): Promise<void> {
     try {
       await this.options.pool.lease(
         trainers,

@@ -21,6 +21,11 @@ describe('shareOut', () => {
     expect(shareOut({ free: 1, ready: ready(3), each: 2 })).toEqual([]);
   });
 
+  it('gives nobody more of a fixed number than it can use', () => {
+    expect(shareOut({ free: 5, ready: [{ most: 2 }, { most: 4 }, { most: 1 }], each: 3 })).toEqual([2, 3]);
+    expect(shareOut({ free: 6, ready: [{ most: 2 }, { most: 4 }, { most: 1 }], each: 3 })).toEqual([2, 3, 1]);
+  });
+
   it('never lends more than is free, and leaves nothing idle that could work', () => {
     fc.assert(
       fc.property(fc.nat(32), fc.nat(40), fc.integer({ min: 1, max: 8 }), (free, count, most) => {

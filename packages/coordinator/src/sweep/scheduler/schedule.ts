@@ -1,22 +1,22 @@
-/** How many trainers each piece of work gets. */
+/** How many trainers each job gets. */
 export interface Shares {
   /** Trainers that are free. */
   free: number;
-  /** Pieces of work that could start now, in the order in which they should; `most` is how many trainers one can use. */
+  /** Jobs that could start now, in the order in which they should; `most` is how many trainers a job can use. */
   ready: readonly { most: number }[];
-  /** Trainers of each; where absent, the free ones are shared out evenly. */
+  /** Trainers of each job, or `most` of it if that is less; if absent, the free trainers are shared out evenly. */
   each?: number | undefined;
 }
 
 /**
- * Trainers for the first pieces of `ready` work, one entry for each that starts now. All of a piece's trainers are given at once, and
- * when fewer pieces are ready than trainers are free, a piece gets several: the number of trainers does not change its result.
+ * Trainers for the first of the `ready` jobs, one entry for each that starts now. A job's trainers are given all at once. When fewer
+ * jobs are ready than trainers are free, a job gets several: the number of trainers does not change its result.
  */
 export function shareOut({ free, ready, each }: Shares): number[] {
   const shares: number[] = [];
   let left = free;
   for (const [i, { most }] of ready.entries()) {
-    const share = each ?? Math.min(most, Math.max(1, Math.floor(left / (ready.length - i))));
+    const share = Math.min(most, each ?? Math.max(1, Math.floor(left / (ready.length - i))));
     if (share > left) break;
     shares.push(share);
     left -= share;

@@ -1,16 +1,11 @@
 import { readJournal } from '../../journal/reading.js';
 import { Journal } from '../../journal/journal.js';
 import type { Recorded } from '../../training/records.js';
-import { type Mirror, startSweepMirror } from '../../tracking/mirror.js';
-import { destinationOf } from '../../tracking/sync.js';
 import { commandLine } from '../../training/manifest.js';
 import { runTrials, type RunTrialsOptions } from './trials.js';
 import { hasBegun, type SweepFile } from '../folder.js';
 import type { SweepEvent } from '../records.js';
 import { SweepState } from '../state.js';
-
-/** How long the end of a sweep waits for MLflow to take the rest, in milliseconds. */
-const DRAIN_MS = 30_000;
 
 /** A sweep that is about to be worked on: `state` follows the journal. */
 export interface OpenSweep extends SweepFile {
@@ -19,9 +14,18 @@ export interface OpenSweep extends SweepFile {
   journal: Journal<SweepEvent>;
 }
 
+/**
+ * Follows a sweep by its journal, such as the mirror to MLflow. It is called before anything is appended. What it returns is called
+ * when the last record is written and awaited before the journal is closed, so it must come to an end.
+ */
+export type SweepSubscriber = (
+  sweep: Pick<OpenSweep, 'folder' | 'journal'>,
+  warn: (line: string) => void,
+) => Promise<() => Promise<void>>;
+
 export interface RunSweepOptions extends RunTrialsOptions {
-  /** The MLflow server that follows the sweep; by default that of before, or the environment's. */
-  mlflow?: string | undefined;
+  /** They are ended in this order: the report is written before the mirror sends it. */
+  subscribers: readonly SweepSubscriber[];
   /** Sees each record after the state has taken it in. */
   onEvent: (record: Recorded<SweepEvent>) => void;
 }
@@ -51,29 +55,17 @@ export async function openSweep(folder: string, sweep: SweepFile): Promise<OpenS
 export async function runSweep(
   sweep: OpenSweep,
   first: First,
-  { mlflow, onEvent, ...options }: RunSweepOptions,
+  { subscribers, onEvent, ...options }: RunSweepOptions,
 ): Promise<void> {
   const { folder, state, journal } = sweep;
   journal.subscribe(onEvent);
-  let mirror: Mirror | undefined;
+  const ends: (() => Promise<void>)[] = [];
   try {
-    const destination = await destinationOf(folder, { ...(mlflow && { url: mlflow }) });
-    if (destination) mirror = startSweepMirror({ ...destination, folder, journal, warn: options.warn });
+    for (const subscribe of subscribers) ends.push(await subscribe(sweep, options.warn));
     await journal.append(first);
     await runTrials(folder, sweep, state, journal, options);
   } finally {
-    await report(folder).catch((error: Error) => options.warn(error.message));
-    await mirror?.drain(DRAIN_MS);
+    for (const end of ends) await end().catch((error: Error) => options.warn(error.message));
     await journal.close();
   }
-}
-
-/** A picture of how far the sweep has come, also for MLflow, which has it from the sweep's folder. */
-async function report(folder: string): Promise<void> {
-  // What draws is loaded only when there is something to draw.
-  const [{ readReport }, { writeReport }] = await Promise.all([
-    import('../../report/sweep/data.js'),
-    import('../../report/sweep/write.js'),
-  ]);
-  await writeReport(await readReport(folder));
 }

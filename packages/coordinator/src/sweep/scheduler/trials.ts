@@ -1,24 +1,28 @@
 import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
 import { models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
 import type { Trainer } from '../../cluster/index.js';
 import type { Journal } from '../../journal/journal.js';
 import { readJournal } from '../../journal/reading.js';
+import type { Launcher } from '../../launch/index.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../../launch/trainers.js';
 import type { FairShareScheduler } from './fair-share.js';
 import { NetworkStore } from '../network-store.js';
 import { classOf, EarlyStopping } from './early-stopping.js';
 import type { SweepFile } from '../folder.js';
 import { groupBy } from '../grouping.js';
-import type { Trial } from '../planner/plan.js';
+import type { SweepPlan, Trial } from '../planner/plan.js';
 import type { SweepEvent } from '../records.js';
 import { type RunnerOptions, SweepRunner } from './runner.js';
 import type { SweepState } from '../state.js';
 
 export interface RunTrialsOptions extends Pick<RunnerOptions, 'maxConcurrent' | 'retries' | 'failFast' | 'onProgress'> {
+  runtime: Host;
   trainers: TrainerChoice;
-  /** Numbers of the trials to be worked on; by default all that are waiting. */
+  launcher: Launcher;
+  /** Numbers of the trials to be worked on; if absent, all that are waiting. */
   only?: ReadonlySet<number> | undefined;
   scheduler: FairShareScheduler;
   /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
@@ -40,17 +44,11 @@ export async function runTrials(
   journal: Journal<SweepEvent>,
   options: RunTrialsOptions,
 ): Promise<void> {
-  const { trainers, only, signal, preemption, interrupted, warn, ...runnerOptions } = options;
-  const wanted = trainers.trainers + trainers.external;
-  if (plan.trainersPerTrial !== undefined && plan.trainersPerTrial > wanted) {
-    throw new Failure(
-      'input',
-      `trainersPerTrial: ${plan.trainersPerTrial}, but there are ${wanted} trainers: start more with --trainers, or lower it`,
-    );
-  }
+  const { runtime, trainers, launcher, only, signal, preemption, interrupted, warn, ...runnerOptions } = options;
+  requireTrainersPerTrial(plan, trainers);
   const stopping = plan.earlyStopping && new EarlyStopping(plan.earlyStopping);
   for (const report of await pastReports(folder, plan.trials, state)) stopping?.report(report);
-  // Not awaited by anybody: where the journal cannot be written, the work that goes on finds out as well.
+  // Nobody awaits it: if the journal cannot be written, the work that goes on finds out as well.
   const note = (event: SweepEvent) => void journal.append(event).catch((error: Error) => warn(error.message));
   const joined = ({ number, hello, ready }: Trainer) => {
     const { host, pid } = hello;
@@ -66,12 +64,13 @@ export async function runTrials(
       const changed = () => runner?.changed();
       // Trainers that leave when they may are no news.
       const left = ({ number }: Trainer) => runner && note({ type: 'trainer-left', trainer: number });
-      const events = { warn, joined, left, changed, replace: true, interrupted };
+      const events = { runtime, launcher, warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
         const model = models.get(trials[0].spec.model) as NonNullable<ReturnType<typeof models.get>>;
         const store = new NetworkStore(model, pool.trainers[0]);
         runner = new SweepRunner({
           ...runnerOptions,
+          runtime,
           folder,
           manifest,
           trials,
@@ -100,6 +99,19 @@ export async function runTrials(
     await journal.append({ type: 'sweep-interrupted', reason });
     throw error;
   }
+}
+
+/** Throws Failure `input` if a trial would wait for more trainers than there will ever be. */
+function requireTrainersPerTrial({ trainersPerTrial, trials }: SweepPlan, { trainers, external }: TrainerChoice): void {
+  if (trainersPerTrial === undefined) return;
+  const wanted = trainers + external;
+  // A trial gets no more trainers than it has micro-batches.
+  const most = Math.max(...trials.map(({ spec }) => Math.min(trainersPerTrial, spec.batch.microBatches)));
+  if (most <= wanted) return;
+  throw new Failure(
+    'input',
+    `trainersPerTrial: ${trainersPerTrial}, but there are ${wanted} trainers: start more with --trainers, or lower it`,
+  );
 }
 
 /** Trials that can share trainers, in the order of the plan. */

@@ -1,0 +1,191 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+
+import type { Host } from '@prunegrid/core/runtime';
+
+import type { Launch, Launcher, LaunchEvent } from './launcher.js';
+import { superviseTrainers } from './supervisor.js';
+
+/** A tiny program that was started in a trainer's place and has dialled. It stays until it is told to fail, or is ended. */
+export interface StandIn {
+  /** Has it end by itself, with an exception that nobody catches. */
+  fail(message: string): void;
+  /** Resolves when it has ended. */
+  readonly gone: Promise<unknown>;
+}
+
+/** A launcher that starts such a program, and what the program dials. One subject serves one check. */
+export interface LauncherSubject {
+  launcher: Launcher;
+  runtime: Host;
+  /** HOST:PORT, where the stand-ins dial. */
+  coordinator: string;
+  /** Those that have dialled so far, in the order of their coming. */
+  readonly arrived: readonly StandIn[];
+}
+
+export interface LauncherCheck {
+  name: string;
+  /** Throws an AssertionError if the launcher does not do as `Launcher` says. */
+  run: (subject: LauncherSubject) => Promise<void>;
+}
+
+/** How long anything may take that must happen, in milliseconds. */
+const PATIENCE_MS = 30_000;
+const LOOK_MS = 20;
+/** The stand-ins never leave by themselves: there is nothing to be gained by waiting for them. */
+const GRACE_MS = 50;
+
+const resources = { threads: 1 };
+
+/** What every launcher must pass: each check on a subject of its own, in any test runner. */
+export const launcherConformance: readonly LauncherCheck[] = [
+  {
+    name: 'starts as many trainers as asked for, and all of them dial',
+    async run(subject) {
+      const { launch, events } = launched(subject, 3);
+      await arrivals(subject, 3);
+      await until(subject, () => events.length >= 3, 'three trainers are said to have started');
+      deepEqual(
+        events.map(({ type }) => type),
+        ['started', 'started', 'started'],
+      );
+      equal(new Set(events.map(({ trainer }) => trainer)).size, 3, 'each trainer has a name of its own');
+      await launch.stop(GRACE_MS);
+      await allGone(subject);
+    },
+  },
+  {
+    name: 'says why a trainer has ended, leaves the others alone and starts another one when told to',
+    async run(subject) {
+      const { launch, events } = launched(subject, 2);
+      await arrivals(subject, 2);
+      subject.arrived[0].fail('no luck today');
+      await until(subject, () => events.length >= 3, 'the end of a trainer is told');
+      const [first, second, end] = events;
+      equal(end.type, 'ended');
+      ok([first.trainer, second.trainer].includes(end.trainer), `${end.trainer} is one that had started`);
+      const { kind, message } = end.failure;
+      equal(kind, 'trainers');
+      ok(message.includes('Error: no luck today') && !message.includes('\n'), `"${message}" says why, in one line`);
+      launch.replace();
+      await arrivals(subject, 3);
+      equal(events.length, 4);
+      equal(events[3].type, 'started');
+      await launch.stop(GRACE_MS);
+      await allGone(subject);
+    },
+  },
+  {
+    name: 'stops all of them, tells nothing of it, and starts none any more',
+    async run(subject) {
+      const { launch, events } = launched(subject, 2);
+      await arrivals(subject, 2);
+      await Promise.all([launch.stop(GRACE_MS), launch.stop(GRACE_MS)]);
+      launch.replace();
+      await allGone(subject);
+      equal(subject.arrived.length, 2);
+      deepEqual(
+        events.map(({ type }) => type),
+        ['started', 'started'],
+      );
+    },
+  },
+  {
+    name: 'leaves nothing behind when it is stopped while it starts trainers',
+    async run(subject) {
+      const { launch, events } = launched(subject, 3);
+      await launch.stop(0);
+      const told = events.length;
+      await allGone(subject);
+      equal(events.length, told);
+    },
+  },
+  {
+    name: 'has nothing to do where no trainer is asked for',
+    async run(subject) {
+      const { launch, events } = launched(subject, 0);
+      await launch.stop(GRACE_MS);
+      deepEqual(events, []);
+    },
+  },
+  {
+    name: 'has a lost trainer replaced where that is wanted',
+    async run(subject) {
+      const replaced: string[] = [];
+      const supervised = supervise(subject, 1, ({ message }) => replaced.push(message));
+      await arrivals(subject, 1);
+      subject.arrived[0].fail('lost');
+      await arrivals(subject, 2);
+      equal(replaced.length, 1);
+      await supervised.stop(GRACE_MS);
+      await allGone(subject);
+    },
+  },
+  {
+    name: 'reports a lost trainer that is not replaced',
+    async run(subject) {
+      const supervised = supervise(subject, 2);
+      await arrivals(subject, 2);
+      subject.arrived[1].fail('lost');
+      const reason = await within(subject, supervised.ended.catch(String), 'the loss is reported');
+      ok(reason.includes('Error: lost'), reason);
+      equal(subject.arrived.length, 2);
+      await supervised.stop(GRACE_MS);
+      await allGone(subject);
+    },
+  },
+  {
+    name: 'gives up after three short lives',
+    async run(subject) {
+      const replaced: string[] = [];
+      const supervised = supervise(subject, 1, ({ message }) => replaced.push(message));
+      for (let life = 1; life <= 3; life++) {
+        await arrivals(subject, life);
+        subject.arrived[life - 1].fail(`life ${life}`);
+      }
+      const reason = await within(subject, supervised.ended.catch(String), 'it gives up');
+      ok(reason.includes('Error: life 3'), reason);
+      equal(replaced.length, 2);
+      await supervised.stop(GRACE_MS);
+      await allGone(subject);
+      equal(subject.arrived.length, 3);
+    },
+  },
+];
+
+function launched({ launcher, runtime, coordinator }: LauncherSubject, trainers: number) {
+  const events: LaunchEvent[] = [];
+  const onEvent = (event: LaunchEvent) => void events.push(event);
+  const launch: Launch = launcher.launch(runtime, { trainers, coordinator, resources, onEvent });
+  return { launch, events };
+}
+
+const supervise = (
+  { launcher, runtime, coordinator }: LauncherSubject,
+  trainers: number,
+  onReplaced?: Parameters<typeof superviseTrainers>[3],
+) => superviseTrainers(launcher, runtime, { trainers, coordinator, resources }, onReplaced);
+
+const arrivals = (subject: LauncherSubject, count: number): Promise<void> =>
+  until(subject, () => subject.arrived.length >= count, `${count} trainers dial`);
+
+/** Waits until every stand-in has ended, also one that is only just dialling. */
+async function allGone(subject: LauncherSubject): Promise<void> {
+  await subject.runtime.clock.sleep(10 * LOOK_MS);
+  await within(subject, Promise.all(subject.arrived.map(({ gone }) => gone)), 'no trainer is left');
+}
+
+async function until({ runtime }: LauncherSubject, condition: () => boolean, what: string): Promise<void> {
+  const { clock } = runtime;
+  for (const end = clock.monotonic() + PATIENCE_MS; !condition(); await clock.sleep(LOOK_MS)) {
+    ok(clock.monotonic() < end, `within ${PATIENCE_MS} ms: ${what}`);
+  }
+}
+
+async function within<T>(subject: LauncherSubject, promise: Promise<T>, what: string): Promise<T> {
+  let result: { value: T } | undefined;
+  const waited = promise.then((value) => void (result = { value }));
+  await until(subject, () => result !== undefined, what);
+  await waited;
+  return (result as { value: T }).value;
+}
