@@ -3,6 +3,9 @@ import { pathToFileURL } from 'node:url';
 
 import { Failure } from './failure.js';
 
+/** Explains the flag `--extension <file>`, which every program that loads extensions has. */
+export const extensionHelp = 'an ES module that adds engines, models, constraints and the like; may be repeated';
+
 /** Files that were loaded already, for each set of registries: a second time would add everything twice. */
 const loaded = new WeakMap<object, Set<string>>();
 

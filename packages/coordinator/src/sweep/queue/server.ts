@@ -34,6 +34,8 @@ export interface ServerOptions {
   queue: string;
   /** At work at the same time, over all sweeps. */
   trainers: number;
+  /** Files that the trainers load as extensions: absolute paths. */
+  extensions: readonly string[];
   /** Active at the same time, one of each user at most. Each has as many trainer processes as may be at work. */
   maxSweeps: number;
   /** Ends all work at the next step. */
@@ -180,7 +182,7 @@ export class SweepServer {
 
   /** Resolves to false where the sweep was preempted. Throws where it may do better later: another process has it, the disk is full. */
   private async runUntilPreempted(sweep: KnownSweep): Promise<boolean> {
-    const { runtime, launcher, trainers, onEvent, warn } = this.options;
+    const { runtime, launcher, trainers, extensions, onEvent, warn } = this.options;
     const { folder, options, controller, preemption } = sweep;
     const { signal } = controller;
     const open = await openSweep(folder, await readSweepFile(folder));
@@ -199,7 +201,7 @@ export class SweepServer {
     try {
       await runSweep(open, beginning(open), {
         ...{ runtime, launcher },
-        trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto' },
+        trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto', extensions },
         scheduler: this.scheduler,
         maxConcurrent: options.maxConcurrent ?? Infinity,
         retries: options.retries,

@@ -1,0 +1,6 @@
+/** What an extension's file is typed by; docs/extending.md has an example of each kind of member. */
+export type { Extension, Registries } from '@prunegrid/coordinator/extension';
+export type { Launcher } from '@prunegrid/coordinator/launch';
+export type { Method } from '@prunegrid/coordinator/training/methods';
+export type { BudgetRule } from '@prunegrid/numerics/budgets';
+export type { Constraint } from '@prunegrid/numerics/constraints';
