@@ -1,5 +1,6 @@
 import type { Traffic } from '@prunegrid/transport/channel';
-import { initialParameters, type Model, models } from '@prunegrid/trainer/models';
+import { DEFAULT_ENGINE } from '@prunegrid/trainer/engines';
+import { initialParameters, models } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup, TrainerPool } from '@prunegrid/coordinator/cluster';
 import { nodeHost } from '@prunegrid/core/node';
@@ -9,7 +10,7 @@ import { prunedLayers, survivorsOf, weightsOf } from '@prunegrid/coordinator/tra
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { trafficOf } from './traffic.js';
 
-export const lenet5 = models.get('lenet5') as Model;
+export const lenet5 = models.get('lenet5');
 
 /** As experiments/lenet5-mnist.yaml has them. */
 export const dataset = { name: 'mnist', validation: 5000, shift: 2 };
@@ -40,7 +41,7 @@ export function withReadyTrainers<T>(
   threadsPerTrainer: number,
   work: (pool: TrainerPool) => Promise<T>,
 ): Promise<T> {
-  const workload = { model: lenet5.name, dataset, threadsPerTrainer };
+  const workload = { engine: DEFAULT_ENGINE, model: lenet5.name, dataset, threadsPerTrainer };
   const choice = {
     trainers,
     external: 0,

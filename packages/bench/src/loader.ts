@@ -1,4 +1,12 @@
-import { dropoutFactors, epochOrder, evaluationBatch, loadDataset, trainingBatch } from '@prunegrid/trainer/datasets';
+import { nodeHost } from '@prunegrid/core/node';
+import {
+  datasets,
+  dropoutFactors,
+  epochOrder,
+  evaluationBatch,
+  type Examples,
+  trainingBatch,
+} from '@prunegrid/trainer/datasets';
 
 import { inTurns } from './rounds.js';
 import type { BenchTable } from './table.js';
@@ -11,13 +19,17 @@ const BATCHES = 400;
 
 /** Micro-batches of MNIST as training takes them: gathered in an epoch's order, shifted, with dropout factors. */
 export async function benchLoader(rounds: number): Promise<BenchTable> {
-  const dataset = await loadDataset({ name: 'mnist', validation: 5000 });
+  const dataset = await datasets.get('mnist').load({ name: 'mnist', validation: 5000 }, nodeHost);
+  const examples = dataset.training.resident as Examples;
   const order = epochOrder(1, 1, 0, dataset.training.count);
   const placeOf = (step: number) => ({ seed: 1, phase: 1, step, firstSample: 0 });
   const gathered = (pixels: number) => (step: number) =>
-    void trainingBatch(dataset, order.subarray(step * SIZE, (step + 1) * SIZE), { ...placeOf(step), pixels });
+    void trainingBatch(dataset, examples, order.subarray(step * SIZE, (step + 1) * SIZE), {
+      ...placeOf(step),
+      pixels,
+    });
   const ways = {
-    'as they lie': (step: number) => void evaluationBatch(dataset.training, step * SIZE, SIZE),
+    'as they lie': (step: number) => evaluationBatch(dataset, dataset.training, step * SIZE, SIZE),
     gathered: gathered(0),
     'gathered and shifted by up to 2 pixels': gathered(2),
     'gathered, shifted, and dropout factors': (step: number) => {
@@ -25,14 +37,14 @@ export async function benchLoader(rounds: number): Promise<BenchTable> {
       dropoutFactors(0.5, UNITS, SIZE, placeOf(step));
     },
   };
-  const turn = (take: (step: number) => void) => () => {
+  const turn = (take: (step: number) => void | Promise<unknown>) => async () => {
     const started = performance.now();
-    for (let step = 0; step < BATCHES; step++) take(step);
+    for (let step = 0; step < BATCHES; step++) await take(step);
     return (1000 * BATCHES) / (performance.now() - started);
   };
   const contenders = new Map(Object.entries(ways).map(([name, take]) => [name, turn(take)]));
   // Until the code is compiled.
-  for (const measure of contenders.values()) measure();
+  for (const measure of contenders.values()) await measure();
   const measured = await inTurns(rounds, contenders);
   return {
     about: `MNIST in micro-batches of ${SIZE} images, one thread; medians of ${rounds} rounds of ${BATCHES} in turns`,

@@ -84,8 +84,8 @@ function inRounds(command: Command, rounds: number): Command {
 const inJson = (command: Command): Command => command.option('--json', 'print a JSON object', false);
 
 async function provide(): Promise<void> {
-  const { requireEngine } = await import('@prunegrid/trainer/engines/require-engine');
-  await requireEngine((line) => console.error(line));
+  const { DEFAULT_ENGINE, engines } = await import('@prunegrid/trainer/engines');
+  await engines.get(DEFAULT_ENGINE).provision((line) => console.error(line));
 }
 
 async function print(benchmark: string, json: boolean, measure: () => Promise<BenchTable>): Promise<void> {

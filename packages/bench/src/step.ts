@@ -1,5 +1,6 @@
 import type { Traffic } from '@prunegrid/transport/channel';
-import { loadDataset, trainingBatch } from '@prunegrid/trainer/datasets';
+import { nodeHost } from '@prunegrid/core/node';
+import { datasets, type Examples, trainingBatch } from '@prunegrid/trainer/datasets';
 import { loadTensorFlow } from '@prunegrid/trainer/engines/tensorflow/tensorflow';
 import { initialParameters } from '@prunegrid/trainer/models';
 
@@ -79,11 +80,12 @@ const nameOf = (trainers: number, kind: StepKind) => `${trainers === 1 ? 'one tr
 
 /** The engine's gradients of a global batch's micro-batches, in this process, on images that lie ready. */
 async function engineAlone(): Promise<() => number> {
-  const images = await loadDataset({ name: dataset.name, validation: dataset.validation });
+  const images = await datasets.get(dataset.name).load(dataset, nodeHost);
   const size = batch.global / batch.microBatches;
   const at = { pixels: dataset.shift, seed: 1, phase: 1, step: 0, firstSample: 0 };
   const ready = trainingBatch(
     images,
+    images.training.resident as Examples,
     Uint32Array.from({ length: size }, (_, i) => i),
     at,
   );

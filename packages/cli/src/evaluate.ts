@@ -1,15 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { evaluationBlocks, loadDataset } from '@prunegrid/trainer/datasets';
-import { loadTensorFlow } from '@prunegrid/trainer/engines/tensorflow/tensorflow';
+import { nodeHost } from '@prunegrid/core/node';
+import { datasets } from '@prunegrid/trainer/datasets';
+import { DEFAULT_ENGINE, engines } from '@prunegrid/trainer/engines';
 import { Failure } from '@prunegrid/core/failure';
 import { fromFile, models } from '@prunegrid/trainer/models';
 import { readSafetensors } from '@prunegrid/core/safetensors';
 
 import { renderCounts } from './screen/run-result.js';
 import { countLayers, totalOf } from '@prunegrid/coordinator/training/layers';
-import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
+import { requireEngines } from './engines.js';
 
 const BLOCK = 500;
 
@@ -27,28 +28,27 @@ export async function evaluate(place: string, options: EvaluateOptions): Promise
   if (name === undefined)
     throw new Failure(
       'input',
-      `${file}: does not say which network it holds: add --model ${[...models.keys()].join(' or ')}`,
+      `${file}: does not say which network it holds: add --model ${models.names.join(' or ')}`,
     );
-  const model = models.get(name);
-  if (!model) throw new Failure('input', `--model: no model ${name}; there is ${[...models.keys()].join(', ')}`);
+  const model = models.find(name);
+  if (!model) throw new Failure('input', `--model: no model ${name}; there is ${models.names.join(', ')}`);
   const parameters = await fromFile(model, tensors, file);
   const layers = countLayers(model, parameters);
 
-  await requireEngine((line) => console.error(line));
-  const dataset = await loadDataset({ name: 'mnist', validation: 5000 });
-  const network = loadTensorFlow(1).open(model);
-  network.setParameters(parameters);
-  const accuracy = (part: typeof dataset.test) => {
-    let correct = 0;
-    const blocks = Math.ceil(part.count / BLOCK);
-    for (const batch of evaluationBlocks(part, BLOCK, 0, blocks)) correct += network.score(batch).correct;
-    return correct / part.count;
+  await requireEngines([DEFAULT_ENGINE]);
+  const dataset = await datasets.get('mnist').load({ name: 'mnist', validation: 5000 }, nodeHost);
+  const engine = await engines.get(DEFAULT_ENGINE).load({ threads: 1, clock: nodeHost.clock });
+  const evaluator = await engine.openEvaluator(model, dataset, parameters);
+  const accuracy = async (part: 'validation' | 'test') => {
+    const { count } = dataset[part];
+    const blocks = { blockSize: BLOCK, firstBlock: 0, blocks: Math.ceil(count / BLOCK) };
+    return (await evaluator.evaluate({ part, ...blocks })).correct / count;
   };
   const result = {
     file,
     model: name,
-    testAccuracy: accuracy(dataset.test),
-    validationAccuracy: accuracy(dataset.validation),
+    testAccuracy: await accuracy('test'),
+    validationAccuracy: await accuracy('validation'),
     layers,
     total: totalOf(layers),
   };

@@ -9,6 +9,7 @@ import type { ServeOptions } from './serve.js';
 import { addReproduceCommand, addSweepCommands } from './sweep/commands.js';
 import type { SyncOptions } from './sync.js';
 import type { TrainerCommandOptions } from '@prunegrid/trainer/run-trainer';
+import { nodeHost } from '@prunegrid/core/node';
 import { version } from '@prunegrid/core/version';
 
 /** Parses the command line and runs the command. */
@@ -43,7 +44,7 @@ async function main(): Promise<void> {
     .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
     .option('--extension <file>', extensionHelp, collect, [])
     .action(async (options: TrainerCommandOptions) =>
-      (await import('@prunegrid/trainer/run-trainer')).runTrainer(options),
+      (await import('@prunegrid/trainer/run-trainer')).runTrainer(options, nodeHost),
     );
 
   withExtensions(program.command('evaluate'))

@@ -2,10 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { datasetNames } from '@prunegrid/trainer/datasets';
 import { Failure } from '@prunegrid/core/failure';
 import { nodeHost } from '@prunegrid/core/node';
-import { models } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
 import { loadSpec } from '@prunegrid/coordinator/experiment/load';
@@ -26,9 +24,10 @@ import { throttled } from '@prunegrid/coordinator/training/progress';
 import { runJournaled, type JournaledRun } from '@prunegrid/coordinator/training/job';
 import { prune } from '@prunegrid/coordinator/training/run';
 import { createRunFolder } from '@prunegrid/coordinator/training/run-folder';
-import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
+import { requireEngines } from './engines.js';
 import { untilInterrupted } from './interruption.js';
 import type { TrainerFlags } from './options.js';
+import { catalogue } from './sweep/catalogue.js';
 import { createScreen, type Screen, screenMode } from './screen/index.js';
 
 export interface ResumeOptions extends TrainerFlags {
@@ -52,9 +51,9 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   requireTrainers(options);
   requireTracking(options.mlflow);
   const overrides = options.seed === undefined ? options.set : [...options.set, `seed=${options.seed}`];
-  const { spec } = await loadSpec(file, overrides, { models: [...models.values()], datasets: datasetNames });
+  const { spec } = await loadSpec(file, overrides, catalogue);
   const folder = resolve(options.out ?? defaultFolder(spec));
-  await requireEngine((line) => console.error(line));
+  await requireEngines([spec.engine]);
   await createRunFolder(folder);
   await runExperiment({ folder, runId: randomUUID(), spec, specFile: file }, options);
 }
@@ -70,7 +69,7 @@ export async function resume(place: string, options: ResumeOptions): Promise<voi
   if (!resumeState) throw new Failure('input', `${place}: nothing was saved of it: begin anew with prunegrid run`);
   const { runId, spec, specFile, sweep } = resumeState.manifest;
   if (sweep) throw new Failure('input', `${place}: is part of a sweep: go on with that, by prunegrid sweep resume`);
-  await requireEngine((line) => console.error(line));
+  await requireEngines([spec.engine]);
   await runExperiment({ folder, runId, spec, specFile, resumeState }, options);
 }
 

@@ -4,7 +4,8 @@ import { nodeHost } from '@prunegrid/core/node';
 import { launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
 import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
-import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
+import { DEFAULT_ENGINE } from '@prunegrid/trainer/engines';
+import { requireEngines } from './engines.js';
 import { untilInterrupted } from './interruption.js';
 import { screenMode } from './screen/index.js';
 import { createServeScreen } from './screen/serve.js';
@@ -23,7 +24,7 @@ export async function serve(place: string, { trainers, maxSweeps, extensions, js
   await createQueue(queue);
   const lock = await lockQueue(queue);
   try {
-    await requireEngine((line) => console.error(line));
+    await requireEngines([DEFAULT_ENGINE]);
     const shown = relative('', queue) || '.';
     const interruption = untilInterrupted(`go on with prunegrid serve ${shown}`);
     const screen = createServeScreen({

@@ -1,9 +1,10 @@
 import { runCommand } from '@prunegrid/core/command-line';
 import { extensionHelp } from '@prunegrid/core/extension';
+import { nodeHost } from '@prunegrid/core/node';
 import { version } from '@prunegrid/core/version';
 import { Command } from 'commander';
 
-import { runTrainer } from './run-trainer.js';
+import { runTrainer, type TrainerCommandOptions } from './run-trainer.js';
 
 /** `prunegrid-trainer`: what a machine runs that has trainers and no coordinator. */
 const program = new Command('prunegrid-trainer')
@@ -13,6 +14,6 @@ const program = new Command('prunegrid-trainer')
   .option('--extension <file>', extensionHelp, (file: string, before: string[]) => [...before, file], [])
   .showHelpAfterError('(--help lists the options)')
   .exitOverride()
-  .action(runTrainer);
+  .action((options: TrainerCommandOptions) => runTrainer(options, nodeHost));
 
 await runCommand(() => program.parseAsync());

@@ -1,7 +1,7 @@
 import { version } from '@prunegrid/core/version';
 
 import { loadExtensions } from './extension.js';
-import { requireEngine } from './engines/require-engine.js';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { serve } from './worker/index.js';
 
 export interface TrainerCommandOptions {
@@ -12,11 +12,13 @@ export interface TrainerCommandOptions {
 }
 
 /**
- * Loads the extensions, provisions the engine and serves the coordinator until it is done. What is printed is for whoever watches
- * this trainer. Throws Failure.
+ * Loads the extensions and serves the coordinator until it is done. What is printed is for whoever watches this trainer. Throws
+ * Failure.
  */
-export async function runTrainer({ coordinator, extension }: TrainerCommandOptions): Promise<void> {
+export async function runTrainer(
+  { coordinator, extension }: TrainerCommandOptions,
+  runtime: Pick<Runtime, 'clock' | 'files'>,
+): Promise<void> {
   await loadExtensions(extension);
-  await requireEngine((line) => console.error(line));
-  await serve({ coordinator, version, report: (line) => console.error(line) });
+  await serve({ coordinator, version, report: (line) => console.error(line), runtime });
 }

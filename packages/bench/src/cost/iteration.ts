@@ -1,4 +1,4 @@
-import type { ModelDescription } from '@prunegrid/trainer/models';
+import { INPUT, type ModelDescription } from '@prunegrid/trainer/models';
 import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import { join } from 'node:path';
 
@@ -66,10 +66,10 @@ function singleLayer(): ModelDescription {
   while (size % inputs !== 0) inputs--;
   const classes = size / inputs;
   return {
-    ...{ name: 'single-layer', size, input: [1, 1, 1], classes, dropoutUnits: 0 },
+    ...{ name: 'single-layer', size, input: { shape: [1, 1, 1], type: 'float32' }, classes, dropouts: [] },
     parameters: [
       { name: 'layer.weight', layer: layer.name, kind: 'weight', shape: [inputs, classes], offset: 0, size },
     ],
-    layers: [{ name: layer.name, weights: size }],
+    layers: [{ name: layer.name, kind: 'dense', weights: size, reads: [INPUT], combination: 'add' }],
   };
 }

@@ -28,7 +28,7 @@ export class IdleTrainers {
     const gateway = await Gateway.open({
       listen: '127.0.0.1:0',
       version,
-      workload: { model: 'none', dataset: undefined, threads: 1 },
+      workload: { engine: 'none', model: 'none', dataset: undefined, threads: 1 },
       parameters: weights,
       trainers: count,
       reduction,

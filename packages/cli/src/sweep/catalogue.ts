@@ -1,9 +1,20 @@
-import { datasetNames } from '@prunegrid/trainer/datasets';
+import { datasets } from '@prunegrid/trainer/datasets';
+import { engines } from '@prunegrid/trainer/engines';
 import { models } from '@prunegrid/trainer/models';
 
-/** What this build can train. */
-export const catalogue = { models: [...models.values()], datasets: datasetNames };
+/** What this process can train, extensions included. */
+export const catalogue = {
+  get engines() {
+    return engines.names;
+  },
+  get models() {
+    return [...models];
+  },
+  get datasets() {
+    return datasets.names;
+  },
+};
 
 /** Weights of a network, biases apart. */
 export const weightsOfModel = (name: string): number =>
-  models.get(name)?.layers.reduce((sum, layer) => sum + layer.weights, 0) ?? NaN;
+  models.find(name)?.layers.reduce((sum, layer) => sum + layer.weights, 0) ?? NaN;

@@ -8,7 +8,7 @@ import { beginning } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import { planSweep } from '@prunegrid/coordinator/sweep/planner/plan';
 import { reconcile } from '@prunegrid/coordinator/sweep/planner/resume';
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
-import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
+import { requireEngines } from '../engines.js';
 import { catalogue } from './catalogue.js';
 import { runSweepWithScreen, type SweepCommandOptions } from './run-sweep.js';
 
@@ -37,7 +37,7 @@ export async function sweepResume(place: string, options: SweepResumeOptions): P
     const added = plan.trials.length - before.trials.length;
     const waiting = state.count('waiting') + state.count('running') + added;
     if (failed ? again.length === 0 : waiting === 0) throw nothingToDo(place, state.count('failed'), failed);
-    await requireEngine((line) => console.error(line));
+    await requireEngines(plan.trials.map(({ spec }) => spec.engine));
     const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
     if (added > 0) await writeSweepFile(folder, sweep);
     await runSweepWithScreen(

@@ -8,7 +8,7 @@ import type { SweepManifest, SweepOverrides } from '@prunegrid/coordinator/sweep
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
 import { describeInvocation } from '@prunegrid/coordinator/training/manifest';
 import { version } from '@prunegrid/core/version';
-import { requireEngine } from '@prunegrid/trainer/engines/require-engine';
+import { requireEngines } from '../engines.js';
 import { catalogue } from './catalogue.js';
 import { runSweepWithScreen, type SweepCommandOptions } from './run-sweep.js';
 
@@ -22,7 +22,7 @@ export async function sweepRun(file: string, options: SweepRunOptions): Promise<
   requireTracking(options.mlflow);
   const overrides = { ...(options.set && { set: options.set }), ...(options.seeds && { seeds: options.seeds }) };
   const plan = await planSweep(file, catalogue, overrides);
-  await requireEngine((line) => console.error(line));
+  await requireEngines(plan.trials.map(({ spec }) => spec.engine));
   const folder = resolve(options.out ?? defaultSweepFolder(plan.name));
   const sweep = { manifest: await describeSweep(file, plan, overrides), plan };
   await createSweepFolder(folder, sweep);

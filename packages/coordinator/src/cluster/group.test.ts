@@ -44,7 +44,7 @@ async function join(
 }
 
 async function open(reduction: 'hub' | 'auto', trainers = 2): Promise<Awaited<ReturnType<typeof Gateway.open>>> {
-  const workload = { model: 'none', dataset: undefined, threads: 1 };
+  const workload = { engine: 'none', model: 'none', dataset: undefined, threads: 1 };
   const gateway = await Gateway.open({
     ...{ listen: '127.0.0.1:0', version: '1', workload, parameters: PARAMETERS, trainers, reduction },
     warn: () => undefined,

@@ -15,16 +15,24 @@ export interface ModelOutline {
 
 /** What this build can train. */
 export interface Catalogue {
+  engines: readonly string[];
   models: readonly ModelOutline[];
   datasets: readonly string[];
 }
 
 /**
- * Holds a valid spec against the models, data sets and methods that there are.
- * @throws Failure `input`: unknown model, data set or method, a layer that the model lacks, a constraint that a layer cannot meet
+ * Holds a valid spec against the engines, models, data sets and methods that there are.
+ * @throws Failure `input`: unknown engine, model, data set or method, a layer that the model lacks, a constraint that a layer cannot meet
  */
 export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: Places): void {
   const problems: Problem[] = [];
+  if (!catalogue.engines.includes(spec.engine)) {
+    problems.push({
+      path: ['engine'],
+      on: 'value',
+      text: `no engine "${spec.engine}"; ${suggest(spec.engine, catalogue.engines)}`,
+    });
+  }
   if (!catalogue.datasets.includes(spec.dataset.name)) {
     problems.push({
       path: ['dataset', 'name'],

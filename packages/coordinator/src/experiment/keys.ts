@@ -23,8 +23,8 @@ export function matters(key: string, method: string): boolean {
  * SHA-256, in hex, of all that determines an experiment's result: everything but its name and what its method does not use.
  * @param start the key of the experiment whose network it starts from, if any
  */
-export function resultKey({ name: _name, method, exchange, ...rest }: Spec, start?: string): string {
-  const spec = { ...rest, ...lossy(exchange), start };
+export function resultKey({ name: _name, method, engine, exchange, ...rest }: Spec, start?: string): string {
+  const spec = { ...rest, ...chosen(engine), ...lossy(exchange), start };
   // ADMM's keys are without the method, as they were before there was a choice.
   if (method === 'admm') return hash(spec);
   const { iterations, epochsPerIteration, ...others } = spec.admm;
@@ -33,9 +33,12 @@ export function resultKey({ name: _name, method, exchange, ...rest }: Spec, star
 }
 
 /** SHA-256, in hex, of all that determines the weights after dense training: experiments with the same key can share them. */
-export function denseKey({ seed, model, dataset, batch, exchange, threadsPerTrainer, dense }: Spec): string {
-  return hash({ seed, model, dataset, batch, ...lossy(exchange), threadsPerTrainer, dense });
+export function denseKey({ seed, engine, model, dataset, batch, exchange, threadsPerTrainer, dense }: Spec): string {
+  return hash({ seed, ...chosen(engine), model, dataset, batch, ...lossy(exchange), threadsPerTrainer, dense });
 }
+
+/** Nothing for the first engine that there was, as keys were before there was a choice. */
+const chosen = (engine: Spec['engine']): Partial<Pick<Spec, 'engine'>> => (engine === 'tensorflow' ? {} : { engine });
 
 /** Nothing if every bit is exchanged, as keys were before there was a choice. */
 const lossy = (exchange: Spec['exchange']): Partial<Pick<Spec, 'exchange'>> =>

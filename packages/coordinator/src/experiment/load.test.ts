@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '@prunegrid/core/failure';
-import { models, type ModelDescription } from '@prunegrid/trainer/models';
+import { models } from '@prunegrid/trainer/models';
 import type { Catalogue } from './check.js';
 import { epochsOf, stretchOf } from './epochs.js';
 import { denseKey, resultKey } from './keys.js';
 import { loadSpec, parseSpec } from './load.js';
 
 const catalogue: Catalogue = {
+  engines: ['tensorflow'],
   datasets: ['mnist'],
   models: [
     {
@@ -448,9 +449,9 @@ describe('loadSpec', () => {
 });
 
 it('accepts experiments/lenet300-mnist.yaml, which keeps at most what the paper keeps, 23 times fewer', async () => {
-  const { layers, parameters } = models.get('lenet300') as ModelDescription;
+  const { layers, parameters } = models.get('lenet300');
   const file = new URL('../../../../experiments/lenet300-mnist.yaml', import.meta.url);
-  const known = { datasets: ['mnist'], models: [{ name: 'lenet300', parameters }] };
+  const known = { engines: ['tensorflow'], datasets: ['mnist'], models: [{ name: 'lenet300', parameters }] };
   const { keep = {} } = parseSpec(await readFile(file, 'utf8'), 'lenet300', [], known);
   const kept = layers.reduce((sum, { name }) => sum + keep[name], 0);
   expect(kept).toBeLessThanOrEqual(11_600);

@@ -62,6 +62,8 @@ const constraint = z
 const keys = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-" only, 64 at most'),
   seed: z.number().int().min(0).max(0xffffffff).default(1),
+  /** What computes gradients on the trainers. */
+  engine: z.string().default('tensorflow'),
   model: z.string(),
   dataset: z.strictObject({
     name: z.string(),

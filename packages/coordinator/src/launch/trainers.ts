@@ -33,7 +33,7 @@ export interface TrainerEvents {
 }
 
 /** What a trainer loads, once for all its work: experiments of one workload can share trainers. */
-export type Workload = Pick<Spec, 'model' | 'dataset' | 'threadsPerTrainer'>;
+export type Workload = Pick<Spec, 'engine' | 'model' | 'dataset' | 'threadsPerTrainer'>;
 
 /** Throws Failure `input` if no trainer at all is asked for. */
 export function requireTrainers({ trainers, external }: TrainerChoice): void {
@@ -63,7 +63,7 @@ export interface TrainerOptions extends TrainerEvents {
  * @throws Failure if the address cannot be listened on or not all trainers come in time, and what `work` throws
  */
 export async function withTrainers<T>(
-  { model, dataset, threadsPerTrainer: threads }: Workload,
+  { engine, model, dataset, threadsPerTrainer: threads }: Workload,
   choice: TrainerChoice,
   { runtime, launcher, replace, interrupted, ...events }: TrainerOptions,
   work: (gateway: Gateway, ended: Promise<never>) => Promise<T>,
@@ -73,8 +73,8 @@ export async function withTrainers<T>(
   const gateway = await Gateway.open({
     listen: choice.listen,
     version,
-    workload: { model, dataset: { name, validation, limit }, threads },
-    parameters: (models.get(model) as { size: number }).size,
+    workload: { engine, model, dataset: { name, validation, limit }, threads },
+    parameters: models.get(model).size,
     trainers: wanted,
     reduction: choice.reduction,
     ...events,

@@ -66,7 +66,7 @@ export async function runJournaled<T>(
         device: ready.device,
       });
     }
-    const model = models.get(spec.model) as NonNullable<ReturnType<typeof models.get>>;
+    const model = models.get(spec.model);
     const log = resumeState ? { resumeState, journal: replay(journal, resumeState) } : { journal };
     try {
       const result = await work({

@@ -86,14 +86,13 @@ export function survivorsOf(model: ModelDescription, trainable: ReadonlyMap<stri
 export const nonZeroPositions = (parameters: Float32Array, layers: readonly LayerToPrune[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
 
-/** Units of each layer that pruning has cut off, where there are any. */
+/** Counts the units of each layer that pruning has cut off; layers without any are left out. */
 export function deadUnits(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>) {
-  const chain = model.parameters
-    .filter(({ kind }) => kind === 'weight')
-    .map(({ layer, shape }) => ({
-      name: layer,
-      shape: shape as unknown as WeightShape,
-      support: supports.get(layer) ?? ('dense' as const),
-    }));
-  return findDeadUnits(chain).map(({ layer, dead, of }) => ({ layer, units: dead.length, of }));
+  const weights = new Map(model.parameters.filter(({ kind }) => kind === 'weight').map((each) => [each.layer, each]));
+  const graph = model.layers.map(({ name, reads, combination }) => ({
+    ...{ name, reads, combination },
+    shape: weights.get(name)?.shape as unknown as WeightShape,
+    support: supports.get(name) ?? ('dense' as const),
+  }));
+  return findDeadUnits(graph).map(({ layer, dead, of }) => ({ layer, units: dead.length, of }));
 }

@@ -1,4 +1,4 @@
-import { type ModelDescription, models } from '@prunegrid/trainer/models';
+import { INPUT, type ModelDescription, models } from '@prunegrid/trainer/models';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** A network that never computes: weight and bias of each layer, named by its place. */
-function madeUp(input: [number, number, number], shapes: number[][]): ModelDescription {
+function madeUp(shape: [number, number, number], shapes: number[][]): ModelDescription {
   const parameters: ModelDescription['parameters'] = [];
   let size = 0;
   for (const [i, weights] of shapes.entries()) {
@@ -30,15 +30,19 @@ function madeUp(input: [number, number, number], shapes: number[][]): ModelDescr
     }
   }
   const weights = parameters.filter(({ kind }) => kind === 'weight');
-  const layers = weights.map((parameter) => ({ name: parameter.layer, weights: parameter.size }));
-  return { name: 'made-up', parameters, layers, size, input, classes: 1, dropoutUnits: 1 };
+  const layers = weights.map((parameter, i) => ({
+    ...{ name: parameter.layer, weights: parameter.size, combination: 'add' as const },
+    kind: parameter.shape.length === 4 ? ('convolution' as const) : ('dense' as const),
+    reads: [i === 0 ? INPUT : weights[i - 1].layer],
+  }));
+  return { name: 'made-up', parameters, layers, size, input: { shape, type: 'float32' }, classes: 1, dropouts: [] };
 }
 
 /** Every element is another number, exact in float32. */
 const numbered = (length: number, first: number, step: number) =>
   Float32Array.from({ length }, (_, i) => first + step * i);
 
-const known = (name: string) => models.get(name) as ModelDescription;
+const known = (name: string) => models.get(name);
 const odd = madeUp(
   [7, 9, 3],
   [

@@ -53,6 +53,37 @@ describe('findDeadUnits', () => {
     expect(findDeadUnits(layers)).toEqual([{ layer: 'a', of: 2, unfed: [1], unread: [], dead: [1] }]);
   });
 
+  it('keeps a unit that a branch beside the chain feeds and reads', () => {
+    // The second layer has lost unit 0, but the last one reads its sum with the first layer.
+    const layers: ConnectedLayer[] = [
+      { name: 'stem', shape: [2, 2], support: 'dense', reads: ['input'] },
+      { name: 'branch', shape: [2, 2], support: Uint32Array.of(3), reads: ['stem'] },
+      { name: 'head', shape: [2, 1], support: 'dense', reads: ['stem', 'branch'], combination: 'add' },
+    ];
+    expect(findDeadUnits(layers)).toEqual([{ layer: 'branch', of: 2, unfed: [0], unread: [], dead: [0] }]);
+    const chain = layers.map((layer, l) => (l === 2 ? { ...layer, reads: ['branch'] } : layer));
+    expect(findDeadUnits(chain)).toEqual([
+      { layer: 'stem', of: 2, unfed: [], unread: [0], dead: [0] },
+      { layer: 'branch', of: 2, unfed: [0], unread: [], dead: [0] },
+    ]);
+  });
+
+  it('numbers the units of concatenated layers one layer after another, also when they are flattened', () => {
+    const head = (support: number[]): ConnectedLayer[] => [
+      { name: 'left', shape: [1, 1, 1, 1], support: 'dense', reads: ['input'] },
+      { name: 'right', shape: [1, 1, 1, 2], support: 'dense', reads: ['input'] },
+      // Two pixels of three channels.
+      {
+        ...{ name: 'head', shape: [6, 1], support: Uint32Array.from(support) },
+        ...{ reads: ['left', 'right'], combination: 'concatenate' },
+      },
+    ];
+    expect(findDeadUnits(head([3, 1, 5]))).toEqual([]);
+    // Channels 0 and 2.
+    expect(findDeadUnits(head([0, 5]))).toEqual([{ layer: 'right', of: 2, unfed: [], unread: [0], dead: [0] }]);
+    expect(() => findDeadUnits([{ ...head([])[2] }])).toThrow('head reads left, which does not stand before it');
+  });
+
   it('refuses layers that do not follow each other, such as a flatten that is no multiple of the channels', () => {
     const layers = network([0, 1], [0]);
     expect(() => findDeadUnits([layers[0], { ...layers[1], shape: [5, 2] }])).toThrow('fc has 5 inputs');

@@ -1,18 +1,25 @@
 /** A convolution's kernel as [height, width, in, out], or a dense layer's matrix as [in, out]. */
 export type WeightShape = readonly [number, number, number, number] | readonly [number, number];
 
-/** One layer of a chain in which each layer's units are the next one's inputs. */
+/** The name by which a layer reads the network's input, all units of which carry something. */
+const INPUT = 'input';
+
+/** One layer of a graph in which units of some layers are the inputs of others. */
 export interface ConnectedLayer {
   name: string;
   shape: WeightShape;
-  /** Positions of the kept weights in the flattened tensor; `dense` where the layer is not pruned. */
+  /** Positions of the kept weights in the flattened tensor; `dense` if the layer is not pruned. */
   support: Uint32Array | 'dense';
+  /** What the layer reads: layers that stand before it, or `input`. By default the layer just before it; the first one reads the input. */
+  reads?: readonly string[];
+  /** How it combines what it reads: the sum of layers of equally many units (the default), or their units one layer after another. */
+  combination?: 'add' | 'concatenate';
 }
 
 /** Units (output channels or neurons, by number, ascending) of one layer that no longer carry anything. */
 export interface DeadUnits {
   layer: string;
-  /** Units of the layer. The whole layer is dead where `dead` lists as many. */
+  /** Number of the layer's units. The whole layer is dead if `dead` lists as many. */
   of: number;
   /** No path of kept weights leads here from the network's input: the unit is constant. */
   unfed: number[];
@@ -22,51 +29,104 @@ export interface DeadUnits {
   dead: number[];
 }
 
+/** What a layer reads, with the place of each source among the layer's input units. */
+interface Inputs {
+  sources: { name: string; first: number; units: number }[];
+  units: number;
+}
+
 /**
- * Units that extreme sparsity has cut off, for each layer that has any. Biases do not count: a unit with a bias alone is dead.
+ * Finds the units that extreme sparsity has cut off, for each layer that has any. Biases do not count: a unit with a bias alone
+ * is dead. Layers that no other layer reads are the network's output.
  *
  * A convolution that feeds a dense layer is flattened channels last, row (h*W + w)*C + c.
  *
- * @throws {RangeError} two neighbours' shapes do not fit together.
+ * @throws {RangeError} a layer's shape does not fit to what it reads, or it reads what does not stand before it.
  */
 export function findDeadUnits(layers: readonly ConnectedLayer[]): DeadUnits[] {
-  const fed: Uint8Array[] = [];
+  const inputs = inputsOf(layers);
+  const fed = new Map<string, Uint8Array>();
   layers.forEach((layer, l) => {
-    const inputs = l === 0 ? new Uint8Array(inputsOf(layer)).fill(1) : fed[l - 1];
-    requireFit(layer, inputs.length);
+    const { sources, units } = inputs[l];
+    const feeding = new Uint8Array(units);
+    for (const { name, first, units: count } of sources) {
+      const source = fed.get(name) ?? new Uint8Array(count).fill(1);
+      source.forEach((isFed, unit) => (feeding[first + unit] |= isFed));
+    }
     const outputs = new Uint8Array(unitsOf(layer));
-    forEachConnection(layer, inputs.length, (input, output) => {
-      if (inputs[input]) outputs[output] = 1;
+    forEachConnection(layer, units, (input, output) => {
+      if (feeding[input]) outputs[output] = 1;
     });
-    fed.push(outputs);
+    fed.set(layer.name, outputs);
   });
 
-  const read: Uint8Array[] = [];
+  const isRead = new Set(inputs.flatMap(({ sources }) => sources.map(({ name }) => name)));
+  const read = new Map(
+    layers.map((layer) => [layer.name, new Uint8Array(unitsOf(layer)).fill(isRead.has(layer.name) ? 0 : 1)]),
+  );
   for (let l = layers.length - 1; l >= 0; l--) {
-    const units = new Uint8Array(unitsOf(layers[l]));
-    read[l] = units;
-    if (l === layers.length - 1) {
-      units.fill(1);
-    } else {
-      const readers = read[l + 1];
-      forEachConnection(layers[l + 1], units.length, (input, output) => {
-        if (readers[output]) units[input] = 1;
-      });
+    const { sources, units } = inputs[l];
+    const readers = read.get(layers[l].name) as Uint8Array;
+    const reading = new Uint8Array(units);
+    forEachConnection(layers[l], units, (input, output) => {
+      if (readers[output]) reading[input] = 1;
+    });
+    for (const { name, first } of sources) {
+      read.get(name)?.forEach((_isRead, unit, own) => (own[unit] |= reading[first + unit]));
     }
   }
 
   return layers
-    .map(({ name }, l) => ({
-      layer: name,
-      of: fed[l].length,
-      unfed: positionsWhere(fed[l], (unit) => !fed[l][unit]),
-      unread: positionsWhere(read[l], (unit) => !read[l][unit]),
-      dead: positionsWhere(fed[l], (unit) => !fed[l][unit] || !read[l][unit]),
-    }))
+    .map(({ name }) => {
+      const [isFed, hasReader] = [fed.get(name), read.get(name)] as [Uint8Array, Uint8Array];
+      return {
+        layer: name,
+        of: isFed.length,
+        unfed: positionsWhere(isFed, (unit) => !isFed[unit]),
+        unread: positionsWhere(isFed, (unit) => !hasReader[unit]),
+        dead: positionsWhere(isFed, (unit) => !isFed[unit] || !hasReader[unit]),
+      };
+    })
     .filter(({ dead }) => dead.length > 0);
 }
 
-function inputsOf({ shape }: ConnectedLayer): number {
+/** What each layer reads. Throws RangeError if that does not fit. */
+function inputsOf(layers: readonly ConnectedLayer[]): Inputs[] {
+  const units = new Map<string, number>();
+  return layers.map((layer, l) => {
+    const { reads = [l === 0 ? INPUT : layers[l - 1].name], combination = 'add' } = layer;
+    const known = reads.map((name) => {
+      const count = units.get(name);
+      if (count === undefined && name !== INPUT) {
+        throw new RangeError(`${layer.name} reads ${name}, which does not stand before it`);
+      }
+      return count;
+    });
+    const counts = known.filter((count) => count !== undefined);
+    const sum = counts.reduce((total, count) => total + count, 0);
+    const rows = rowsOf(layer);
+    // The network's input has as many units as the other sources leave it.
+    const unitsOfInput = combination === 'add' ? (counts[0] ?? rows) : rows - sum;
+    const all = known.map((count) => count ?? unitsOfInput);
+    if (combination === 'add' && all.some((count) => count !== all[0])) {
+      throw new RangeError(`${layer.name} adds layers of ${all.join(' and ')} units`);
+    }
+    const total = combination === 'add' ? all[0] : all.reduce((running, count) => running + count, 0);
+    const fits = layer.shape.length === 2 ? rows % total === 0 : rows === total;
+    if (!fits) throw new RangeError(`${layer.name} has ${rows} inputs, what it reads ${total} units`);
+    units.set(layer.name, unitsOf(layer));
+    let first = 0;
+    const sources = reads.map((name, i) => {
+      const source = { name, first, units: all[i] };
+      if (combination === 'concatenate') first += all[i];
+      return source;
+    });
+    return { sources, units: total };
+  });
+}
+
+/** Inputs of each unit, at each place of the kernel. */
+function rowsOf({ shape }: ConnectedLayer): number {
   return shape[shape.length - 2];
 }
 
@@ -74,13 +134,7 @@ function unitsOf({ shape }: ConnectedLayer): number {
   return shape[shape.length - 1];
 }
 
-function requireFit(layer: ConnectedLayer, units: number): void {
-  const inputs = inputsOf(layer);
-  const fits = layer.shape.length === 2 ? inputs % units === 0 : inputs === units;
-  if (!fits) throw new RangeError(`${layer.name} has ${inputs} inputs, the layer before it ${units} units`);
-}
-
-/** Visits the connections that `layer` keeps, as pairs of units: one of the `inputUnits` before the layer, one of its own. */
+/** Visits the connections that `layer` keeps, as pairs of units: one of its `inputUnits`, one of its own. */
 function forEachConnection(
   layer: ConnectedLayer,
   inputUnits: number,
@@ -93,7 +147,7 @@ function forEachConnection(
     }
     return;
   }
-  const inputs = inputsOf(layer);
+  const inputs = rowsOf(layer);
   for (const position of layer.support) {
     const row = Math.floor(position / outputs) % inputs;
     visit(row % inputUnits, position % outputs);

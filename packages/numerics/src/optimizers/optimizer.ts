@@ -3,11 +3,14 @@ import { PAGE_BYTES } from '../webassembly/assemble.js';
 import { type Loop, loopsOn } from './loops.js';
 import { type Adam, momentCounts, type OptimizerChoice, type Sgd } from './state.js';
 
-/** A run of parameters of one kind: L2 regularisation acts on weights, not on biases. */
+/** The parameters from, ..., to - 1, which are of one kind. */
 export interface ParameterRange {
   from: number;
   to: number;
+  /** Whether L2 regularisation acts on them: on weights, not on biases. */
   decayed: boolean;
+  /** Whether their gradient is simply added to them, as with running means, which no optimizer moves. */
+  added?: boolean;
 }
 
 /**
@@ -73,9 +76,13 @@ export function createOptimizer(
     step(number, learningRate) {
       const numbers = rule(number, learningRate);
       return (gradient, start) => {
-        for (const [index, { from, to, decayed }] of ranges.entries()) {
+        for (const [index, { from, to, decayed, added }] of ranges.entries()) {
           const [first, last] = [Math.max(from, start), Math.min(to, start + gradient.length)];
           if (first >= last) continue;
+          if (added) {
+            for (let i = first; i < last; i++) vectors.parameters[i] += gradient[i - start];
+            continue;
+          }
           const constants = [penalties.get(index)?.rho ?? 0, decayed ? weightDecay : 0, ...numbers];
           vectors.update(loop, gradient.subarray(first - start, last - start), first, constants);
         }

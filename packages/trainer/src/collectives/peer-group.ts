@@ -9,7 +9,7 @@ import { TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import { setImmediate as turn } from 'node:timers/promises';
 
 import { Failure } from '@prunegrid/core/failure';
-import type { Nodes } from '../worker/sync/sync-strategy.js';
+import type { PartialSums } from '../engines/index.js';
 import { addInPlace } from '@prunegrid/numerics/summation/addition';
 
 /** Another trainer of the lease has gone, or what it says cannot be understood: ends the lease, not this trainer. */
@@ -75,7 +75,7 @@ export class PeerGroup {
    * Sends the others their slices of this member's vectors, as far as there is room on the way; what is not copied must not change before the reduction has finished.
    * @param vectors of this member's nodes, at least as long as `target`; in its own slice, they are added to
    */
-  reduce(parts: ReductionPlan, vectors: Nodes, target: Float32Array): ReduceScatterAllGather {
+  reduce(parts: ReductionPlan, vectors: PartialSums, target: Float32Array): ReduceScatterAllGather {
     return new ReduceScatterAllGather(this.rank, this.links, this.scratch, parts, vectors, target);
   }
 
@@ -97,6 +97,9 @@ export class PeerGroup {
   }
 }
 
+/** Makes of a sum what becomes of the elements from `from` on, and writes that into the target. */
+type Move = (from: number, sum: Float32Array) => void | Promise<void>;
+
 /**
  * Rows of chunks by which gradients are ahead of what is made of them: so many are under way while a sum is computed. It also says when a place in shared memory is free
  * again: a row's gradients have been read once its sums have come back, and its sums once gradients come that are more than this many rows later.
@@ -114,7 +117,7 @@ class ReduceScatterAllGather {
     private readonly links: ReadonlyMap<number, PeerLink>,
     private readonly scratch: Map<string, Float32Array>,
     private readonly plan: ReductionPlan,
-    private readonly vectors: Nodes,
+    private readonly vectors: PartialSums,
     private readonly target: Float32Array,
   ) {
     this.slices = slicesOf(target.length, links.size + 1);
@@ -145,7 +148,7 @@ class ReduceScatterAllGather {
    * has resolved, the target also holds what the other members have written into theirs. Throws PeerLost.
    * @param meanwhile done once, when this member has sent what the others wait for and waits for theirs
    */
-  async finish(move: (from: number, sum: Float32Array) => void, meanwhile: () => void): Promise<void> {
+  async finish(move: Move, meanwhile: () => void): Promise<void> {
     for (let row = 0; row <= this.rows; row++) {
       await this.reduce(row, move);
       if (row === 0) {
@@ -160,7 +163,7 @@ class ReduceScatterAllGather {
   }
 
   /** Adds up this member's chunk of the row, has it moved and sends it. */
-  private async reduce(row: number, move: (from: number, sum: Float32Array) => void): Promise<void> {
+  private async reduce(row: number, move: Move): Promise<void> {
     const chunk = this.chunkOf(this.rank, row);
     if (!chunk) return;
     const { from, to } = chunk;
@@ -171,7 +174,7 @@ class ReduceScatterAllGather {
         tree.add(node, await this.receiveGradient(link, node, from, this.scratchFor(member, node, to - from)));
       }
     }
-    move(from, tree.total as Float32Array);
+    await move(from, tree.total as Float32Array);
     const { target } = this;
     for (const link of this.links.values()) {
       const header = this.header(TensorKind.WEIGHTS);

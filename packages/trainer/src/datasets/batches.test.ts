@@ -1,15 +1,20 @@
 import { describe, expect, it } from 'vitest';
 
 import { dropoutFactors, epochOrder, evaluationBatch, evaluationBlocks, trainingBatch } from './batches.js';
-import type { Dataset, LabelledImages } from './dataset.js';
+import { type Dataset, type Examples, residentSplit } from './dataset.js';
 
 /** Two images of 3x3 with one channel, every pixel another value. */
-const part: LabelledImages = {
-  images: Uint8Array.from({ length: 18 }, (_, i) => 10 * (i + 1)),
+const part: Examples = {
+  inputs: Uint8Array.from({ length: 18 }, (_, i) => 10 * (i + 1)),
   labels: Uint8Array.of(3, 8),
   count: 2,
 };
-const dataset: Dataset = { name: 'tiny', shape: [3, 3, 1], training: part, validation: part, test: part, hash: '' };
+const ofExamples = (examples: Examples): Dataset => {
+  const split = residentSplit(examples);
+  const parts = { training: split, validation: split, test: split };
+  return { name: 'tiny', shape: [3, 3, 1], elementType: 'uint8', divisor: 255, classes: 10, ...parts, hash: '' };
+};
+const dataset = ofExamples(part);
 const at = { seed: 1, phase: 1, step: 0, firstSample: 0 };
 
 describe('epochOrder', () => {
@@ -24,24 +29,24 @@ describe('epochOrder', () => {
 
 describe('trainingBatch', () => {
   it('scales pixels to [0, 1] and picks the labels', () => {
-    const { images, labels } = trainingBatch(dataset, Uint32Array.of(1, 0), { ...at, pixels: 0 });
+    const { inputs, labels } = trainingBatch(dataset, part, Uint32Array.of(1, 0), { ...at, pixels: 0 });
     expect([...labels]).toEqual([8, 3]);
-    expect(images).toEqual(
-      Float32Array.from([...part.images.subarray(9), ...part.images.subarray(0, 9)], (b) => b / 255),
+    expect(inputs).toEqual(
+      Float32Array.from([...part.inputs.subarray(9), ...part.inputs.subarray(0, 9)], (b) => b / 255),
     );
   });
 
   it('translates by whole pixels, every translation in turn, zeros coming in', () => {
     const seen = new Set<string>();
     for (let step = 0; step < 400; step++) {
-      const { images } = trainingBatch(dataset, Uint32Array.of(0), { ...at, step, pixels: 1 });
+      const { inputs } = trainingBatch(dataset, part, Uint32Array.of(0), { ...at, step, pixels: 1 });
       const moved = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => ({ down, right })));
       const match = moved.find(({ down, right }) =>
-        images.every((value, i) => {
+        inputs.every((value, i) => {
           const row = Math.floor(i / 3) - down;
           const column = (i % 3) - right;
           const inside = row >= 0 && row < 3 && column >= 0 && column < 3;
-          return value === (inside ? Math.fround(part.images[row * 3 + column] / 255) : 0);
+          return value === (inside ? Math.fround(part.inputs[row * 3 + column] / 255) : 0);
         }),
       );
       expect(match).toBeDefined();
@@ -51,30 +56,31 @@ describe('trainingBatch', () => {
   });
 
   it('does not depend on how the batch is cut', () => {
-    const whole = trainingBatch(dataset, Uint32Array.of(0, 1), { ...at, pixels: 2 });
-    const second = trainingBatch(dataset, Uint32Array.of(1), { ...at, pixels: 2, firstSample: 1 });
-    expect(second.images).toEqual(whole.images.subarray(9));
+    const whole = trainingBatch(dataset, part, Uint32Array.of(0, 1), { ...at, pixels: 2 });
+    const second = trainingBatch(dataset, part, Uint32Array.of(1), { ...at, pixels: 2, firstSample: 1 });
+    expect(second.inputs).toEqual(whole.inputs.subarray(9));
   });
 });
 
 describe('evaluationBatch', () => {
-  it('takes images as they are', () => {
-    const { images, labels } = evaluationBatch(part, 1, 1);
+  it('takes images as they are', async () => {
+    const { inputs, labels } = await evaluationBatch(dataset, dataset.test, 1, 1);
     expect([...labels]).toEqual([8]);
-    expect(images).toEqual(Float32Array.from(part.images.subarray(9), (b) => b / 255));
+    expect(inputs).toEqual(Float32Array.from(part.inputs.subarray(9), (b) => b / 255));
   });
 
-  it('has the images of blocks, of which the last may be shorter', () => {
-    const five: LabelledImages = {
-      images: Uint8Array.from({ length: 5 * 9 }, (_, i) => 5 * i),
+  it('has the images of blocks, of which the last may be shorter', async () => {
+    const five: Examples = {
+      inputs: Uint8Array.from({ length: 5 * 9 }, (_, i) => 5 * i),
       labels: Uint8Array.of(1, 2, 3, 4, 5),
       count: 5,
     };
     const sizes: number[] = [];
-    for (const block of evaluationBlocks(five, 2, 1, 2)) {
+    const ofFive = ofExamples(five);
+    for await (const block of evaluationBlocks(ofFive, ofFive.test, 2, 1, 2)) {
       const first = 2 + 2 * sizes.length;
       sizes.push(block.labels.length);
-      expect(block).toEqual(evaluationBatch(five, first, block.labels.length));
+      expect(block).toEqual(await evaluationBatch(ofFive, ofFive.test, first, block.labels.length));
     }
     expect(sizes).toEqual([2, 1]);
   });

@@ -1,19 +1,27 @@
-import { Failure } from '@prunegrid/core/failure';
-import type { Dataset, DatasetChoice } from './dataset.js';
-import { loadMnist } from './mnist.js';
+import { Registry } from '@prunegrid/core/registry';
 
-export { type Batch, dropoutFactors, epochOrder, evaluationBatch, evaluationBlocks, trainingBatch } from './batches.js';
-export type { Dataset, DatasetChoice, LabelledImages } from './dataset.js';
+import type { DatasetSource } from './dataset.js';
+import { mnist } from './mnist.js';
 
-const loaders: ReadonlyMap<string, (choice: DatasetChoice) => Promise<Dataset>> = new Map([['mnist', loadMnist]]);
+export {
+  type Batch,
+  type BatchPosition,
+  dropoutFactors,
+  epochOrder,
+  evaluationBatch,
+  evaluationBlocks,
+  trainingBatch,
+} from './batches.js';
+export {
+  type Dataset,
+  type DatasetChoice,
+  type DatasetSource,
+  type Examples,
+  residentSplit,
+  slice,
+  type Split,
+} from './dataset.js';
+export { type BatchPlan, type TrainingBatch, TrainingBatches } from './training-batches.js';
 
-/** Names that a spec may give as `dataset.name`. */
-export const datasetNames: readonly string[] = [...loaders.keys()];
-
-/** Throws Failure for an unknown name or unusable files. */
-export function loadDataset(choice: DatasetChoice): Promise<Dataset> {
-  const load = loaders.get(choice.name);
-  if (!load)
-    throw new Failure('input', `dataset.name: no data set ${choice.name}; there is ${datasetNames.join(', ')}`);
-  return load(choice);
-}
+/** Every data set that a spec may name as `dataset.name`. */
+export const datasets = new Registry<DatasetSource>('data set', [mnist]);

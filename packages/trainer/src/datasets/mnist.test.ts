@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,22 +10,24 @@ const choice = { name: 'mnist', validation: 5000 };
 
 describe('loadMnist', () => {
   it('reads the genuine files and holds out the last images', async () => {
-    const { training, validation, test } = await loadMnist(choice);
+    const { training, validation, test } = await loadMnist(choice, nodeHost.files);
     expect([training.count, validation.count, test.count]).toEqual([55_000, 5000, 10_000]);
     // The first labels of the distribution, and the last one of the training file.
-    expect([...training.labels.subarray(0, 5)]).toEqual([5, 0, 4, 1, 9]);
-    expect([...test.labels.subarray(0, 5)]).toEqual([7, 2, 1, 0, 4]);
-    expect(validation.labels.at(-1)).toBe(8);
-    expect(validation.images.length).toBe(5000 * 784);
+    expect([...training.resident!.labels.subarray(0, 5)]).toEqual([5, 0, 4, 1, 9]);
+    expect([...test.resident!.labels.subarray(0, 5)]).toEqual([7, 2, 1, 0, 4]);
+    expect(validation.resident?.labels.at(-1)).toBe(8);
+    expect(validation.resident?.inputs.length).toBe(5000 * 784);
   });
 
   it('takes the first images only where the spec says so', async () => {
-    const { training, validation, test } = await loadMnist({ ...choice, limit: 100 });
+    const { training, validation, test } = await loadMnist({ ...choice, limit: 100 }, nodeHost.files);
     expect([training.count, validation.count, test.count]).toEqual([100, 5000, 100]);
   });
 
   it('refuses to hold everything out', async () => {
-    await expect(loadMnist({ ...choice, validation: 60_000 })).rejects.toThrow('60000 held out of 60000 leaves none');
+    await expect(loadMnist({ ...choice, validation: 60_000 }, nodeHost.files)).rejects.toThrow(
+      '60000 held out of 60000 leaves none',
+    );
   });
 
   describe('names a file that is', () => {
@@ -40,24 +43,24 @@ describe('loadMnist', () => {
       const bytes = await readFile(file());
       bytes[5000] ^= 1;
       await writeFile(file(), bytes);
-      await expect(loadMnist(choice, folder)).rejects.toThrow(`${file()}: is not MNIST's own file`);
+      await expect(loadMnist(choice, nodeHost.files, folder)).rejects.toThrow(`${file()}: is not MNIST's own file`);
     });
 
     it('truncated', async () => {
       await truncate(file(), 6000);
-      await expect(loadMnist(choice, folder)).rejects.toThrow(
+      await expect(loadMnist(choice, nodeHost.files, folder)).rejects.toThrow(
         `${file()}: holds 5992 bytes of data where its header says 10000`,
       );
     });
 
     it('of another format', async () => {
       await writeFile(file(), 'GIF89a and more');
-      await expect(loadMnist(choice, folder)).rejects.toThrow(`${file()}: is no IDX file`);
+      await expect(loadMnist(choice, nodeHost.files, folder)).rejects.toThrow(`${file()}: is no IDX file`);
     });
 
     it('missing', async () => {
       await rm(file());
-      await expect(loadMnist(choice, folder)).rejects.toThrow(`${file()}: cannot be read`);
+      await expect(loadMnist(choice, nodeHost.files, folder)).rejects.toThrow(`${file()}: cannot be read`);
     });
   });
 });

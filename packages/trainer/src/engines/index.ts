@@ -1,2 +1,28 @@
-export type { BatchScore, DeviceVector, Engine, Network } from './engine.js';
-export { loadTensorFlow } from './tensorflow/tensorflow.js';
+import { Registry } from '@prunegrid/core/registry';
+
+import type { EngineSource } from './engine.js';
+import { tensorflow } from './tensorflow/source.js';
+
+export type {
+  Engine,
+  EngineDescription,
+  EngineOptions,
+  EngineSource,
+  Evaluation,
+  EvaluationRequest,
+  Evaluator,
+  LayerPenalty,
+  PartialSums,
+  PhaseSettings,
+  Replica,
+  ReplicaStart,
+  RunOptions,
+} from './engine.js';
+export { hostEngine } from './host/engine.js';
+export type { BatchScore, DeviceVector, Network, NetworkProvider } from './host/network.js';
+
+/** Every engine that a spec may name as `engine`. */
+export const engines = new Registry<EngineSource>('engine', [tensorflow]);
+
+/** The engine of specs that name none. */
+export const DEFAULT_ENGINE = tensorflow.name;

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { ModelDescription, Parameter } from './model.js';
+import { INPUT, type Layer, type ModelDescription, type Parameter } from './model.js';
 
 /** Elements that are put in order without a pause: 2 MiB of a file, and some 3 ms where the caches miss. */
 const PIECE = 2 ** 19;
@@ -21,7 +21,7 @@ export interface FileOrder {
 
 export function fileOrder(model: ModelDescription, parameter: Parameter): FileOrder {
   const { kind, shape } = parameter;
-  if (kind === 'bias') return { shape, outputs: shape[0], channels: 1, positions: 1 };
+  if (kind !== 'weight') return { shape, outputs: shape[0], channels: 1, positions: 1 };
   if (shape.length === 4) {
     const [height, width, channels, outputs] = shape;
     return { shape: [outputs, channels, height, width], outputs, channels, positions: height * width };
@@ -31,12 +31,15 @@ export function fileOrder(model: ModelDescription, parameter: Parameter): FileOr
   return { shape: [outputs, inputs], outputs, channels, positions: inputs / channels };
 }
 
-/** Channels of the image that a dense layer flattens: those of the convolution before it, or the input's; 1 behind a dense layer. */
-function channelsBefore({ parameters, input }: ModelDescription, parameter: Parameter): number {
-  const before = parameters.slice(0, parameters.indexOf(parameter));
-  const previous = before.findLast(({ kind }) => kind === 'weight');
-  if (!previous) return input[2];
-  return previous.shape.length === 4 ? previous.shape[3] : 1;
+/** Channels of the image that a dense layer flattens: those of the convolutions that it reads, or the input's; 1 behind a dense layer. */
+function channelsBefore({ parameters, layers, input }: ModelDescription, { layer }: Parameter): number {
+  const { reads, combination } = layers.find(({ name }) => name === layer) as Layer;
+  const channels = reads.map((name) => {
+    if (name === INPUT) return input.shape.length > 1 ? (input.shape.at(-1) as number) : 1;
+    const { shape } = parameters.find((each) => each.layer === name && each.kind === 'weight') as Parameter;
+    return shape.length === 4 ? shape[3] : 1;
+  });
+  return combination === 'add' ? channels[0] : channels.reduce((sum, count) => sum + count, 0);
 }
 
 /** A parameter's elements in the file's order, in pieces that take each other's memory: each is good until the next is asked for. */

@@ -22,16 +22,17 @@ function stored({ shape, data }: NamedTensor): Tensor {
 const inFile = (model: ModelDescription, values: Float32Array) =>
   new Map(toFile(model, values).map((tensor) => [tensor.name, stored(tensor)]));
 const tensors = () => inFile(lenet5, parameters);
+const weightsOf = ({ layers }: ModelDescription) => layers.map(({ name, weights }) => ({ name, weights }));
 /** A single dense layer. */
-const dense = (input: ModelDescription['input'], inputs: number, outputs: number): ModelDescription => ({
+const dense = (shape: [number, number, number], inputs: number, outputs: number): ModelDescription => ({
   name: 'dense',
-  ...layOut([{ name: 'fc', shape: [inputs, outputs] }]),
-  ...{ input, classes: outputs, dropoutUnits: 1 },
+  ...layOut([{ name: 'fc', kind: 'dense', shape: [inputs, outputs] }]),
+  ...{ input: { shape, type: 'float32' }, classes: outputs, dropouts: [] },
 });
 
 describe('LeNet-5', () => {
   it("has the paper's weights", () => {
-    expect(lenet5.layers).toEqual([
+    expect(weightsOf(lenet5)).toEqual([
       { name: 'conv1', weights: 500 },
       { name: 'conv2', weights: 25_000 },
       { name: 'fc1', weights: 400_000 },
@@ -43,7 +44,7 @@ describe('LeNet-5', () => {
 
 describe('LeNet-300-100', () => {
   it("has the paper's weights", () => {
-    expect(lenet300.layers).toEqual([
+    expect(weightsOf(lenet300)).toEqual([
       { name: 'fc1', weights: 235_200 },
       { name: 'fc2', weights: 30_000 },
       { name: 'fc3', weights: 1000 },

@@ -1,10 +1,21 @@
+import { Registry } from '@prunegrid/core/registry';
+
 import { lenet300 } from './lenet300.js';
 import { lenet5 } from './lenet5.js';
 import type { Model } from './model.js';
 
 export { fromFile, tensorInFile, toFile } from './files.js';
 export { initialParameters } from './initial.js';
-export type { Layer, Model, ModelDescription, Parameter } from './model.js';
+export {
+  type Dropout,
+  INPUT,
+  type Layer,
+  layOut,
+  type Model,
+  type ModelDescription,
+  type Parameter,
+  sizeOf,
+} from './model.js';
 
-/** Every model that a spec may name. */
-export const models: ReadonlyMap<string, Model> = new Map([lenet5, lenet300].map((model) => [model.name, model]));
+/** Every model that a spec may name as `model`. */
+export const models = new Registry<Model>('model', [lenet5, lenet300]);

@@ -1,6 +1,7 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { expect, it } from 'vitest';
 
-import { evaluationBatch, loadDataset } from '../datasets/index.js';
+import { datasets, evaluationBatch } from '../datasets/index.js';
 import { loadTensorFlow } from '../engines/tensorflow/tensorflow.js';
 import { initialParameters } from './initial.js';
 import { lenet300 } from './lenet300.js';
@@ -21,10 +22,11 @@ function through(layer: string, input: readonly number[]): number[] {
 const relu = (values: number[]): number[] => values.map((value) => Math.max(0, value));
 
 it('LeNet-300-100 is two hidden layers with ReLU and a linear one', async () => {
-  const { test } = await loadDataset({ name: 'mnist', validation: 5000, limit: 20 });
-  const batch = evaluationBatch(test, 0, test.count);
+  const dataset = await datasets.get('mnist').load({ name: 'mnist', validation: 5000, limit: 20 }, nodeHost);
+  const { test } = dataset;
+  const batch = await evaluationBatch(dataset, test, 0, test.count);
   const scores = Array.from(batch.labels, (label, i) => {
-    const image = Array.from(batch.images.subarray(i * 784, (i + 1) * 784));
+    const image = Array.from(batch.inputs.subarray(i * 784, (i + 1) * 784));
     const logits = through('fc3', relu(through('fc2', relu(through('fc1', image)))));
     const largest = Math.max(...logits);
     const normaliser = largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));

@@ -7,17 +7,18 @@ import { layOut, type Model } from './model.js';
 export const lenet300: Model = {
   name: 'lenet300',
   ...layOut([
-    { name: 'fc1', shape: [784, 300] },
-    { name: 'fc2', shape: [300, 100] },
-    { name: 'fc3', shape: [100, 10] },
+    { name: 'fc1', kind: 'dense', shape: [784, 300] },
+    { name: 'fc2', kind: 'dense', shape: [300, 100] },
+    { name: 'fc3', kind: 'dense', shape: [100, 10] },
   ]),
-  input: [28, 28, 1],
+  input: { shape: [28, 28, 1], type: 'float32' },
   classes: 10,
-  dropoutUnits: 100,
+  dropouts: [{ name: 'fc2', shape: [100] }],
 
   forward(tf, [fc1, fc1Bias, fc2, fc2Bias, fc3, fc3Bias], images, training) {
     const first = tf.relu(tf.add(tf.matMul(tf.reshape(images, [-1, 784]), fc1), fc1Bias));
     const second = tf.relu(tf.add(tf.matMul(first, fc2), fc2Bias));
-    return tf.add(tf.matMul(training?.dropout ? tf.mul(second, training.dropout) : second, fc3), fc3Bias);
+    const kept = training?.dropout ? tf.mul(second, training.dropout[0]) : second;
+    return { logits: tf.add(tf.matMul(kept, fc3), fc3Bias) };
   },
 };

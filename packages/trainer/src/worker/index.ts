@@ -1,4 +1,3 @@
 export { CHUNK_ELEMENTS, PeerGroup } from '../collectives/peer-group.js';
 export { StepCredits } from './step-credits.js';
-export { Replica } from './replica.js';
 export { serve, type TrainerOptions } from './serve.js';

@@ -8,23 +8,18 @@ import {
 } from '@prunegrid/proto';
 import type { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 
-import type { Dataset } from '../datasets/index.js';
-import type { Engine } from '../engines/engine.js';
+import type { Replica } from '../engines/index.js';
 import { Failure } from '@prunegrid/core/failure';
-import type { Model } from '../models/index.js';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers';
 import { LeaseEnded, type TrainerChannel } from './channel.js';
 import { evaluate } from './evaluation.js';
 import { PeerGroup, PeerLost } from '../collectives/peer-group.js';
-import { Replica } from './replica.js';
-import { train } from './train.js';
+import { train, type TrainTask } from './train.js';
 import { reportFailure, unexpected } from './trouble.js';
+import type { LoadedWorkload } from './workload.js';
 
 /** What a trainer has for all its work. */
-export interface TrainerContext {
-  engine: Engine;
-  model: Model;
-  dataset: Dataset;
+export interface TrainerContext extends LoadedWorkload {
   /** Opens a listener for other trainers; rejects where they cannot reach this one. */
   openPeerListener: () => Promise<PeerListener>;
 }
@@ -50,6 +45,7 @@ export async function serveLease(channel: TrainerChannel, generation: number, co
 
 class Lease {
   private replica: Replica | undefined;
+  private phase: TrainTask['phase'] | undefined;
   /** Open from Invite to Rendezvous. */
   private listener: PeerListener | undefined;
   private peers: PeerGroup | undefined;
@@ -97,8 +93,8 @@ class Lease {
   }
 
   private async compute(command: Command): Promise<void> {
-    const { channel, generation, replica, peers: peers } = this;
-    if (!replica) throw unexpected(command.$case);
+    const { channel, generation, replica, phase, peers } = this;
+    if (!replica || !phase) throw unexpected(command.$case);
     switch (command.$case) {
       case 'setPenalty':
         await this.setPenalty(replica, command.value);
@@ -106,23 +102,31 @@ class Lease {
       case 'train': {
         const { firstMicroBatch, microBatches } = command.value;
         this.microBatches = Array.from({ length: microBatches }, (_, i) => firstMicroBatch + i);
-        await train({ channel, generation, replica, plan: command.value, microBatches: this.microBatches, peers });
+        await train({
+          channel,
+          generation,
+          replica,
+          phase,
+          plan: command.value,
+          microBatches: this.microBatches,
+          peers,
+        });
         break;
       }
       case 'evaluate': {
-        const value = evaluate(replica, this.context.dataset, command.value);
+        const value = await evaluate(replica, command.value);
         await channel.send(encodeFromTrainer({ $case: 'evaluated', value }));
         break;
       }
       case 'fetchWeights':
-        await channel.sendTensor(this.header(TensorKind.WEIGHTS), replica.weights);
+        await channel.sendTensor(this.header(TensorKind.WEIGHTS), await replica.readWeights());
         break;
       case 'fetchMoments':
         await this.sendMoments(replica, command.value);
         break;
       case 'fetchResiduals':
         for (const node of this.microBatches) {
-          await channel.sendTensor({ ...this.header(TensorKind.RESIDUAL), node }, replica.residualOf(node));
+          await channel.sendTensor({ ...this.header(TensorKind.RESIDUAL), node }, await replica.readResidual(node));
         }
         break;
       default:
@@ -146,13 +150,17 @@ class Lease {
   private async beginPhase(phase: BeginPhase): Promise<void> {
     const { channel } = this;
     const { engine, model, dataset } = this.context;
+    const { optimizer } = phase;
+    if (!optimizer) throw new Failure('input', 'the coordinator named no optimizer: are both sides of one version?');
     this.replica?.close();
+    this.replica = undefined;
     const weights = await channel.receiveTensor(this.header(TensorKind.WEIGHTS), new Float32Array(model.size));
     const survivors = phase.masked
       ? await channel.receiveTensor(this.header(TensorKind.SURVIVORS), new Uint32Array(phase.survivors))
       : undefined;
     const state = await this.receiveState(phase, (survivors ?? weights).length);
-    this.replica = new Replica(engine, model, dataset, phase, weights, survivors, state);
+    this.phase = { ...phase, optimizer, syncEvery: Math.max(1, phase.syncEvery) };
+    this.replica = await engine.openReplica({ model, dataset, phase: this.phase, weights, survivors, state });
   }
 
   private async receiveState(phase: BeginPhase, trained: number): Promise<OptimizerState | undefined> {
@@ -175,15 +183,15 @@ class Lease {
     const { model } = this.context;
     const weightsOf = (layer: string) => model.layers.find(({ name }) => name === layer)?.weights ?? 0;
     const size = layers.reduce((sum, { layer }) => sum + weightsOf(layer), 0);
-    replica.setPenalty(
+    await replica.setPenalty(
       layers,
       await this.channel.receiveTensor(this.header(TensorKind.TARGET), new Float32Array(size)),
     );
   }
 
   private async sendMoments(replica: Replica, { from, to }: FetchMoments): Promise<void> {
-    for (const [node, moment] of replica.moments.entries()) {
-      await this.channel.sendTensor({ ...this.header(TensorKind.MOMENTS), node }, moment.subarray(from, to));
+    for (const [node, moment] of (await replica.readMoments(from, to)).entries()) {
+      await this.channel.sendTensor({ ...this.header(TensorKind.MOMENTS), node }, moment);
     }
   }
 

@@ -4,14 +4,13 @@ import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { encodeFromTrainer } from '@prunegrid/proto';
 import { encodeHello } from './hello.js';
 
-import { loadDataset } from '../datasets/index.js';
-import { loadTensorFlow } from '../engines/tensorflow/tensorflow.js';
 import { Failure } from '@prunegrid/core/failure';
-import { models } from '../models/index.js';
+import type { Runtime } from '@prunegrid/core/runtime';
 import { openChannel, type TrainerChannel } from './channel.js';
 import { routableAddress } from '@prunegrid/transport/routable-address';
 import { serveLease } from './lease.js';
 import { reportFailure, unexpected } from './trouble.js';
+import { loadWorkload } from './workload.js';
 
 /** Time allowed for the coordinator to answer the first connection. */
 const DIAL_SECONDS = 30;
@@ -23,13 +22,14 @@ export interface TrainerOptions {
   version: string;
   /** One line for whoever watches this trainer. */
   report: (line: string) => void;
+  runtime: Pick<Runtime, 'clock' | 'files'>;
 }
 
 /**
  * Dials the coordinator and obeys it until it says that the trainer may leave. Throws Failure where the coordinator cannot be
  * reached, refuses this trainer or hangs up.
  */
-export async function serve({ coordinator, version, report }: TrainerOptions): Promise<void> {
+export async function serve({ coordinator, version, report, runtime }: TrainerOptions): Promise<void> {
   const client = new Client(coordinator, credentials.createInsecure(), { ...keepalive, 'grpc.enable_retries': 0 });
   try {
     await new Promise<void>((resolve, reject) => {
@@ -49,7 +49,7 @@ export async function serve({ coordinator, version, report }: TrainerOptions): P
     const channel = openChannel(stream, coordinator);
     const openPeerListener = async () => PeerListener.open(await routableAddress(coordinator));
     try {
-      await converse(channel, version, openPeerListener, report);
+      await converse(channel, version, openPeerListener, report, runtime);
     } catch (error) {
       await reportFailure(channel, error);
       throw error;
@@ -66,34 +66,16 @@ async function converse(
   version: string,
   openPeerListener: () => Promise<PeerListener>,
   report: (line: string) => void,
+  runtime: TrainerOptions['runtime'],
 ): Promise<void> {
   await channel.send(encodeHello(version));
   const workload = await channel.receive();
   if (workload.$case === 'refusal')
     throw new Failure('trainers', `the coordinator refuses this trainer: ${workload.value.reason}`);
-  if (workload.$case !== 'workload' || !workload.value.dataset) throw unexpected(workload.$case);
-  const model = models.get(workload.value.model);
-  if (!model)
-    throw new Failure('input', `no model ${workload.value.model} here: install the coordinator's version of prunegrid`);
-  const { name, validation, limit } = workload.value.dataset;
-  const dataset = await loadDataset({ name, validation, limit: limit || undefined });
-  const engine = loadTensorFlow(workload.value.threads);
-  await channel.send(
-    encodeFromTrainer({
-      $case: 'ready',
-      value: {
-        engine: engine.name,
-        engineVersion: engine.version,
-        device: engine.device,
-        memoryBytes: engine.memoryBytes,
-        datasetHash: dataset.hash,
-        trainingImages: dataset.training.count,
-        validationImages: dataset.validation.count,
-        testImages: dataset.test.count,
-        parameters: model.size,
-      },
-    }),
-  );
+  if (workload.$case !== 'workload') throw unexpected(workload.$case);
+  const { ready, loaded } = await loadWorkload(workload.value, runtime, report);
+  const { engine } = loaded;
+  await channel.send(encodeFromTrainer({ $case: 'ready', value: ready }));
   const answer = await channel.receive();
   if (answer.$case === 'refusal')
     throw new Failure('trainers', `the coordinator refuses this trainer: ${answer.value.reason}`);
@@ -103,7 +85,7 @@ async function converse(
     const command = await channel.receive();
     if (command.$case === 'finish') break;
     if (command.$case !== 'lease') throw unexpected(command.$case);
-    await serveLease(channel, command.value.generation, { engine, model, dataset, openPeerListener });
+    await serveLease(channel, command.value.generation, { ...loaded, openPeerListener });
   }
   report('the coordinator is done with this trainer');
 }

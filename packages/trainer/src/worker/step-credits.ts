@@ -33,6 +33,11 @@ export class StepCredits {
     return this.granted.length > 0;
   }
 
+  /** How many more rounds may begin before the next report. */
+  get left(): number {
+    return this.granted.length > 0 ? this.granted[0] - this.rounds : 0;
+  }
+
   /** A round is done. */
   async report(tails: Float32Array): Promise<void> {
     tails.forEach((value, i) => (i % 2 === 0 ? this.losses : this.correct).push(value));

@@ -4,165 +4,163 @@ import { evenShares } from '@prunegrid/numerics/shares';
 import { encodeFromTrainer, Reduction, TensorKind, type Train } from '@prunegrid/proto';
 import { type Round, roundsOf, STEP_METRICS } from '@prunegrid/numerics/rounds';
 
-import { setImmediate as turn } from 'node:timers/promises';
-
 import { Failure } from '@prunegrid/core/failure';
+import type { PartialSums, PhaseSettings, Replica } from '../engines/index.js';
 import type { TrainerChannel } from './channel.js';
-import type { SyncStrategy, Nodes } from './sync/sync-strategy.js';
+import type { SyncStrategy } from './sync/sync-strategy.js';
 import { LocalSgd } from './sync/local-sgd.js';
 import { SyncSgd } from './sync/sync-sgd.js';
 import type { PeerGroup } from '../collectives/peer-group.js';
 import { StepCredits } from './step-credits.js';
-import type { Replica } from './replica.js';
 
-interface TrainTask {
+export interface TrainTask {
   channel: TrainerChannel;
   generation: number;
   replica: Replica;
+  phase: PhaseSettings & { syncEvery: number };
   plan: Train;
   /** The plan's share of every global batch. */
   microBatches: readonly number[];
   peers: PeerGroup | undefined;
 }
 
-/** A round whose own share has been computed. */
-interface Computed {
-  round: Round;
+/** Rounds that may run, one learning rate for each of their steps, and the round that follows them. */
+interface Stretch {
+  rounds: readonly Round[];
   learningRates: readonly number[];
-  own: Nodes;
-  /** Done while the others finish and the sum travels. */
-  meanwhile: () => void;
+  next: Round | undefined;
 }
 
 /** How the trainers of a reduction go through the rounds of a plan. */
 interface ReductionStrategy {
-  /** Waits until another round may begin; false where the coordinator halts. */
-  mayProceed(): Promise<boolean>;
-  /** Adds a round's vectors up with those of the other trainers, and does with the sum what the strategy does. */
-  exchange(strategy: SyncStrategy, computed: Computed): Promise<void>;
-  /** The plan is done or has failed. */
+  /** Waits until rounds may begin. Returns how many may run in one call of `run`, and 0 if the coordinator halts. */
+  granted(): Promise<number>;
+  /** Runs rounds: their vectors are added up with those of the other trainers, and W is made of the sums. */
+  run(strategy: SyncStrategy, stretch: Stretch): Promise<void>;
+  /** Ends the plan, whether it is done or has failed. */
   close(): Promise<void>;
 }
 
 /** Runs the steps of a plan, up to the last one or to Halt, and tells the coordinator what W has become. */
-export async function train(work: TrainTask): Promise<void> {
-  const { channel, replica, plan, microBatches, peers } = work;
+export async function train(task: TrainTask): Promise<void> {
+  const { channel, replica, phase, plan, microBatches, peers } = task;
   const before = peers?.sent ?? { messages: 0, bytes: 0 };
-  const way = reductionStrategies[plan.reduction](work);
-  const strategy = new (replica.syncEvery > 1 ? LocalSgd : SyncSgd)(replica, microBatches);
-  const rounds = roundsOf(plan.firstStep, plan.learningRates.length, replica.syncEvery);
-  let lastStep = plan.firstStep - 1;
+  const reduction = reductionStrategies[plan.reduction](task);
+  const rounds = roundsOf(plan.firstStep, plan.learningRates.length, phase.syncEvery);
+  let strategy: SyncStrategy | undefined;
+  let done = 0;
   try {
-    for (const [i, round] of rounds.entries()) {
-      if (!(await way.mayProceed())) break;
-      const at = round.first - plan.firstStep;
-      const learningRates = plan.learningRates.slice(at, at + round.count);
-      const own = strategy.compute(round, learningRates);
-      const next = rounds[i + 1] as Round | undefined;
-      const meanwhile = () => next && strategy.prepare(next);
-      await way.exchange(strategy, { round, learningRates, own, meanwhile });
-      lastStep = lastStepOf(round);
+    strategy =
+      phase.syncEvery > 1 ? await LocalSgd.open(replica, phase, microBatches) : new SyncSgd(replica, microBatches);
+    while (done < rounds.length) {
+      const granted = await reduction.granted();
+      if (granted === 0) break;
+      const stretch = rounds.slice(done, done + granted);
+      const from = stretch[0].first - plan.firstStep;
+      const to = lastStepOf(stretch[stretch.length - 1]) + 1 - plan.firstStep;
+      done += stretch.length;
+      const learningRates = plan.learningRates.slice(from, to);
+      await reduction.run(strategy, { rounds: stretch, learningRates, next: rounds[done] as Round | undefined });
     }
   } finally {
-    strategy.close();
-    await way.close();
+    await reduction.close();
+    strategy?.close();
   }
   const after = peers?.sent ?? before;
   const value = {
-    weightsHash: replica.weightsHash(lastStep),
+    weightsHash: await replica.hashWeights(done === 0 ? plan.firstStep - 1 : lastStepOf(rounds[done - 1])),
     bytesToTrainers: after.bytes - before.bytes,
     messagesToTrainers: after.messages - before.messages,
   };
   await channel.send(encodeFromTrainer({ $case: 'trained', value }));
 }
 
-const reductionStrategies: Record<Reduction, (work: TrainTask) => ReductionStrategy> = {
+const reductionStrategies: Record<Reduction, (task: TrainTask) => ReductionStrategy> = {
   [Reduction.REDUCTION_UNSPECIFIED]: () => {
     throw new Failure('trainers', 'the coordinator named no reduction: are both sides of one version?');
   },
 
-  [Reduction.ALONE]: ({ channel }) => {
+  [Reduction.ALONE]: ({ channel, phase, microBatches }) => {
+    if (microBatches.length !== phase.microBatches) {
+      throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
+    }
     const credits = new StepCredits(channel);
-    return withCredits(credits, async (strategy, computed) => {
-      const [[node, sum]] = computed.own;
-      if (node !== 1) {
-        throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
-      }
-      const tails = sum.slice(strategy.target.length);
-      applyWholeUpdate(strategy, computed, tails, sum);
-      // So that what the coordinator says is heard.
-      await credits.unlessEnded(turn());
-      return tails;
-    });
+    const ending = new AbortController();
+    let running: Promise<unknown> = Promise.resolve();
+    return {
+      // The coordinator grants rounds of about 100 ms: so long may the engine be left to itself.
+      granted: async () => ((await credits.mayProceed()) ? credits.left : 0),
+      async run(strategy, { rounds, learningRates }) {
+        const steps = strategy.runAlone(rounds, learningRates, ending.signal);
+        running = steps;
+        const metrics = await credits.unlessEnded(steps);
+        let from = 0;
+        for (const { count } of rounds) {
+          await credits.report(metrics.subarray(from, (from += STEP_METRICS * count)));
+        }
+      },
+      async close() {
+        // The lease may have ended while the engine ran, which must not outlive it.
+        ending.abort();
+        await running.catch(() => undefined);
+        await credits.close();
+      },
+    };
   },
 
-  [Reduction.HUB]: (work) => {
+  [Reduction.HUB]: (task) => {
     let halted = false;
     return {
-      mayProceed: () => Promise.resolve(!halted),
-      async exchange(strategy, computed) {
-        const { own, round, meanwhile } = computed;
+      granted: () => Promise.resolve(halted ? 0 : 1),
+      async run(strategy, { rounds: [round], learningRates, next }) {
+        const own = await strategy.compute(round, learningRates);
         const { length } = strategy.target;
-        for (const [node, vector] of own) await sendToHub(work, lastStepOf(round), node, vector, length);
-        meanwhile();
-        halted = (await work.channel.peek())?.$case === 'halt';
-        if (halted) await work.channel.receive();
-        const header = { kind: TensorKind.SUM, generation: work.generation, step: lastStepOf(round), node: 0 };
-        const sum = await work.channel.receiveTensor(header, new Float32Array(length + STEP_METRICS * round.count));
-        applyWholeUpdate(strategy, computed, sum.subarray(length), sum);
+        for (const [node, vector] of own) await sendToHub(task, lastStepOf(round), node, vector, length);
+        if (next) strategy.prepare(next);
+        halted = (await task.channel.peek())?.$case === 'halt';
+        if (halted) await task.channel.receive();
+        const header = { kind: TensorKind.SUM, generation: task.generation, step: lastStepOf(round), node: 0 };
+        const sum = await task.channel.receiveTensor(header, new Float32Array(length + STEP_METRICS * round.count));
+        await strategy.beginUpdate(round, sum.subarray(length), learningRates);
+        await strategy.applyUpdate(0, sum.subarray(0, length));
+        await strategy.commit(round);
       },
       close: () => Promise.resolve(),
     };
   },
 
-  [Reduction.SHARDED]: ({ channel, generation, replica, peers }) => {
-    if (!peers) throw new Failure('trainers', 'the coordinator left Meet out: are both sides of one version?');
-    const { leaves, bfloat16 } = replica;
+  [Reduction.SHARDED]: ({ channel, generation, phase, peers }) => {
+    if (!peers) throw new Failure('trainers', 'the coordinator left Rendezvous out: are both sides of one version?');
+    const { microBatches: leaves, bfloat16 } = phase;
     const nodes = evenShares(leaves, peers.size).map(({ first, count }) => coveringNodes(first, count, leaves));
     const isRounded = (node: number) => bfloat16 && node >= leaves;
     const credits = new StepCredits(channel);
-    return withCredits(credits, async (strategy, { own, round, learningRates, meanwhile }) => {
-      const parts = { generation, step: lastStepOf(round), nodes, isRounded };
-      const reduction = peers.reduce(parts, own, strategy.target);
-      const tails = await credits.unlessEnded(reduction.tails());
-      strategy.beginUpdate(round, tails, learningRates);
-      await credits.unlessEnded(reduction.finish((from, sum) => strategy.applyUpdate(from, sum), meanwhile));
-      strategy.commit(round);
-      return tails;
-    });
+    return {
+      granted: async () => ((await credits.mayProceed()) ? 1 : 0),
+      async run(strategy, { rounds: [round], learningRates, next }) {
+        const own: PartialSums = await strategy.compute(round, learningRates);
+        const parts = { generation, step: lastStepOf(round), nodes, isRounded };
+        const reduction = peers.reduce(parts, own, strategy.target);
+        const tails = await credits.unlessEnded(reduction.tails());
+        await strategy.beginUpdate(round, tails, learningRates);
+        const meanwhile = () => next && strategy.prepare(next);
+        await credits.unlessEnded(reduction.finish((from, sum) => strategy.applyUpdate(from, sum), meanwhile));
+        await strategy.commit(round);
+        await credits.report(tails);
+      },
+      close: () => credits.close(),
+    };
   },
 };
 
-/** A way without the coordinator: `exchange` returns the losses and counts over the global batch. */
-const withCredits = (
-  credits: StepCredits,
-  exchange: (strategy: SyncStrategy, computed: Computed) => Promise<Float32Array>,
-): ReductionStrategy => ({
-  mayProceed: () => credits.mayProceed(),
-  exchange: async (strategy, computed) => credits.report(await exchange(strategy, computed)),
-  close: () => credits.close(),
-});
-
-/** Does with a sum that is here as a whole what the strategy does. */
-function applyWholeUpdate(
-  strategy: SyncStrategy,
-  { round, learningRates }: Computed,
-  tails: Float32Array,
-  sum: Float32Array,
-): void {
-  strategy.beginUpdate(round, tails, learningRates);
-  strategy.applyUpdate(0, sum.subarray(0, strategy.target.length));
-  strategy.commit(round);
-}
-
 async function sendToHub(
-  { channel, generation, replica }: TrainTask,
+  { channel, generation, phase }: TrainTask,
   step: number,
   node: number,
   vector: Float32Array,
   length: number,
 ): Promise<void> {
-  if (!replica.bfloat16 || node < replica.leaves) {
+  if (!phase.bfloat16 || node < phase.microBatches) {
     await channel.sendTensor({ kind: TensorKind.GRADIENT, generation, step, node }, vector);
     return;
   }

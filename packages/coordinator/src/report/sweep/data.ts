@@ -48,7 +48,7 @@ export interface ReportData {
 export async function readReport(folder: string): Promise<ReportData> {
   const { manifest, plan, state, live } = await readSweep(folder);
   const records = await readJournal<SweepEvent>(folder);
-  const table = sweepTable(plan, state, (model) => weightsOf(models.get(model)));
+  const table = sweepTable(plan, state, (model) => weightsOf(models.find(model)));
   const curves = curvesOf(table);
   const gaps: string[] = [];
   const attempt = async <T>(work: () => Promise<T>): Promise<T[]> => {
@@ -143,7 +143,7 @@ async function readTrial(folder: string, trial: Trial, state: SweepState): Promi
 
 async function readHistograms(folder: string, trial: Trial, state: SweepState): Promise<LayerHistogram[]> {
   const run = folderOf(folder, trial, state);
-  const model = models.get(trial.spec.model) as Model;
+  const model = models.get(trial.spec.model);
   const read = (name: string) => readModel(join(run, name), model);
   return histogramsOf(model, await read('checkpoints/dense.safetensors'), await read('model.safetensors'));
 }

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { histogramsOf } from './histograms.js';
 
 it('counts every dense weight, and those that are left without the zeros', () => {
-  const model = models.get('lenet300')!;
+  const model = models.get('lenet300');
   const dense = Float32Array.from({ length: model.size }, (_, i) => Math.sin(i));
   const pruned = new Float32Array(model.size);
   const fc3 = model.parameters.find(({ name }) => name === 'fc3.weight')!;

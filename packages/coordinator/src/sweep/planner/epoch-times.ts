@@ -75,5 +75,5 @@ export function estimateSeconds(
 }
 
 /** What an epoch's time depends on, on this processor. How many weights survive matters little. */
-const workload = ({ model, dataset: { name, validation, limit }, batch, threadsPerTrainer }: Spec): string =>
-  `${model}, ${name} (${limit ?? 'all'} less ${validation}), batch ${batch.global} in ${batch.microBatches}, ${threadsPerTrainer} threads, ${cpus()[0]?.model ?? 'unknown'}`;
+const workload = ({ engine, model, dataset: { name, validation, limit }, batch, threadsPerTrainer }: Spec): string =>
+  `${engine === 'tensorflow' ? '' : `${engine}, `}${model}, ${name} (${limit ?? 'all'} less ${validation}), batch ${batch.global} in ${batch.microBatches}, ${threadsPerTrainer} threads, ${cpus()[0]?.model ?? 'unknown'}`;

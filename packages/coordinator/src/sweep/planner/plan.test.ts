@@ -36,7 +36,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function plan(body: string, overrides: SweepOverrides = {}): Promise<SweepPlan> {
   const file = join(folder, 'sweep.yaml');
   await writeFile(file, `name: s\nbase: base.yaml\n${body}`);
-  return planSweep(file, { models: [...models.values()], datasets: ['mnist'] }, overrides);
+  return planSweep(file, { engines: ['tensorflow'], models: [...models], datasets: ['mnist'] }, overrides);
 }
 
 /** The message, without the folder's name. */
@@ -68,7 +68,7 @@ describe('a sweep', () => {
     const relative = await plan('');
     const absolute = join(folder, 'sweep.yaml');
     await writeFile(absolute, `name: s\nbase: ${join(folder, 'base.yaml')}\n`);
-    const made = await planSweep(absolute, { models: [...models.values()], datasets: ['mnist'] });
+    const made = await planSweep(absolute, { engines: ['tensorflow'], models: [...models], datasets: ['mnist'] });
     expect(made.trials).toEqual(relative.trials);
   });
 

@@ -66,7 +66,7 @@ export async function runTrials(
       const left = ({ number }: Trainer) => runner && note({ type: 'trainer-left', trainer: number });
       const events = { runtime, launcher, warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
-        const model = models.get(trials[0].spec.model) as NonNullable<ReturnType<typeof models.get>>;
+        const model = models.get(trials[0].spec.model);
         const store = new NetworkStore(model, pool.trainers[0]);
         runner = new SweepRunner({
           ...runnerOptions,
@@ -117,9 +117,9 @@ function requireTrainersPerTrial({ trainersPerTrial, trials }: SweepPlan, { trai
 /** Trials that can share trainers, in the order of the plan. */
 function byWorkload(trials: readonly Trial[]): Trial[][] {
   return [
-    ...groupBy(trials, ({ spec: { model, dataset, threadsPerTrainer } }) =>
+    ...groupBy(trials, ({ spec: { engine, model, dataset, threadsPerTrainer } }) =>
       // Shifts are drawn at each step; the rest is loaded once.
-      JSON.stringify([model, { ...dataset, shift: 0 }, threadsPerTrainer] satisfies Workload[keyof Workload][]),
+      JSON.stringify([engine, model, { ...dataset, shift: 0 }, threadsPerTrainer] satisfies Workload[keyof Workload][]),
     ).values(),
   ];
 }

@@ -1,22 +1,24 @@
-import type { BeginPhase } from '@prunegrid/proto';
+import { nodeHost } from '@prunegrid/core/node';
 import { createRequire } from 'node:module';
 import type * as tensorflow from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { type Dataset, evaluationBatch, loadDataset } from '../../datasets/index.js';
-import { initialParameters, type Model, models } from '../../models/index.js';
-import { Replica } from '../../worker/index.js';
+import { type Dataset, datasets, evaluationBatch } from '../../datasets/index.js';
+import { initialParameters, models } from '../../models/index.js';
+import type { PhaseSettings } from '../engine.js';
+import { hostEngine } from '../host/engine.js';
 import { loadTensorFlow } from './tensorflow.js';
 
-const engine = loadTensorFlow(1);
+const provider = loadTensorFlow(1);
+const engine = hostEngine(provider, nodeHost.clock);
 const tf = createRequire(import.meta.url)('@tensorflow/tfjs-node') as typeof tensorflow;
-const model = models.get('lenet5') as Model;
+const model = models.get('lenet5');
 
 const counted = ['executeOp', 'runSavedModel', 'createTensor', 'deleteTensor', 'tensorDataSync'] as const;
 type Native = (typeof counted)[number];
 
 /** How often `work` calls the native binding, by function, and how many tensors it leaves behind. */
-function nativeCalls(work: () => void): Record<Native, number> & { left: number } {
+async function nativeCalls(work: () => Promise<void>): Promise<Record<Native, number> & { left: number }> {
   const backend = tf.backend() as unknown as { binding: Record<Native, (...args: unknown[]) => unknown> };
   const { binding } = backend;
   const calls = { executeOp: 0, runSavedModel: 0, createTensor: 0, deleteTensor: 0, tensorDataSync: 0 };
@@ -33,7 +35,7 @@ function nativeCalls(work: () => void): Record<Native, number> & { left: number 
   });
   backend.binding = Object.create(binding, Object.fromEntries(counting)) as typeof binding;
   try {
-    work();
+    await work();
   } finally {
     backend.binding = binding;
   }
@@ -42,30 +44,25 @@ function nativeCalls(work: () => void): Record<Native, number> & { left: number 
 
 let dataset: Dataset;
 beforeAll(async () => {
-  dataset = await loadDataset({ name: 'mnist', validation: 5000, limit: 64 });
+  dataset = await datasets.get('mnist').load({ name: 'mnist', validation: 5000, limit: 64 }, nodeHost);
 });
 
 /** A replica of LeNet-5 at the main job's batch: 4 micro-batches; its first steps are done, so that nothing is built for the first time. */
-function replica({ dropout = 0, survivors }: { dropout?: number; survivors?: Uint32Array } = {}) {
-  const phase: BeginPhase = {
+async function replica({ dropout = 0, survivors }: { dropout?: number; survivors?: Uint32Array } = {}) {
+  const phase: PhaseSettings = {
     ...{ seed: 1, phase: 1, globalBatch: 64, microBatches: 4, shift: 2, dropout },
     optimizer: { $case: 'adam', value: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } },
-    ...{
-      masked: survivors !== undefined,
-      survivors: survivors?.length ?? 0,
-      optimizerSteps: 0,
-      bfloat16: false,
-      syncEvery: 1,
-    },
+    bfloat16: false,
   };
-  const own = new Replica(engine, model, dataset, phase, initialParameters(model, 1), survivors);
-  const step = () => {
-    const [[, sum]] = own.gradients(0, [0, 1, 2, 3]);
-    own.beginUpdate(0, sum[sum.length - 2], 1e-3);
-    own.applyUpdate(0, sum.subarray(0, -2));
-    own.commit();
+  const weights = initialParameters(model, 1);
+  const own = await engine.openReplica({ model, dataset, phase, weights, survivors });
+  const step = async () => {
+    const [[, sum]] = await own.computeGradients(0, [0, 1, 2, 3]);
+    await own.beginUpdate(0, sum[sum.length - 2], 1e-3);
+    await own.applyUpdate(0, sum.subarray(0, -2));
+    await own.commit();
   };
-  step();
+  await step();
   return step;
 }
 
@@ -81,8 +78,8 @@ describe('a step of four micro-batches', () => {
     { kind: 'dense', options: {}, bounds: dense },
     { kind: 'masked', options: { survivors }, bounds: dense },
     { kind: 'dropout', options: { dropout: 0.5 }, bounds: { ...dense, createTensor: 20, deleteTensor: 27 } },
-  ])('calls TensorFlow no more often than it did: $kind', ({ kind, options, bounds }) => {
-    const calls = nativeCalls(replica(options));
+  ])('calls TensorFlow no more often than it did: $kind', async ({ kind, options, bounds }) => {
+    const calls = await nativeCalls(await replica(options));
     for (const name of counted) {
       const what = `${name} in a ${kind} step of four micro-batches, where ${bounds[name]} calls were enough`;
       expect(calls[name], what).toBeLessThanOrEqual(bounds[name]);
@@ -90,25 +87,25 @@ describe('a step of four micro-batches', () => {
     expect(calls.runSavedModel).toBeGreaterThan(0);
   });
 
-  it('leaves no tensor behind, nor does an evaluation', () => {
-    const step = replica({ dropout: 0.5 });
-    const network = engine.open(model);
-    const score = () => {
+  it('leaves no tensor behind, nor does an evaluation', async () => {
+    const step = await replica({ dropout: 0.5 });
+    const network = provider.open(model);
+    const score = async () => {
       network.setParameters(initialParameters(model, 1));
-      network.score(evaluationBatch(dataset.test, 0, 64));
+      network.score(await evaluationBatch(dataset, dataset.test, 0, 64));
       network.close();
     };
-    score();
-    const { left } = nativeCalls(() => {
+    await score();
+    const { left } = await nativeCalls(async () => {
       for (let i = 0; i < 3; i++) {
-        step();
-        score();
+        await step();
+        await score();
       }
     });
     expect(left, 'native tensors left behind by steps and evaluations').toBe(0);
     const before = tf.memory();
-    engine.open({ ...model, name: 'another' }).setParameters(initialParameters(model, 1));
-    score();
+    provider.open({ ...model, name: 'another' }).setParameters(initialParameters(model, 1));
+    await score();
     expect(tf.memory().numTensors, 'tensors left behind by recording').toBe(before.numTensors);
   });
 });

@@ -2,22 +2,24 @@ import type * as tensorflow from '@tensorflow/tfjs';
 
 import type { Batch } from '../../datasets/index.js';
 import type { Model } from '../../models/index.js';
-import { gradientTensor, type Inputs, scoreTensor } from './computations.js';
-import type { BatchScore, DeviceVector, Network } from '../engine.js';
-import type { OpAttribute, TensorValues } from './graph/binding.js';
-import { record, type Recorded } from './graph/recording.js';
+import type { BatchScore, DeviceVector, Network } from '../host/network.js';
+import { type ComputationInputs, gradientTensor, scoreTensor } from '../recording/computations.js';
+import type { NativeAttribute } from '../recording/kernels.js';
+import type { TensorValues } from '../recording/nodes.js';
+import { record } from '../recording/record.js';
+import type { SessionBackend } from './graph/binding.js';
 import { GraphSession } from './graph/session.js';
 
 type TensorFlow = typeof tensorflow;
 
-/** TensorFlow.js' backend for Node, as far as it is used here; its kernels reach it in the same way. */
-export interface Backend extends Recorded {
+/** TensorFlow.js' backend for Node, as far as it is used here. TensorFlow.js' own kernels use it in the same way. */
+export interface Backend extends SessionBackend {
   readonly isUsingGpuDevice: boolean;
   readonly tensorMap: { get(dataId: object): { id: number } };
-  executeSingleOutput(op: string, attributes: OpAttribute[], inputs: tensorflow.Tensor[]): tensorflow.Tensor;
+  executeSingleOutput(op: string, attributes: NativeAttribute[], inputs: tensorflow.Tensor[]): tensorflow.Tensor;
 }
 
-/** Networks that share their graphs: each computation is recorded once for every model and size of batch. */
+/** Opens networks that share their graphs: each computation is recorded once for each model and size of batch. */
 export class TensorFlowNetworks {
   private readonly sessions = new Map<string, GraphSession>();
 
@@ -32,8 +34,11 @@ export class TensorFlowNetworks {
     return new TensorFlowNetwork(model, this);
   }
 
-  /** @param compute its other parameters than `inputs` must be part of `key` */
-  session(key: string, inputs: Inputs, compute: (tf: TensorFlow) => tensorflow.Tensor): GraphSession {
+  /**
+   * Returns the session that `key` stands for, and records it first if there is none yet.
+   * @param compute depends on `inputs` and on what is part of `key` alone
+   */
+  session(key: string, inputs: ComputationInputs, compute: (tf: TensorFlow) => tensorflow.Tensor): GraphSession {
     let session = this.sessions.get(key);
     if (!session) {
       const { tf, backend } = this;
@@ -57,7 +62,7 @@ export class TensorFlowNetworks {
 /** Keeps its parameters as native tensors, which all runs share. */
 class TensorFlowNetwork implements Network {
   private parameters: Float32Array[] = [];
-  /** Those of `parameters`; made when they are first used. */
+  /** The native tensors of `parameters`, made when they are first used. */
   private tensors: number[] = [];
 
   constructor(
@@ -70,7 +75,7 @@ class TensorFlowNetwork implements Network {
     this.parameters = this.model.parameters.map(({ offset, size }) => parameters.subarray(offset, offset + size));
   }
 
-  gradient(batch: Batch, scale: number, dropout?: Float32Array): DeviceVector {
+  gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[]): DeviceVector {
     const inputs = { parameters: this.parameters, batch, dropout };
     const key = ['gradient', this.model.name, batch.labels.length, scale, dropout !== undefined].join('/');
     return this.run(key, inputs, (tf) => gradientTensor(tf, this.model, inputs, scale));
@@ -88,7 +93,7 @@ class TensorFlowNetwork implements Network {
     this.tensors = [];
   }
 
-  private run(key: string, inputs: Inputs, compute: (tf: TensorFlow) => tensorflow.Tensor): DeviceVector {
+  private run(key: string, inputs: ComputationInputs, compute: (tf: TensorFlow) => tensorflow.Tensor): DeviceVector {
     const session = this.networks.session(key, inputs, compute);
     if (this.tensors.length === 0) this.tensors = this.parameters.map((values, i) => session.input(i, values));
     const own = arraysOf(inputs)
@@ -102,15 +107,15 @@ class TensorFlowNetwork implements Network {
   }
 }
 
-/** The parameters come first. */
-const arraysOf = ({ parameters, batch, dropout }: Inputs): TensorValues[] => [
+/** The arrays that change from run to run; the parameters come first. */
+const arraysOf = ({ parameters, batch, dropout }: ComputationInputs): TensorValues[] => [
   ...parameters,
-  batch.images,
+  batch.inputs,
   batch.labels,
-  ...(dropout ? [dropout] : []),
+  ...(dropout ?? []),
 ];
 
-/** TensorFlow.js composes ReLU's gradient of six operations; TensorFlow has one for it, with the same values. */
+/** Makes TensorFlow.js take TensorFlow's own operation for ReLU's gradient, with the same values as the six that it would compose. */
 function useNativeReluGradient(tf: TensorFlow, backend: Backend): void {
   tf.registerGradient({
     kernelName: 'Relu',

@@ -4,20 +4,20 @@ import { cpus, totalmem } from 'node:os';
 import util from 'node:util';
 
 import { Failure } from '@prunegrid/core/failure';
-import type { Engine } from '../engine.js';
+import type { NetworkProvider } from '../host/network.js';
 import { type Backend, TensorFlowNetworks } from './network.js';
 
 type TensorFlow = typeof tensorflow;
 
 /**
- * TensorFlow.js on libtensorflow, computing with `threads` threads. To be called once in a process: libtensorflow reads its
- * settings when it is loaded. Throws Failure where the native binding cannot be loaded.
+ * Loads TensorFlow.js on libtensorflow, which then computes with `threads` threads. It is to be called once in a process, since
+ * libtensorflow reads its settings when it is loaded. Throws Failure if the native binding cannot be loaded.
  */
-export function loadTensorFlow(threads: number): Engine {
+export function loadTensorFlow(threads: number): NetworkProvider {
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['OMP_NUM_THREADS'] = String(threads);
-  // One operation at a time, since no result may depend on which of two finished first; and in the thread that asks for it, since otherwise two trainers on two
-  // cores push each other's threads about.
+  // One operation runs at a time, since no result may depend on which of two finished first. It runs in the thread that asks
+  // for it, since otherwise the threads of two trainers on two cores get into each other's way.
   process.env['TF_NUM_INTEROP_THREADS'] = '-1';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // TensorFlow.js 4.22 calls this function, which Node 23 removed.

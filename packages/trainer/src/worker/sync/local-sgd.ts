@@ -1,62 +1,103 @@
 import { type Round, STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 
-import type { Replica } from '../replica.js';
-import type { SyncStrategy, Nodes } from './sync-strategy.js';
+import type { PartialSums, PhaseSettings, Replica, RunOptions } from '../../engines/index.js';
+import type { SyncStrategy } from './sync-strategy.js';
+
+interface LocalWorker {
+  microBatch: number;
+  replica: Replica;
+}
 
 /**
- * Local SGD (Stich 2019, arXiv 1805.09767): every micro-batch moves weights and moments of its own, and after a round all of them are averaged. It is the
- * micro-batches that do so, not the trainers, so the bits do not depend on the number of trainers; a trainer holds a replica for each of its own.
+ * Local SGD (Stich 2019, arXiv 1805.09767): every micro-batch moves weights and moments of its own, and after a round all of
+ * them are averaged. The micro-batches do so, not the trainers, so the bits do not depend on the number of trainers; a trainer
+ * holds a replica for each of its own.
  */
 export class LocalSgd implements SyncStrategy {
-  readonly target: Float32Array;
-  private readonly workers: readonly { microBatch: number; replica: Replica }[];
-
-  constructor(
+  private constructor(
     private readonly replica: Replica,
+    /** Micro-batches of a global batch. */
+    private readonly leaves: number,
+    readonly target: Float32Array,
+    private readonly workers: readonly LocalWorker[],
+  ) {}
+
+  static async open(
+    replica: Replica,
+    { microBatches: leaves }: PhaseSettings,
     microBatches: readonly number[],
-  ) {
-    this.target = replica.stateVector();
-    this.workers = microBatches.map((microBatch) => ({ microBatch, replica: replica.fork() }));
+  ): Promise<LocalSgd> {
+    const target = await replica.readState();
+    const workers: LocalWorker[] = [];
+    for (const microBatch of microBatches) workers.push({ microBatch, replica: await replica.fork() });
+    return new LocalSgd(replica, leaves, target, workers);
   }
 
-  compute({ first }: Round, learningRates: readonly number[]): Nodes {
-    const { leaves } = this.replica;
-    const tree = new TreeSum();
-    for (const { microBatch, replica } of this.workers) {
-      const tails = learningRates.flatMap((rate, i) => {
-        const [loss, correct] = replica.stepAlone(first + i, microBatch, rate);
-        return [loss / leaves, correct];
-      });
-      const vector = new Float32Array(this.target.length + STEP_METRICS * learningRates.length);
-      // `leaves` is a power of two: dividing by it is exact, and so the sum is the mean.
-      replica.stateVector().forEach((value, i) => (vector[i] = value / leaves));
-      vector.set(tails, this.target.length);
-      tree.add(leaves + microBatch, vector);
+  async runAlone(
+    rounds: readonly Round[],
+    learningRates: readonly number[],
+    signal: AbortSignal,
+  ): Promise<Float32Array> {
+    const metrics = new Float32Array(STEP_METRICS * learningRates.length);
+    let done = 0;
+    for (const round of rounds) {
+      const rates = learningRates.slice(done, done + round.count);
+      const [[, vector]] = await this.computeRound(round, rates, { signal });
+      const tails = vector.subarray(this.target.length);
+      await this.beginUpdate(round, tails);
+      this.applyUpdate(0, vector.subarray(0, this.target.length));
+      await this.commit(round);
+      metrics.set(tails, STEP_METRICS * done);
+      done += round.count;
     }
-    return tree.nodes();
+    return metrics;
+  }
+
+  compute(round: Round, learningRates: readonly number[]): Promise<PartialSums> {
+    return this.computeRound(round, learningRates, {});
   }
 
   prepare({ first }: Round): void {
-    for (const { microBatch, replica } of this.workers) replica.prepare(first, microBatch);
+    for (const { microBatch, replica } of this.workers) replica.prepare(first, [microBatch]);
   }
 
-  beginUpdate({ first }: Round, tails: Float32Array): void {
-    for (let i = 0; STEP_METRICS * i < tails.length; i++)
-      this.replica.requireFinite(first + i, tails[STEP_METRICS * i]);
+  async beginUpdate({ first }: Round, tails: Float32Array): Promise<void> {
+    for (let i = 0; STEP_METRICS * i < tails.length; i++) {
+      await this.replica.requireFinite(first + i, tails[STEP_METRICS * i]);
+    }
   }
 
   applyUpdate(from: number, sum: Float32Array): void {
     this.target.set(sum, from);
   }
 
-  commit({ count }: Round): void {
-    this.replica.setState(this.target, count);
-    // Their own steps have been counted.
-    for (const { replica } of this.workers) replica.setState(this.target, 0);
+  async commit({ count }: Round): Promise<void> {
+    await this.replica.setState(this.target, count);
+    // The workers have counted their own steps.
+    for (const { replica } of this.workers) await replica.setState(this.target, 0);
   }
 
   close(): void {
     for (const { replica } of this.workers) replica.close();
+  }
+
+  private async computeRound(
+    { first }: Round,
+    learningRates: readonly number[],
+    options: RunOptions,
+  ): Promise<PartialSums> {
+    const { leaves } = this;
+    const tree = new TreeSum();
+    for (const { microBatch, replica } of this.workers) {
+      const metrics = await replica.runSteps(first, learningRates, { ...options, microBatch });
+      const tails = metrics.map((value, i) => (i % STEP_METRICS === 0 ? value / leaves : value));
+      const vector = new Float32Array(this.target.length + tails.length);
+      // `leaves` is a power of two, so dividing by it is exact, and the sum is the mean.
+      (await replica.readState()).forEach((value, i) => (vector[i] = value / leaves));
+      vector.set(tails, this.target.length);
+      tree.add(leaves + microBatch, vector);
+    }
+    return tree.nodes();
   }
 }

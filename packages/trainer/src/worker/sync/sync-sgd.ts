@@ -1,37 +1,41 @@
 import type { Round } from '@prunegrid/numerics/rounds';
 
-import type { Replica } from '../replica.js';
-import type { SyncStrategy, Nodes } from './sync-strategy.js';
+import type { PartialSums, Replica } from '../../engines/index.js';
+import type { SyncStrategy } from './sync-strategy.js';
 
-/** Synchronous SGD: a round is one step, what is added up are the micro-batches' gradients, and W moves by their sum. */
+/** Synchronous SGD: a round is one step, the micro-batches' gradients are added up, and W moves along their sum. */
 export class SyncSgd implements SyncStrategy {
-  readonly target: Float32Array;
-
   constructor(
     private readonly replica: Replica,
     private readonly microBatches: readonly number[],
-  ) {
-    this.target = replica.trained;
+  ) {}
+
+  get target(): Float32Array {
+    return this.replica.target;
   }
 
-  compute({ first }: Round): Nodes {
-    return this.replica.gradients(first, this.microBatches);
+  runAlone([{ first }]: readonly Round[], learningRates: readonly number[], signal: AbortSignal) {
+    return this.replica.runSteps(first, learningRates, { signal });
+  }
+
+  compute({ first }: Round): Promise<PartialSums> {
+    return this.replica.computeGradients(first, this.microBatches);
   }
 
   prepare({ first }: Round): void {
-    for (const microBatch of this.microBatches) this.replica.prepare(first, microBatch);
+    this.replica.prepare(first, this.microBatches);
   }
 
-  beginUpdate({ first }: Round, [loss]: Float32Array, [learningRate]: readonly number[]): void {
-    this.replica.beginUpdate(first, loss, learningRate);
+  beginUpdate({ first }: Round, [loss]: Float32Array, [learningRate]: readonly number[]): Promise<void> {
+    return this.replica.beginUpdate(first, loss, learningRate);
   }
 
-  applyUpdate(from: number, sum: Float32Array): void {
-    this.replica.applyUpdate(from, sum);
+  applyUpdate(from: number, sum: Float32Array): void | Promise<void> {
+    return this.replica.applyUpdate(from, sum);
   }
 
-  commit(): void {
-    this.replica.commit();
+  commit(): Promise<void> {
+    return this.replica.commit();
   }
 
   close(): void {

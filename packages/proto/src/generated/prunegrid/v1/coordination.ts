@@ -202,6 +202,8 @@ export interface Workload {
     | undefined;
   /** Threads of the engine. */
   threads: number;
+  /** Name of the engine that computes. */
+  engine: string;
 }
 
 export interface Dataset {
@@ -1125,7 +1127,7 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseWorkload(): Workload {
-  return { model: "", dataset: undefined, threads: 0 };
+  return { model: "", dataset: undefined, threads: 0, engine: "" };
 }
 
 export const Workload: MessageFns<Workload> = {
@@ -1138,6 +1140,9 @@ export const Workload: MessageFns<Workload> = {
     }
     if (message.threads !== 0) {
       writer.uint32(24).uint32(message.threads);
+    }
+    if (message.engine !== "") {
+      writer.uint32(34).string(message.engine);
     }
     return writer;
   },
@@ -1177,6 +1182,14 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.threads = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.engine = reader.string();
             continue;
           }
         }

@@ -1,31 +1,35 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { createRequire } from 'node:module';
 import type * as tensorflow from '@tensorflow/tfjs';
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { type Batch, dropoutFactors, evaluationBatch, loadDataset } from '../../../datasets/index.js';
+import { type Batch, datasets, dropoutFactors, evaluationBatch } from '../../../datasets/index.js';
 import { initialParameters, models } from '../../../models/index.js';
-import { gradientTensor, scoreTensor } from '../computations.js';
+import { gradientTensor, scoreTensor } from '../../recording/computations.js';
+import { record } from '../../recording/record.js';
 import { loadTensorFlow } from '../tensorflow.js';
-import { type Recorded, record } from './recording.js';
+import type { SessionBackend } from './binding.js';
 import { GraphSession } from './session.js';
 
 const engine = loadTensorFlow(1);
 const tf = createRequire(import.meta.url)('@tensorflow/tfjs-node') as typeof tensorflow;
-const backend = tf.backend() as unknown as Recorded & { tensorMap: { get(dataId: object): { id: number } } };
+const backend = tf.backend() as unknown as SessionBackend & { tensorMap: { get(dataId: object): { id: number } } };
 const graphsIn = () => readdirSync(tmpdir()).filter((name) => name.startsWith('prunegrid-graph-'));
 
 let batches: Batch[];
 beforeAll(async () => {
-  const { test } = await loadDataset({ name: 'mnist', validation: 5000, limit: 64 });
-  batches = [evaluationBatch(test, 0, 16), evaluationBatch(test, 16, 16)];
+  const dataset = await datasets.get('mnist').load({ name: 'mnist', validation: 5000, limit: 64 }, nodeHost);
+  const { test } = dataset;
+  batches = [await evaluationBatch(dataset, test, 0, 16), await evaluationBatch(dataset, test, 16, 16)];
 });
 
 describe('a recorded graph', () => {
-  it.each([...models.values()])('computes what TensorFlow.js computes eagerly, for every batch: $name', (model) => {
+  it.each([...models])('computes what TensorFlow.js computes eagerly, for every batch: $name', (model) => {
     const network = engine.open(model);
-    const dropout = dropoutFactors(0.5, model.dropoutUnits, 16, { seed: 1, phase: 1, step: 0, firstSample: 0 });
+    const [{ shape }] = model.dropouts;
+    const dropout = [dropoutFactors(0.5, shape[0], 16, { seed: 1, phase: 1, step: 0, firstSample: 0 })];
     for (const [i, batch] of batches.entries()) {
       const weights = initialParameters(model, 1 + i);
       network.setParameters(weights);

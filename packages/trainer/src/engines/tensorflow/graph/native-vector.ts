@@ -1,10 +1,10 @@
-import type { DeviceVector } from '../../engine.js';
-import type { Recorded } from './recording.js';
+import type { DeviceVector } from '../../host/network.js';
+import type { SessionBackend } from './binding.js';
 
 /** A tensor of float32 in the native binding. */
 export class NativeVector implements DeviceVector {
   constructor(
-    private readonly backend: Recorded,
+    private readonly backend: SessionBackend,
     private readonly id: number,
   ) {}
 

@@ -1,25 +1,26 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
-import type { Binding, OpAttribute } from './binding.js';
-import type { Node } from './recording.js';
+import type { Attribute, Node } from '../../recording/nodes.js';
+import { DATA_TYPES } from '../../recording/record.js';
 
-/** The tag by which the graph is found in its SavedModel. */
+/** The tag by which TensorFlow finds the graph in its SavedModel. */
 export const GRAPH_TAG = 'prunegrid';
 
-/** TensorFlow's GraphDef version: of 2.16 and later; it is what decides which defaults and checks apply to the nodes. */
+/** TensorFlow's GraphDef version of release 2.16 and later. It decides which defaults and checks apply to the nodes. */
 const GRAPH_PRODUCER = 1882;
 
 /**
- * `saved_model.pb` of a SavedModel without variables. The few messages and fields that it takes, of TensorFlow's saved_model.proto, meta_graph.proto,
- * graph.proto, node_def.proto, attr_value.proto, tensor.proto and tensor_shape.proto, are written by hand: they have not changed since 2015.
+ * Encodes recorded nodes as the `saved_model.pb` of a SavedModel without variables. It needs only a few messages and fields of
+ * TensorFlow's saved_model.proto, meta_graph.proto, graph.proto, node_def.proto, attr_value.proto, tensor.proto and
+ * tensor_shape.proto. They are written by hand, since they have not changed since 2015.
  */
-export function encodeSavedModel(nodes: readonly Node[], binding: Binding): Uint8Array {
+export function encodeSavedModel(nodes: readonly Node[]): Uint8Array {
   const writer = new BinaryWriter();
   varint(writer, 1, 1); // saved_model_schema_version
   message(writer, 2, () => {
     message(writer, 1, () => writer.tag(4, WireType.LengthDelimited).string(GRAPH_TAG)); // meta_info_def.tags
     message(writer, 2, () => {
-      for (const node of nodes) message(writer, 1, () => writeNode(writer, node, binding));
+      for (const node of nodes) message(writer, 1, () => writeNode(writer, node));
       message(writer, 4, () => varint(writer, 1, GRAPH_PRODUCER)); // versions.producer
     });
   });
@@ -28,7 +29,7 @@ export function encodeSavedModel(nodes: readonly Node[], binding: Binding): Uint
 
 const OPS = { placeholder: 'Placeholder', constant: 'Const' } as const;
 
-function writeNode(writer: BinaryWriter, node: Node, binding: Binding): void {
+function writeNode(writer: BinaryWriter, node: Node): void {
   writer.tag(1, WireType.LengthDelimited).string(node.name);
   writer.tag(2, WireType.LengthDelimited).string(node.kind === 'operation' ? node.op : OPS[node.kind]);
   const attribute = (name: string, write: () => void) =>
@@ -38,10 +39,11 @@ function writeNode(writer: BinaryWriter, node: Node, binding: Binding): void {
     });
   if (node.kind === 'operation') {
     for (const input of node.inputs) writer.tag(3, WireType.LengthDelimited).string(input);
-    for (const each of node.attributes) attribute(each.name, () => writeValue(writer, each, binding));
+    for (const each of node.attributes) attribute(each.name, () => writeValue(writer, each));
     return;
   }
-  const { shape, dtype } = node;
+  const { shape } = node;
+  const dtype = DATA_TYPES[node.elementType];
   attribute('dtype', () => varint(writer, 6, dtype));
   if (node.kind === 'placeholder') {
     attribute('shape', () => message(writer, 7, () => writeShape(writer, shape)));
@@ -61,34 +63,31 @@ function writeShape(writer: BinaryWriter, shape: readonly number[]): void {
   for (const extent of shape) message(writer, 2, () => varint(writer, 1, extent));
 }
 
-/** An AttrValue. */
-function writeValue(writer: BinaryWriter, { name, type, value }: OpAttribute, binding: Binding): void {
-  switch (type) {
-    case binding.TF_ATTR_STRING:
-      writer.tag(2, WireType.LengthDelimited).string(value as string);
+/** Writes an AttrValue. */
+function writeValue(writer: BinaryWriter, attribute: Attribute): void {
+  switch (attribute.kind) {
+    case 'string':
+      writer.tag(2, WireType.LengthDelimited).string(attribute.value);
       break;
-    case binding.TF_ATTR_INT:
-      if (Array.isArray(value)) {
-        message(writer, 1, () =>
-          message(writer, 3, () => {
-            for (const each of value as number[]) writer.int64(each);
-          }),
-        );
-      } else {
-        varint(writer, 3, value as number);
-      }
+    case 'integers':
+      message(writer, 1, () =>
+        message(writer, 3, () => {
+          for (const each of attribute.value) writer.int64(each);
+        }),
+      );
       break;
-    case binding.TF_ATTR_FLOAT:
-      writer.tag(4, WireType.Bit32).float(value as number);
+    case 'integer':
+      varint(writer, 3, attribute.value);
       break;
-    case binding.TF_ATTR_BOOL:
-      writer.tag(5, WireType.Varint).bool(Boolean(value));
+    case 'float':
+      writer.tag(4, WireType.Bit32).float(attribute.value);
       break;
-    case binding.TF_ATTR_TYPE:
-      varint(writer, 6, value as number);
+    case 'boolean':
+      writer.tag(5, WireType.Varint).bool(attribute.value);
       break;
-    default:
-      throw new Error(`attribute ${name} is of a type (${type}) that no model needs yet`);
+    case 'element-type':
+      varint(writer, 6, DATA_TYPES[attribute.value]);
+      break;
   }
 }
 

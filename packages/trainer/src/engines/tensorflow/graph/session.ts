@@ -3,24 +3,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Failure } from '@prunegrid/core/failure';
-import type { TensorValues } from './binding.js';
+import type { Recording, TensorValues } from '../../recording/nodes.js';
+import { DATA_TYPES } from '../../recording/record.js';
+import type { SessionBackend } from './binding.js';
 import { NativeVector } from './native-vector.js';
-import type { Recorded, Recording } from './recording.js';
 import { encodeSavedModel, GRAPH_TAG } from './saved-model.js';
 
 /**
- * A recorded computation as a TensorFlow session, which optimises the graph once and then runs it in a single native call. The same kernels
- * compute as when it was recorded, but nothing is looked up, allocated and dispatched again for each of a hundred operations: LeNet-5's gradient takes 0.6
- * of the time (`prunegrid bench step`).
+ * A recorded computation as a TensorFlow session, which optimises the graph once and then runs it in a single native call. The
+ * same kernels compute as when it was recorded, but TensorFlow.js no longer looks up, allocates and dispatches each of a
+ * hundred operations: LeNet-5's gradient takes 0.6 of the time (`npm run bench -- step`).
  */
 export class GraphSession {
   private readonly session: number;
   private readonly inputNames: string;
   private readonly outputName: string;
 
-  /** Throws Failure where there is no room for a temporary file: the binding reads graphs from a folder alone. */
+  /** Throws Failure if there is no room for a temporary file: the binding reads graphs from a folder only. */
   constructor(
-    private readonly backend: Recorded,
+    private readonly backend: SessionBackend,
     private readonly recording: Recording,
   ) {
     const { nodes, placeholders, output } = recording;
@@ -29,7 +30,7 @@ export class GraphSession {
     let folder: string | undefined;
     try {
       folder = mkdtempSync(join(tmpdir(), 'prunegrid-graph-'));
-      writeFileSync(join(folder, 'saved_model.pb'), encodeSavedModel(nodes, backend.binding));
+      writeFileSync(join(folder, 'saved_model.pb'), encodeSavedModel(nodes));
       this.session = backend.binding.loadSavedModel(folder, GRAPH_TAG);
     } catch (error) {
       const reason = (error as Error).message.split('\n')[0];
@@ -45,13 +46,13 @@ export class GraphSession {
     }
   }
 
-  /** The native tensor for input number `index`; whoever made it deletes it. */
+  /** Returns the id of a native tensor for input number `index`; the caller deletes it. */
   input(index: number, values: TensorValues): number {
-    const { shape, dtype } = this.recording.placeholders[index];
-    return this.backend.binding.createTensor(shape, dtype, values);
+    const { shape, elementType } = this.recording.placeholders[index];
+    return this.backend.binding.createTensor([...shape], DATA_TYPES[elementType], values);
   }
 
-  /** One tensor for each input, in the recording's order. */
+  /** Computes the recording's output. `inputs` are ids of native tensors, one for each placeholder, in their order. */
   run(inputs: number[]): NativeVector {
     const [output] = this.backend.binding.runSavedModel(this.session, inputs, this.inputNames, this.outputName);
     return new NativeVector(this.backend, output.id);

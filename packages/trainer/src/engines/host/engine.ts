@@ -1,0 +1,40 @@
+import { Failure } from '@prunegrid/core/failure';
+import type { Clock } from '@prunegrid/core/runtime';
+
+import type { Dataset } from '../../datasets/index.js';
+import type { ModelDescription } from '../../models/index.js';
+import type { Engine } from '../engine.js';
+import { evaluateBlocks } from './evaluator.js';
+import type { NetworkProvider } from './network.js';
+import { HostReplica } from './replica.js';
+
+/** Makes an engine of what computes gradients synchronously on the host. The optimizer is prunegrid's own, in WebAssembly. */
+export function hostEngine(provider: NetworkProvider, clock: Clock): Engine {
+  const { name, version, device, memoryBytes } = provider;
+  return {
+    ...{ name, version, device, memoryBytes },
+    async openReplica({ weights, state, ...start }) {
+      requireFit(start.model, start.dataset);
+      return new HostReplica(provider, clock, start, { weights, state });
+    },
+    async openEvaluator(model, dataset, weights) {
+      requireFit(model, dataset);
+      const network = provider.open(model);
+      network.setParameters(weights);
+      return {
+        evaluate: (request) => evaluateBlocks(network, dataset, request),
+        close: () => network.close(),
+      };
+    },
+  };
+}
+
+/** Throws Failure unless the data set's examples and labels are what the model takes. */
+function requireFit(model: ModelDescription, dataset: Dataset): void {
+  const type = dataset.elementType === 'int32' && dataset.divisor === undefined ? 'int32' : 'float32';
+  const has = `${type} of shape [${dataset.shape.join(', ')}] in ${dataset.classes} classes`;
+  const takes = `${model.input.type} of shape [${model.input.shape.join(', ')}] in ${model.classes} classes`;
+  if (has !== takes) {
+    throw new Failure('input', `${dataset.name} has examples of ${has}, ${model.name} takes ${takes}: choose another`);
+  }
+}

@@ -1,0 +1,18 @@
+import { type Dataset, evaluationBlocks } from '../../datasets/index.js';
+import type { Evaluation, EvaluationRequest } from '../engine.js';
+import type { Network } from './network.js';
+
+/** Evaluates the network's parameters on the blocks of `request`. */
+export async function evaluateBlocks(
+  network: Network,
+  dataset: Dataset,
+  { part, blockSize, firstBlock, blocks }: EvaluationRequest,
+): Promise<Evaluation> {
+  const result: Evaluation = { losses: [], correct: 0 };
+  for await (const batch of evaluationBlocks(dataset, dataset[part], blockSize, firstBlock, blocks)) {
+    const { loss, correct } = network.score(batch);
+    result.losses.push(loss);
+    result.correct += correct;
+  }
+  return result;
+}

@@ -1,0 +1,19 @@
+import { Failure } from '@prunegrid/core/failure';
+
+import type { ModelDescription } from '../../models/index.js';
+
+/** Says in which tensor of W [model.size] training has blown up, or else where the largest value is. */
+export function nonFinite(model: ModelDescription, weights: Float32Array, step: number): Failure {
+  const values = ({ offset, size }: { offset: number; size: number }) => weights.subarray(offset, offset + size);
+  const broken = model.parameters.find((parameter) => values(parameter).some((value) => !Number.isFinite(value)));
+  const largest = model.parameters
+    .map((parameter) => ({
+      parameter,
+      value: values(parameter).reduce((max, value) => Math.max(max, Math.abs(value)), 0),
+    }))
+    .reduce((a, b) => (b.value > a.value ? b : a));
+  const where = broken
+    ? `${broken.name} is no longer finite`
+    : `the loss is not finite, the largest value is ${largest.value.toExponential(2)} in ${largest.parameter.name}`;
+  return new Failure('training', `step ${step} of the phase: ${where}: lower the learning rate or rho`);
+}

@@ -1,0 +1,91 @@
+import type * as tensorflow from '@tensorflow/tfjs';
+
+import type { Batch } from '../../datasets/index.js';
+import type { Model } from '../../models/index.js';
+
+type TensorFlow = typeof tensorflow;
+
+/** The arrays that a computation is a function of. */
+export interface ComputationInputs {
+  /** Views on W, one for each of the model's parameters, in their order. */
+  parameters: Float32Array[];
+  batch: Batch;
+  /** For each of the model's dropouts, factors [batch, units]; undefined if nothing is dropped. */
+  dropout?: readonly Float32Array[] | undefined;
+}
+
+/**
+ * Computes what a training pass over a micro-batch contributes, [model.size + 2]: for each trained parameter the gradient of
+ * the batch's mean cross-entropy, for each state the change of its value; then that mean in nats; all of these times `scale`.
+ * The last element is the number of correct answers.
+ */
+export function gradientTensor(
+  tf: TensorFlow,
+  model: Model,
+  { parameters, batch, dropout }: ComputationInputs,
+  scale: number,
+) {
+  return tf.tidy(() => {
+    const inputs = inputTensor(tf, model, batch);
+    const labels = tf.tensor1d(batch.labels, 'int32');
+    const training = {
+      dropout: dropout?.map((factors, i) =>
+        tf.tensor(factors, [batch.labels.length, ...model.dropouts[i].shape], 'float32'),
+      ),
+    };
+    const all = parameterTensors(tf, model, parameters);
+    const isState = model.parameters.map(({ kind }) => kind === 'state');
+    const kept: tensorflow.Tensor[] = [];
+    const keep = (tensor: tensorflow.Tensor) => {
+      kept.push(tf.keep(tensor));
+      return tensor;
+    };
+    let correct!: tensorflow.Tensor;
+    let changes: tensorflow.Tensor[] = [];
+    const { value, grads } = tf.valueAndGrads((...trained: tensorflow.Tensor[]) => {
+      let next = 0;
+      const tensors = all.map((tensor, i) => (isState[i] ? tensor : trained[next++]));
+      const { logits, states = [] } = model.forward(tf, tensors, inputs, training);
+      const before = all.filter((_tensor, i) => isState[i]);
+      if (states.length !== before.length) {
+        throw new Error(`${model.name} returns ${states.length} states of ${before.length} from a training pass`);
+      }
+      changes = before.map((state, i) => keep(tf.mul(tf.sub(states[i], state), scale)));
+      correct = keep(countCorrect(tf, logits, labels));
+      return tf.mul(tf.mean(crossEntropy(tf, logits, labels, model.classes)), scale);
+    })(all.filter((_tensor, i) => !isState[i]));
+    const [gradients, renewed] = [grads.values(), changes.values()];
+    const flat = isState.map((state) =>
+      tf.reshape((state ? renewed : gradients).next().value as tensorflow.Tensor, [-1]),
+    );
+    const result = tf.concat([...flat, tf.reshape(value, [1]), tf.reshape(correct, [1])]);
+    for (const tensor of kept) tensor.dispose();
+    return result;
+  });
+}
+
+/** Computes [2]: the summed cross-entropy in nats, and the number of correct answers. */
+export function scoreTensor(tf: TensorFlow, model: Model, { parameters, batch }: ComputationInputs) {
+  return tf.tidy(() => {
+    const labels = tf.tensor1d(batch.labels, 'int32');
+    const { logits } = model.forward(tf, parameterTensors(tf, model, parameters), inputTensor(tf, model, batch));
+    return tf.stack([tf.sum(crossEntropy(tf, logits, labels, model.classes)), countCorrect(tf, logits, labels)]);
+  });
+}
+
+function parameterTensors(tf: TensorFlow, model: Model, parameters: Float32Array[]): tensorflow.Tensor[] {
+  return model.parameters.map(({ shape }, i) => tf.tensor(parameters[i], shape, 'float32'));
+}
+
+function inputTensor(tf: TensorFlow, model: Model, batch: Batch): tensorflow.Tensor {
+  return tf.tensor(batch.inputs, [batch.labels.length, ...model.input.shape], model.input.type);
+}
+
+/** [batch], in nats. */
+function crossEntropy(tf: TensorFlow, logits: tensorflow.Tensor2D, labels: tensorflow.Tensor1D, classes: number) {
+  return tf.neg(tf.sum(tf.mul(tf.oneHot(labels, classes), tf.logSoftmax(logits)), 1));
+}
+
+function countCorrect(tf: TensorFlow, logits: tensorflow.Tensor2D, labels: tensorflow.Tensor1D) {
+  return tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32'));
+}

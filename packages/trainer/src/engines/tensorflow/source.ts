@@ -1,0 +1,19 @@
+import type { EngineSource } from '../engine.js';
+import { hostEngine } from '../host/engine.js';
+import { provisionEngine } from './provision/index.js';
+import { loadTensorFlow } from './tensorflow.js';
+
+/** TensorFlow.js on libtensorflow, on the processor. */
+export const tensorflow: EngineSource = {
+  name: 'tensorflow',
+  async provision(report) {
+    let last = '';
+    await provisionEngine({
+      report: ({ text }) => {
+        if (text !== last) report(`engine: ${text}`);
+        last = text;
+      },
+    });
+  },
+  load: async ({ threads, clock }) => hostEngine(loadTensorFlow(threads), clock),
+};

@@ -1,0 +1,46 @@
+import { Failure } from '@prunegrid/core/failure';
+import type { Runtime } from '@prunegrid/core/runtime';
+import type { Ready, Workload } from '@prunegrid/proto';
+
+import { type Dataset, datasets } from '../datasets/index.js';
+import { type Engine, engines } from '../engines/index.js';
+import { type Model, models } from '../models/index.js';
+
+/** What a trainer has for all its work. */
+export interface LoadedWorkload {
+  engine: Engine;
+  model: Model;
+  dataset: Dataset;
+}
+
+/**
+ * Loads the engine, which is installed first if need be, the model and the data set, and says what they are. `report` is
+ * called with lines for whoever watches this trainer. Throws Failure if one of them is not there.
+ */
+export async function loadWorkload(
+  { engine: engineName, model: modelName, dataset: choice, threads }: Workload,
+  runtime: Pick<Runtime, 'clock' | 'files'>,
+  report: (line: string) => void,
+): Promise<{ ready: Ready; loaded: LoadedWorkload }> {
+  if (!choice) throw new Failure('trainers', 'the coordinator named no data set: are both sides of one version?');
+  const source = engines.get(engineName);
+  const model = models.get(modelName);
+  const { name, validation, limit } = choice;
+  const dataset = await datasets.get(name).load({ name, validation, limit: limit || undefined }, runtime);
+  await source.provision(report);
+  const engine = await source.load({ threads, clock: runtime.clock });
+  return {
+    ready: {
+      engine: engine.name,
+      engineVersion: engine.version,
+      device: engine.device,
+      memoryBytes: engine.memoryBytes,
+      datasetHash: dataset.hash,
+      trainingImages: dataset.training.count,
+      validationImages: dataset.validation.count,
+      testImages: dataset.test.count,
+      parameters: model.size,
+    },
+    loaded: { engine, model, dataset },
+  };
+}
