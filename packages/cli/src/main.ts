@@ -1,8 +1,9 @@
 import { runCommand } from '@prunegrid/core/command-line';
+import { extensionHelp } from '@prunegrid/core/extension';
 import { Command } from 'commander';
 
 import type { EvaluateOptions } from './evaluate.js';
-import { collect, wholeNumber, withTrainerOptions } from './options.js';
+import { collect, wholeNumber, withExtensions, withTrainerOptions } from './options.js';
 import type { ResumeOptions, RunOptions } from './run.js';
 import type { ServeOptions } from './serve.js';
 import { addReproduceCommand, addSweepCommands } from './sweep/commands.js';
@@ -41,12 +42,12 @@ async function main(): Promise<void> {
     .command('trainer')
     .description('serve a coordinator, here or on another machine, until it is done')
     .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
+    .option('--extension <file>', extensionHelp, collect, [])
     .action(async (options: TrainerCommandOptions) =>
       (await import('@prunegrid/trainer/run-trainer')).runTrainer(options, nodeRuntime),
     );
 
-  program
-    .command('evaluate')
+  withExtensions(program.command('evaluate'))
     .description("count a model's non-zero weights and measure its accuracy anew")
     .argument('<run-or-file>', 'a run folder or a safetensors file')
     .option('--model <name>', "the network (default: the one that the file's metadata name)")
@@ -57,8 +58,7 @@ async function main(): Promise<void> {
 
   addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'));
 
-  program
-    .command('serve')
+  withExtensions(program.command('serve'))
     .description('work on the sweeps that are submitted to a queue, until interrupted')
     .argument('<queue>', "the queue's folder; made where there is none")
     .option('--trainers <n>', 'trainers at work at the same time, over all sweeps', wholeNumber(1), 2)

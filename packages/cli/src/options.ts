@@ -1,3 +1,5 @@
+import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
+import { extensionHelp } from '@prunegrid/core/extension';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** Parses a flag's whole number. */
@@ -11,10 +13,32 @@ export function wholeNumber(least: number) {
   };
 }
 
-/** The options of every command that starts a coordinator: `TrainerChoice`. */
+/** Adds `--extension`: the files are loaded before the command begins, and their absolute paths are its option `extensions`. */
+export function withExtensions(command: Command): Command {
+  return command.option('--extension <file>', extensionHelp, collect, []).hook('preAction', async (_, action) => {
+    const { extension: files } = action.opts<{ extension: string[] }>();
+    const extensions =
+      files.length === 0 ? [] : await (await import('@prunegrid/coordinator/extension')).loadExtensions(files);
+    action.setOptionValue('extensions', extensions);
+  });
+}
+
+/** What `withTrainerOptions` adds to a command's options. */
+export interface TrainerFlags extends TrainerChoice {
+  /** The name of the launcher that starts the trainers. */
+  launcher: string;
+}
+
+/** The options of every command that starts a coordinator: `TrainerFlags`. */
 export function withTrainerOptions(command: Command): Command {
-  return command
-    .option('--trainers <n>', 'trainer processes to start on this machine', wholeNumber(0), 2)
+  return withExtensions(command)
+    .hook('preAction', async (_, action) => {
+      // A misspelt name is said before anything is made.
+      const { launcher } = action.opts<TrainerFlags>();
+      (await import('@prunegrid/coordinator/launch')).launchers.get(launcher);
+    })
+    .option('--trainers <n>', 'trainers to start, as processes of this machine or by --launcher', wholeNumber(0), 2)
+    .option('--launcher <name>', 'how these are started', 'local')
     .option('--external <n>', 'trainers to wait for that are started elsewhere, besides those', wholeNumber(0), 0)
     .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', '127.0.0.1:0')
     .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), 120)

@@ -14,7 +14,7 @@ import { holdLock } from '@prunegrid/core/locks/file-lock';
 import { readJournal } from '@prunegrid/coordinator/journal/reading';
 import { type RunEvent, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
 import { launchers } from '@prunegrid/coordinator/launch';
-import { requireTrainers, type TrainerChoice, withTrainers } from '@prunegrid/coordinator/launch/trainers';
+import { requireTrainers, withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { renderComparison } from './screen/run-result.js';
 import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/planner/epoch-times';
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
@@ -28,10 +28,11 @@ import { prune } from '@prunegrid/coordinator/training/run';
 import { createRunFolder } from '@prunegrid/coordinator/training/run-folder';
 import { requireEngines } from './engines.js';
 import { untilInterrupted } from './interruption.js';
+import type { TrainerFlags } from './options.js';
 import { catalogue } from './sweep/catalogue.js';
 import { createScreen, type Screen, screenMode } from './screen/index.js';
 
-export interface ResumeOptions extends TrainerChoice {
+export interface ResumeOptions extends TrainerFlags {
   mlflow?: string;
   json: boolean;
 }
@@ -106,7 +107,7 @@ async function runExperiment(run: Experiment, options: ResumeOptions): Promise<v
     const { happened: interrupted, signal } = interruption;
     const events = {
       runtime: nodeRuntime,
-      launcher: launchers.get('local'),
+      launcher: launchers.get(options.launcher),
       warn: (line: string) => screen.warn(line),
       replace: false,
       interrupted,

@@ -15,11 +15,12 @@ import { sweepSubscribers } from './sweep/subscribers.js';
 export interface ServeOptions {
   trainers: number;
   maxSweeps: number;
+  extensions: readonly string[];
   json: boolean;
 }
 
 /** `prunegrid serve`: works on the sweeps of a queue until it is interrupted, which it throws as Failure. */
-export async function serve(place: string, { trainers, maxSweeps, json }: ServeOptions): Promise<void> {
+export async function serve(place: string, { trainers, maxSweeps, extensions, json }: ServeOptions): Promise<void> {
   const queue = resolve(place);
   await createQueue(nodeRuntime, queue);
   const lock = await lockQueue(nodeRuntime, queue);
@@ -39,6 +40,7 @@ export async function serve(place: string, { trainers, maxSweeps, json }: ServeO
       queue,
       trainers,
       maxSweeps,
+      extensions,
       signal,
       subscribersOf: ({ mlflow }) => sweepSubscribers(mlflow),
       onEvent: (sweep, record) => screen.event(sweep, record),

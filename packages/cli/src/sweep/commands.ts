@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import { tableNames } from '../reproduction/tables.js';
-import { collect, wholeNumber, withTrainerOptions } from '../options.js';
+import { collect, wholeNumber, withExtensions, withTrainerOptions } from '../options.js';
 import type { ReproduceOptions } from '../reproduce.js';
 import type { SweepPlanOptions } from './plan.js';
 import type { QueueOptions } from './queued.js';
@@ -10,7 +10,7 @@ import type { SweepRunOptions } from './run.js';
 
 /** Adds `plan`, `run`, `resume`, `submit`, `status`, `watch`, `cancel` and `ls`. */
 export function addSweepCommands(sweep: Command): void {
-  overriding(sweep.command('plan'))
+  overriding(withExtensions(sweep.command('plan')))
     .description('print every trial of a sweep and what they share; starts nothing')
     .argument('<file>', 'the sweep, a YAML file')
     .option('--trainers <n>', 'trainers that the time is estimated for', wholeNumber(1), 2)

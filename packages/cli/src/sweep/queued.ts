@@ -24,7 +24,7 @@ export interface QueueOptions extends SweepRunOptions {
 }
 
 /** Flags that say what the server decides. */
-const serversOwn = ['--trainers', '--external', '--listen', '--wait', '--reduction'];
+const serversOwn = ['--trainers', '--launcher', '--external', '--listen', '--wait', '--reduction'];
 
 /**
  * `prunegrid sweep submit --queue`: plans a sweep, makes its folder and puts it into a queue, whether or not a server is up.

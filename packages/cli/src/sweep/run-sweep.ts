@@ -5,18 +5,18 @@ import { nodeHost } from '@prunegrid/core/node';
 import { relative } from 'node:path';
 
 import { launchers } from '@prunegrid/coordinator/launch';
-import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import { renderStatus } from '@prunegrid/coordinator/report/sweep-status';
 import type { SweepFile } from '@prunegrid/coordinator/sweep/folder';
 import { openSweep, runSweep, sweepResources } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import { untilInterrupted } from '../interruption.js';
+import type { TrainerFlags } from '../options.js';
 import { screenMode } from '../screen/index.js';
 import { createSweepScreen } from '../screen/sweep.js';
 import { weightsOfModel } from './catalogue.js';
 import { sweepSubscribers } from './subscribers.js';
 
-export interface SweepCommandOptions extends TrainerChoice {
+export interface SweepCommandOptions extends TrainerFlags {
   maxConcurrent?: number;
   retries: number;
   failFast: boolean;
@@ -51,7 +51,7 @@ export async function runSweepWithScreen(
   });
   try {
     await runSweep(open, first, {
-      resources: sweepResources(nodeRuntime, launchers.get('local'), Infinity),
+      resources: sweepResources(nodeRuntime, launchers.get(options.launcher), Infinity),
       trainers: options,
       only,
       maxConcurrent: options.maxConcurrent ?? Infinity,
