@@ -13,6 +13,7 @@ export {
   layOut,
   type Model,
   type ModelDescription,
+  type Ops,
   type Parameter,
   sizeOf,
 } from './model.js';

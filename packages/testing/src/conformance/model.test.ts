@@ -1,0 +1,15 @@
+import { engines } from '@prunegrid/trainer/engines';
+import { nodeHost } from '@prunegrid/core/node';
+import { models, type Ops } from '@prunegrid/trainer/models';
+import { createRequire } from 'node:module';
+
+import { smallModel } from '../engine/model.js';
+import { describeModel } from './model.js';
+
+// The engine sets TensorFlow up, which can be loaded by itself only afterwards.
+await engines.get('tensorflow').load({ threads: 1, clock: nodeHost.clock });
+const tf = createRequire(createRequire(import.meta.url).resolve('@prunegrid/trainer/engines'))(
+  '@tensorflow/tfjs-node',
+) as Ops;
+
+for (const model of [...models, smallModel]) describeModel(model, tf);

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+
+import { Failure } from '@prunegrid/core/failure';
+import { RandomStream } from '@prunegrid/core/randomness/philox';
+import { type Dataset, type DatasetSource, type Examples, residentSplit, slice } from '@prunegrid/trainer/datasets';
+
+const SHAPE = [4, 4, 1];
+const PIXELS = 16;
+const CLASSES = 4;
+/** Training examples, those held out included. */
+const TRAINING = 512;
+const TEST = 128;
+
+/** Keeps the stream apart from those of training, whose purposes are small numbers. */
+const PURPOSE = 1_000_000;
+
+/** 512 training and 128 test images of 4x4 pixels in four classes, drawn from a fixed seed: each class is a pattern with noise. */
+export const smallDataset: DatasetSource = {
+  name: 'small',
+  async load({ validation, limit }) {
+    if (validation >= TRAINING) {
+      throw new Failure('input', `dataset.validation: ${validation} held out of ${TRAINING} leaves none to train on`);
+    }
+    const all = draw();
+    const training = TRAINING - validation;
+    return {
+      name: 'small',
+      shape: SHAPE,
+      elementType: 'uint8',
+      divisor: 255,
+      classes: CLASSES,
+      training: residentSplit(slice(all, 0, Math.min(training, limit ?? training))),
+      validation: residentSplit(slice(all, training, validation)),
+      test: residentSplit(slice(all, TRAINING, Math.min(TEST, limit ?? TEST))),
+      hash: createHash('sha256').update(all.inputs).update(all.labels).digest('hex'),
+    };
+  },
+};
+
+/** The same data set without anything in memory: every batch is read, and comes later. */
+export function streamed(dataset: Dataset): Dataset {
+  const { training, validation, test } = dataset;
+  const later = ({ count, read }: Dataset['test']): Dataset['test'] => ({
+    count,
+    // A promise that has to wait for another one, as a read of a file would.
+    read: async (indices) => Promise.resolve().then(() => read(indices)),
+  });
+  return { ...dataset, training: later(training), validation: later(validation), test: later(test) };
+}
+
+function draw(): Examples & { inputs: Uint8Array; labels: Uint8Array } {
+  const count = TRAINING + TEST;
+  const patterns = new RandomStream(1, PURPOSE);
+  const pattern = Array.from({ length: CLASSES * PIXELS }, () => 64 + patterns.nextBelow(128));
+  const inputs = new Uint8Array(count * PIXELS);
+  const labels = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const random = new RandomStream(1, PURPOSE, 1, i);
+    labels[i] = random.nextBelow(CLASSES);
+    for (let pixel = 0; pixel < PIXELS; pixel++) {
+      inputs[i * PIXELS + pixel] = pattern[labels[i] * PIXELS + pixel] - 64 + random.nextBelow(128);
+    }
+  }
+  return { inputs, labels, count };
+}

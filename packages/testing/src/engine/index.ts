@@ -1,0 +1,3 @@
+export { smallDataset, streamed } from './dataset.js';
+export { smallEngine } from './engine.js';
+export { smallModel } from './model.js';

@@ -1,0 +1,159 @@
+import { Failure } from '@prunegrid/core/failure';
+import type { BatchScore, DeviceVector, Network } from '@prunegrid/trainer/engines';
+import type { Batch } from '@prunegrid/trainer/datasets';
+import type { Model, Parameter } from '@prunegrid/trainer/models';
+
+import { exp, log } from './elementary.js';
+
+/** A dense layer in the flat vector: weights [inputs, outputs], then a bias [outputs]. */
+interface Dense {
+  inputs: number;
+  outputs: number;
+  weight: number;
+  bias: number;
+  /** Number of the dropout behind the layer's ReLU. */
+  dropout: number | undefined;
+}
+
+/** What a batch's forward pass through one example has left behind. */
+interface Pass {
+  /** The input of each layer, and behind them the logits. */
+  activations: Float64Array[];
+  probabilities: Float64Array;
+  /** Cross-entropy in nats. */
+  loss: number;
+  correct: boolean;
+}
+
+/**
+ * A multilayer perceptron in plain loops: dense layers with ReLU between them, softmax and cross-entropy behind them. Sums are in
+ * double precision and in a fixed order, so the bits are the same on every machine.
+ */
+export class SmallNetwork implements Network {
+  private readonly layers: readonly Dense[];
+  private parameters: Float32Array;
+
+  /** Throws Failure if the model is no chain of dense layers. */
+  constructor(private readonly model: Model) {
+    this.layers = denseChain(model);
+    this.parameters = new Float32Array(model.size);
+  }
+
+  setParameters(parameters: Float32Array): void {
+    this.parameters = parameters;
+  }
+
+  gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[]): DeviceVector {
+    const { size } = this.model;
+    const count = batch.labels.length;
+    const sums = new Float64Array(size + 2);
+    for (let example = 0; example < count; example++) {
+      const pass = this.forward(batch, example, dropout);
+      this.backward(sums, pass, batch.labels[example], example, dropout);
+      sums[size] += pass.loss;
+      sums[size + 1] += pass.correct ? 1 : 0;
+    }
+    const mean = scale / count;
+    return vectorOf(Float32Array.from(sums, (sum, i) => (i <= size ? sum * mean : sum)));
+  }
+
+  score(batch: Batch): BatchScore {
+    const score = { loss: 0, correct: 0 };
+    for (let example = 0; example < batch.labels.length; example++) {
+      const { loss, correct } = this.forward(batch, example, undefined);
+      score.loss += loss;
+      if (correct) score.correct++;
+    }
+    return score;
+  }
+
+  close(): void {
+    // The parameters are the caller's.
+  }
+
+  private forward(batch: Batch, example: number, dropout: readonly Float32Array[] | undefined): Pass {
+    const { inputs } = this.layers[0];
+    const activations = [Float64Array.from(batch.inputs.subarray(example * inputs, (example + 1) * inputs))];
+    for (const [l, layer] of this.layers.entries()) {
+      const outputs = new Float64Array(layer.outputs);
+      for (let o = 0; o < layer.outputs; o++) {
+        let sum = this.parameters[layer.bias + o];
+        for (let i = 0; i < layer.inputs; i++) {
+          sum += activations[l][i] * this.parameters[layer.weight + i * layer.outputs + o];
+        }
+        const isLast = l === this.layers.length - 1;
+        outputs[o] = isLast ? sum : Math.max(0, sum) * factorOf(layer, example, o, dropout);
+      }
+      activations.push(outputs);
+    }
+    const logits = activations[this.layers.length];
+    const label = batch.labels[example];
+    const largest = logits.reduce((most, logit) => Math.max(most, logit), -Infinity);
+    const exponentials = logits.map((logit) => exp(logit - largest));
+    const total = exponentials.reduce((sum, value) => sum + value, 0);
+    return {
+      activations,
+      probabilities: exponentials.map((value) => value / total),
+      loss: log(total) + largest - logits[label],
+      correct: logits.indexOf(largest) === label,
+    };
+  }
+
+  /** Adds the gradient of one example's cross-entropy to `sums`. */
+  private backward(
+    sums: Float64Array,
+    { activations, probabilities }: Pass,
+    label: number,
+    example: number,
+    dropout: readonly Float32Array[] | undefined,
+  ): void {
+    let slopes = probabilities.map((probability, output) => probability - (output === label ? 1 : 0));
+    for (let l = this.layers.length - 1; l >= 0; l--) {
+      const { inputs, outputs, weight, bias } = this.layers[l];
+      const before = new Float64Array(inputs);
+      for (let o = 0; o < outputs; o++) sums[bias + o] += slopes[o];
+      for (let i = 0; i < inputs; i++) {
+        const row = weight + i * outputs;
+        for (let o = 0; o < outputs; o++) {
+          sums[row + o] += activations[l][i] * slopes[o];
+          before[i] += this.parameters[row + o] * slopes[o];
+        }
+      }
+      if (l === 0) return;
+      // Through ReLU and dropout: nothing passes where the activation is zero.
+      const layer = this.layers[l - 1];
+      slopes = before.map((slope, i) => (activations[l][i] > 0 ? slope * factorOf(layer, example, i, dropout) : 0));
+    }
+  }
+}
+
+const factorOf = (layer: Dense, example: number, unit: number, dropout: readonly Float32Array[] | undefined): number =>
+  dropout && layer.dropout !== undefined ? dropout[layer.dropout][example * layer.outputs + unit] : 1;
+
+function denseChain({ name, layers, parameters, dropouts }: Model): Dense[] {
+  return layers.map((layer, l) => {
+    const follows = l === 0 || (layer.reads.length === 1 && layer.reads[0] === layers[l - 1].name);
+    if (layer.kind !== 'dense' || !follows || parameters.length !== 2 * layers.length) {
+      throw new Failure('input', `engine: small computes chains of dense layers only, and ${name} is none`);
+    }
+    const [weight, bias] = ['weight', 'bias'].map(
+      (kind) => parameters.find((each) => each.layer === layer.name && each.kind === kind) as Parameter,
+    );
+    const [inputs, outputs] = weight.shape;
+    const dropout = dropouts.findIndex((each) => each.name === layer.name);
+    return {
+      ...{ inputs, outputs, weight: weight.offset, bias: bias.offset },
+      dropout: dropout < 0 ? undefined : dropout,
+    };
+  });
+}
+
+interface HostVector extends DeviceVector {
+  readonly values: Float32Array;
+}
+
+const vectorOf = (values: Float32Array): HostVector => ({
+  values,
+  plus: (other) => vectorOf(values.map((value, i) => value + (other as HostVector).values[i])),
+  read: () => values,
+});
