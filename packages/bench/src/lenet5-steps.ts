@@ -43,7 +43,14 @@ export function withReadyTrainers<T>(
   work: (pool: TrainerPool) => Promise<T>,
 ): Promise<T> {
   const workload = { engine: DEFAULT_ENGINE, model: lenet5.name, dataset, threadsPerTrainer };
-  const choice = { trainers, external: 0, listen: '127.0.0.1:0', wait: 120, reduction: 'auto' as const };
+  const choice = {
+    trainers,
+    external: 0,
+    listen: '127.0.0.1:0',
+    wait: 120,
+    reduction: 'auto' as const,
+    extensions: [],
+  };
   const events = {
     runtime: nodeRuntime,
     launcher: launchers.get('local'),

@@ -1,6 +1,8 @@
+import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
+import { extensionHelp } from '@prunegrid/core/extension';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-import { defaultTrainers } from './api/defaults.js';
+import { DEFAULT_LAUNCHER, defaultTrainers } from './api/defaults.js';
 
 /** A parser of a flag's whole number, which must be at least `least`. */
 export function wholeNumber(least: number) {
@@ -13,11 +15,38 @@ export function wholeNumber(least: number) {
   };
 }
 
-/** Adds the options of every command that starts a coordinator: those of `TrainerChoice`. */
+/** Adds `--extension`: the files are loaded before the command begins, and their absolute paths are its option `extensions`. */
+export function withExtensions(command: Command): Command {
+  return command.option('--extension <file>', extensionHelp, collect, []).hook('preAction', async (_, action) => {
+    const { extension: files } = action.opts<{ extension: string[] }>();
+    const extensions =
+      files.length === 0 ? [] : await (await import('@prunegrid/coordinator/extension')).loadExtensions(files);
+    action.setOptionValue('extensions', extensions);
+  });
+}
+
+/** What `withTrainerOptions` adds to a command's options. */
+export interface TrainerFlags extends TrainerChoice {
+  /** The name of the launcher that starts the trainers. */
+  launcher: string;
+}
+
+/** The options of every command that starts a coordinator: `TrainerFlags`. */
 export function withTrainerOptions(command: Command): Command {
   const { trainers, external, listen, wait, reduction } = defaultTrainers;
-  return command
-    .option('--trainers <n>', 'trainer processes to start on this machine', wholeNumber(0), trainers)
+  return withExtensions(command)
+    .hook('preAction', async (_, action) => {
+      // A misspelt name is said before anything is made.
+      const { launcher } = action.opts<TrainerFlags>();
+      (await import('@prunegrid/coordinator/launch')).launchers.get(launcher);
+    })
+    .option(
+      '--trainers <n>',
+      'trainers to start, as processes of this machine or by --launcher',
+      wholeNumber(0),
+      trainers,
+    )
+    .option('--launcher <name>', 'how these are started', DEFAULT_LAUNCHER)
     .option(
       '--external <n>',
       'trainers to wait for that are started elsewhere, besides those',

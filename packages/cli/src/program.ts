@@ -1,5 +1,6 @@
 import type { TrainerCommandOptions } from '@prunegrid/trainer/run-trainer';
 import { version } from '@prunegrid/core/version';
+import { extensionHelp } from '@prunegrid/core/extension';
 import { Command } from 'commander';
 
 import type { EvaluateCommandOptions } from './commands/evaluate.js';
@@ -9,7 +10,7 @@ import { addReproduceCommand, addSweepCommands } from './commands/sweep/commands
 import type { ShowRunOptions } from './commands/show-run.js';
 import type { SyncCommandOptions } from './commands/sync.js';
 import type { CommandEnvironment } from './environment.js';
-import { collect, wholeNumber, withTrainerOptions } from './options.js';
+import { collect, wholeNumber, withExtensions, withTrainerOptions } from './options.js';
 
 /** The command with all its subcommands. The code of a subcommand is loaded when it is run. */
 export function programOf(environment: CommandEnvironment): Command {
@@ -49,12 +50,12 @@ export function programOf(environment: CommandEnvironment): Command {
     .command('trainer')
     .description('serve a coordinator, here or on another machine, until it is done')
     .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
+    .option('--extension <file>', extensionHelp, collect, [])
     .action(async (options: TrainerCommandOptions) =>
       (await import('@prunegrid/trainer/run-trainer')).runTrainer(options, environment.runtime),
     );
 
-  program
-    .command('evaluate')
+  withExtensions(program.command('evaluate'))
     .description("count a model's non-zero weights and re-evaluate its accuracy")
     .argument('<run-or-file>', 'a run folder or a safetensors file')
     .option('--model <name>', "the network (default: the one that the file's metadata name)")
@@ -65,8 +66,7 @@ export function programOf(environment: CommandEnvironment): Command {
 
   addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'), environment);
 
-  program
-    .command('serve')
+  withExtensions(program.command('serve'))
     .description('work on the sweeps that are submitted to a queue, until interrupted')
     .argument('<queue>', "the queue's folder, which is made if there is none")
     .option('--trainers <n>', 'trainers at work at the same time, over all sweeps', wholeNumber(1), 2)

@@ -1,4 +1,5 @@
 import { runCommand } from '@prunegrid/core/command-line';
+import { extensionHelp } from '@prunegrid/core/extension';
 import { version } from '@prunegrid/core/version';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { Command } from 'commander';
@@ -10,6 +11,7 @@ const program = new Command('prunegrid-trainer')
   .description('serve a prunegrid coordinator, here or on another machine, until it is done')
   .version(version)
   .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
+  .option('--extension <file>', extensionHelp, (file: string, before: string[]) => [...before, file], [])
   .showHelpAfterError('(--help lists the options)')
   .exitOverride()
   .action((options: TrainerCommandOptions) => runTrainer(options, nodeRuntime));

@@ -4,6 +4,7 @@ import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import { join } from 'node:path';
 
 import { initialise, iterateInPlace } from '@prunegrid/numerics/admm';
+import { atMost, projectionOnto } from '@prunegrid/numerics/constraints';
 import { Journal } from '@prunegrid/coordinator/journal/journal';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { runJournal } from '@prunegrid/coordinator/training/records';
@@ -16,14 +17,15 @@ import { leave, type PeerMessage } from '../peer.js';
 const [size, folder] = [Number(process.argv[2]), process.argv[3]];
 const KEPT = 0.02;
 const RHO = 1e-3;
-const layer = { name: 'layer', keep: Math.ceil(KEPT * size), offset: 0, size };
+const layer = { name: 'layer', constraint: atMost(Math.ceil(KEPT * size)), shape: [size], offset: 0, size };
+const onto = projectionOnto(layer.constraint, layer.shape);
 const model = singleLayer();
 const W = new Float32Array(size);
 const random = new RandomStream(1, purposes.initialWeights, 0, 0);
 for (let i = 0; i < size; i++) W[i] = random.nextFraction() - 0.5;
 const projector = new Projector(nodeHost.clock);
 // A first iteration writes to all of Z and U: before, the system has given them addresses but no memory.
-let iterated = iterateInPlace(initialise(W, layer.keep, RHO), W);
+let iterated = iterateInPlace(initialise(W, onto, RHO), W, onto);
 let iteration = 1;
 const journal = Journal.create(nodeHost, folder, runJournal);
 

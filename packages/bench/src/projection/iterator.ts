@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { initialise, iterateInPlace } from '@prunegrid/numerics/admm';
+import { atMost, projectionOnto, sizeOf } from '@prunegrid/numerics/constraints';
 import { weightsOf } from '@prunegrid/coordinator/training/layers';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { leave, peakBytes, type PeerMessage } from '../peer.js';
@@ -13,10 +14,10 @@ import { leave, peakBytes, type PeerMessage } from '../peer.js';
 
 /** Four layers of AlexNet, with what the paper keeps of them. */
 const shapes = [
-  { name: 'conv3', size: 3 * 3 * 256 * 384, keep: 168_090 },
-  { name: 'fc1', size: 9216 * 4096, keep: 1_060_000 },
-  { name: 'fc2', size: 4096 * 4096, keep: 990_000 },
-  { name: 'fc3', size: 4096 * 1000, keep: 380_000 },
+  { name: 'conv3', shape: [3, 3, 256, 384], constraint: atMost(168_090) },
+  { name: 'fc1', shape: [9216, 4096], constraint: atMost(1_060_000) },
+  { name: 'fc2', shape: [4096, 4096], constraint: atMost(990_000) },
+  { name: 'fc3', shape: [4096, 1000], constraint: atMost(380_000) },
 ];
 const RHO = 1.5e-3;
 /** Of the timer that watches the event loop, in milliseconds; and time in which it surely fires. */
@@ -26,14 +27,18 @@ const SOME_TICKS_MS = 20;
 const [way] = process.argv.slice(2);
 const projector = way === 'inline' ? new Projector(nodeHost.clock, undefined, Infinity) : new Projector(nodeHost.clock);
 let size = 0;
-const layers = shapes.map((shape) => ({ ...shape, offset: (size += shape.size) - shape.size }));
+const layers = shapes.map((layer) => {
+  const own = sizeOf(layer.shape);
+  return { ...layer, size: own, offset: (size += own) - own };
+});
 const parameters = new Float32Array(size);
 const random = new RandomStream(1, purposes.initialWeights, 0, 0);
 for (let i = 0; i < size; i++) parameters[i] = random.nextFraction() - 0.5;
 // A first iteration writes to all of Z and U: before, the system has given them addresses but no memory.
 let states = layers.map((layer) => {
   const W = weightsOf(layer, parameters);
-  return iterateInPlace(initialise(W, layer.keep, RHO), W).state;
+  const project = projectionOnto(layer.constraint, layer.shape);
+  return iterateInPlace(initialise(W, project, RHO), W, project).state;
 });
 const before = process.memoryUsage.rss();
 /** Beyond what it held before the first turn, by which no garbage of earlier ones is there. */

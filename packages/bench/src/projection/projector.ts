@@ -1,6 +1,6 @@
 import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 
-import { project } from '@prunegrid/numerics/admm';
+import { atMost, denseForm, projectionOnto } from '@prunegrid/numerics/constraints';
 import { leave, peakBytes, type PeerMessage } from '../peer.js';
 import { projectBySorting } from './by-sorting.js';
 
@@ -10,6 +10,7 @@ const [way, length, keep] = process.argv.slice(2);
 const values = new Float32Array(Number(length));
 const random = new RandomStream(1, purposes.initialWeights, 0, 0);
 for (let i = 0; i < values.length; i++) values[i] = random.nextFraction() - random.nextFraction();
+const project = projectionOnto(atMost(Number(keep)), [values.length]);
 const before = process.memoryUsage.rss();
 /** Beyond what it held before the first turn, by which no garbage of earlier ones is there. */
 let added: number | undefined;
@@ -17,7 +18,7 @@ let added: number | undefined;
 process.on('message', (message) => {
   if (message === 'leave') return leave(added);
   const started = performance.now();
-  if (way === 'selection') project(values, Number(keep));
+  if (way === 'selection') denseForm(values, project(values));
   else projectBySorting(values, Number(keep));
   const milliseconds = performance.now() - started;
   added ??= Math.max(0, peakBytes() - before);

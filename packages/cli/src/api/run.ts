@@ -24,7 +24,7 @@ import { join, resolve } from 'node:path';
 
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
 import { requireEngines } from '../engines.js';
-import { trainerChoice } from './defaults.js';
+import { DEFAULT_LAUNCHER, trainerChoice } from './defaults.js';
 import type { Experiment } from './experiment.js';
 import { interruptible } from './interruptible.js';
 
@@ -45,6 +45,8 @@ export interface StartedRun {
 }
 
 export interface FollowOptions extends Partial<TrainerChoice>, Notices {
+  /** The name of the launcher that starts the trainers. Default: `local`, processes of this machine. */
+  launcher?: string;
   /** An MLflow server that follows the run. Default: the server that the run was sent to before, or else MLFLOW_TRACKING_URI. */
   mlflow?: string;
   /** Ends the run at the next step when it aborts. The run is saved and can be resumed. */
@@ -128,7 +130,13 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
       withTrainers(
         spec,
         choice,
-        { runtime, launcher: launchers.get('local'), warn: onWarning, replace: false, interrupted },
+        {
+          runtime,
+          launcher: launchers.get(options.launcher ?? DEFAULT_LAUNCHER),
+          warn: onWarning,
+          replace: false,
+          interrupted,
+        },
         ({ pool }, ended) =>
           pool.lease(pool.freeCount, (group) => runOn(group, ended, locked, options, context), stopped),
       ),

@@ -32,7 +32,7 @@ import { relative, resolve } from 'node:path';
 import { requireEngines } from '../engines.js';
 import { catalogue } from './catalogue.js';
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
-import { DEFAULT_RETRIES, trainerChoice } from './defaults.js';
+import { DEFAULT_LAUNCHER, DEFAULT_RETRIES, trainerChoice } from './defaults.js';
 import { interruptible } from './interruptible.js';
 import type { Progress } from './run.js';
 import { sweepSubscribers } from './sweep-subscribers.js';
@@ -55,6 +55,8 @@ export interface StartedSweep {
 }
 
 export interface FollowSweepOptions extends Partial<TrainerChoice>, Notices {
+  /** The name of the launcher that starts the trainers. Default: `local`, processes of this machine. */
+  launcher?: string;
   /** How many trials may run at the same time. Default: as many as there are trainers for. */
   maxConcurrent?: number;
   /** How many further attempts a trial gets that has lost a trainer. Default: 3. */
@@ -194,7 +196,7 @@ async function runToEnd(
   onStart?.(started);
   await interruptible(signal, `resume the sweep in ${folder}`, (stopped, interrupted) =>
     runTrials(open, beginning(open, { again, added }), {
-      resources: sweepResources(context.runtime, launchers.get('local'), Infinity),
+      resources: sweepResources(context.runtime, launchers.get(options.launcher ?? DEFAULT_LAUNCHER), Infinity),
       trainers: trainerChoice(options),
       only: only ? new Set(again) : undefined,
       maxConcurrent: options.maxConcurrent ?? Infinity,

@@ -5,6 +5,7 @@ import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
 import { DEFAULT_ENGINE } from '@prunegrid/trainer/engines';
 import { relative, resolve } from 'node:path';
 
+import { DEFAULT_LAUNCHER } from '../api/defaults.js';
 import { sweepSubscribers } from '../api/sweep-subscribers.js';
 import { type CommandEnvironment, complain, print, screenOptions } from '../environment.js';
 import { requireEngines } from '../engines.js';
@@ -13,13 +14,14 @@ import { createServeScreen } from '../screen/serve.js';
 export interface ServeOptions {
   trainers: number;
   maxSweeps: number;
+  extensions: readonly string[];
   json: boolean;
 }
 
 /** `prunegrid serve`: works on the sweeps of a queue until it is interrupted, which it throws as Failure. */
 export async function serve(
   place: string,
-  { trainers, maxSweeps, json }: ServeOptions,
+  { trainers, maxSweeps, extensions, json }: ServeOptions,
   environment: CommandEnvironment,
 ): Promise<void> {
   const queue = resolve(place);
@@ -36,10 +38,11 @@ export async function serve(
       print(environment, `serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     }
     await new SweepServer({
-      resources: sweepResources(environment.runtime, launchers.get('local'), trainers),
+      resources: sweepResources(environment.runtime, launchers.get(DEFAULT_LAUNCHER), trainers),
       queue,
       trainers,
       maxSweeps,
+      extensions,
       signal,
       subscribersOf: ({ mlflow }) => sweepSubscribers(mlflow, environment),
       onEvent: (sweep, record) => screen.event(sweep, record),

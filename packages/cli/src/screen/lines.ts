@@ -2,13 +2,13 @@ import { epochsOf } from '@prunegrid/coordinator/experiment/epochs';
 import type { PhaseName, Spec } from '@prunegrid/coordinator/experiment/spec';
 import type { LayerResiduals, RunEvent } from '@prunegrid/coordinator/training/records';
 import { counted, duration, grouped, percent, ratio, roughPercent, wholePercent } from '@prunegrid/core/text/figures';
+import { methods } from '@prunegrid/coordinator/training/methods';
 import { totalOf } from '@prunegrid/coordinator/training/layers';
 import type { RunView } from './run-view.js';
 
-const phaseTitles: Record<PhaseName, string> = { dense: 'dense', prune: 'ADMM', retrain: 'retrain' };
-
+/** `dense`, `retrain`, or what the method is called; without a spec, the phase's own name. */
 export const titleOf = (phase: PhaseName, spec: Spec | null): string =>
-  phase === 'prune' && spec?.method === 'gradual' ? 'gradual pruning' : phaseTitles[phase];
+  phase === 'prune' && spec ? (methods.find(spec.method)?.title ?? spec.method) : phase;
 
 /** A line that stays: a `milestone` on every screen, a `detail` only if no bars show it. */
 export type Line = { kind: 'milestone' | 'detail'; text: string };

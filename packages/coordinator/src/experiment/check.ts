@@ -1,13 +1,16 @@
 import { suggest } from '@prunegrid/core/text/suggestion';
+import { atMost, constraints } from '@prunegrid/numerics/constraints';
 
+import { methods } from '../training/methods/index.js';
 import type { Places } from './places.js';
 import { failureOf, type Problem } from './problems.js';
 import type { Spec } from './spec.js';
 
-/** What a spec can be held against without building the model. Weights are counted without biases. */
+/** What a spec can be held against without building the model. */
 export interface ModelOutline {
   name: string;
-  layers: readonly { name: string; weights: number }[];
+  /** Only weights are pruned and counted, not biases. */
+  parameters: readonly { layer: string; kind: string; shape: readonly number[] }[];
 }
 
 /** What this build can train. */
@@ -18,8 +21,8 @@ export interface Catalogue {
 }
 
 /**
- * Holds a valid spec against the models and data sets that there are.
- * @throws Failure `input`: unknown engine, model or data set, a layer that the model lacks, a keep above the layer's weights
+ * Holds a valid spec against the engines, models, data sets and methods that there are.
+ * @throws Failure `input`: unknown engine, model, data set or method, a layer that the model lacks, a constraint that a layer cannot meet
  */
 export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: Places): void {
   const problems: Problem[] = [];
@@ -44,24 +47,41 @@ export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: 
   } else {
     problems.push(...checkAgainstModel(spec, model));
   }
+  if (methods.find(spec.method) === undefined) {
+    const text = `found "${spec.method}"; ${suggest(spec.method, methods.names)}`;
+    problems.push({ path: ['method'], on: 'value', text });
+  }
   if (problems.length > 0) throw failureOf(problems, places);
 }
 
-/** Unknown layers in `keep`, and counts above a layer's weights. */
+/** Unknown layers in `keep` and `constraints`, layers in both, and what a layer of its shape cannot be held to. */
 export function checkAgainstModel(spec: Spec, model: ModelOutline): Problem[] {
-  const names = model.layers.map(({ name }) => name);
-  return Object.entries(spec.keep ?? {}).flatMap(([name, kept]): Problem[] => {
-    const layer = model.layers.find((candidate) => candidate.name === name);
-    if (layer === undefined) {
-      return [{ path: ['keep', name], on: 'key', text: `${model.name} has no such layer; ${suggest(name, names)}` }];
-    }
-    if (kept <= layer.weights) return [];
-    return [
-      {
-        path: ['keep', name],
-        on: 'value',
-        text: `found ${kept}; ${name} has ${layer.weights} weights, keep at most that`,
-      },
-    ];
+  const layers = new Map(
+    model.parameters.filter(({ kind }) => kind === 'weight').map(({ layer, shape }) => [layer, shape]),
+  );
+  const shapeOf = (path: [string, string]): readonly number[] | Problem =>
+    layers.get(path[1]) ?? {
+      path,
+      on: 'key',
+      text: `${model.name} has no such layer; ${suggest(path[1], [...layers.keys()])}`,
+    };
+  const ofCounts = Object.entries(spec.keep ?? {}).flatMap(([name, kept]): Problem[] => {
+    const path: [string, string] = ['keep', name];
+    const shape = shapeOf(path);
+    if ('text' in shape) return [shape];
+    if (constraints.get('cardinality').problem(atMost(kept), shape) === undefined) return [];
+    const weights = shape.reduce((product, extent) => product * extent, 1);
+    return [{ path, on: 'value', text: `found ${kept}; ${name} has ${weights} weights, keep at most that` }];
   });
+  const ofConstraints = Object.entries(spec.constraints ?? {}).flatMap(([name, data]): Problem[] => {
+    const path: [string, string] = ['constraints', name];
+    const shape = shapeOf(path);
+    if ('text' in shape) return [shape];
+    if (spec.keep && name in spec.keep) {
+      return [{ path, on: 'key', text: `keep says how many weights of ${name} stay: take one of the two out` }];
+    }
+    const text = constraints.get(data.kind).problem(data, shape);
+    return text === undefined ? [] : [{ path, on: 'value', text }];
+  });
+  return [...ofCounts, ...ofConstraints];
 }

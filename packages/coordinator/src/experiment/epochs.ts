@@ -1,11 +1,12 @@
+import { methods } from '../training/methods/index.js';
 import type { PhaseName, Spec } from './spec.js';
 
-/** Epochs of each phase when none is cut short. Whatever the method, they come to the same number in all. */
+/** Epochs of each phase if none is cut short. Whatever the method, they come to the same number in all. */
 export function epochsOf({ method, dense, admm, retrain }: Spec): Record<PhaseName, number> {
   const pruning = admm.iterations * admm.epochsPerIteration;
-  return method === 'magnitude'
-    ? { dense: dense.epochs, prune: 0, retrain: pruning + retrain.epochs }
-    : { dense: dense.epochs, prune: pruning, retrain: retrain.epochs };
+  return methods.get(method).trains
+    ? { dense: dense.epochs, prune: pruning, retrain: retrain.epochs }
+    : { dense: dense.epochs, prune: 0, retrain: pruning + retrain.epochs };
 }
 
 /** Epochs of a trial that no other trial shares: those after dense training. */

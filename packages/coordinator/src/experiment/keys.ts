@@ -1,27 +1,31 @@
 import { createHash } from 'node:crypto';
-import type { MethodName, Spec } from './spec.js';
 
-/** Raised when a release computes other weights from the same experiment: results of before are then not taken for new ones. */
+import { methods } from '../training/methods/index.js';
+import type { Spec } from './spec.js';
+
+/** Raised when a release computes other weights from the same experiment: earlier results are then not taken for new ones. */
 const RESULTS = 1;
 
-/** What a method does without among the keys of `admm`. Every method takes over the number of epochs. */
-const unused: Record<MethodName, readonly string[]> = {
-  admm: [],
-  magnitude: ['rho', 'stopEarly', 'optimizer', 'learningRate', 'dropout'],
-  gradual: ['rho', 'stopEarly'],
-};
-
-/** Whether a key, its parts joined by dots, can make a difference to a method's result. */
-export const matters = (key: string, method: MethodName): boolean =>
-  !unused[method].some((name) => `${key}.`.startsWith(`admm.${name}.`));
+/** Keys of `admm` that say how many epochs there are, which every method trains. */
+const ofEpochs = ['iterations', 'epochsPerIteration'];
 
 /**
- * SHA-256, in hex, of all that determines an experiment's result: everything but its name and what its method does without.
- * @param start of the experiment whose network it starts from, if any
+ * Whether a key, its parts joined by dots, can make a difference to the result of a method.
+ * @throws Failure `input` if there is no such method
+ */
+export function matters(key: string, method: string): boolean {
+  const [section, name] = key.split('.');
+  if (section !== 'admm' || name === undefined) return true;
+  return ofEpochs.includes(name) || (methods.get(method).uses as readonly string[]).includes(name);
+}
+
+/**
+ * SHA-256, in hex, of all that determines an experiment's result: everything but its name and what its method does not use.
+ * @param start the key of the experiment whose network it starts from, if any
  */
 export function resultKey({ name: _name, method, engine, exchange, ...rest }: Spec, start?: string): string {
   const spec = { ...rest, ...chosen(engine), ...lossy(exchange), start };
-  // Without the method, as keys were before there was a choice.
+  // ADMM's keys are without the method, as they were before there was a choice.
   if (method === 'admm') return hash(spec);
   const { iterations, epochsPerIteration, ...others } = spec.admm;
   const used = Object.entries(others).filter(([key]) => matters(`admm.${key}`, method));
@@ -36,7 +40,7 @@ export function denseKey({ seed, engine, model, dataset, batch, exchange, thread
 /** Nothing for the first engine that there was, as keys were before there was a choice. */
 const chosen = (engine: Spec['engine']): Partial<Pick<Spec, 'engine'>> => (engine === 'tensorflow' ? {} : { engine });
 
-/** Nothing where every bit is exchanged, as keys were before there was a choice. */
+/** Nothing if every bit is exchanged, as keys were before there was a choice. */
 const lossy = (exchange: Spec['exchange']): Partial<Pick<Spec, 'exchange'>> =>
   exchange.gradients === 'float32' && exchange.syncEvery === 1 ? {} : { exchange };
 

@@ -17,11 +17,12 @@ const catalogue: Catalogue = {
   models: [
     {
       name: 'lenet5',
-      layers: [
-        { name: 'conv1', weights: 500 },
-        { name: 'conv2', weights: 25_000 },
-        { name: 'fc1', weights: 400_000 },
-        { name: 'fc2', weights: 5_000 },
+      parameters: [
+        { layer: 'conv1', kind: 'weight', shape: [5, 5, 1, 20] },
+        { layer: 'conv1', kind: 'bias', shape: [20] },
+        { layer: 'conv2', kind: 'weight', shape: [5, 5, 20, 50] },
+        { layer: 'fc1', kind: 'weight', shape: [800, 500] },
+        { layer: 'fc2', kind: 'weight', shape: [500, 10] },
       ],
     },
   ],
@@ -192,6 +193,54 @@ describe('an experiment file', () => {
       'keep:\n  conv1: 100',
       'budget: { rule: er, ratio: 71 }',
       'e.yaml:7:17: budget.rule: found "er"; did you mean "erk"?',
+    ],
+    [
+      'a budget without a rule',
+      'keep:\n  conv1: 100',
+      'budget: { ratio: 71 }',
+      'e.yaml:7:1: budget.rule: missing; one of uniform, magnitude, erk, lamp',
+    ],
+    [
+      'an unknown method',
+      'batch:',
+      'method: gradul\nbatch:',
+      'e.yaml:4:9: method: found "gradul"; did you mean "gradual"? Allowed: admm, magnitude, gradual',
+    ],
+    [
+      'an unknown constraint',
+      'batch:',
+      'constraints: { fc1: { kind: cardinalty, keep: 10 } }\nbatch:',
+      'e.yaml:4:29: constraints.fc1.kind: found "cardinalty"; did you mean "cardinality"? Allowed: cardinality',
+    ],
+    [
+      'a constraint that a layer cannot meet',
+      'batch:',
+      'constraints: { fc2: { kind: cardinality, keep: 5001 } }\nbatch:',
+      'e.yaml:4:21: constraints.fc2: keep: found 5001; must be a whole number from 0 to 5000, the weights of the layer',
+    ],
+    [
+      'a key that a constraint does not have',
+      'batch:',
+      'constraints: { fc2: { kind: cardinality, kep: 1 } }\nbatch:',
+      'e.yaml:4:21: constraints.fc2: kep: unknown key; allowed: keep',
+    ],
+    [
+      'a constraint for a layer that there is not',
+      'batch:',
+      'constraints: { fc3: { kind: cardinality, keep: 1 } }\nbatch:',
+      'e.yaml:4:16: constraints.fc3: lenet5 has no such layer; did you mean "fc1"? Allowed: conv1, conv2, fc1, fc2',
+    ],
+    [
+      'a layer with both a count and a constraint',
+      'batch:',
+      'constraints: { conv1: { kind: cardinality, keep: 1 } }\nbatch:',
+      'e.yaml:4:16: constraints.conv1: keep says how many weights of conv1 stay: take one of the two out',
+    ],
+    [
+      'a budget beside constraints',
+      'keep:\n  conv1: 100',
+      'budget: { rule: erk, ratio: 71 }\nconstraints: { fc2: { kind: cardinality, keep: 1 } }',
+      'e.yaml:7:9: budget: beside constraints, but a budget is for all layers: give the others counts by keep, and take the budget out',
     ],
     [
       'a duplicate key',
@@ -401,9 +450,9 @@ describe('loadSpec', () => {
 });
 
 it('accepts experiments/lenet300-mnist.yaml, which keeps at most what the paper keeps, 23 times fewer', async () => {
-  const { layers } = models.get('lenet300');
+  const { layers, parameters } = models.get('lenet300');
   const file = new URL('../../../../experiments/lenet300-mnist.yaml', import.meta.url);
-  const known = { engines: ['tensorflow'], datasets: ['mnist'], models: [{ name: 'lenet300', layers }] };
+  const known = { engines: ['tensorflow'], datasets: ['mnist'], models: [{ name: 'lenet300', parameters }] };
   const { keep = {} } = parseSpec(await readFile(file, 'utf8'), 'lenet300', [], known);
   const kept = layers.reduce((sum, { name }) => sum + keep[name], 0);
   expect(kept).toBeLessThanOrEqual(11_600);

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
-import { budgetRules } from '@prunegrid/numerics/budgets';
+import { budgets } from '@prunegrid/numerics/budgets';
+import { constraints } from '@prunegrid/numerics/constraints';
+import { registered } from './registered.js';
 
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
@@ -52,8 +54,10 @@ const sgdPhase = {
   dropout: fraction.default(0),
 };
 
-/** ADMM, or a baseline at the same number of epochs: one-shot or gradual magnitude pruning. */
-export const methodNames = ['admm', 'magnitude', 'gradual'] as const;
+/** What a layer's weights are held to, as plain data: a registered constraint's name and its parameters. */
+const constraint = z
+  .object({ kind: registered(constraints) })
+  .catchall(z.union([z.number(), z.string()], { error: 'must be a number or text' }));
 
 const keys = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-" only, 64 at most'),
@@ -87,7 +91,7 @@ const keys = z.strictObject({
       error: 'must divide batch.global',
     })
     .prefault({}),
-  /** What trainers exchange, where less than every bit will do. */
+  /** What trainers exchange, if less than every bit is enough. */
   exchange: z
     .strictObject({
       /** `bfloat16`: each micro-batch's gradient is rounded, and what is left out is added to its next one. */
@@ -105,8 +109,11 @@ const keys = z.strictObject({
   /** Weights kept in each pruned layer, as counts; a layer left out stays dense. */
   keep: z.record(z.string(), z.number().int().min(0)).optional(),
   /** Instead of `keep`: weights over weights kept, in the whole network, and how the layers share them. */
-  budget: z.strictObject({ rule: z.enum(budgetRules), ratio: z.number().gt(1) }).optional(),
-  method: z.enum(methodNames).default('admm'),
+  budget: z.strictObject({ rule: registered(budgets), ratio: z.number().gt(1) }).optional(),
+  /** Layers that are held to something else than a count of weights. */
+  constraints: z.record(z.string(), constraint).optional(),
+  /** ADMM, or a baseline at the same number of epochs. `checkAgainstCatalogue` holds the name against the registered methods. */
+  method: z.string().default('admm'),
   dense: z.strictObject({ epochs: count, ...sgdPhase }),
   admm: z.strictObject({
     iterations: count,
@@ -120,21 +127,25 @@ const keys = z.strictObject({
 });
 
 export const specSchema = keys
-  .refine(({ keep, budget }) => keep !== undefined || budget !== undefined, {
+  .refine(({ keep, budget, constraints }) => (keep ?? budget ?? constraints) !== undefined, {
     path: ['keep'],
     error: 'missing; give the weights kept in each layer, or a budget for the whole network',
   })
   .refine(({ keep, budget }) => keep === undefined || budget === undefined, {
     path: ['budget'],
     error: 'beside keep, which says the same in another way: take one of the two out, such as by --set keep=null',
+  })
+  .refine(({ budget, constraints }) => budget === undefined || constraints === undefined, {
+    path: ['budget'],
+    error:
+      'beside constraints, but a budget is for all layers: give the others counts by keep, and take the budget out',
   });
 
-/** A resolved experiment: every key present, every default filled in. */
+/** A resolved experiment: every default is filled in. */
 export type Spec = z.infer<typeof specSchema>;
 export type RhoSpec = Spec['admm']['rho'];
 export type LearningRateSpec = Spec['dense']['learningRate'];
 export type OptimizerSpec = Spec['dense']['optimizer'];
-export type MethodName = Spec['method'];
 /** The phases of a run in their order. `prune` lies between dense training and masked retraining, whatever the method. */
 export const phaseNames = ['dense', 'prune', 'retrain'] as const;
 export type PhaseName = (typeof phaseNames)[number];

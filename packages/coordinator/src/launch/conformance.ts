@@ -156,7 +156,7 @@ export const launcherConformance: readonly LauncherCheck[] = [
 function launched({ launcher, runtime, coordinator }: LauncherSubject, trainers: number) {
   const events: LaunchEvent[] = [];
   const onEvent = (event: LaunchEvent) => void events.push(event);
-  const launch: Launch = launcher.launch(runtime, { trainers, coordinator, resources, onEvent });
+  const launch: Launch = launcher.launch(runtime, { trainers, coordinator, resources, extensions: [], onEvent });
   return { launch, events };
 }
 
@@ -164,7 +164,7 @@ const supervise = (
   { launcher, runtime, coordinator }: LauncherSubject,
   trainers: number,
   onReplaced?: Parameters<typeof superviseTrainers>[3],
-) => superviseTrainers(launcher, runtime, { trainers, coordinator, resources }, onReplaced);
+) => superviseTrainers(launcher, runtime, { trainers, coordinator, resources, extensions: [] }, onReplaced);
 
 const arrivals = (subject: LauncherSubject, count: number): Promise<void> =>
   until(subject, () => subject.arrived.length >= count, `${count} trainers dial`);

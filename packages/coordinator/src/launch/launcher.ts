@@ -23,6 +23,8 @@ export interface LaunchRequest {
   /** HOST:PORT, which each of them dials. */
   coordinator: string;
   resources: TrainerResources;
+  /** Files that each of them loads by `--extension`: absolute paths. */
+  extensions: readonly string[];
   /** Is called in the order of what happens, and no more once `stop` has been called. It must not throw. */
   onEvent: (event: LaunchEvent) => void;
 }

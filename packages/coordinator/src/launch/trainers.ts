@@ -20,6 +20,8 @@ export interface TrainerChoice {
   wait: number;
   /** Who adds gradients up. */
   reduction: ReductionChoice;
+  /** Files that trainers started here load as extensions: absolute paths. */
+  extensions: readonly string[];
 }
 
 export interface TrainerEvents {
@@ -88,7 +90,7 @@ export async function withTrainers<T>(
   const supervised = superviseTrainers(
     launcher,
     runtime,
-    { trainers: choice.trainers, coordinator: gateway.address, resources: { threads } },
+    { trainers: choice.trainers, coordinator: gateway.address, resources: { threads }, extensions: choice.extensions },
     replace ? ({ message }) => events.warn(`${message}; another one is started`) : undefined,
   );
   try {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { atMost } from '@prunegrid/numerics/constraints';
 
-import { countLayers, supportsIn, survivorsOf } from './layers.js';
+import { countLayers, nonZeroPositions, survivorsOf } from './layers.js';
 
 const parameter = (kind: 'weight' | 'bias', layer: string, offset: number, size: number) => ({
   ...{ kind, layer, offset, size },
@@ -29,10 +30,10 @@ describe('layers', () => {
 
   it('have the positions of their non-zeros as supports', () => {
     const layers = [
-      { name: 'one', keep: 1, offset: 0, size: 3 },
-      { name: 'two', keep: 1, offset: 4, size: 4 },
+      { name: 'one', constraint: atMost(1), shape: [3], offset: 0, size: 3 },
+      { name: 'two', constraint: atMost(1), shape: [4], offset: 4, size: 4 },
     ];
-    expect(supportsIn(parameters, layers)).toEqual(
+    expect(nonZeroPositions(parameters, layers)).toEqual(
       new Map([
         ['one', Uint32Array.of(0, 2)],
         ['two', Uint32Array.of(1, 3)],

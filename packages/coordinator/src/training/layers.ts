@@ -1,37 +1,44 @@
 import type { ModelDescription, Parameter } from '@prunegrid/trainer/models';
 
 import { findDeadUnits, type WeightShape } from '@prunegrid/numerics/admm';
-import { type Budget, keepsFor } from '@prunegrid/numerics/budgets';
+import { type ConstraintData, constraints } from '@prunegrid/numerics/constraints';
+import { constraintsOf } from '../experiment/constraints.js';
 import type { Spec } from '../experiment/spec.js';
 import type { LayerCount } from './records.js';
 import { countNonZero, nonZeroIn } from './masks.js';
 
-/** A layer that the experiment prunes, and where its weights lie in the flat parameter vector. */
+/** A layer that the experiment prunes, what its weights are held to, and where they lie in the flat parameter vector. */
 export interface LayerToPrune {
   name: string;
-  keep: number;
+  constraint: ConstraintData;
+  shape: readonly number[];
   offset: number;
   size: number;
 }
 
-/** The layers that the experiment prunes, in the model's order; some budgets depend on the dense weights. */
+/**
+ * The layers that the experiment prunes, in the model's order.
+ * @param dense the dense network's parameters, by which some budgets share the weights out
+ */
 export function prunedLayers(
   model: ModelDescription,
-  { keep: counts, budget }: Pick<Spec, 'keep' | 'budget'>,
+  spec: Pick<Spec, 'keep' | 'budget' | 'constraints'>,
   dense: Float32Array,
 ): LayerToPrune[] {
   const weights = model.parameters.filter(({ kind }) => kind === 'weight');
-  const keep =
-    counts ??
-    keepsFor(
-      budget as Budget,
-      weights.map(({ layer: name, shape }) => ({ name, shape })),
-      (layer) => weightsOf(weights.find((parameter) => parameter.layer === layer) as Parameter, dense),
-    );
+  const held = constraintsOf(
+    spec,
+    weights.map(({ layer: name, shape }) => ({ name, shape })),
+    (layer) => weightsOf(weights.find((parameter) => parameter.layer === layer) as Parameter, dense),
+  );
   return weights
-    .filter(({ layer }) => layer in keep)
-    .map(({ layer, offset, size }) => ({ name: layer, keep: keep[layer], offset, size }));
+    .filter(({ layer }) => layer in held)
+    .map(({ layer, shape, offset, size }) => ({ name: layer, constraint: held[layer], shape, offset, size }));
 }
+
+/** The most weights that the layer may keep. */
+export const keptIn = ({ constraint, shape }: Pick<LayerToPrune, 'constraint' | 'shape'>): number =>
+  constraints.get(constraint.kind).keeps(constraint, shape);
 
 /** The layer's weights, a view on the flat vector. */
 export const weightsOf = ({ offset, size }: { offset: number; size: number }, parameters: Float32Array): Float32Array =>
@@ -55,25 +62,28 @@ export function totalOf(layers: readonly LayerCount[]): { weights: number; kept:
 }
 
 /**
- * Positions in the flat vector that masked retraining trains, ascending: the supports of the pruned layers (positions within
- * each layer), all weights of the others, and all biases.
+ * Positions in the flat vector that masked training trains, ascending: of each pruned layer those in `trainable` (positions
+ * within the layer), all weights of the other layers, and all biases.
  */
-export function survivorsOf(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>): Uint32Array {
-  const supportOf = ({ kind, layer }: Parameter) => (kind === 'weight' ? supports.get(layer) : undefined);
-  const trained = model.parameters.reduce((sum, each) => sum + (supportOf(each)?.length ?? each.size), 0);
+export function survivorsOf(model: ModelDescription, trainable: ReadonlyMap<string, Uint32Array>): Uint32Array {
+  const trainableOf = ({ kind, layer }: Parameter) => (kind === 'weight' ? trainable.get(layer) : undefined);
+  const trained = model.parameters.reduce((sum, each) => sum + (trainableOf(each)?.length ?? each.size), 0);
   const positions = new Uint32Array(trained);
   let count = 0;
   for (const parameter of model.parameters) {
     const { offset, size } = parameter;
-    const support = supportOf(parameter);
-    if (support) for (const position of support) positions[count++] = offset + position;
+    const within = trainableOf(parameter);
+    if (within) for (const position of within) positions[count++] = offset + position;
     else for (let i = 0; i < size; i++) positions[count++] = offset + i;
   }
   return positions;
 }
 
-/** Positions of the non-zero weights of each layer, within the layer. */
-export const supportsIn = (parameters: Float32Array, layers: readonly LayerToPrune[]): Map<string, Uint32Array> =>
+/**
+ * Positions of the non-zero weights of each layer, within the layer: what is trained further of a network that is stored without
+ * its masks.
+ */
+export const nonZeroPositions = (parameters: Float32Array, layers: readonly LayerToPrune[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
 
 /** Counts the units of each layer that pruning has cut off; layers without any are left out. */

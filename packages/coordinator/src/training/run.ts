@@ -6,7 +6,15 @@ import { epochsOf } from '../experiment/epochs.js';
 import { denseKey } from '../experiment/keys.js';
 import { type Evaluation, resultFormat, type RunResult } from './records.js';
 import type { DenseNetwork, RunContext } from './context.js';
-import { countLayers, deadUnits, prunedLayers, type LayerToPrune, supportsIn, survivorsOf, totalOf } from './layers.js';
+import {
+  countLayers,
+  deadUnits,
+  prunedLayers,
+  type LayerToPrune,
+  nonZeroPositions,
+  survivorsOf,
+  totalOf,
+} from './layers.js';
 import { methods } from './methods/index.js';
 import { modelMetadata, readModel, writeModel } from './run-folder.js';
 import type { PhaseState } from './snapshot.js';
@@ -133,10 +141,10 @@ class Pruning {
   private async hardPrune(weightsBefore: Float32Array, layers: readonly LayerToPrune[]): Promise<Scores> {
     const { training } = this;
     const { spec, model, projector, start } = this.context;
-    const before = { weights: weightsBefore, ...(start && { supports: supportsIn(weightsBefore, layers) }) };
-    const toPrune = await methods[spec.method](training, before, layers);
-    const { weights, supports } = await projector.hardPrune(layers, toPrune);
-    await training.setParameters('retrain', weights, survivorsOf(model, supports));
+    const before = { weights: weightsBefore, ...(start && { trainable: nonZeroPositions(weightsBefore, layers) }) };
+    const toPrune = await methods.get(spec.method).prune(training, before, layers);
+    const { weights, supports, trainable } = await projector.hardPrune(layers, toPrune);
+    await training.setParameters('retrain', weights, survivorsOf(model, trainable));
     training.record({ type: 'hard-pruned', layers: countLayers(model, weights) });
     for (const units of deadUnits(model, supports)) training.record({ type: 'dead-units', ...units });
     training.checkpoint('hard-pruned', 'prune', weights);

@@ -1,10 +1,17 @@
 import { createOptimizer } from '../optimizers/index.js';
 import { describe, expect, it } from 'vitest';
+import { atMost, projectionOnto } from '../constraints/index.js';
 import { iterate, type Residuals } from './iteration.js';
-import { hardPrune, maskOf } from './pruning.js';
+import { hardPrune } from './pruning.js';
 import { rhoAt, type RhoSchedule } from './rho.js';
 import { initialise, target } from './state.js';
 import { converged } from './stopping.js';
+
+const keeping = (keep: number) => projectionOnto(atMost(keep), [6]);
+
+/** 1 at the positions of `support`, 0 at the others. */
+const maskOf = (support: Uint32Array, length: number) =>
+  Uint8Array.from({ length }, (_, i) => Number(support.includes(i)));
 
 /** f(W) = 1/2 W'AW - b'W with a symmetric, positive definite A. */
 interface Quadratic {
@@ -46,11 +53,11 @@ function train(
 function admm(f: Quadratic, keep: number, rho: RhoSchedule, iterations: number) {
   const W = new Float32Array(f.b.length);
   train(f, W, { steps: 4000 });
-  let state = initialise(W, keep, rhoAt(rho, 0, iterations));
+  let state = initialise(W, keeping(keep), rhoAt(rho, 0, iterations));
   const history: Residuals[] = [];
   for (let k = 0; k < iterations; k++) {
     train(f, W, { pull: { target: target(state), rho: state.rho } });
-    const next = iterate(state, W, rhoAt(rho, Math.min(k + 1, iterations - 1), iterations));
+    const next = iterate(state, W, keeping(keep), rhoAt(rho, Math.min(k + 1, iterations - 1), iterations));
     state = next.state;
     history.push(next.residuals);
   }
@@ -111,12 +118,12 @@ describe('ADMM on a convex quadratic', () => {
   it('with l < all ends in the optimum enumerated over all supports, where magnitude pruning does not', () => {
     const optimum = best(steepAndFlat, 3);
     const dense = Float32Array.from(optimumOn(steepAndFlat, [0, 1, 2, 3, 4, 5]));
-    expect(Array.from(hardPrune(dense, 3).support)).not.toEqual(optimum.support);
+    expect(Array.from(hardPrune(dense, keeping(3)).support)).not.toEqual(optimum.support);
 
     const { W, history } = admm(steepAndFlat, 3, { schedule: 'geometric', from: 0.1, to: 10 }, 40);
     expect(converged([history[39]], { primalResidual: 0.01, supportChange: 0 })).toBe(true);
 
-    const pruned = hardPrune(W, 3);
+    const pruned = hardPrune(W, keeping(3));
     expect(Array.from(pruned.support)).toEqual(optimum.support);
     train(steepAndFlat, pruned.weights, { mask: maskOf(pruned.support, 6) });
     optimum.W.forEach((w, i) => expect(pruned.weights[i]).toBeCloseTo(w, 4));

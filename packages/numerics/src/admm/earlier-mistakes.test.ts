@@ -1,16 +1,25 @@
 import { createOptimizer } from '../optimizers/index.js';
 import { describe, expect, it } from 'vitest';
+import { atMost, projectionOnto } from '../constraints/index.js';
 import { findDeadUnits } from './dead-units.js';
 import { iterate } from './iteration.js';
 import { distance } from './norms.js';
-import { project } from './projection.js';
-import { hardPrune, maskOf } from './pruning.js';
+import { hardPrune } from './pruning.js';
 import { initialise, type LayerState, target } from './state.js';
+
+const keeping = (keep: number) => projectionOnto(atMost(keep), []);
+
+/** 1 at the positions of `support`, 0 at the others. */
+function maskOf(support: Uint32Array, length: number): Uint8Array {
+  const mask = new Uint8Array(length);
+  for (const position of support) mask[position] = 1;
+  return mask;
+}
 
 /** A state with Z and U both non-zero, and weights off both: no term of the penalty can hide. */
 const W = Float32Array.of(0.5, -1.25, 2, 0.75);
 const state: LayerState = {
-  ...initialise(Float32Array.of(0.25, -1.5, 1.75, 0.5), 2, 3),
+  ...initialise(Float32Array.of(0.25, -1.5, 1.75, 0.5), keeping(2), 3),
   U: Float32Array.of(0.125, -0.25, 0.5, 1),
 };
 
@@ -62,7 +71,7 @@ describe('the mistakes of earlier implementations', () => {
   });
 
   it('mistake: the gradient flowing through U as well: U depends on W only once the iteration is over', () => {
-    const held = iterate(state, W).state;
+    const held = iterate(state, W, keeping(2)).state;
     const before = target(held);
     const trained = W.slice();
     for (let step = 0; step < 3; step++) {
@@ -77,8 +86,8 @@ describe('the mistakes of earlier implementations', () => {
   });
 
   it('mistake: U not rescaled when rho changes: the pull of the dual, rho * U, must not jump', () => {
-    const { Z, U, rho } = iterate(state, W, 3).state;
-    const raised = iterate(state, W, 12).state;
+    const { Z, U, rho } = iterate(state, W, keeping(2), 3).state;
+    const raised = iterate(state, W, keeping(2), 12).state;
     expect(U.some((u) => u !== 0)).toBe(true);
     // At W = Z the penalty's gradient is rho * U alone.
     expect(gradientOf(Z, raised)).toEqual(U.map((u) => rho * u));
@@ -86,12 +95,12 @@ describe('the mistakes of earlier implementations', () => {
 
   it('mistake: Z aliasing the buffer of W, so that the first iteration has no penalty', () => {
     const weights = W.slice();
-    const initial = initialise(weights, weights.length, 2);
+    const initial = initialise(weights, keeping(weights.length), 2);
     weights[0] += 1;
     expect(initial.Z).toEqual(W);
     expect(penaltyOf(weights, initial)).toBe(1);
 
-    const next = iterate(initial, weights).state;
+    const next = iterate(initial, weights, keeping(weights.length)).state;
     const pulled = target(next);
     weights[1] += 1;
     expect(target(next)).toEqual(pulled);
@@ -100,7 +109,7 @@ describe('the mistakes of earlier implementations', () => {
   });
 
   it('mistake: Z^0 = W unprojected', () => {
-    const initial = initialise(W, 1, 1);
+    const initial = initialise(W, keeping(1), 1);
     expect(initial.Z).toEqual(Float32Array.of(0, 0, 2, 0));
     expect(penaltyOf(W, initial)).toBeCloseTo((0.25 + 1.25 ** 2 + 0.75 ** 2) / 2, 6);
   });
@@ -109,9 +118,9 @@ describe('the mistakes of earlier implementations', () => {
     // 25,000 weights of only nine magnitudes: any threshold has thousands of ties.
     const weights = Float32Array.from({ length: 25_000 }, (_, i) => ((i * 7) % 17) - 8);
     const keep = 2000;
-    const initial = initialise(weights, keep, 1);
-    const { state: next } = iterate(initial, weights);
-    const pruned = hardPrune(weights, keep);
+    const initial = initialise(weights, keeping(keep), 1);
+    const { state: next } = iterate(initial, weights, keeping(keep));
+    const pruned = hardPrune(weights, keeping(keep));
     for (const tensor of [initial.Z, next.Z, pruned.weights]) {
       expect(tensor.filter((w) => w !== 0)).toHaveLength(keep);
     }
@@ -130,15 +139,15 @@ describe('the mistakes of earlier implementations', () => {
     const kept = table.map(({ weights, keep }) => {
       // Rounded to 1/64, as after quantisation or saturation: full of ties and zeros.
       const tensor = Float32Array.from({ length: weights }, (_, i) => Math.round(64 * Math.sin(i + 1)) / 64);
-      return project(tensor, keep).projected.reduce((count, w) => count + (w === 0 ? 0 : 1), 0);
+      return hardPrune(tensor, keeping(keep)).weights.reduce((count, w) => count + (w === 0 ? 0 : 1), 0);
     });
     expect(kept).toEqual([100, 2000, 3600, 350]);
   });
 
   it('mistake: masked weights revived: the hard prune leaves +0 outside its mask, whatever U held', () => {
     const lopsided: LayerState = { ...state, U: Float32Array.of(100, 100, -100, 100) };
-    expect(iterate(lopsided, W).state.Z).not.toEqual(hardPrune(W, 2).weights);
-    const { weights, support } = hardPrune(W, 2);
+    expect(iterate(lopsided, W, keeping(2)).state.Z).not.toEqual(hardPrune(W, keeping(2)).weights);
+    const { weights, support } = hardPrune(W, keeping(2));
     expect(Array.from(support)).toEqual([1, 2]);
     expect(Array.from(weights)).toEqual([0, -1.25, 2, 0]);
   });
@@ -149,8 +158,9 @@ describe('the mistakes of earlier implementations', () => {
     elsewhere.set(weights);
     const run = (w: Float32Array) =>
       iterate(
-        initialise(w, 90, 0.1),
+        initialise(w, keeping(90), 0.1),
         w.map((x) => x * 0.7),
+        keeping(90),
         0.13,
       );
     expect(run(elsewhere)).toEqual(run(weights));
@@ -158,8 +168,8 @@ describe('the mistakes of earlier implementations', () => {
 
   it('mistake: a layer that loses every weight of a path goes unnoticed', () => {
     // All the kept weights of the first layer lead to unit 0: units 1 and 2 are gone.
-    const first = hardPrune(Float32Array.of(3, 0.1, 0.2, 2, 0.1, 0.2), 2);
-    const second = hardPrune(Float32Array.of(1, 1, 1), 3);
+    const first = hardPrune(Float32Array.of(3, 0.1, 0.2, 2, 0.1, 0.2), keeping(2));
+    const second = hardPrune(Float32Array.of(1, 1, 1), keeping(3));
     expect(
       findDeadUnits([
         { name: 'fc1', shape: [2, 3], support: first.support },

@@ -1,10 +1,9 @@
 import { distance, norm } from './norms.js';
-import { select } from './projection.js';
-import { type LayerState, requirePositive } from './state.js';
+import { type LayerState, type Project, requirePositive } from './state.js';
 
 /** How far a layer is from W = Z after an iteration; norms are Euclidean over the layer's weights. */
 export interface Residuals {
-  /** Of this iteration. */
+  /** rho of this iteration. */
   rho: number;
   /** ||W - Z||. */
   primal: number;
@@ -16,7 +15,7 @@ export interface Residuals {
   supportChange: number;
 }
 
-/** What an iteration leaves. */
+/** What comes out of an iteration. */
 export interface Iterated {
   state: LayerState;
   residuals: Residuals;
@@ -25,44 +24,52 @@ export interface Iterated {
 /**
  * The rest of ADMM iteration k for one layer, after its W-subproblem (Zhang et al. 2018):
  *
- *     Z^(k+1) = projection of W^(k+1) + U^k onto {at most keep non-zeros}
+ *     Z^(k+1) = projection of W^(k+1) + U^k onto the layer's constraint
  *     U^(k+1) = U^k + W^(k+1) - Z^(k+1)
  *
  * and, for a next iteration with another rho, U^(k+1) scaled by rho/nextRho, which leaves the unscaled dual variable
  * rho * U as it is (Boyd et al. 2011, section 3.4.1).
  *
- * @param W the weights that the W-subproblem ended with, W^(k+1)
+ * @param W the weights that the W-subproblem ended with, W^(k+1); they stay as they are
+ * @param project onto the layer's constraint
  * @throws {RangeError} W has another length than Z, or `nextRho` is not a positive number.
  * @throws {NonFiniteError} W + U holds NaN or an infinity.
  */
-export function iterate(state: LayerState, W: Float32Array, nextRho: number = state.rho): Iterated {
-  return iterateInPlace({ ...state, Z: state.Z.slice(), U: state.U.slice() }, W, nextRho);
+export function iterate(state: LayerState, W: Float32Array, project: Project, nextRho: number = state.rho): Iterated {
+  return iterateInPlace({ ...state, Z: state.Z.slice(), U: state.U.slice() }, W, project, nextRho);
 }
 
 /**
- * The same in the memory of the given state's own Z and U: that state is gone afterwards, also where this throws
- * NonFiniteError. Besides W, Z, U and the two supports it needs 384 KiB, where `iterate` needs another Z and U.
+ * Does the same in the memory of the given state's own Z and U: that state is gone afterwards, even if this throws
+ * NonFiniteError. Besides W, Z, U and the two supports it needs what the projection needs; `iterate` needs another Z and U.
  */
-export function iterateInPlace(state: LayerState, W: Float32Array, nextRho: number = state.rho): Iterated {
-  const { Z, U, rho, keep } = state;
+export function iterateInPlace(
+  state: LayerState,
+  W: Float32Array,
+  project: Project,
+  nextRho: number = state.rho,
+): Iterated {
+  const { Z, U, rho } = state;
   requirePositive(nextRho);
   if (W.length !== Z.length) throw new RangeError(`${W.length} weights for a state of ${Z.length}`);
 
   for (let i = 0; i < U.length; i++) U[i] += W[i];
-  const support = select(U, keep);
+  const { support, values } = project(U);
   const scale = rho / nextRho;
-  // ||Z^(k+1) - Z^k||^2, summed where the old Z is overwritten.
+  // ||Z^(k+1) - Z^k||^2, summed while the old Z is overwritten.
   let movedSquared = 0;
   for (let i = 0, kept = 0; i < U.length; i++) {
-    const isKept = kept < keep && support[kept] === i;
-    const z = isKept ? U[i] : 0;
-    if (isKept) kept += 1;
+    let z = 0;
+    if (kept < support.length && support[kept] === i) {
+      z = values ? values[kept] : U[i];
+      kept += 1;
+    }
     movedSquared += (z - Z[i]) * (z - Z[i]);
     Z[i] = z;
     U[i] = (U[i] - z) * scale;
   }
   return {
-    state: { Z, U, rho: nextRho, support, keep },
+    state: { Z, U, rho: nextRho, support },
     residuals: {
       rho,
       primal: distance(W, Z),
@@ -73,7 +80,7 @@ export function iterateInPlace(state: LayerState, W: Float32Array, nextRho: numb
   };
 }
 
-/** Share of `after`'s positions that are not in `before`, from 0 to 1; both ascending. 0 where `after` is empty. */
+/** Share of `after`'s positions that are not in `before`, from 0 to 1; both ascend. It is 0 if `after` is empty. */
 function supportChange(before: Uint32Array, after: Uint32Array): number {
   let added = 0;
   let b = 0;

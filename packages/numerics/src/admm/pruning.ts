@@ -1,27 +1,25 @@
-import { project } from './projection.js';
-
-/** 1 at the positions of `support`, 0 at the others of the tensor's `length`. */
-export function maskOf(support: Uint32Array, length: number): Uint8Array {
-  const mask = new Uint8Array(length);
-  for (const position of support) mask[position] = 1;
-  return mask;
-}
+import { denseForm } from '../constraints/constraint.js';
+import type { Project } from './state.js';
 
 /** A layer after hard pruning: what masked retraining starts from and holds on to. */
 export interface PrunedLayer {
-  /** A new array: W inside the support, +0 outside. */
+  /** The projected weights, in a new array: +0 outside the support. */
   weights: Float32Array;
-  /** Kept positions, ascending. */
+  /** Positions that may be non-zero, ascending. */
   support: Uint32Array;
+  /** Positions that masked retraining may train, ascending: for most constraints the support, and then the same array. */
+  trainable: Uint32Array;
 }
 
 /**
  * Hard pruning after the last ADMM iteration: W itself, not W + U, is projected.
  *
- * @throws {RangeError} `keep` is not a count of the layer's weights.
+ * @param project onto the layer's constraint
+ * @throws {RangeError} The constraint does not fit the layer.
  * @throws {NonFiniteError} W holds NaN or an infinity.
  */
-export function hardPrune(W: Float32Array, keep: number): PrunedLayer {
-  const { projected, support } = project(W, keep);
-  return { weights: projected, support };
+export function hardPrune(W: Float32Array, project: Project): PrunedLayer {
+  const projection = project(W);
+  const { support, trainable = support } = projection;
+  return { weights: denseForm(W, projection), support, trainable };
 }

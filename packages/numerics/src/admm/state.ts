@@ -1,4 +1,7 @@
-import { project } from './projection.js';
+import { denseForm, type Projection } from '../constraints/constraint.js';
+
+/** The projection of a layer's tensor, flattened, onto the constraint that the layer is held to. */
+export type Project = (values: Float32Array) => Projection;
 
 /**
  * ADMM's variables of one layer between two iterations, tensors flattened.
@@ -12,25 +15,25 @@ export interface LayerState {
   /** Scaled dual variable, in units of the weights; rho * U is the unscaled one. */
   readonly U: Float32Array;
   readonly rho: number;
-  /** Kept positions, ascending; `keep` of them. */
+  /** Positions where Z may be non-zero, ascending. */
   readonly support: Uint32Array;
-  /** l_i, the number of weights that the layer may keep. */
-  readonly keep: number;
 }
 
 /**
- * Z^0 = projection of W, U^0 = 0. Z^0 shares no memory with W: otherwise W - Z would stay zero while W is trained.
+ * The state before the first iteration: Z^0 = projection of W, U^0 = 0. Z^0 shares no memory with W: otherwise W - Z would
+ * stay zero while W is trained.
  *
- * @throws {RangeError} `keep` is not a count of the layer's weights, or `rho` is not a positive number.
+ * @param project onto the layer's constraint
+ * @throws {RangeError} `rho` is not a positive number, or the constraint does not fit the layer.
  * @throws {NonFiniteError} W holds NaN or an infinity.
  */
-export function initialise(W: Float32Array, keep: number, rho: number): LayerState {
+export function initialise(W: Float32Array, project: Project, rho: number): LayerState {
   requirePositive(rho);
-  const { projected: Z, support } = project(W, keep);
-  return { Z, U: new Float32Array(W.length), rho, support, keep };
+  const projection = project(W);
+  return { Z: denseForm(W, projection), U: new Float32Array(W.length), rho, support: projection.support };
 }
 
-/** Z - U, what the W-subproblem pulls the weights to: its penalty is (rho/2) * ||W - (Z - U)||_F^2. A new array. */
+/** Z - U, in a new array: what the W-subproblem pulls the weights to. Its penalty is (rho/2) * ||W - (Z - U)||_F^2. */
 export function target({ Z, U }: Pick<LayerState, 'Z' | 'U'>): Float32Array {
   const difference = new Float32Array(Z.length);
   for (let i = 0; i < difference.length; i++) difference[i] = Z[i] - U[i];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { type BudgetLayer, budgetRules, keepsFor, keptInAll } from './index.js';
+import { type BudgetLayer, budgets, keepsFor, keptInAll } from './index.js';
 
 const lenet5: BudgetLayer[] = [
   { name: 'conv1', shape: [5, 5, 1, 20] },
@@ -61,7 +61,7 @@ describe('a budget for the whole network', () => {
     expect(keeps(1e-3)).toEqual(keeps(1));
   });
 
-  it.each(budgetRules)('by %s keeps exactly the number asked for, and of no layer more than it has', (rule) => {
+  it.each(budgets.names)('by %s keeps exactly the number asked for, and of no layer more than it has', (rule) => {
     const layer = fc.record({ shape: fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 4 }) });
     fc.assert(
       fc.property(

@@ -1,9 +1,1 @@
-export {
-  type Budget,
-  type BudgetLayer,
-  type BudgetRule,
-  budgetRules,
-  dependsOnWeights,
-  keepsFor,
-  keptInAll,
-} from './budget.js';
+export { type Budget, type BudgetLayer, type BudgetRule, budgets, keepsFor, keptInAll } from './budget.js';

@@ -1,10 +1,11 @@
-/** |w| of each weight. */
+/** The magnitude of each weight, in a new array. */
 export const magnitudes = (weights: Float32Array): Float32Array => weights.map(Math.abs);
 
 /**
  * Layer-adaptive magnitudes (Lee et al., "Layer-Adaptive Sparsity for the Magnitude-based Pruning", ICLR 2021, equation 4): a weight's
- * square over the sum of the squares of all weights of its layer that are no smaller. In ascending order, not in the
- * weights' own: only how many lie above a threshold is of use. The largest score of a layer is 1, so none loses all.
+ * square over the sum of the squares of all weights of its layer that are no smaller. The scores are returned in ascending order,
+ * not in the order of the weights, because only the number of scores above a threshold is of use. The largest score of a layer is
+ * 1, so no layer loses all its weights.
  */
 export function lampScores(weights: Float32Array): Float32Array {
   const scores = magnitudes(weights).sort();

@@ -1,9 +1,11 @@
+import { sizeOf } from '../constraints/index.js';
+
 /** Layers are given by their weights' shapes, see `BudgetLayer`. */
 interface Shaped {
   shape: readonly number[];
 }
 
-/** The same share of every layer. Whole numbers whose sum is exactly `total`. */
+/** Gives every layer the same share of its weights, in whole numbers whose sum is exactly `total`. */
 export function uniform(layers: readonly Shaped[], total: number): number[] {
   return apportion(layers.map(size), layers.map(size), total);
 }
@@ -11,7 +13,7 @@ export function uniform(layers: readonly Shaped[], total: number): number[] {
 /**
  * Erdős–Rényi-kernel (Evci et al., "Rigging the Lottery", ICML 2020, after Mocanu et al., Nature Communications 2018): a layer's
  * density is proportional to the sum of its extents over their product, so narrow layers keep more. A layer that would
- * get more than all its weights stays dense, and the others share the rest. Whole numbers whose sum is exactly `total`.
+ * get more than all its weights stays dense, and the others share the rest. Returns whole numbers whose sum is exactly `total`.
  */
 export function erdosRenyiKernel(layers: readonly Shaped[], total: number): number[] {
   return apportion(
@@ -22,8 +24,8 @@ export function erdosRenyiKernel(layers: readonly Shaped[], total: number): numb
 }
 
 /**
- * Shares `total` out in proportion to `claims`, nobody getting more than their `limits`: what goes over a limit is shared among
- * the others. Fractions are rounded by the largest remainder, ties to the earlier one. `total` is at most the limits' sum.
+ * Shares `total` out in proportion to `claims`, and to none more than its limit: what exceeds a limit is shared among the others.
+ * Fractions are rounded by the largest remainder, ties to the earlier one. `total` is at most the sum of the limits.
  */
 function apportion(claims: readonly number[], limits: readonly number[], total: number): number[] {
   const shares = claims.map(() => 0);
@@ -50,4 +52,4 @@ function apportion(claims: readonly number[], limits: readonly number[], total: 
   return whole;
 }
 
-const size = ({ shape }: Shaped): number => shape.reduce((product, extent) => product * extent, 1);
+const size = ({ shape }: Shaped): number => sizeOf(shape);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import { DEFAULT_RETRIES } from '../../api/defaults.js';
 import type { CommandEnvironment } from '../../environment.js';
-import { collect, wholeNumber, withTrainerOptions } from '../../options.js';
+import { collect, wholeNumber, withExtensions, withTrainerOptions } from '../../options.js';
 import { tableNames } from '../../reproduction/paper-tables.js';
 import type { ReproduceOptions } from '../reproduce.js';
 import type { QueueOptions } from './enqueue.js';
@@ -12,7 +12,7 @@ import type { SweepRunOptions } from './run.js';
 
 /** Adds `plan`, `run`, `resume`, `submit`, `status`, `watch`, `cancel` and `ls`. */
 export function addSweepCommands(sweep: Command, environment: CommandEnvironment): void {
-  withOverrides(sweep.command('plan'))
+  withOverrides(withExtensions(sweep.command('plan')))
     .description('print every trial of a sweep and what they share; starts nothing')
     .argument('<file>', 'the sweep, a YAML file')
     .option('--trainers <n>', 'trainers that the time is estimated for', wholeNumber(1), 2)

@@ -58,7 +58,7 @@ describe('the local launcher', () => {
     const events: LaunchEvent[] = [];
     const ended = new Promise<LaunchEvent>((resolve) => {
       localLauncherOf(join(folder, 'none.mjs')).launch(nodeHost, {
-        ...{ trainers: 1, coordinator, resources: { threads: 1 } },
+        ...{ trainers: 1, coordinator, resources: { threads: 1 }, extensions: [] },
         onEvent: (event) => (event.type === 'ended' ? resolve(event) : events.push(event)),
       });
     });

@@ -19,12 +19,12 @@ const HEAP = '--initial-old-space-size=512';
 /** Starts a program file for each trainer, as a process of this machine. The program must do as prunegrid-trainer does. */
 export const localLauncherOf = (program: string): Launcher => ({
   name: 'local',
-  launch({ clock, processes }, { trainers, coordinator, onEvent }) {
+  launch({ clock, processes }, { trainers, coordinator, extensions, onEvent }) {
     const running = new Set<ChildProcess>();
     let stopped: Promise<void> | undefined;
 
     const startChild = (words: LastWords): ChildProcess =>
-      processes.startNode(program, ['--coordinator', coordinator], {
+      processes.startNode(program, argumentsOf(coordinator, extensions), {
         v8: [HEAP],
         // Ctrl-C is the coordinator's to handle.
         detached: true,
@@ -64,6 +64,12 @@ export const localLauncherOf = (program: string): Launcher => ({
 
 /** Processes of the coordinator's own machine. They share its processors: nothing is reserved. */
 export const localLauncher = localLauncherOf(createRequire(import.meta.url).resolve('@prunegrid/trainer/bin'));
+
+const argumentsOf = (coordinator: string, extensions: readonly string[]): string[] => [
+  '--coordinator',
+  coordinator,
+  ...extensions.flatMap((file) => ['--extension', file]),
+];
 
 function failureOf(trainer: string, { code, signal }: ProcessEnd, reason: string | undefined): Failure {
   const how = signal ? `was ended by ${signal}` : `ended with exit code ${code ?? '?'}`;

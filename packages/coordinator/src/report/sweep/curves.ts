@@ -1,5 +1,6 @@
 import { groupBy } from '../../sweep/grouping.js';
 import { brief } from '../setting.js';
+import { methods } from '../../training/methods/index.js';
 import type { CellRow, SweepTable } from './table.js';
 
 /** Cells that differ in how much they keep and in nothing else: one line of a chart. */
@@ -13,17 +14,15 @@ export interface Curve {
 /** Keys that say how much is kept rather than how the network is brought there. */
 const saysHowMuch = (key: string): boolean => /^(keep|budget)(\.|$)/.test(key) && key !== 'budget.rule';
 
-const methodTitles = { admm: 'ADMM', magnitude: 'one-shot magnitude', gradual: 'gradual magnitude' } as const;
-
 /** The table's cells as curves over sparsity; ADMM first. Cells of several networks never share one. */
 export function curvesOf({ rows }: SweepTable): Curve[] {
   const models = new Set(rows.map(({ model }) => model)).size;
-  const methods = new Set(rows.map(({ method }) => method)).size;
+  const severalMethods = new Set(rows.map(({ method }) => method)).size > 1;
   const nameOf = ({ settings, method, model }: CellRow): string => {
     const rest = Object.entries(settings).filter(([key]) => !saysHowMuch(key) && key !== 'method');
     const rules = ruleOf(settings['budget']);
     const parts = [
-      ...(methods > 1 || rest.length === 0 ? [methodTitles[method]] : []),
+      ...(severalMethods || rest.length === 0 ? [methods.find(method)?.title ?? method] : []),
       ...(models > 1 && !('model' in settings) ? [model] : []),
       ...rest.map(([key, value]) => `${key} ${brief(value)}`),
       ...(rules && severalRules(rows) ? [rules] : []),

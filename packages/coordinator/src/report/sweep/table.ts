@@ -1,4 +1,3 @@
-import type { MethodName } from '../../experiment/spec.js';
 import type { Plain } from '../../experiment/yaml.js';
 import type { RunResult } from '../../training/records.js';
 import { groupBy } from '../../sweep/grouping.js';
@@ -9,7 +8,7 @@ import { type Spread, spreadOf } from '../spread.js';
 /** A sweep's cell: what it is, and what its trials have come to over their seeds. Accuracies are shares of correct answers. */
 export interface CellRow {
   cell: number;
-  method: MethodName;
+  method: string;
   /** The keys that vary, without the seed. */
   settings: Record<string, Plain>;
   model: string;

@@ -1,8 +1,14 @@
 import { z } from 'zod';
-import { methodNames } from '../../experiment/spec.js';
+import { suggest } from '@prunegrid/core/text/suggestion';
+import { methods } from '../../training/methods/index.js';
 import type { Plain } from '../../experiment/yaml.js';
 
-const baselines = methodNames.filter((name) => name !== 'admm');
+/** Methods that ADMM is compared with: all that are registered when a sweep is read. */
+const baselines = (): string[] => methods.names.filter((name) => name !== 'admm');
+
+const baseline = z.string().refine((name) => baselines().includes(name), {
+  error: ({ input }) => `found ${JSON.stringify(input)}; ${suggest(String(input), baselines())}`,
+});
 
 const count = z.number().int().positive();
 
@@ -71,9 +77,7 @@ export const sweepSchema = z.strictObject({
   earlyStopping: earlyStoppingSchema.optional(),
   /** Methods that every cell is run with besides its own: what a cell's keys do for ADMM alone then makes no further run. */
   baseline: z
-    .union([z.enum(baselines), z.array(z.enum(baselines))], {
-      error: `must be ${baselines.join(' or ')}, or a list of them`,
-    })
+    .union([baseline, z.array(baseline)], { error: () => `must be ${baselines().join(' or ')}, or a list of them` })
     .default([])
     .transform((named) => [...new Set([named].flat())]),
 });

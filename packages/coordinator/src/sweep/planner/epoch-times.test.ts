@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeHost } from '@prunegrid/core/node';
 import type { Host } from '@prunegrid/core/runtime';
 
-import type { MethodName, Spec } from '../../experiment/spec.js';
+import type { Spec } from '../../experiment/spec.js';
 import type { JournalRecord } from '../../training/records.js';
 import { epochTimesOf, estimateSeconds, measuredTimes, rememberEpochTimes } from './epoch-times.js';
 import type { Trial } from './plan-format.js';
@@ -22,13 +22,13 @@ const spec = (batch = 128): Spec =>
     admm: { iterations: 8, epochsPerIteration: 2 },
     retrain: { epochs: 24 },
   }) as Spec;
-const trial = (denseKey: string, batch?: number, method: MethodName = 'admm'): Trial =>
+const trial = (denseKey: string, batch?: number, method: string = 'admm'): Trial =>
   ({ spec: { ...spec(batch), method }, denseKey }) as Trial;
 const times = { dense: 10, prune: 20, retrain: 5 };
 
 const event = (time: number, type: string, phase: string): JournalRecord =>
   ({ seq: 0, time, type, phase }) as unknown as JournalRecord;
-const started = (method: MethodName): JournalRecord =>
+const started = (method: string): JournalRecord =>
   ({ seq: 0, time: 0, type: 'run-started', manifest: { trainers: 2, spec: { ...spec(), method } } }) as JournalRecord;
 const journal = [
   started('admm'),

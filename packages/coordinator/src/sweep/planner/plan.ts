@@ -3,15 +3,18 @@ import type { Host } from '@prunegrid/core/runtime';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 import { dirname, isAbsolute, join } from 'node:path';
 
-import { type BudgetLayer, dependsOnWeights, keepsFor, keptInAll } from '@prunegrid/numerics/budgets';
+import { type BudgetLayer, budgets, keptInAll } from '@prunegrid/numerics/budgets';
+import { sizeOf } from '@prunegrid/numerics/constraints';
 import type { Catalogue } from '../../experiment/check.js';
+import { constraintsOf } from '../../experiment/constraints.js';
 import { denseKey, matters, resultKey } from '../../experiment/keys.js';
 import { readExperiment, resolveSpec } from '../../experiment/load.js';
 import { applyOverride, setKey } from '../../experiment/override.js';
 import { Places } from '../../experiment/places.js';
 import { failureOf, problemsOf, requirement } from '../../experiment/problems.js';
 import { readSource } from '../../experiment/source.js';
-import type { MethodName, Spec } from '../../experiment/spec.js';
+import type { Spec } from '../../experiment/spec.js';
+import { keptIn } from '../../training/layers.js';
 import { type Plain, type PlainMap, readYaml } from '../../experiment/yaml.js';
 import { type Cell, cellsOf, chainLength, covers, type Setting } from './cells.js';
 import { type SweepDescription, sweepSchema } from './description.js';
@@ -158,24 +161,21 @@ function readSweep(text: string, file: string, places: Places): SweepDescription
 }
 
 /** What varies, but for what the method does without. */
-const settingsOf = (cell: Cell, method: MethodName): Record<string, Plain> =>
+const settingsOf = (cell: Cell, method: string): Record<string, Plain> =>
   Object.fromEntries(cell.filter(({ key }) => matters(key, method)).map(({ key, value }) => [key, value]));
 
-function keptBy({ model, keep, budget }: Spec, models: readonly ModelDescription[]): Trial['kept'] {
-  const layers = layersOf(models.find(({ name }) => name === model) as ModelDescription);
-  if (keep) {
-    const counts = layers.map(
-      ({ name, shape }) => keep[name] ?? shape.reduce((product, extent) => product * extent, 1),
-    );
-    return {
-      total: counts.reduce((sum, count) => sum + count, 0),
-      layers: Object.fromEntries(layers.map(({ name }, i) => [name, counts[i]])),
-    };
-  }
-  if (!budget) throw new Error('an experiment has counts or a budget');
-  const total = keptInAll(layers, budget.ratio);
-  if (dependsOnWeights(budget.rule)) return { total };
-  return { total, layers: keepsFor(budget, layers, () => new Float32Array()) };
+function keptBy(spec: Spec, models: readonly ModelDescription[]): Trial['kept'] {
+  const layers = layersOf(models.find(({ name }) => name === spec.model) as ModelDescription);
+  const { budget } = spec;
+  if (budget && budgets.get(budget.rule).dependsOnWeights) return { total: keptInAll(layers, budget.ratio) };
+  const held = constraintsOf(spec, layers, () => new Float32Array());
+  const counts = layers.map(({ name, shape }) =>
+    name in held ? keptIn({ constraint: held[name], shape }) : sizeOf(shape),
+  );
+  return {
+    total: counts.reduce((sum, count) => sum + count, 0),
+    layers: Object.fromEntries(layers.map(({ name }, i) => [name, counts[i]])),
+  };
 }
 
 const layersOf = ({ parameters }: ModelDescription): BudgetLayer[] =>

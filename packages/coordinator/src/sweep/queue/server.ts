@@ -37,6 +37,8 @@ export interface ServerOptions {
   queue: string;
   /** Trainer processes of each active sweep. How many of all are at work at the same time is the scheduler's to say. */
   trainers: number;
+  /** Files that the trainers load as extensions: absolute paths. */
+  extensions: readonly string[];
   /** Sweeps that are active at the same time, one of each user at most. */
   maxSweeps: number;
   /** Ends all work at the next step. */
@@ -189,7 +191,7 @@ export class SweepServer {
 
   /** Resolves to false if the sweep was preempted. Throws if it may do better later, as when the disk is full. */
   private async runUntilPreempted(sweep: KnownSweep, lock: HeldLock): Promise<boolean> {
-    const { resources, trainers, onEvent, warn } = this.options;
+    const { resources, trainers, extensions, onEvent, warn } = this.options;
     const { runtime } = resources;
     const { folder, options, controller, preemption } = sweep;
     const { signal } = controller;
@@ -209,7 +211,7 @@ export class SweepServer {
     try {
       await runSweep(open, beginning(open), {
         resources,
-        trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto' },
+        trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto', extensions },
         maxConcurrent: options.maxConcurrent ?? Infinity,
         retries: options.retries,
         failFast: options.failFast,

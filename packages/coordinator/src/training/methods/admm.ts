@@ -7,15 +7,23 @@ import { maskPieces, nonZeroIn } from '../masks.js';
 import { inPieces } from '../projecting/index.js';
 import type { LayerTensors } from '../run-folder.js';
 import type { PhaseState } from '../snapshot.js';
-import type { Method } from './method.js';
+import type { Before, Method, Training } from './method.js';
 
 /** ADMM (Zhang et al. 2018): each iteration trains W towards Z - U, projects Z and updates U. */
-export const admm: Method = async (training, before, layers) => {
+export const admm: Method = {
+  name: 'admm',
+  title: 'ADMM',
+  trains: true,
+  uses: ['rho', 'stopEarly', 'optimizer', 'learningRate', 'dropout'],
+  prune,
+};
+
+async function prune(training: Training, before: Before, layers: readonly LayerToPrune[]): Promise<Float32Array> {
   const { spec, model, group, projector, runtime } = training.context;
   const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
   const resumed = await training.resume('prune');
   if (!resumed) {
-    await training.setParameters('prune', before.weights, before.supports && survivorsOf(model, before.supports));
+    await training.setParameters('prune', before.weights, before.trainable && survivorsOf(model, before.trainable));
     training.announce('prune');
   }
   const first = Math.floor(training.epoch / epochsPerIteration);
@@ -49,7 +57,7 @@ export const admm: Method = async (training, before, layers) => {
     }
   }
   return weights;
-};
+}
 
 /** Z - U of all layers, one after another. */
 async function targets(clock: Clock, states: readonly LayerState[]): Promise<Float32Array> {
@@ -70,7 +78,7 @@ function admmTensors(layers: readonly { name: string }[], states: readonly Layer
   return { Z: byLayer(({ Z }) => Z), U: byLayer(({ U }) => U) };
 }
 
-/** What `recall` needs to go on: Z, U and the support of Z of all layers, one after another. */
+/** What `recall` needs to resume: Z, U and the support of Z of all layers, one after another. */
 const keep = (states: readonly LayerState[]): PhaseState<Pieces> => ({
   tensors: {
     Z: inTurn(states.map(({ Z }) => Z)),
@@ -81,10 +89,10 @@ const keep = (states: readonly LayerState[]): PhaseState<Pieces> => ({
 
 function recall(layers: readonly LayerToPrune[], rho: number, { tensors = {} }: PhaseState): LayerState[] {
   let offset = 0;
-  return layers.map(({ size, keep }) => {
+  return layers.map(({ size }) => {
     const [Z, U, support] = ['Z', 'U', 'support'].map((name) => tensors[name].slice(offset, offset + size));
     offset += size;
-    return { Z, U, rho, support: nonZeroIn(support), keep };
+    return { Z, U, rho, support: nonZeroIn(support) };
   });
 }
 

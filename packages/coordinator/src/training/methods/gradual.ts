@@ -1,24 +1,35 @@
-import { epochsOf } from '../../experiment/epochs.js';
-import { countLayers, type LayerToPrune, survivorsOf } from '../layers.js';
-import type { Method } from './method.js';
+import { atMost } from '@prunegrid/numerics/constraints';
+import { countLayers, keptIn, type LayerToPrune, survivorsOf } from '../layers.js';
+import type { Before, Method, Training } from './method.js';
 
 /**
  * Gradual magnitude pruning (Zhu & Gupta 2017, "To prune, or not to prune", arXiv 1710.01878): masked training in which each epoch
- * begins with fewer weights, the smallest of those left being cut. The last epoch trains with what is kept in the end.
+ * begins with fewer weights, the smallest of those left being cut. The last epoch trains what the layers' constraints leave.
  *
- * The optimizer's moments start anew with each mask, so at each epoch: a survivor's belong to another network than what it is now in.
+ * The optimizer's moments start afresh with each mask, thus at each epoch: a survivor's moments belong to another network than the
+ * one that it is now in.
  */
-export const gradual: Method = async (training, before, layers) => {
+export const gradual: Method = {
+  name: 'gradual',
+  title: 'gradual pruning',
+  trains: true,
+  uses: ['optimizer', 'learningRate', 'dropout'],
+  prune,
+};
+
+async function prune(training: Training, before: Before, layers: readonly LayerToPrune[]): Promise<Float32Array> {
   const { spec, model, group, projector } = training.context;
-  const epochs = epochsOf(spec).prune;
+  const epochs = spec.admm.iterations * spec.admm.epochsPerIteration;
   let { weights } = before;
-  const sizeOf = ({ name, size }: LayerToPrune) => before.supports?.get(name)?.length ?? size;
+  const sizeOf = ({ name, size }: LayerToPrune) => before.trainable?.get(name)?.length ?? size;
   const tighten = async (epoch: number) => {
-    const { weights: masked, supports } = await projector.hardPrune(
-      layers.map((layer) => ({ ...layer, keep: keptIn(epoch, epochs, { keep: layer.keep, size: sizeOf(layer) }) })),
-      weights,
-    );
-    await training.setParameters('prune', masked, survivorsOf(model, supports));
+    const held = layers.map((layer) => {
+      if (epoch === epochs) return layer;
+      const keep = keptAt(epoch, epochs, { keep: keptIn(layer), size: sizeOf(layer) });
+      return { ...layer, constraint: atMost(keep) };
+    });
+    const { weights: masked, trainable } = await projector.hardPrune(held, weights);
+    await training.setParameters('prune', masked, survivorsOf(model, trainable));
     const { totalEpochs } = training;
     training.record({ type: 'mask-tightened', epoch, totalEpochs, layers: countLayers(model, masked) });
   };
@@ -32,12 +43,13 @@ export const gradual: Method = async (training, before, layers) => {
     training.checkpoint('gradual', 'prune', weights);
   }
   return weights;
-};
+}
 
 /**
- * Weights of a layer that epoch `epoch` (from 1) of `epochs` trains: the cubic schedule from all `size` that there are, before the first, to `keep`
- * in the last. In terms of sparsity s, as published: s = s_final + (s_initial - s_final) * (1 - t)^3, with s_initial = 0.
+ * Weights of a layer that epoch `epoch` (from 1) of `epochs` trains: the cubic schedule from all `size` that there are before the
+ * first epoch to `keep` in the last. In terms of sparsity s, as published: s = s_final + (s_initial - s_final) * (1 - t)^3, with
+ * s_initial = 0.
  */
-export function keptIn(epoch: number, epochs: number, { keep, size }: { keep: number; size: number }): number {
+export function keptAt(epoch: number, epochs: number, { keep, size }: { keep: number; size: number }): number {
   return Math.round(keep + (size - keep) * (1 - epoch / epochs) ** 3);
 }

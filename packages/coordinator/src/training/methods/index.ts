@@ -1,9 +1,11 @@
-import type { Spec } from '../../experiment/spec.js';
+import { Registry } from '@prunegrid/core/registry';
+
 import { admm } from './admm.js';
 import { gradual } from './gradual.js';
 import { magnitude } from './magnitude.js';
 import type { Method } from './method.js';
 
-export type { Training } from './method.js';
+export type { Before, Method, Training } from './method.js';
 
-export const methods: Record<Spec['method'], Method> = { admm, magnitude, gradual };
+/** What `method` may name in a spec; the first is the default, the others are baselines at the same number of epochs. */
+export const methods = new Registry<Method>('method', [admm, magnitude, gradual]);

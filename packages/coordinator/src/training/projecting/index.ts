@@ -1,2 +1,2 @@
 export { inPieces } from './pieces.js';
-export { Projector } from './projector.js';
+export { Projector, type PrunedNetwork } from './projector.js';

@@ -1,38 +1,65 @@
-import { hardPrune, initialise, iterateInPlace } from '@prunegrid/numerics/admm';
+import { hardPrune, initialise, iterateInPlace, type LayerState, type Project } from '@prunegrid/numerics/admm';
+import { type ConstraintData, projectionOnto } from '@prunegrid/numerics/constraints';
 
 /**
- * What is done with a whole layer, under names by which a thread can be told. The arguments belong to the operation: of a state
- * that it was given nothing can be read afterwards.
+ * What is done with a whole layer, under names by which a thread can be told. The arguments belong to the operation: nothing can
+ * be read from a state that it was given.
  */
-const operations = { initialise, iterate: iterateInPlace, hardPrune };
+const operations = {
+  initialise: (project: Project, [W, rho]: Arguments['initialise']) => initialise(W, project, rho),
+  iterate: (project: Project, [state, W, nextRho]: Arguments['iterate']) => iterateInPlace(state, W, project, nextRho),
+  hardPrune: (project: Project, [W]: Arguments['hardPrune']) => hardPrune(W, project),
+};
+
+interface Arguments {
+  initialise: [W: Float32Array, rho: number];
+  iterate: [state: LayerState, W: Float32Array, nextRho: number];
+  hardPrune: [W: Float32Array];
+}
 
 type Operations = typeof operations;
 export type Operation = keyof Operations;
-export type ArgumentsOf<Name extends Operation> = Parameters<Operations[Name]>;
+export type ArgumentsOf<Name extends Operation> = Arguments[Name];
 export type ResultOf<Name extends Operation> = ReturnType<Operations[Name]>;
 
-/** What a thread is told. */
-export interface Order<Name extends Operation = Operation> {
+/** What a layer's weights are held to, and their shape. */
+export interface Constrained {
+  readonly constraint: ConstraintData;
+  readonly shape: readonly number[];
+}
+
+/** What a thread is told: plain data, from which it looks the constraint's implementation up. */
+export interface Order<Name extends Operation = Operation> extends Constrained {
   operation: Name;
   args: ArgumentsOf<Name>;
 }
 
-/** What a thread answers. A NonFiniteError comes as what it is made of: as an error it would arrive without its class and properties. */
+/**
+ * What a thread answers. A NonFiniteError comes as its properties, because an error arrives in another thread without its class
+ * and properties.
+ */
 export type Answer<Name extends Operation = Operation> =
   { result: ResultOf<Name> } | { nonFinite: { index: number; value: number } };
 
-/** @throws whatever the operation of admm/ throws. */
-export function runOperation<Name extends Operation>({ operation, args }: Order<Name>): ResultOf<Name> {
-  const byName: { [Each in Operation]: (...args: ArgumentsOf<Each>) => ResultOf<Each> } = operations;
-  return byName[operation](...args);
+/** @throws whatever the operation of admm/ throws, and Failure `input` if the constraint is not registered here */
+export function runOperation<Name extends Operation>({
+  operation,
+  constraint,
+  shape,
+  args,
+}: Order<Name>): ResultOf<Name> {
+  const byName: { [Each in Operation]: (project: Project, args: ArgumentsOf<Each>) => ResultOf<Each> } = operations;
+  return byName[operation](projectionOnto(constraint, shape), args);
 }
 
 /**
  * The memory of all arrays in an order or an answer, which moves from one thread to the other with it instead of being copied.
- * Each array must have its memory to itself, or others would lose theirs.
+ * Each array must have its memory to itself, or others would lose theirs; the same array may come more than once.
  */
-export function memoryOf(value: unknown): ArrayBuffer[] {
+export const memoryOf = (value: unknown): ArrayBuffer[] => [...new Set(buffersIn(value))];
+
+function buffersIn(value: unknown): ArrayBuffer[] {
   if (ArrayBuffer.isView(value)) return [value.buffer as ArrayBuffer];
   if (typeof value !== 'object' || value === null) return [];
-  return Object.values(value).flatMap(memoryOf);
+  return Object.values(value).flatMap(buffersIn);
 }

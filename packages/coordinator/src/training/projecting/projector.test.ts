@@ -2,7 +2,8 @@ import { nodeHost } from '@prunegrid/core/node';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
-import { hardPrune, initialise, iterate, NonFiniteError } from '@prunegrid/numerics/admm';
+import { hardPrune, initialise, iterate } from '@prunegrid/numerics/admm';
+import { atMost, NonFiniteError, projectionOnto } from '@prunegrid/numerics/constraints';
 import { Projector } from './projector.js';
 import { LayerThreads } from './threads.js';
 
@@ -16,10 +17,12 @@ const inThreads = (limit: number) => new Projector(nodeHost.clock, new LayerThre
 const sizes = [40, 1000, 7, 30_000, 2 ** 18 + 11];
 let end = 3;
 const layers = sizes.map((size, i) => {
-  const layer = { name: `layer${i}`, keep: Math.ceil(size / 9), offset: end, size };
+  const constraint = atMost(Math.ceil(size / 9));
+  const layer = { name: `layer${i}`, constraint, shape: [size], offset: end, size };
   end += size + i;
   return layer;
 });
+const projections = layers.map(({ constraint, shape }) => projectionOnto(constraint, shape));
 const parametersOf = (seed: number) =>
   Float32Array.from({ length: end }, () => {
     seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
@@ -50,12 +53,12 @@ describe('Projector', () => {
     const start = parametersOf(1);
     const untouched = start.slice();
     let states = await projector.initialise(layers, start, 0.001);
-    let expected = layers.map(({ keep }, i) => initialise(weightsOf(start, i), keep, 0.001));
+    let expected = layers.map((_, i) => initialise(weightsOf(start, i), projections[i], 0.001));
     expect(bits(states)).toEqual(bits(expected));
     for (const [k, nextRho] of [0.001, 0.004, 0.016].entries()) {
       const trained = parametersOf(k + 2);
       const iterated = await projector.iterate(layers, states, trained, nextRho);
-      const oneByOne = layers.map((_, i) => iterate(expected[i], weightsOf(trained, i), nextRho));
+      const oneByOne = layers.map((_, i) => iterate(expected[i], weightsOf(trained, i), projections[i], nextRho));
       expect(bits(iterated)).toEqual(bits(oneByOne));
       states = iterated.map(({ state }) => state);
       expected = oneByOne.map(({ state }) => state);
@@ -64,12 +67,12 @@ describe('Projector', () => {
     const pruned = await projector.hardPrune(layers, start);
     const weights = start.slice();
     const supports = new Map<string, Uint32Array>();
-    for (const [i, { name, keep, offset }] of layers.entries()) {
-      const one = hardPrune(weightsOf(start, i), keep);
+    for (const [i, { name, offset }] of layers.entries()) {
+      const one = hardPrune(weightsOf(start, i), projections[i]);
       weights.set(one.weights, offset);
       supports.set(name, one.support);
     }
-    expect(bits(pruned)).toEqual(bits({ weights, supports }));
+    expect(bits(pruned)).toEqual(bits({ weights, supports, trainable: supports }));
     expect(bits(start)).toBe(bits(untouched));
   });
 
@@ -84,7 +87,7 @@ describe('Projector', () => {
       [3, Infinity],
     ] as const) {
       parameters[layers[i].offset + 5 + i] = bad;
-      const state = layers.map(({ size, keep }) => initialise(new Float32Array(size), keep, 1));
+      const state = layers.map(({ size }, i) => initialise(new Float32Array(size), projections[i], 1));
       for (const attempt of [
         () => projector.initialise(layers, parameters, 1),
         () => projector.iterate(layers, state, parameters, 1),
@@ -121,6 +124,8 @@ describe('Projector', () => {
   it('does nothing where no layer is pruned', async () => {
     const parameters = parametersOf(1);
     expect(await here.initialise([], parameters, 1)).toEqual([]);
-    expect(bits(await here.hardPrune([], parameters))).toEqual(bits({ weights: parameters, supports: new Map() }));
+    expect(bits(await here.hardPrune([], parameters))).toEqual(
+      bits({ weights: parameters, supports: new Map(), trainable: new Map() }),
+    );
   });
 });

@@ -14,6 +14,16 @@ import { LayerThreads } from './threads.js';
  */
 const LARGE = 2 ** 19;
 
+/** A network after hard pruning. Positions ascend and are counted within the layer. */
+export interface PrunedNetwork {
+  /** All parameters. */
+  weights: Float32Array;
+  /** By layer, the positions of weights that may be non-zero. */
+  supports: Map<string, Uint32Array>;
+  /** By layer, the positions of weights that masked retraining may train. */
+  trainable: Map<string, Uint32Array>;
+}
+
 /**
  * Does what ADMM and hard pruning do with whole layers, and never holds up the event loop for longer than some 10 ms: large layers go
  * to threads, all at the same time as far as there are cores, small ones follow one after another here. The bits are those of admm/'s
@@ -32,7 +42,7 @@ export class Projector {
 
   /** Z^0 and U^0 of each layer. `parameters` are all of the model's. */
   initialise(layers: readonly LayerToPrune[], parameters: Float32Array, rho: number): Promise<LayerState[]> {
-    return allOf(this.each(layers, parameters, 'initialise', (W, { keep }) => [W, keep, rho]));
+    return allOf(this.each(layers, parameters, 'initialise', (W) => [W, rho]));
   }
 
   /** Z^(k+1), U^(k+1) and the residuals of each layer. The states that it is given are gone afterwards, even if it rejects. */
@@ -42,38 +52,40 @@ export class Projector {
     parameters: Float32Array,
     nextRho: number,
   ): Promise<Iterated[]> {
-    return allOf(this.each(layers, parameters, 'iterate', (W, _, i) => [states[i], W, nextRho]));
+    return allOf(this.each(layers, parameters, 'iterate', (W, i) => [states[i], W, nextRho]));
   }
 
-  /** Projects W: the `keep` largest weights of each layer stay, the others become zero. Returns all parameters, in a new array. */
-  async hardPrune(
-    layers: readonly LayerToPrune[],
-    parameters: Float32Array,
-  ): Promise<{ weights: Float32Array; supports: Map<string, Uint32Array> }> {
+  /** Projects W of each layer. Returns all parameters, in a new array, and for each layer what `PrunedLayer` says of positions. */
+  async hardPrune(layers: readonly LayerToPrune[], parameters: Float32Array): Promise<PrunedNetwork> {
     const weights = await copyOf(this.clock, parameters);
-    const supports = await allOf(
-      this.each(layers, parameters, 'hardPrune', (W, { keep }) => [W, keep]).map(async (result, i) => {
-        const pruned = await result;
-        await copyInto(this.clock, weightsOf(layers[i], weights), pruned.weights);
-        return [layers[i].name, pruned.support] as const;
+    const pruned = await allOf(
+      this.each(layers, parameters, 'hardPrune', (W) => [W]).map(async (result, i) => {
+        const { weights: projected, ...positions } = await result;
+        await copyInto(this.clock, weightsOf(layers[i], weights), projected);
+        return { name: layers[i].name, ...positions };
       }),
     );
-    return { weights, supports: new Map(supports) };
+    return {
+      weights,
+      supports: new Map(pruned.map(({ name, support }) => [name, support])),
+      trainable: new Map(pruned.map(({ name, trainable }) => [name, trainable])),
+    };
   }
 
   private each<Name extends Operation>(
     layers: readonly LayerToPrune[],
     parameters: Float32Array,
     operation: Name,
-    argumentsOf: (W: Float32Array, layer: LayerToPrune, i: number) => ArgumentsOf<Name>,
+    argumentsOf: (W: Float32Array, i: number) => ArgumentsOf<Name>,
   ): Promise<ResultOf<Name>>[] {
     let here: Promise<unknown> = Promise.resolve();
     return layers.map((layer, i) => {
+      const { constraint, shape } = layer;
       const W = weightsOf(layer, parameters);
       if (layer.size >= this.large) {
-        return this.threads.run(layer, operation, async () => argumentsOf(await copyOf(this.clock, W), layer, i));
+        return this.threads.run(layer, operation, async () => argumentsOf(await copyOf(this.clock, W), i));
       }
-      const result = here.then(() => runOperation({ operation, args: argumentsOf(W, layer, i) }));
+      const result = here.then(() => runOperation({ operation, constraint, shape, args: argumentsOf(W, i) }));
       const pause = () => this.clock.turn();
       here = result.then(pause, pause);
       return result;

@@ -1,9 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { NonFiniteError } from '@prunegrid/numerics/admm';
+import { NonFiniteError } from '@prunegrid/numerics/constraints';
+import { told } from './extensions.js';
 import { type Answer, memoryOf, type Order, runOperation } from './operations.js';
 
-// A thread of `LayerThreads`: carries out the one order that it was started with, answers and ends.
+// A thread of `LayerThreads`: it runs the one operation that it was started with, answers and ends.
+
+// Most threads need none of the registries but the constraints: these are there already.
+if (told().length > 0) await (await import('../../extension.js')).loadExtensions(told());
 
 const answer = answerTo(workerData as Order);
 parentPort?.postMessage(answer, memoryOf(answer));

@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
-import { hardPrune, initialise, iterate, NonFiniteError } from '@prunegrid/numerics/admm';
+import { hardPrune, initialise, iterate } from '@prunegrid/numerics/admm';
+import { atMost, NonFiniteError, projectionOnto } from '@prunegrid/numerics/constraints';
 import { LayerThreads } from './threads.js';
 
 /** As it is built: a thread runs no TypeScript. */
@@ -12,7 +13,10 @@ const program = built('thread');
 /** A thread's program in place of the real one. */
 const ofSource = (source: string) => new URL(`data:text/javascript,${encodeURIComponent(source)}`);
 
-const layer = (size: number, name = `of ${size}`) => ({ name, size });
+const layer = (size: number, keep: number, name = `of ${size}`) => ({
+  ...{ name, size, shape: [size], constraint: atMost(keep) },
+});
+const keeping = (keep: number) => projectionOnto(atMost(keep), []);
 const ramp = (size: number) => Float32Array.from({ length: size }, (_, i) => (i % 2 === 0 ? i : -i));
 
 describe('LayerThreads', () => {
@@ -20,17 +24,17 @@ describe('LayerThreads', () => {
     const threads = new LayerThreads(2, program);
     const W = ramp(1000);
     const moved = W.slice();
-    const state = await threads.run(layer(1000), 'initialise', async () => [moved, 10, 0.5]);
-    expect(state).toEqual(initialise(W, 10, 0.5));
+    const state = await threads.run(layer(1000, 10), 'initialise', async () => [moved, 0.5]);
+    expect(state).toEqual(initialise(W, keeping(10), 0.5));
     expect(moved).toHaveLength(0);
 
     const trained = W.map((w) => w / 3 + 1);
-    const expected = iterate(state, trained, 0.7);
-    expect(await threads.run(layer(1000), 'iterate', async () => [state, trained.slice(), 0.7])).toEqual(expected);
+    const expected = iterate(state, trained, keeping(10), 0.7);
+    expect(await threads.run(layer(1000, 10), 'iterate', async () => [state, trained.slice(), 0.7])).toEqual(expected);
     expect([state.Z, state.U, state.support].map(({ length }) => length)).toEqual([0, 0, 0]);
 
-    const pruned = await threads.run(layer(1000), 'hardPrune', async () => [trained.slice(), 3]);
-    expect(pruned).toEqual(hardPrune(trained, 3));
+    const pruned = await threads.run(layer(1000, 3), 'hardPrune', async () => [trained.slice()]);
+    expect(pruned).toEqual(hardPrune(trained, keeping(3)));
   });
 
   it('take the largest layers first, so many at the same time', async () => {
@@ -39,10 +43,10 @@ describe('LayerThreads', () => {
     let atWork = 0;
     let most = 0;
     const prune = async (size: number) => {
-      await threads.run(layer(size), 'hardPrune', async () => {
+      await threads.run(layer(size, 1), 'hardPrune', async () => {
         begun.push(size);
         most = Math.max(most, ++atWork);
-        return [ramp(size), 1];
+        return [ramp(size)];
       });
       atWork--;
     };
@@ -54,7 +58,7 @@ describe('LayerThreads', () => {
   it('reject with the errors that are thrown here', async () => {
     const threads = new LayerThreads(1, program);
     const prune = (W: Float32Array, keep: number) =>
-      threads.run(layer(W.length), 'hardPrune', async () => [W, keep]).catch((error: unknown) => error);
+      threads.run(layer(W.length, keep), 'hardPrune', async () => [W]).catch((error: unknown) => error);
     for (const bad of [NaN, -Infinity]) {
       const error = await prune(Float32Array.of(1, bad), 1);
       expect(error).toBeInstanceOf(NonFiniteError);
@@ -63,7 +67,9 @@ describe('LayerThreads', () => {
     const refused = await prune(ramp(3), 4);
     expect(refused).toBeInstanceOf(RangeError);
     expect(refused).toMatchObject({ message: 'cannot keep 4 of 3 weights' });
-    await expect(threads.run(layer(1), 'hardPrune', () => Promise.reject(new Error('no W')))).rejects.toThrow('no W');
+    await expect(threads.run(layer(1, 1), 'hardPrune', () => Promise.reject(new Error('no W')))).rejects.toThrow(
+      'no W',
+    );
   });
 
   it.each([
@@ -77,7 +83,7 @@ describe('LayerThreads', () => {
     const threads = new LayerThreads(1, ofSource(source));
     for (const name of ['fc1', 'fc2']) {
       const error = await threads
-        .run(layer(1234, name), 'hardPrune', async () => [ramp(1234), 1])
+        .run(layer(1234, 1, name), 'hardPrune', async () => [ramp(1234)])
         .catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(Failure);
       expect(error).toMatchObject({
@@ -116,7 +122,11 @@ const inProcess = (script: string, ...flags: string[]) =>
       ...[...flags, '--input-type=module', '--eval'],
       `import { LayerThreads } from ${JSON.stringify(built('threads'))};
        const threads = (program) => new LayerThreads(1, new URL(program))
-         .run({ name: 'fc1', size: 2 }, 'hardPrune', async () => [new Float32Array(2), 1]);
+         .run(
+           { name: 'fc1', size: 2, shape: [2], constraint: { kind: 'cardinality', keep: 1 } },
+           'hardPrune',
+           async () => [new Float32Array(2)],
+         );
        ${script}`,
     ],
     { timeout: 20_000 },

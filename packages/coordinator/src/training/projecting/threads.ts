@@ -2,12 +2,20 @@ import { Failure } from '@prunegrid/core/failure';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
-import { NonFiniteError } from '@prunegrid/numerics/admm';
+import { NonFiniteError } from '@prunegrid/numerics/constraints';
 import { grouped } from '@prunegrid/core/text/figures';
-import { type Answer, type ArgumentsOf, memoryOf, type Operation, type Order, type ResultOf } from './operations.js';
+import {
+  type Answer,
+  type ArgumentsOf,
+  type Constrained,
+  memoryOf,
+  type Operation,
+  type Order,
+  type ResultOf,
+} from './operations.js';
 
-/** A layer as messages name it; `size` counts its weights. */
-interface Layer {
+/** A layer as messages name it, and what its weights are held to; `size` counts them. */
+interface Layer extends Constrained {
   name: string;
   size: number;
 }
@@ -48,7 +56,8 @@ export class LayerThreads {
       try {
         const args = this.made.then(argumentsOf);
         this.made = args.catch(() => undefined);
-        return await inThread(this.program, layer, { operation, args: await args });
+        const { constraint, shape } = layer;
+        return await inThread(this.program, layer, { operation, constraint, shape, args: await args });
       } catch (error) {
         throw isOutOfMemory(error) ? lost(layer, 'found no memory', error) : error;
       }

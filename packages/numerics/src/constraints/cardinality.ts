@@ -1,54 +1,50 @@
-/** A tensor with `support.length` positions kept and +0 everywhere else. */
-export interface Projection {
-  /** Same length as what was projected, never the same buffer. */
-  projected: Float32Array;
-  /** The kept positions, ascending. A kept position may hold a zero. */
-  support: Uint32Array;
+import { type Constraint, type ConstraintData, NonFiniteError, sizeOf } from './constraint.js';
+
+/** At most `keep` non-zeros, l_i in the paper. */
+export interface Cardinality extends ConstraintData {
+  readonly kind: 'cardinality';
+  readonly keep: number;
 }
 
-/** Thrown where a tensor to be projected holds NaN or an infinity: it has no nearest sparse tensor, training has diverged. */
-export class NonFiniteError extends RangeError {
-  override readonly name = 'NonFiniteError';
+export const atMost = (keep: number): Cardinality => ({ kind: 'cardinality', keep });
 
-  constructor(
-    /** Position in the flattened tensor. */
-    readonly index: number,
-    readonly value: number,
-  ) {
-    super(`${value} at position ${index}: only finite values can be projected`);
-  }
-}
+/**
+ * The constraint of the paper (Zhang et al. 2018, equation 2): S is the set of tensors with at most `keep` non-zeros. The
+ * nearest point keeps the `keep` entries of largest magnitude; all others become zero.
+ */
+export const cardinality: Constraint<Cardinality> = {
+  name: 'cardinality',
+  problem(data, shape) {
+    const size = sizeOf(shape);
+    const extra = Object.keys(data).find((key) => key !== 'kind' && key !== 'keep');
+    if (extra !== undefined) return `${extra}: unknown key; allowed: keep`;
+    return isCount(data.keep, size)
+      ? undefined
+      : `keep: found ${data.keep}; must be a whole number from 0 to ${size}, the weights of the layer`;
+  },
+  keeps: ({ keep }) => keep,
+  project: ({ values }, { keep }) => ({ support: select(values, keep) }),
+};
+
+const isCount = (keep: unknown, size: number): boolean =>
+  typeof keep === 'number' && Number.isInteger(keep) && keep >= 0 && keep <= size;
 
 /** Bits of a float32 without its sign: as an integer they order finite values as their magnitudes do. */
 const magnitudeMask = 0x7fffffff;
-/** The upper half of the bits of infinity; NaN lies above it. */
+/** The upper half of the bits of infinity. That of NaN is as large or larger. */
 const nonFinite = 0x7f80;
 
 /**
- * The Z-subproblem (Zhang et al. 2018): Euclidean projection of `values` onto S = {at most `keep` non-zeros}. The `keep`
- * entries of largest magnitude stay, all others become zero.
+ * The positions of the `keep` entries of largest magnitude, ascending.
  *
- * @throws {RangeError} `keep` is not an integer from 0 to `values.length`.
- * @throws {NonFiniteError} `values` holds NaN or an infinity.
- */
-export function project(values: Float32Array, keep: number): Projection {
-  const support = select(values, keep);
-  const projected = new Float32Array(values.length);
-  for (const position of support) projected[position] = values[position];
-  return { projected, support };
-}
-
-/**
- * The positions that the projection of `values` keeps, ascending.
- *
- * Always exactly `keep` of them: among equal magnitudes, zeros included, the lowest positions are kept.
- * O(n) time in three passes; beside the result it needs 384 KiB whatever the tensor's size.
+ * There are always exactly `keep` of them: among equal magnitudes, zeros included, the lowest positions are kept. It takes
+ * O(n) time in three passes; beside the result it needs 384 KiB, whatever the tensor's size.
  *
  * @throws {RangeError} `keep` is not an integer from 0 to `values.length`.
  * @throws {NonFiniteError} `values` holds NaN or an infinity.
  */
 export function select(values: Float32Array, keep: number): Uint32Array {
-  if (!Number.isInteger(keep) || keep < 0 || keep > values.length) {
+  if (!isCount(keep, values.length)) {
     throw new RangeError(`cannot keep ${keep} of ${values.length} weights`);
   }
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -75,7 +71,7 @@ interface Threshold {
   ties: number;
 }
 
-/** Radix selection: a histogram over the upper 15 magnitude bits finds the bin, a second one the lower 16 bits within it. */
+/** Finds the threshold by radix selection: a histogram over the upper 15 magnitude bits finds the bin, a second one the lower 16 bits within it. */
 function selectThreshold(values: Float32Array, bits: Uint32Array, keep: number): Threshold {
   const upper = new Uint32Array(1 << 15);
   for (let i = 0; i < bits.length; i++) {
@@ -93,7 +89,7 @@ function selectThreshold(values: Float32Array, bits: Uint32Array, keep: number):
   return { magnitude: (high.bin << 16) | low.bin, ties: low.rank };
 }
 
-/** The bin that holds the entry of this rank (1 = largest), and the entry's rank within it. Rank 0 lies in the top bin. */
+/** The bin that holds the entry of this rank (1 is the largest), and the entry's rank within it. Rank 0 lies in the top bin. */
 function binOfRank(histogram: Uint32Array, rank: number): { bin: number; rank: number } {
   let bin = histogram.length - 1;
   while (histogram[bin] < rank) rank -= histogram[bin--];

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { distance } from './norms.js';
-import { NonFiniteError, project } from './projection.js';
+import { distance } from '../admm/norms.js';
+import { atMost, denseForm, NonFiniteError, projectionOnto } from './index.js';
+
+/** By the registered constraint. */
+function project(values: Float32Array, keep: number) {
+  const projection = projectionOnto(atMost(keep), [values.length])(values);
+  return { projected: denseForm(values, projection), support: projection.support };
+}
 
 /** Few distinct values, so that ties, both zeros and the smallest and largest magnitudes are common. */
 const tied = fc.constantFrom(-2, -1, -0, 0, 1, 2, 2 ** -149, -(2 ** -149), 2 ** -126, 3.4028234663852886e38);

@@ -1,0 +1,14 @@
+import type { Named, Registry } from '@prunegrid/core/registry';
+import { suggest } from '@prunegrid/core/text/suggestion';
+import { z } from 'zod';
+
+/** The name of a member of the registry, as it is when the spec is read: extensions may have added some by then. */
+export const registered = (registry: Registry<Named>) =>
+  z
+    .string({
+      error: ({ input }) =>
+        input === undefined ? `one of ${registry.names.join(', ')}` : `allowed: ${registry.names.join(', ')}`,
+    })
+    .refine((name) => registry.find(name) !== undefined, {
+      error: ({ input }) => `found ${JSON.stringify(input)}; ${suggest(String(input), registry.names)}`,
+    });

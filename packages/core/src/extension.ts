@@ -1,0 +1,62 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { Failure } from './failure.js';
+
+/** Explains the flag `--extension <file>`, which every program that loads extensions has. */
+export const extensionHelp = 'an ES module that adds engines, models, constraints and the like; may be repeated';
+
+/** Files that were loaded already, for each set of registries: a second time would add everything twice. */
+const loaded = new WeakMap<object, Set<string>>();
+
+/**
+ * Loads extensions: ES modules whose default export is a function that gets the registries and adds members to them. A file that
+ * was loaded before with the same registries is not run again.
+ *
+ * @param files paths as the user gave them, seen from the working folder
+ * @returns the absolute paths of the files
+ * @throws Failure `input` if a file cannot be loaded, has no function as its default export, or its function throws; one line each
+ */
+export async function loadExtensions(files: readonly string[], registries: object): Promise<string[]> {
+  const before = loaded.get(registries) ?? new Set<string>();
+  loaded.set(registries, before);
+  const paths = files.map((file) => resolve(file));
+  for (const [i, path] of paths.entries()) {
+    if (before.has(path)) continue;
+    before.add(path);
+    await run(files[i], path, registries);
+  }
+  return paths;
+}
+
+async function run(file: string, path: string, registries: object): Promise<void> {
+  const module = await importing(file, path);
+  if (typeof module.default !== 'function') {
+    throw new Failure(
+      'input',
+      `--extension ${file}: exports no function by default: it must have "export default function extend(registries) { ... }"`,
+    );
+  }
+  try {
+    await (module.default as (registries: object) => unknown)(registries);
+  } catch (cause) {
+    throw new Failure('input', `--extension ${file}: its function failed: ${firstLine(cause)}`, { cause });
+  }
+}
+
+async function importing(file: string, path: string): Promise<{ default?: unknown }> {
+  const url = pathToFileURL(path).href;
+  try {
+    return (await import(url)) as { default?: unknown };
+  } catch (cause) {
+    const { code, url: missing } = cause as { code?: string; url?: string };
+    const own = code === 'ERR_MODULE_NOT_FOUND' && (missing === undefined || missing === url);
+    const why = own
+      ? 'there is no such file: check the path, which is seen from the working folder'
+      : `cannot be loaded: ${firstLine(cause)}`;
+    throw new Failure('input', `--extension ${file}: ${why}`, { cause });
+  }
+}
+
+const firstLine = (error: unknown): string =>
+  (error instanceof Error ? (error instanceof Failure ? error.message : String(error)) : String(error)).split('\n')[0];

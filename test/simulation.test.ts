@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+import { loadSpec } from '@prunegrid/coordinator/experiment/load';
+import { planSweep } from '@prunegrid/coordinator/sweep/planner/plan';
+import { nodeHost } from '@prunegrid/core/node';
+import extend from '@prunegrid/testing/extension';
+import { datasets } from '@prunegrid/trainer/datasets';
+import { engines } from '@prunegrid/trainer/engines';
+import { models } from '@prunegrid/trainer/models';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { prunegrid, temporaryFolder } from './environment/cli.js';
+import { SimulatedCluster } from './simulation/cluster.js';
+
+beforeAll(() => extend({ engines, models, datasets }));
+
+const experiment = 'test/simulation/small.yaml';
+const sweep = 'test/simulation/small-sweep.yaml';
+const catalogue = () => ({ engines: engines.names, models: [...models], datasets: datasets.names });
+const loadExperiment = async () => (await loadSpec(nodeHost, experiment, [], catalogue())).spec;
+
+const three = {
+  ...{ trainers: 3, external: 0, listen: '127.0.0.1:0', wait: 60 },
+  ...{ reduction: 'auto' as const, extensions: [] },
+};
+
+/** SHA-256 of the tensors in a safetensors file. */
+const hashOf = (bytes: Buffer): string =>
+  createHash('sha256')
+    .update(bytes.subarray(8 + Number(bytes.readBigUInt64LE(0))))
+    .digest('hex');
+
+/** What a run in one process, in virtual time, comes to. */
+async function simulate(options: ConstructorParameters<typeof SimulatedCluster>[0], reduction: 'hub' | 'sharded') {
+  const spec = await loadExperiment();
+  const cluster = new SimulatedCluster(options);
+  await cluster.clock.run(() => cluster.runExperiment(spec, '/runs/one', { ...three, reduction }));
+  return { hash: hashOf(await cluster.disk.read('/runs/one/model.safetensors')), cluster };
+}
+
+describe('a coordinator and its trainers in one process, in virtual time', () => {
+  it('train to the same bits as processes that talk by gRPC', async () => {
+    const folder = await temporaryFolder();
+    try {
+      const out = join(folder.path, 'run');
+      const extension = createRequire(import.meta.url).resolve('@prunegrid/testing/extension');
+      const { code, stderr } = await prunegrid(
+        ...['run', experiment, '--trainers', '3', '--extension', extension, '--out', out],
+      );
+      expect(`${code}: ${stderr}`).toMatch(/^0: /);
+      const expected = hashOf(readFileSync(join(out, 'model.safetensors')));
+      // Without a delay, no time passes at all: whatever waits for a timer would be seen.
+      const { hash, cluster } = await simulate({ seed: 1 }, 'hub');
+      expect([hash, cluster.clock.monotonic(), cluster.warnings]).toEqual([expected, 0, []]);
+      expect((await simulate({ seed: 2, delayMs: [1, 40] }, 'sharded')).hash).toBe(expected);
+      expect((await simulate({ seed: 3, delayMs: [0, 200] }, 'hub')).hash).toBe(expected);
+    } finally {
+      await folder.remove();
+    }
+  });
+
+  it('do the same in every simulation with the same seed, to the last record of the journal', async () => {
+    const journals = [];
+    for (const seed of [4, 4, 5]) {
+      const { cluster } = await simulate({ seed, delayMs: [1, 40] }, 'sharded');
+      journals.push((await cluster.disk.read('/runs/one/journal.jsonl')).toString());
+    }
+    expect(journals[1]).toBe(journals[0]);
+    expect(journals[2]).not.toBe(journals[0]);
+  });
+
+  it('resume after a power cut, wherever it comes, to the same bits', async () => {
+    const spec = await loadExperiment();
+    const { hash, cluster: whole } = await simulate({ seed: 6, delayMs: [100, 300] }, 'hub');
+    let resumed = 0;
+    for (let cut = 1; cut <= 8; cut++) {
+      const before = new SimulatedCluster({ seed: 100 + cut, delayMs: [100, 300] });
+      const power = before.disk.losePowerAfter(Math.floor((whole.disk.operations * cut) / 9));
+      void before.clock.run(() => Promise.race([power, before.runExperiment(spec, '/runs/one', three)]));
+      await power;
+      const after = new SimulatedCluster({ seed: 200 + cut, delayMs: [100, 300], after: before });
+      const { resumedFrom } = await after.clock.run(() => after.resumeOrRestart(spec, '/runs/one', three));
+      if (resumedFrom > 0) resumed++;
+      const folder = resumedFrom > 0 ? '/runs/one' : '/runs/again';
+      expect(hashOf(await after.disk.read(`${folder}/model.safetensors`))).toBe(hash);
+    }
+    expect(resumed).toBeGreaterThan(2);
+  });
+
+  it('run a sweep of a hundred trials', async () => {
+    const plan = await planSweep(nodeHost, sweep, catalogue());
+    const cluster = new SimulatedCluster({ seed: 7 });
+    const state = await cluster.clock.run(() => cluster.runSweep(plan, '/sweeps/one', three));
+    const trials = [...state.trials.values()];
+    expect(trials).toHaveLength(100);
+    expect(new Set(trials.map(({ status }) => status))).toEqual(new Set(['finished']));
+    expect(cluster.warnings).toEqual([]);
+  });
+});
