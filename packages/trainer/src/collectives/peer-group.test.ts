@@ -4,7 +4,9 @@ import { nodeRuntime } from '@prunegrid/transport/node';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { CHUNK_ELEMENTS, PeerGroup, PeerLost } from './peer-group.js';
+import { PeerGroup } from './peer-group.js';
+import { PeerLost } from './peer-lost.js';
+import { CHUNK_ELEMENTS } from './reduce-scatter-all-gather.js';
 
 const LEAVES = 8;
 const MAGNITUDES = Float64Array.from({ length: 9 }, (_, i) => 10 ** (i - 4));

@@ -1,4 +1,5 @@
-export { CHUNK_ELEMENTS, PeerGroup } from '../collectives/peer-group.js';
+export { PeerGroup } from '../collectives/peer-group.js';
+export { CHUNK_ELEMENTS } from '../collectives/reduce-scatter-all-gather.js';
 export { LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
 export { helloOf, join } from './handshake.js';
 export { StepCredits } from './step-credits.js';

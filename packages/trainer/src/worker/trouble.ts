@@ -2,7 +2,7 @@ import { encodeFromTrainer, TrainerFailure_Kind } from '@prunegrid/proto';
 
 import { Failure, type FailureKind } from '@prunegrid/core/failure';
 import type { TrainerChannel } from './channel.js';
-import { PeerLost } from '../collectives/peer-group.js';
+import { PeerLost } from '../collectives/peer-lost.js';
 
 const kinds: Partial<Record<FailureKind, TrainerFailure_Kind>> = {
   training: TrainerFailure_Kind.NON_FINITE,
