@@ -87,9 +87,14 @@ describe('an experiment file', () => {
       'a misspelt key',
       'model: lenet5',
       'modle: lenet5',
-      'e.yaml:2:1: modle: unknown key; did you mean "model"? Allowed: name, seed, model,',
+      'e.yaml:2:1: modle: unknown key; did you mean "model"? Allowed: name, seed, engine, model,',
     ],
-    ['an unknown key', 'batch:', 'wheels: 4\nbatch:', 'e.yaml:4:1: wheels: unknown key; allowed: name, seed, model,'],
+    [
+      'an unknown key',
+      'batch:',
+      'wheels: 4\nbatch:',
+      'e.yaml:4:1: wheels: unknown key; allowed: name, seed, engine, model,',
+    ],
     [
       'a misspelt key in a union',
       'max: 3e-3',
@@ -156,6 +161,12 @@ describe('an experiment file', () => {
       'microBatches: 4',
       'microBatches: 4\nexchange: { gradients: bfloat16, syncEvery: 4 }',
       'e.yaml:7:24: exchange.gradients: bfloat16 is for gradients, and with syncEvery above 1 weights are exchanged',
+    ],
+    [
+      'an unknown engine',
+      'name: tiny',
+      'name: tiny\nengine: tensorflw',
+      'e.yaml:2:9: engine: no engine "tensorflw"; did you mean "tensorflow"?',
     ],
     ['an unknown model', 'lenet5', 'lenet-5', 'e.yaml:2:8: model: no model "lenet-5"; did you mean "lenet5"?'],
     [
@@ -517,6 +528,9 @@ describe('the keys of results', () => {
     const lossy = ['exchange.gradients=bfloat16', 'exchange.syncEvery=4'];
     for (const each of [...own, ...lossy]) expect(stage(each), each).not.toBe(stage());
     for (const each of lossy) expect(key(valid, each), each).not.toBe(key(valid));
+    expect(key(valid, 'engine=tensorflow')).toBe(key(valid));
+    const ofEngine = (engine: string) => ({ ...read(valid), engine });
+    for (const keyOf of [resultKey, denseKey]) expect(keyOf(ofEngine('other'))).not.toBe(keyOf(read(valid)));
     expect(key(valid, 'exchange.syncEvery=1')).toBe(key(valid));
   });
 });

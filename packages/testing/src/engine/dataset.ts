@@ -40,10 +40,10 @@ export const smallDataset: DatasetSource = {
 /** The same data set without anything in memory: every batch is read, and comes later. */
 export function streamed(dataset: Dataset): Dataset {
   const { training, validation, test } = dataset;
-  const later = ({ count, read }: Dataset['test']): Dataset['test'] => ({
-    count,
+  const later = (split: Dataset['test']): Dataset['test'] => ({
+    count: split.count,
     // A promise that has to wait for another one, as a read of a file would.
-    read: async (indices) => Promise.resolve().then(() => read(indices)),
+    read: async (indices) => Promise.resolve().then(() => split.read(indices)),
   });
   return { ...dataset, training: later(training), validation: later(validation), test: later(test) };
 }

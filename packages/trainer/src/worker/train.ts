@@ -60,11 +60,11 @@ export async function train(task: TrainTask): Promise<void> {
       const to = lastStepOf(stretch[stretch.length - 1]) + 1 - plan.firstStep;
       done += stretch.length;
       const learningRates = plan.learningRates.slice(from, to);
-      await reduction.run(strategy, { rounds: stretch, learningRates, next: rounds[done] });
+      await reduction.run(strategy, { rounds: stretch, learningRates, next: rounds.at(done) });
     }
   } finally {
-    await reduction.close();
-    strategy?.close();
+    // Closing rejects if the coordinator has ended the lease; the strategy's replicas are closed all the same.
+    await reduction.close().finally(() => strategy?.close());
   }
   const after = peers?.sent ?? before;
   const value = {

@@ -24,7 +24,7 @@ const model: Model = {
   forward(tf, [scale, shift, mean, variance, weight, bias], inputs, training) {
     const moments = training ? tf.moments(inputs, 0) : { mean, variance };
     const normalised = tf.div(tf.sub(inputs, moments.mean), tf.sqrt(tf.add(moments.variance, 1e-5)));
-    const units = tf.add(tf.mul(normalised, scale), shift) as Tensor2D;
+    const units = tf.add<Tensor2D>(tf.mul(normalised, scale), shift);
     const towards = (state: typeof mean, value: typeof mean) => tf.add(state, tf.mul(tf.sub(value, state), MOMENTUM));
     return {
       logits: tf.add(tf.matMul(units, weight as Tensor2D), bias),
