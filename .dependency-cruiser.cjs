@@ -1,6 +1,40 @@
+/**
+ * The rooms of the coordinator, and which other rooms each may import. (Packages may import what their package.json lists:
+ * see no-undeclared-dependencies. Who wants to know what happens in a room below subscribes to its journal.)
+ */
+const coordinatorRooms = {
+  // Specs are held against the pruning methods that are registered.
+  experiment: ['training/methods'],
+  journal: [],
+  cluster: [],
+  launch: ['cluster', 'experiment'],
+  training: ['experiment', 'journal', 'cluster'],
+  sweep: ['experiment', 'journal', 'cluster', 'launch', 'training'],
+  report: ['experiment', 'journal', 'training', 'sweep'],
+  tracking: ['experiment', 'journal', 'training', 'sweep'],
+};
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
+    ...Object.entries(coordinatorRooms).map(([room, below]) => ({
+      name: `coordinator-${room}`,
+      comment: `coordinator/${room} imports itself and ${below.join(', ') || 'other packages'}: hand in or subscribe to the rest.`,
+      severity: 'error',
+      // A thread is a program of its own: it loads extensions as main programs do.
+      from: { path: `^packages/coordinator/src/${room}/`, pathNot: ['[.]test[.]ts$', '/projecting/thread[.]ts$'] },
+      to: {
+        path: '^packages/coordinator/src/',
+        pathNot: [room, ...below].map((allowed) => `^packages/coordinator/src/${allowed}/`),
+      },
+    })),
+    {
+      name: 'sweep-planner-below-scheduler-below-queue',
+      comment: 'A plan knows nothing of who runs it, and a scheduler nothing of queues.',
+      severity: 'error',
+      from: { path: '^packages/coordinator/src/sweep/(planner|scheduler)/', pathNot: '[.]test[.]ts$' },
+      to: { path: ['^packages/coordinator/src/sweep/queue/'] },
+    },
     {
       name: 'no-circular',
       comment: 'Modules that import each other can only be understood together: move what both need into a third.',

@@ -2,6 +2,62 @@ import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+/**
+ * What lies outside of the process is handed in (`Runtime`, packages/core/src/runtime), and never reached for.
+ * @type {import('eslint').Linter.Config}
+ */
+const outside = {
+  files: ['packages/*/src/**/*.ts'],
+  ignores: [
+    // Adapters: the machine's side of each port, and what provisions and binds an engine.
+    'packages/core/src/node/**',
+    'packages/core/src/locks/socket-lock.ts',
+    'packages/transport/src/node/**',
+    'packages/trainer/src/engines/tensorflow/**',
+    'packages/cli/src/signals.ts',
+    // What measures and what tests.
+    'packages/bench/**',
+    'packages/testing/**',
+    '**/*.test.ts',
+  ],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        paths: [
+          ...['fs', 'fs/promises', 'net', 'tls', 'http', 'http2', 'https', 'dgram', 'dns', 'dns/promises'],
+          ...['child_process', 'timers', 'timers/promises'],
+        ].map((name) => ({ name: `node:${name}`, message: 'Take it from the runtime that is handed in.' })),
+      },
+    ],
+    'no-restricted-globals': [
+      'error',
+      ...['setTimeout', 'setInterval', 'setImmediate', 'performance', 'fetch'].map((name) => ({
+        name,
+        message: 'Take the clock from the runtime that is handed in.',
+      })),
+    ],
+    'no-restricted-properties': [
+      'error',
+      { object: 'Date', property: 'now', message: 'Take the clock from the runtime that is handed in.' },
+      { object: 'process', property: 'pid', message: 'Take it from runtime.processes.' },
+      { object: 'process', property: 'kill', message: 'Take it from runtime.processes.' },
+      { object: 'crypto', property: 'randomUUID', message: 'Take it from runtime.random.' },
+    ],
+    'no-restricted-syntax': [
+      'error',
+      {
+        selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+        message: 'Take the time from the runtime that is handed in.',
+      },
+      {
+        selector: 'ImportSpecifier[imported.name=/^(randomUUID|randomBytes|hostname)$/]',
+        message: 'Take it from the runtime that is handed in.',
+      },
+    ],
+  },
+};
+
 export default defineConfig(
   globalIgnores(['**/dist/', 'packages/proto/src/generated/', '**/.drift/', '.nx/', 'runs/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -28,6 +84,7 @@ export default defineConfig(
       '@typescript-eslint/require-await': 'off',
     },
   },
+  outside,
   {
     // TypeScript checks names here, and knows Node's globals.
     files: ['**/*.{ts,js,mjs}'],

@@ -48,7 +48,7 @@ export async function evaluateModel(
     );
   const model = models.find(name);
   if (!model) throw new Failure('input', `--model: no model ${name}; there is ${models.names.join(', ')}`);
-  const parameters = await fromFile(model, tensors, file);
+  const parameters = await fromFile(runtime.clock, model, tensors, file);
   const layers = countLayers(model, parameters);
 
   const source = engines.get(DEFAULT_ENGINE);

@@ -14,7 +14,6 @@ import type { Runtime } from '@prunegrid/core/runtime';
 import type { WaitLimits } from '@prunegrid/core/wait-limits';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers/state';
 
-import type { Evaluation } from '../training/records.js';
 import type { Trainer } from './trainer.js';
 import { Broadcast } from './broadcast.js';
 import { trainAmongPeers, type StepOutcome, trainThroughHub } from './rounds.js';
@@ -22,6 +21,14 @@ import { HubReduction } from './summing.js';
 
 /** Images that a trainer measures at a time. Fixed, so that the sums do not depend on the number of trainers. Of 25 to 500, 50 and 100 take the least time. */
 const EVALUATION_BLOCK = 100;
+
+/** How good weights are on a part of the data set. */
+export interface Evaluation {
+  /** Share of correct answers, from 0 to 1. */
+  accuracy: number;
+  /** Mean cross-entropy in nats. */
+  loss: number;
+}
 
 /** From so many bytes of gradient on, trainers exchange among themselves: what is less is there and back sooner through the coordinator. */
 const SHARDED_BYTES = 256 << 10;

@@ -10,7 +10,7 @@ import { initialParameters, models } from '@prunegrid/trainer/models';
 import type { DenseNetwork } from '../training/context.js';
 import { NetworkStore, type NetworkStoreOptions } from './network-store.js';
 
-const model = models.get('lenet5') as NonNullable<ReturnType<typeof models.get>>;
+const model = models.get('lenet5');
 const evaluation = { accuracy: 0.99, loss: 0.03 };
 const dense = (): DenseNetwork => ({
   ...{ key: 'a dense key', runId: 'a-run', validation: evaluation, test: evaluation },

@@ -84,7 +84,7 @@ describe('what a resumed run repeats', () => {
 
   it('is not written twice, and what follows is', async () => {
     const journal = await Journal.create(nodeHost, folder, runJournal);
-    for (const { seq: _seq, time: _time, ...event } of records) await journal.append(event as RunEvent);
+    for (const { seq: _seq, time: _time, ...event } of records) await journal.append(event);
     const log = replay(journal, { snapshot: { seq: 1 }, records });
     expect(log.nextSeq).toBe(1);
     for (const count of [3, 4, 5]) await log.append(units(count));

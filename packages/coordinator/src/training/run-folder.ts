@@ -70,7 +70,7 @@ export async function writeModel(
  * @throws {Failure} input: the file cannot be read, does not hold the model, or is of an unknown version.
  */
 export async function readModel(
-  host: Pick<Host, 'files'>,
+  host: Pick<Host, 'clock' | 'files'>,
   file: string,
   model: ModelDescription,
 ): Promise<Float32Array> {
@@ -79,5 +79,5 @@ export async function readModel(
   // Files of other programs state no version.
   const problem = format === undefined ? undefined : versionProblem(modelFormat, { format, version: Number(version) });
   if (problem !== undefined) throw new Failure('input', `${file} ${problem}`);
-  return fromFile(model, tensors, file);
+  return fromFile(host.clock, model, tensors, file);
 }

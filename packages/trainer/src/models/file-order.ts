@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '@prunegrid/core/runtime';
 import { INPUT, type Layer, type ModelDescription, type Parameter } from './model.js';
 
 /** Elements that are put in order without a pause: 2 MiB of a file, and some 3 ms where the caches miss. */
@@ -56,9 +56,14 @@ export function* inFileOrder(order: FileOrder, values: Float32Array): Generator<
 }
 
 /** Puts the elements of a file's tensor into `values`, in the model's order, and pauses in between. */
-export async function inModelOrder(order: FileOrder, stored: Float32Array, values: Float32Array): Promise<void> {
+export async function inModelOrder(
+  clock: Pick<Clock, 'turn'>,
+  order: FileOrder,
+  stored: Float32Array,
+  values: Float32Array,
+): Promise<void> {
   for (const block of blocksOf(order)) {
-    if (block.begin > 0) await setImmediate();
+    if (block.begin > 0) await clock.turn();
     const piece = stored.subarray(block.begin, block.end);
     const { width } = block;
     visitStrips(order, block, (ours, theirs, count) => {

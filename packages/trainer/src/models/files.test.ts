@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { describe, expect, it } from 'vitest';
 
 import { type NamedTensor, piecesOf, type Tensor } from '@prunegrid/core/safetensors';
@@ -65,7 +66,7 @@ describe('LeNet-300-100', () => {
     ]);
     // fc1: out 17, from the pixel in row 9, column 20.
     expect(file.get('fc1.weight')?.data[17 * 784 + 9 * 28 + 20]).toBe(ours[(9 * 28 + 20) * 300 + 17]);
-    expect(same(await fromFile(lenet300, file, 'a.safetensors'), ours)).toBe(true);
+    expect(same(await fromFile(nodeHost.clock, lenet300, file, 'a.safetensors'), ours)).toBe(true);
   });
 });
 
@@ -109,7 +110,7 @@ describe('model files', () => {
   });
 
   it('come back as they were', async () => {
-    expect(same(await fromFile(lenet5, tensors(), 'a.safetensors'), parameters)).toBe(true);
+    expect(same(await fromFile(nodeHost.clock, lenet5, tensors(), 'a.safetensors'), parameters)).toBe(true);
   });
 
   it.each([
@@ -130,17 +131,19 @@ describe('model files', () => {
       return value !== (cell * channels + channel) * outputs + output;
     });
     expect(misplaced).toBe(-1);
-    expect(same(await fromFile(model, inFile(model, ours), 'a.safetensors'), ours)).toBe(true);
+    expect(same(await fromFile(nodeHost.clock, model, inFile(model, ours), 'a.safetensors'), ours)).toBe(true);
   });
 
   it('are refused where a tensor is missing or has another shape', async () => {
     const file = tensors();
     file.set('fc2.weight', { shape: [500, 10], data: new Float32Array(5000) });
-    await expect(fromFile(lenet5, file, 'a.safetensors')).rejects.toThrow(
+    await expect(fromFile(nodeHost.clock, lenet5, file, 'a.safetensors')).rejects.toThrow(
       'a.safetensors: fc2.weight has shape [500, 10] where lenet5 has [10, 500]',
     );
     file.delete('conv1.bias');
-    await expect(fromFile(lenet5, file, 'a.safetensors')).rejects.toThrow('a.safetensors: has no tensor conv1.bias');
+    await expect(fromFile(nodeHost.clock, lenet5, file, 'a.safetensors')).rejects.toThrow(
+      'a.safetensors: has no tensor conv1.bias',
+    );
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Clock } from '@prunegrid/core/runtime';
 import { Failure } from '@prunegrid/core/failure';
 import type { NamedTensor, Tensor } from '@prunegrid/core/safetensors';
 import { fileOrder, inFileOrder, inModelOrder } from './file-order.js';
@@ -26,6 +27,7 @@ export function tensorInFile(model: ModelDescription, parameter: Parameter, valu
  * where a tensor is missing or has another shape.
  */
 export async function fromFile(
+  clock: Pick<Clock, 'turn'>,
   model: ModelDescription,
   tensors: ReadonlyMap<string, Tensor>,
   file: string,
@@ -46,7 +48,7 @@ export async function fromFile(
         `${file}: ${parameter.name} has shape [${tensor.shape.join(', ')}] where ${model.name} has [${order.shape.join(', ')}]`,
       );
     }
-    await inModelOrder(order, tensor.data, valuesOf(parameter, parameters));
+    await inModelOrder(clock, order, tensor.data, valuesOf(parameter, parameters));
   }
   return parameters;
 }

@@ -139,7 +139,7 @@ function folderOf(folder: string, { number }: Trial, state: SweepState): string 
 }
 
 async function readTrial(
-  runtime: Pick<Host, 'files'>,
+  runtime: Pick<Host, 'clock' | 'files'>,
   folder: string,
   trial: Trial,
   state: SweepState,
@@ -153,7 +153,7 @@ async function readTrial(
 }
 
 async function readHistograms(
-  runtime: Pick<Host, 'files'>,
+  runtime: Pick<Host, 'clock' | 'files'>,
   folder: string,
   trial: Trial,
   state: SweepState,
