@@ -11,10 +11,8 @@ const outside = {
   ignores: [
     // Adapters: the machine's side of each port, and what provisions and binds an engine.
     'packages/core/src/node/**',
-    'packages/core/src/locks/socket-lock.ts',
     'packages/transport/src/node/**',
     'packages/trainer/src/engines/tensorflow/**',
-    'packages/cli/src/signals.ts',
     // What measures and what tests.
     'packages/bench/**',
     'packages/testing/**',
