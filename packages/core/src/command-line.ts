@@ -6,8 +6,6 @@ import { Failure } from './failure.js';
  * which its parser has already explained) exits with 2. Anything else is a fault of prunegrid's and is thrown on.
  */
 export async function runCommand(command: () => Promise<unknown>): Promise<void> {
-  // gRPC's own complaints would come on top of prunegrid's. Whoever looks for them can still turn them on.
-  process.env['GRPC_VERBOSITY'] ??= 'NONE';
   try {
     await command();
   } catch (error) {

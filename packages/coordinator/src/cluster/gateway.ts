@@ -119,10 +119,12 @@ export class Gateway {
       if (error instanceof JoinRefused) {
         await channel.send(encodeFromCoordinator({ $case: 'refusal', value: { reason: text } }));
         channel.close();
-      } else {
+        this.options.warn(`${name}: refused: ${text}`);
+      } else if (conversation.state.name !== 'gone') {
+        // Why a trainer leaves before it is admitted, it says itself; its launcher, if it has one, tells.
         channel.fail(error as Error);
+        this.options.warn(text);
       }
-      this.options.warn(`${name}: ${error instanceof JoinRefused ? 'refused: ' : ''}${text}`);
     }
   }
 

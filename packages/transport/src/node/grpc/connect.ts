@@ -2,10 +2,11 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { type MessageStream, StreamBroken } from '@prunegrid/core/runtime';
 
 import { brokenBy, GrpcStream } from './grpc-stream.js';
-import { clientOptions, coordinationService } from './service.js';
+import { clientOptions, coordinationService, silenceGrpc } from './service.js';
 
 /** Calls at a coordinator. Rejects with StreamBroken if none accepts the call within `timeoutMs`. */
 export async function connectByGrpc(address: string, timeoutMs: number): Promise<MessageStream> {
+  silenceGrpc();
   const deadline = Date.now() + timeoutMs;
   const client = new Client(address, credentials.createInsecure(), clientOptions);
   try {

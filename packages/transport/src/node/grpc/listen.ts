@@ -2,10 +2,11 @@ import { Metadata, Server, ServerCredentials, type ServerDuplexStream, status } 
 import type { IncomingCall, Listener } from '@prunegrid/core/runtime';
 
 import { GrpcStream } from './grpc-stream.js';
-import { coordinationService, serverOptions } from './service.js';
+import { coordinationService, serverOptions, silenceGrpc } from './service.js';
 
 /** Listens for trainers. Rejects with gRPC's error if the address cannot be listened on. */
 export async function listenByGrpc(address: string, onCall: (call: IncomingCall) => void): Promise<Listener> {
+  silenceGrpc();
   const server = new Server(serverOptions);
   server.addService(coordinationService, {
     connect: (stream: ServerDuplexStream<Buffer, Buffer>) => onCall(incomingCall(stream)),

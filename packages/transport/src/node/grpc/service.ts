@@ -1,4 +1,4 @@
-import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import { logVerbosity, type MethodDefinition, type ServiceDefinition, setLogVerbosity } from '@grpc/grpc-js';
 
 const frame = (bytes: Buffer): Buffer => bytes;
 
@@ -17,6 +17,11 @@ export const coordinationService = {
     responseDeserialize: frame,
   } satisfies MethodDefinition<Buffer, Buffer>,
 } satisfies ServiceDefinition;
+
+/** gRPC's own complaints would come on top of prunegrid's. Whoever looks for them can still turn them on, by the variable GRPC_VERBOSITY. */
+export function silenceGrpc(): void {
+  if (process.env['GRPC_VERBOSITY'] === undefined) setLogVerbosity(logVerbosity.NONE);
+}
 
 /**
  * A ping every 5 s that must be answered within 20 s: a process may compute for so long without a turn of its event loop, in which it answers. Bytes of
