@@ -1,17 +1,15 @@
+import { Gateway, type ReductionChoice, type TrainerGroup, type TrainerPool } from '@prunegrid/coordinator/cluster';
 import { encodeFromTrainer, type BeginPhase, Split } from '@prunegrid/proto';
 import type { Runtime } from '@prunegrid/core/runtime';
-import { VirtualClock } from '@prunegrid/testing/clock';
-import { smallModel } from '@prunegrid/testing/engine';
-import extend from '@prunegrid/testing/extension';
-import { virtualHost } from '@prunegrid/testing/host';
-import { MemoryNetwork, type NetworkOptions } from '@prunegrid/testing/network';
 import { trainerRegistries } from '@prunegrid/trainer/registries';
 import { helloOf, join, LeaseEnded, openChannel, serve } from '@prunegrid/trainer/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { Gateway } from './gateway.js';
-import type { ReductionChoice, TrainerGroup } from './group.js';
-import type { TrainerPool } from './pool.js';
+import { VirtualClock } from '../clock/virtual-clock.js';
+import { smallModel } from '../engine/index.js';
+import extend from '../extension.js';
+import { virtualHost } from '../host/virtual-host.js';
+import { MemoryNetwork, type NetworkOptions } from './memory-network.js';
 
 beforeAll(() => extend(trainerRegistries));
 
