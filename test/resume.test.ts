@@ -105,7 +105,7 @@ describe('a trial that is interrupted', () => {
       expect({ code, stderr }).toMatchObject({ code: 130, stderr: expect.stringMatching(/resume with/) as string });
       expect(snapshotsIn(run())).not.toEqual([]);
       sweep = start('sweep', 'resume', out);
-      await sweep.prints(/: (training|started).* on trainers 1, 2, where it was after \d+ epochs/);
+      await sweep.prints(/: (training|started).* on trainers 1, 2, resumed after \d+ epochs/);
     }
     expect((await sweep.ended).code).toBe(0);
     expect(snapshotsIn(trial(out))).toEqual([]);
@@ -126,11 +126,11 @@ describe('a trial that is interrupted', () => {
     const [{ pid }] = journalOf(out).filter(({ type }) => type === 'trainer-joined');
     process.kill(pid as number, 'SIGKILL');
     await sweep.prints(/trial 1 .*: failed, will be tried again: trainer 1/);
-    await sweep.prints(/trial 1 .*: started on trainers? [\d, ]+, where it was after \d+ epochs/);
+    await sweep.prints(/trial 1 .*: started on trainers? [\d, ]+, resumed after \d+ epochs/);
     sweep.process.kill('SIGKILL');
     await sweep.ended;
     const again = start('sweep', 'resume', out);
-    await again.prints(/trial 1 .*: started on trainers 1, 2, where it was after \d+ epochs/);
+    await again.prints(/trial 1 .*: started on trainers 1, 2, resumed after \d+ epochs/);
     const epochs = () => journalOf(trial(out)).filter(({ type }) => type === 'epoch-finished').length;
     const before = epochs();
     await expect.poll(epochs, { timeout: 60_000 }).toBeGreaterThan(before);
@@ -197,9 +197,9 @@ describe('prunegrid resume', () => {
     const { code, stderr, stdout } = await prunegrid('resume', out);
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: `prunegrid: ${newest} is damaged: its content does not have the hash that it states; an older snapshot is used\n`,
+      stderr: `${newest} is damaged: its content does not have the hash that it states; an older snapshot is used\n`,
     });
-    expect(stdout).toMatch(/^goes on in ADMM, after \d epochs?$/m);
+    expect(stdout).toMatch(/^resumes in ADMM, after \d epochs?$/m);
     expect(storyOf(out)).toEqual(storyOf(`${join(folder.path, 'every-bit')}-undisturbed`));
     expect(snapshotsIn(out)).toEqual([]);
   });

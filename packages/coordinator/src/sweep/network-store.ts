@@ -34,6 +34,9 @@ export const networkFormat: Format<typeof networkSchema> = {
   schema: networkSchema,
 };
 
+/** In the cache folder. Each version has a folder of its own: another prunegrid of the same user may use the cache, too. */
+const NETWORKS = `networks-v${networkFormat.version}`;
+
 /** Folders of the networks that the sweeps of one process are training. */
 export type NetworkClaims = Set<string>;
 
@@ -131,7 +134,7 @@ export class NetworkStore {
 
   private folder(key: string): string {
     const name = createHash('sha256').update(`${key}\n${this.circumstances}`).digest('hex').slice(0, 32);
-    return join(this.options.runtime.files.cacheFolder(), 'networks', name);
+    return join(this.options.runtime.files.cacheFolder(), NETWORKS, name);
   }
 
   /** One line for each consequence, however many networks are concerned. */

@@ -92,7 +92,7 @@ describe('an estimate', () => {
     ],
     ['is from before versions', '{"a":{"dense":1,"prune":1,"retrain":1}}', /was written by an earlier prunegrid/],
   ])('is done without, after a warning, if the file of times %s', async (_, text, warning) => {
-    await writeFile(join(folder, 'epoch-times.json'), text);
+    await writeFile(join(folder, 'epoch-times-v1.json'), text);
     expect(await measuredTimes(runtime, warn)).toEqual({});
     expect(warnings).toEqual([expect.stringMatching(warning)]);
     // The next run replaces it.

@@ -19,14 +19,15 @@ export type EpochTimes = z.infer<typeof epochTimesSchema>;
 export type MeasuredTimes = Readonly<Partial<Record<string, EpochTimes>>>;
 
 const measuredSchema = z.strictObject({ times: z.record(z.string(), epochTimesSchema) });
-/** `epoch-times.json` in the cache folder. */
 export const epochTimesFormat: Format<typeof measuredSchema> = {
   name: 'prunegrid.epoch-times',
   version: 1,
   schema: measuredSchema,
 };
 
-const fileIn = ({ files }: Pick<Host, 'files'>): string => join(files.cacheFolder(), 'epoch-times.json');
+/** In the cache folder. Each version has a file of its own: another prunegrid of the same user may use the cache, too. */
+const fileIn = ({ files }: Pick<Host, 'files'>): string =>
+  join(files.cacheFolder(), `epoch-times-v${epochTimesFormat.version}.json`);
 
 /** The times of a whole run by local trainers, from its journal; undefined if it did not come to its end or was not ADMM. */
 export function epochTimesOf(records: readonly JournalRecord[]): EpochTimes | undefined {
