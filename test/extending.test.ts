@@ -1,0 +1,124 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { loadExtensions, registries } from '@prunegrid/coordinator/extension';
+import { nodeHost } from '@prunegrid/core/node';
+import { VirtualClock } from '@prunegrid/testing/clock';
+import { describeBudget } from '@prunegrid/testing/conformance/budget';
+import { describeConstraint } from '@prunegrid/testing/conformance/constraint';
+import { describeDataset } from '@prunegrid/testing/conformance/dataset';
+import { describeEngine } from '@prunegrid/testing/conformance/engine';
+import { describeMethod } from '@prunegrid/testing/conformance/method';
+import { describeModel } from '@prunegrid/testing/conformance/model';
+import { virtualHost } from '@prunegrid/testing/host';
+import type { Ops } from '@prunegrid/trainer/models';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+
+import { journalOf, prunegrid, sha256, temporaryFolder } from './environment/cli.js';
+
+const kinds = ['budget', 'constraint', 'dataset', 'engine', 'launcher', 'method', 'model'] as const;
+const folder = fileURLToPath(new URL('extending', import.meta.url));
+const files = kinds.map((kind) => join(folder, `${kind}.mjs`));
+await loadExtensions(files);
+
+// The engine sets TensorFlow up, which can be loaded by itself only afterwards.
+await registries.engines.get('tensorflow').provision(() => undefined);
+await registries.engines.get('tensorflow').load({ threads: 1, clock: nodeHost.clock });
+const tf = createRequire(createRequire(import.meta.url).resolve('@prunegrid/trainer/engines'))(
+  '@tensorflow/tfjs-node',
+) as Ops;
+
+describeBudget('equal');
+describeConstraint('two-of-four', [
+  { data: { kind: 'two-of-four' }, shape: [2, 4] },
+  { data: { kind: 'two-of-four' }, shape: [3, 3, 8, 5] },
+]);
+describeDataset(registries.datasets.get('quadrants'), 128);
+describeEngine(registries.engines.get('plain'));
+describeMethod('random');
+describeModel(registries.models.get('plane'), tf);
+
+describe('launcher staggered', () => {
+  /** When the launcher has the local one start trainers, in virtual milliseconds, if it is stopped after so many. */
+  async function startsOf(trainers: number, stopAfterMs: number) {
+    const clock = new VirtualClock();
+    const starts: number[] = [];
+    let stopped = false;
+    const local = vi.spyOn(registries.launchers.get('local'), 'launch').mockImplementation((_, request) => {
+      const start = () => void starts.push(clock.monotonic());
+      for (let i = 0; i < request.trainers; i++) start();
+      return { replace: start, stop: async () => void (stopped = true) };
+    });
+    try {
+      await clock.run(async () => {
+        const launched = registries.launchers.get('staggered').launch(virtualHost({ seed: 1, clock }), {
+          ...{ trainers, coordinator: 'none:1', resources: { threads: 1 }, extensions: [] },
+          onEvent: () => undefined,
+        });
+        await clock.sleep(stopAfterMs);
+        await launched.stop(1);
+        await clock.sleep(1000);
+      });
+    } finally {
+      local.mockRestore();
+    }
+    expect(stopped).toBe(true);
+    return starts;
+  }
+
+  it('starts trainers one after another, none at all and none any more once it is stopped', async () => {
+    expect(await startsOf(3, 1000)).toEqual([0, 200, 400]);
+    expect(await startsOf(3, 300)).toEqual([0, 200]);
+    expect(await startsOf(0, 300)).toEqual([]);
+  });
+});
+
+describe('runs with members from outside', () => {
+  let out: Awaited<ReturnType<typeof temporaryFolder>>;
+  beforeAll(async () => {
+    out = await temporaryFolder();
+  });
+  afterAll(() => out.remove());
+
+  /** Runs the experiment with all extensions; returns the layers' kept weights and what the run's folder holds. */
+  async function run(name: string, ...flags: string[]) {
+    const path = join(out.path, name);
+    const { code, stderr } = await prunegrid(
+      ...['run', join(folder, 'experiment.yaml'), '--out', path, ...flags],
+      ...files.flatMap((file) => ['--extension', file]),
+    );
+    expect(`${code}: ${stderr}`).toMatch(/^0: /);
+    const { layers } = journalOf(path).findLast(({ type }) => type === 'run-finished')?.result as {
+      layers: { name: string; kept: number }[];
+    };
+    return { path, kept: Object.fromEntries(layers.map((layer) => [layer.name, layer.kept])) };
+  }
+
+  it('have the budget, the method and the launcher that were asked for, and the same bits on any number of trainers', async () => {
+    const two = await run('random', '--trainers', '2', '--launcher', 'staggered');
+    expect(two.kept).toEqual({ hidden: 26, middle: 27, output: 27 });
+    const one = await run('random-alone', '--trainers', '1');
+    const model = sha256(join(two.path, 'model.safetensors'));
+    expect(sha256(join(one.path, 'model.safetensors'))).toBe(model);
+    const magnitude = await run('magnitude', '--set', 'method=magnitude');
+    expect(magnitude.kept).toEqual(two.kept);
+    expect(sha256(join(magnitude.path, 'model.safetensors'))).not.toBe(model);
+  });
+
+  it('hold layers to the constraint', async () => {
+    const flags = ['budget=null', 'method=admm', 'constraints.middle.kind=two-of-four'];
+    const { kept } = await run('two-of-four', ...flags.flatMap((flag) => ['--set', flag]));
+    expect(kept).toEqual({ hidden: 32, middle: 128, output: 32 });
+  });
+});
+
+it('docs/extending.md shows each of the files as it is', () => {
+  const page = readFileSync(fileURLToPath(new URL('../docs/extending.md', import.meta.url)), 'utf8');
+  const shown = [...page.matchAll(/^```js\n([^]*?)^```$/gm)].map(([, code]) => code);
+  const names = readdirSync(folder).filter((name) => name.endsWith('.mjs') && name !== 'engine.mjs');
+  expect(names).toHaveLength(kinds.length - 1);
+  for (const name of names) expect(shown, name).toContain(readFileSync(join(folder, name), 'utf8'));
+  expect(page).toContain('](../test/extending/engine.mjs)');
+});

@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+
+import { Failure } from '@prunegrid/core/failure';
+import { RandomStream } from '@prunegrid/core/randomness/philox';
+import { residentSplit, slice } from '@prunegrid/trainer/datasets';
+
+const TRAINING = 1024;
+const TEST = 256;
+
+const quadrants = {
+  name: 'quadrants',
+  async load({ name, validation, limit = TRAINING }) {
+    if (validation >= TRAINING) throw new Failure('input', `dataset.validation: ${name} has ${TRAINING} examples only`);
+    const all = draw(TRAINING + TEST);
+    const training = TRAINING - validation;
+    return {
+      ...{ name, shape: [2], elementType: 'float32', classes: 2 },
+      training: residentSplit(slice(all, 0, Math.min(training, limit))),
+      validation: residentSplit(slice(all, training, validation)),
+      test: residentSplit(slice(all, TRAINING, Math.min(TEST, limit))),
+      hash: createHash('sha256').update(all.inputs).update(all.labels).digest('hex'),
+    };
+  },
+};
+
+/** Points of the square from -1 to 1; the class says whether both coordinates have the same sign. */
+function draw(count) {
+  const random = new RandomStream(1, 2_000_000);
+  const inputs = Float32Array.from({ length: 2 * count }, () => (random.nextBelow(2 ** 16) + 0.5) / 2 ** 15 - 1);
+  const labels = Uint8Array.from({ length: count }, (_, i) => (inputs[2 * i] > 0 === inputs[2 * i + 1] > 0 ? 1 : 0));
+  return { inputs, labels, count };
+}
+
+/** Adds `dataset: { name: quadrants }`. */
+export default function extend({ datasets }) {
+  datasets.add(quadrants);
+}
