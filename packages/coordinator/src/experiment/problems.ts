@@ -22,7 +22,10 @@ export function failureOf(problems: readonly Problem[], places: Places): Failure
   return new Failure('input', lines.join('\n'));
 }
 
-/** A spec's zod issues in plain words. Parse with `{ reportInput: true, error: requirement }`. */
+/**
+ * A spec's zod issues in plain words, causes before consequences: unknown keys come first, as a key that is missing is
+ * often one of these, and missing keys come last. Parse with `{ reportInput: true, error: requirement }`.
+ */
 export function problemsOf(issues: readonly z.core.$ZodIssue[]): Problem[] {
   const misspelt = new Set<string>();
   for (const issue of issues.flatMap(chosenBranch)) {
@@ -32,8 +35,11 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[]): Problem[] {
   return issues
     .flatMap(chosenBranch)
     .flatMap(problemsOfIssue)
-    .filter(({ path, text }) => !(text.startsWith('missing') && misspelt.has(path.join('.'))));
+    .filter(({ path, text }) => !(text.startsWith('missing') && misspelt.has(path.join('.'))))
+    .sort((a, b) => rank(a) - rank(b));
 }
+
+const rank = ({ text }: Problem): number => (text.startsWith('unknown key') ? 0 : text.startsWith('missing') ? 2 : 1);
 
 /**
  * Says what is allowed, in plain words; of an unknown key, only which keys the map may have. Messages that the schema
