@@ -15,3 +15,10 @@ it('lists unknown keys first and missing ones last, as the first are often the c
   expect(lines[1]).toMatch(/^e\.yaml:1:7: name: found "a\/b"/);
   expect(lines[2]).toMatch(/dataset: missing/);
 });
+
+it('shows no rounded number for one beyond 2^53, and tells only the limit of the key', () => {
+  const catalogue = { engines: [], models: [], datasets: [] };
+  expect(() => parseSpec('seed: 9007199254740993\n', 'e.yaml', [], catalogue)).toThrow(
+    /^e\.yaml:1:7: seed: found a number beyond 2\^53; must be at most 4294967295\n(?!.*: seed:)/,
+  );
+});

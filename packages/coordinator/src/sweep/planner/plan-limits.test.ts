@@ -32,3 +32,20 @@ it('plans a list of 10,000 trials, with merge keys in the base and in the list',
     await rm(folder, { recursive: true });
   }
 });
+
+it('narrows an axis of the grid to the value that --set names', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'prunegrid-plan-'));
+  try {
+    await writeFile(join(folder, 'base.yaml'), base);
+    const file = join(folder, 'sweep.yaml');
+    await writeFile(file, 'name: s\nbase: base.yaml\ngrid: { admm.rho: [1e-3, 1e-2], keep.fc1: [1, 2] }\n');
+    const catalogue = { engines: ['tensorflow'], models: [...models], datasets: ['mnist'] };
+    const { trials } = await planSweep(nodeHost, file, catalogue, { set: ['admm.rho=0.01'] });
+    expect(trials.map(({ settings }) => settings)).toEqual(
+      [1, 2].map((fc1) => ({ 'admm.rho': 0.01, 'keep.fc1': fc1 })),
+    );
+    await expect(planSweep(nodeHost, file, catalogue, { set: ['admm.rho=7'] })).rejects.toThrow(/edit it there/);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
