@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import type { Clock, Timer } from '@prunegrid/core/runtime';
 
 /** The signals by which a process is asked to end, as an abort signal for the work that it does. */
 export interface Interruption {
@@ -15,12 +16,38 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** What an interruption needs of `process`. */
 export type SignalSource = Pick<NodeJS.Process, 'on' | 'off' | 'exit'>;
 
+/** Between two looks at whether the wrapper is still there, in milliseconds. */
+const WRAPPER_MS = 1000;
+
+/** The npm or npx that a process was started by. It may end without passing its signal on, and its user then takes all to have ended. */
+export interface Wrapper {
+  readonly clock: Pick<Clock, 'every'>;
+  /** Whether it has ended. */
+  readonly hasEnded: () => boolean;
+}
+
+/**
+ * The wrapper of this process; undefined if it was not started by npm or npx. When a process's parent ends, the process
+ * gets another parent, by which it is told.
+ * @param source whose `ppid` is its parent's id at the moment
+ */
+export function wrapperOf(
+  variables: Readonly<Record<string, string | undefined>>,
+  source: Readonly<Pick<NodeJS.Process, 'ppid'>>,
+  clock: Wrapper['clock'],
+): Wrapper | undefined {
+  if (!variables['npm_command']) return undefined;
+  const parent = source.ppid;
+  return { clock, hasEnded: () => source.ppid !== parent };
+}
+
 /**
  * The signals of this process.
  * @param remedy the end of the line that the user is shown: how the work can be resumed
  * @param hangUp whether SIGHUP asks the process to end; see `hangUpEnds`
+ * @param wrapper whose end asks the process to end as well
  */
-export function interruptionOf(source: SignalSource, remedy: string, hangUp: boolean): Interruption {
+export function interruptionOf(source: SignalSource, remedy: string, hangUp: boolean, wrapper?: Wrapper): Interruption {
   const controller = new AbortController();
   const heard = signals.filter((signal) => signal !== 'SIGHUP' || hangUp);
   const stop = (signal: NodeJS.Signals) => {
@@ -28,10 +55,23 @@ export function interruptionOf(source: SignalSource, remedy: string, hangUp: boo
     if (controller.signal.aborted) source.exit(new Failure('interrupted', '').exitCode);
     controller.abort(new Failure('interrupted', `${signal}: stopped; ${remedy}`));
   };
+  let looking: Timer | undefined;
+  const look = () => {
+    if (!wrapper?.hasEnded()) return;
+    looking?.cancel();
+    // A signal may have come first.
+    controller.abort(new Failure('interrupted', `npm, which started prunegrid, has ended: stopped; ${remedy}`));
+  };
   return {
     signal: controller.signal,
-    listen: () => heard.forEach((signal) => source.on(signal, stop)),
-    ignore: () => heard.forEach((signal) => source.off(signal, stop)),
+    listen() {
+      heard.forEach((signal) => source.on(signal, stop));
+      looking = wrapper?.clock.every(WRAPPER_MS, look);
+    },
+    ignore() {
+      heard.forEach((signal) => source.off(signal, stop));
+      looking?.cancel();
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import type { Runtime } from '@prunegrid/core/runtime';
 import { isatty } from 'node:tty';
 
 import type { CommandEnvironment, OutputStream } from './environment.js';
-import { hangUpEnds, interruptionOf } from './interruption.js';
+import { hangUpEnds, interruptionOf, wrapperOf } from './interruption.js';
 
 /**
  * A standard stream whose failure costs the user what was to be written, and nothing else: a run does not end because nobody reads
@@ -54,6 +54,7 @@ class StandardStream implements OutputStream {
 export function nodeEnvironment(runtime: Runtime, process: NodeJS.Process): CommandEnvironment {
   const { stdout, stderr, env, argv } = process;
   const hangUp = hangUpEnds([0, 1, 2].map((descriptor) => isatty(descriptor)));
+  const wrapper = wrapperOf(env, process, runtime.clock);
   // Without a listener, the signal would end the process.
   if (!hangUp) process.on('SIGHUP', () => undefined);
   return {
@@ -62,6 +63,6 @@ export function nodeEnvironment(runtime: Runtime, process: NodeJS.Process): Comm
     stdout: new StandardStream(stdout),
     stderr: new StandardStream(stderr),
     program: argv[1],
-    interruption: (remedy) => interruptionOf(process, remedy, hangUp),
+    interruption: (remedy) => interruptionOf(process, remedy, hangUp, wrapper),
   };
 }

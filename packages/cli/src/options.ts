@@ -1,5 +1,6 @@
 import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import { extensionHelp } from '@prunegrid/core/extension';
+import { addressProblem } from '@prunegrid/core/text/address';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import { DEFAULT_LAUNCHER, defaultTrainers } from './api/defaults.js';
@@ -13,6 +14,13 @@ export function wholeNumber(least: number) {
     }
     return value;
   };
+}
+
+/** Parses a flag's HOST:PORT. */
+export function address(text: string): string {
+  const problem = addressProblem(text);
+  if (problem !== undefined) throw new InvalidArgumentError(problem);
+  return text;
 }
 
 /** Adds `--extension`: the files are loaded before the command begins, and their absolute paths are its option `extensions`. */
@@ -53,7 +61,7 @@ export function withTrainerOptions(command: Command): Command {
       wholeNumber(0),
       external,
     )
-    .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', listen)
+    .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', address, listen)
     .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), wait)
     .addOption(
       new Option(

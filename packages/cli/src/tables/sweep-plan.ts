@@ -19,6 +19,7 @@ export function renderPlan(
   const { trials } = plan;
   const axes = [...new Set(trials.flatMap(({ settings }) => Object.keys(settings)))];
   const cells = new Set(trials.map(({ cell }) => cell)).size;
+  const numbers = new Map(trials.map(({ key, number }) => [key, number]));
   const chained = trials.some(({ start }) => start !== undefined);
   const shared = new Set(trials.map(({ denseKey }) => denseKey)).size;
   return [
@@ -37,9 +38,7 @@ export function renderPlan(
         String(spec.seed),
         grouped(kept.total),
         ratio(weights(spec.model), kept.total),
-        ...(chained
-          ? [start === undefined ? 'dense' : `trial ${trials.find((other) => other.key === start)?.number}`]
-          : []),
+        ...(chained ? [start === undefined ? 'dense' : `trial ${numbers.get(start)}`] : []),
         String(spec.dense.epochs + epochsAfterDense(spec)),
         key.slice(0, KEY_LENGTH),
       ]),

@@ -22,7 +22,10 @@ export function failureOf(problems: readonly Problem[], places: Places): Failure
   return new Failure('input', lines.join('\n'));
 }
 
-/** A spec's zod issues in plain words. Parse with `{ reportInput: true, error: requirement }`. */
+/**
+ * A spec's zod issues in plain words, causes before consequences: unknown keys come first, as a key that is missing is
+ * often one of these, and missing keys come last. Parse with `{ reportInput: true, error: requirement }`.
+ */
 export function problemsOf(issues: readonly z.core.$ZodIssue[]): Problem[] {
   const misspelt = new Set<string>();
   for (const issue of issues.flatMap(chosenBranch)) {
@@ -31,9 +34,19 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[]): Problem[] {
   }
   return issues
     .flatMap(chosenBranch)
+    .filter((issue, _i, all) => !isLaxer(issue, all))
     .flatMap(problemsOfIssue)
-    .filter(({ path, text }) => !(text.startsWith('missing') && misspelt.has(path.join('.'))));
+    .filter(({ path, text }) => !(text.startsWith('missing') && misspelt.has(path.join('.'))))
+    .sort((a, b) => rank(a) - rank(b));
 }
+
+/** Whether an issue only says that a number is too large to be a whole one, and another issue gives its own limit. */
+const isLaxer = (issue: z.core.$ZodIssue, all: readonly z.core.$ZodIssue[]): boolean =>
+  issue.code === 'too_big' &&
+  issue.maximum === Number.MAX_SAFE_INTEGER &&
+  all.some((other) => other !== issue && other.code === 'too_big' && other.path.join('.') === issue.path.join('.'));
+
+const rank = ({ text }: Problem): number => (text.startsWith('unknown key') ? 0 : text.startsWith('missing') ? 2 : 1);
 
 /**
  * Says what is allowed, in plain words; of an unknown key, only which keys the map may have. Messages that the schema
@@ -110,7 +123,10 @@ function show(value: unknown): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map';
-  if (typeof value === 'number') return String(value);
+  // Beyond 2^53 it may have been rounded as it was read, and would be shown otherwise than it was written.
+  if (typeof value === 'number') {
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? 'a number beyond 2^53' : String(value);
+  }
   const text = JSON.stringify(value);
   return text.length <= 60 ? text : `${text.slice(0, 57)}..."`;
 }

@@ -3,7 +3,8 @@ import { Failure } from '@prunegrid/core/failure';
 import type { Files, Host } from '@prunegrid/core/runtime';
 import { closest } from 'fastest-levenshtein';
 
-const maxBytes = 64 * 1024;
+/** The list of a sweep of 10,000 trials with 400 bytes for each. */
+const maxBytes = 4 * 1024 * 1024;
 
 /** The text of an experiment's or a sweep's YAML file. Throws Failure `input` if it is none, with the remedy. */
 export async function readSource({ files }: Pick<Host, 'files'>, file: string): Promise<string> {
@@ -23,7 +24,10 @@ async function readStart(file: string, files: Files): Promise<Buffer> {
 
 function decode(bytes: Buffer, file: string): string {
   if (bytes.length > maxBytes) {
-    throw new Failure('input', `${file}: larger than ${maxBytes / 1024} KiB, so not an experiment; name its YAML file`);
+    throw new Failure(
+      'input',
+      `${file}: larger than ${maxBytes / 1024 / 1024} MiB, so not an experiment; name its YAML file`,
+    );
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

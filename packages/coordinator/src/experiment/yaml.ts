@@ -7,14 +7,20 @@ import {
   LineCounter,
   parseDocument,
   Parser,
+  type Alias,
   type Document,
   type Node,
+  type YAMLMap,
 } from 'yaml';
 import { Failure } from '@prunegrid/core/failure';
 import { type Places, type KeyPath } from './places.js';
 
-/** Far above any experiment, far below what a bomb needs: nodes after aliases are expanded, and levels of nesting. */
-const maxNodes = 2_000;
+/**
+ * Most values that all aliases of a file together may expand to: ten for each trial of the largest sweep, and far below
+ * what an alias bomb needs. Values that are written out are bounded by the size of the file.
+ */
+const maxAliasedValues = 100_000;
+/** Most levels of nesting, aliases included. */
 const maxDepth = 16;
 
 export type Plain = null | boolean | number | string | Plain[] | PlainMap;
@@ -23,7 +29,8 @@ export interface PlainMap {
 }
 
 /**
- * Reads one YAML 1.2 document.
+ * Reads one YAML 1.2 document. A merge key (`<<: *name`, or a list of maps) takes in the keys of other maps that the map
+ * does not have itself, as YAML 1.1's `tag:yaml.org,2002:merge` says; what was taken in keeps the place where it was written.
  * @param at turns a line and column, from 1, into the place that messages start with, such as `lenet5.yaml:3:7`
  * @param places takes down where every key and value was found, under `root`
  * @returns null for an empty document
@@ -43,44 +50,24 @@ export function readYaml(
     return at(line, col);
   };
   const document = parse(text, lines, place);
-  let nodes = 0;
+  // The anchors passed so far: an alias means the nearest one before it.
+  const anchors = new Map<string, Node>();
+  let aliasedValues = 0;
 
-  const plain = (node: Node | null, path: KeyPath, depth: number): Plain => {
+  const plain = (node: Node | null, path: KeyPath, depth: number, aliased: boolean): Plain => {
     if (node === null) return null;
     const offset = node.range?.[0] ?? 0;
     places.add(path, { value: place(offset) });
-    nodes += 1;
-    if (nodes > maxNodes || depth > maxDepth) {
-      const limit = `${maxNodes} values and ${maxDepth} levels`;
-      throw new Failure(
-        'input',
-        `${place(offset)}: grows beyond ${limit}, as aliases within aliases do; write the experiment out`,
-      );
+    if (aliased) aliasedValues += 1;
+    if (aliasedValues > maxAliasedValues || depth > maxDepth) throw tooMuch(place(offset));
+    if (isAlias(node)) return plain(known(node), path, depth + 1, true);
+    if (!aliased && 'anchor' in node && typeof node.anchor === 'string') anchors.set(node.anchor, node);
+    if (isSeq(node)) {
+      return node.items.map((item, index) => plain(item as Node | null, [...path, index], depth + 1, aliased));
     }
-    if (isAlias(node)) {
-      const target = node.resolve(document);
-      if (target === undefined) {
-        throw new Failure(
-          'input',
-          `${place(offset)}: no "&${node.source}" before this "*${node.source}"; quote the value if it is text`,
-        );
-      }
-      return plain(target, path, depth + 1);
-    }
-    if (isSeq(node)) return node.items.map((item, index) => plain(item as Node | null, [...path, index], depth + 1));
     if (isMap(node)) {
       const map: PlainMap = {};
-      for (const pair of node.items) {
-        const keyNode = pair.key as Node | null;
-        const keyPlace = place(keyNode?.range?.[0] ?? offset);
-        const key = isScalar(keyNode) ? keyNode.value : undefined;
-        if (typeof key !== 'string')
-          throw new Failure('input', `${keyPlace}: a key must be plain text; quote it if it is meant as text`);
-        if (key === '__proto__')
-          throw new Failure('input', `${keyPlace}: the key "__proto__" is not allowed; take it out`);
-        places.add([...path, key], { key: keyPlace, value: keyPlace });
-        map[key] = plain(pair.value as Node | null, [...path, key], depth + 1);
-      }
+      fill(map, node, path, depth, aliased);
       return map;
     }
     const value = isScalar(node) ? node.value : undefined;
@@ -91,8 +78,63 @@ export function readYaml(
       `${place(offset)}: neither text, number, true, false, list nor map; write it as one of these`,
     );
   };
-  return plain(document.contents, root, 0);
+
+  const known = (alias: Alias): Node => {
+    const target = anchors.get(alias.source);
+    if (target !== undefined) return target;
+    throw new Failure(
+      'input',
+      `${place(alias.range?.[0] ?? 0)}: no "&${alias.source}" before this "*${alias.source}"; quote the value if it is text`,
+    );
+  };
+
+  /** Puts a map's pairs into `map`, first those that its merge key takes in, which its own then replace. */
+  const fill = (map: PlainMap, node: YAMLMap, path: KeyPath, depth: number, aliased: boolean): void => {
+    const pairs = node.items as { key: Node | null; value: Node | null }[];
+    for (const { value } of pairs.filter(({ key }) => isMergeKey(key))) merge(map, value, path, depth + 1, aliased);
+    for (const { key: keyNode, value } of pairs.filter(({ key }) => !isMergeKey(key))) {
+      const keyPlace = place(keyNode?.range?.[0] ?? node.range?.[0] ?? 0);
+      const key = isScalar(keyNode) ? keyNode.value : undefined;
+      if (typeof key !== 'string')
+        throw new Failure('input', `${keyPlace}: a key must be plain text; quote it if it is meant as text`);
+      if (key === '__proto__')
+        throw new Failure('input', `${keyPlace}: the key "__proto__" is not allowed; take it out`);
+      const inner = [...path, key];
+      if (Object.hasOwn(map, key)) places.forget(inner);
+      places.add(inner, { key: keyPlace, value: keyPlace });
+      map[key] = plain(value, inner, depth + 1, aliased);
+    }
+  };
+
+  /** Puts the pairs of what a merge key names into `map`: of one map, or of each of a list, of which earlier ones win. */
+  const merge = (map: PlainMap, source: Node | null, path: KeyPath, depth: number, aliased: boolean): void => {
+    const where = place(source?.range?.[0] ?? 0);
+    if (aliased) aliasedValues += 1;
+    if (depth > maxDepth || aliasedValues > maxAliasedValues) throw tooMuch(where);
+    if (isAlias(source)) return merge(map, known(source), path, depth + 1, true);
+    if (isMap(source)) {
+      if (!aliased && source.anchor !== undefined) anchors.set(source.anchor, source);
+      return fill(map, source, path, depth, aliased);
+    }
+    if (!isSeq(source)) {
+      throw new Failure(
+        'input',
+        `${where}: "<<" takes in the keys of a map, such as *name; name a map or a list of maps`,
+      );
+    }
+    for (const item of source.items.toReversed()) merge(map, item as Node | null, path, depth + 1, aliased);
+  };
+  return plain(document.contents, root, 0, false);
 }
+
+/** A key `<<` that is written without quotes. */
+const isMergeKey = (key: Node | null): boolean => isScalar(key) && key.value === '<<' && key.type === 'PLAIN';
+
+const tooMuch = (place: string): Failure =>
+  new Failure(
+    'input',
+    `${place}: grows beyond ${maxAliasedValues} values and ${maxDepth} levels, as aliases within aliases do; write the experiment out`,
+  );
 
 /**
  * yaml composes nested values by recursion, and a stack that overflows inside V8's regular expressions ends the whole

@@ -1,7 +1,7 @@
 import type { Host, Processes } from '@prunegrid/core/runtime';
 import { createRequire } from 'node:module';
 import { cpus, totalmem, userInfo } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { Trainer } from '../cluster/index.js';
@@ -85,7 +85,10 @@ function userName(): string {
 /** What each machine's git has answered: what a process runs does not change when the files do. */
 const answers = new WeakMap<Processes, Promise<RunManifest['git']>>();
 
-/** The commit that prunegrid itself runs from; null if it was installed as a package. */
+/**
+ * The commit that prunegrid itself runs from; null if it does not run from a checkout of its own, as when it was installed
+ * as a package or copied into another repository, whose commits say nothing of it.
+ */
 function gitState(processes: Processes): Promise<RunManifest['git']> {
   const known = answers.get(processes) ?? askGit(processes);
   answers.set(processes, known);
@@ -96,6 +99,10 @@ async function askGit(processes: Processes): Promise<RunManifest['git']> {
   const folder = dirname(fileURLToPath(import.meta.url));
   const git = async (...args: string[]) => (await processes.run('git', args, folder)).trim();
   try {
+    // The path of this folder within the repository tells whether the repository is prunegrid's own.
+    if (!/^packages\/coordinator\/\w+\/training\/$/.test(await git('rev-parse', '--show-prefix'))) return null;
+    const { name } = require(join(folder, '../../../../package.json')) as { name?: unknown };
+    if (name !== 'prunegrid-workspace') return null;
     return { commit: await git('rev-parse', 'HEAD'), dirty: (await git('status', '--porcelain')) !== '' };
   } catch {
     return null;

@@ -1,5 +1,6 @@
 import { Failure } from '../failure.js';
 import type { FileHandle, Host } from '../runtime/index.js';
+import { kindOf, startBytes } from '../files/kind.js';
 import { malformed, maxHeaderBytes, parseHeader, type StoredTensor } from './header.js';
 
 export interface Tensor {
@@ -56,6 +57,8 @@ async function opened<T>(files: Host['files'], file: string, read: (handle: File
 
 async function readHeader(handle: FileHandle, file: string) {
   const size = await handle.size();
+  const kind = kindOf(await read(handle, file, 0, Math.min(size, startBytes)));
+  if (kind !== undefined) throw malformed(file, kind);
   if (size < 8) throw malformed(file, `it has ${size} bytes, and the length of its header alone takes 8`);
   const length = new DataView((await read(handle, file, 0, 8)).buffer).getBigUint64(0, true);
   if (length > maxHeaderBytes)

@@ -1,10 +1,13 @@
 import { Failure } from '@prunegrid/core/failure';
+import { kindOf, startBytes } from '@prunegrid/core/files/kind';
 
 /**
  * Reads an IDX file of unsigned bytes (yann.lecun.com/exdb/mnist): 0, 0, type 8, number of dimensions, the extents as
  * big-endian 32-bit integers, then the data. Throws Failure naming `file` where the bytes are no such thing.
  */
 export function parseIdx(bytes: Buffer, file: string, dimensions: number): { shape: number[]; data: Uint8Array } {
+  const kind = kindOf(bytes.subarray(0, startBytes));
+  if (kind !== undefined) throw new Failure('input', `${file}: is no IDX file: ${kind}`);
   const header = 4 + 4 * dimensions;
   if (bytes.length < header || bytes.readUInt32BE(0) !== 0x0800 + dimensions) {
     throw new Failure(

@@ -32,14 +32,15 @@ export async function fromFile(
   tensors: ReadonlyMap<string, Tensor>,
   file: string,
 ): Promise<Float32Array> {
+  const prefix = wrapperOf(tensors.keys());
   const parameters = new Float32Array(model.size);
   for (const parameter of model.parameters) {
     const order = fileOrder(model, parameter);
-    const tensor = tensors.get(parameter.name);
+    const tensor = tensors.get(prefix + parameter.name);
     if (!tensor) {
       throw new Failure(
         'input',
-        `${file}: has no tensor ${parameter.name}, so it is no ${model.name}: name its model with --model`,
+        `${file}: has no tensor ${parameter.name}, so it is no ${model.name}: its first is ${JSON.stringify([...tensors.keys()].at(0) ?? 'none')}; rename its tensors, or name another model with --model`,
       );
     }
     if (tensor.shape.join() !== order.shape.join()) {
@@ -51,6 +52,19 @@ export async function fromFile(
     await inModelOrder(clock, order, tensor.data, valuesOf(parameter, parameters));
   }
   return parameters;
+}
+
+/**
+ * What PyTorch puts before every name of a network that is wrapped: `module.` by DataParallel and
+ * DistributedDataParallel, `_orig_mod.` by torch.compile, `model.` by Lightning's modules and many training loops.
+ */
+const wrapper = /^(?:(?:module|_orig_mod|model)\.)+/;
+
+/** The wrappers' prefix that all of the names have, or nothing. */
+function wrapperOf(names: Iterable<string>): string {
+  const [first = '', ...others] = names;
+  const [prefix] = wrapper.exec(first) ?? [''];
+  return others.every((name) => name.startsWith(prefix)) ? prefix : '';
 }
 
 const valuesOf = ({ offset, size }: Parameter, parameters: Float32Array): Float32Array =>

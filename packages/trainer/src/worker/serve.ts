@@ -1,6 +1,7 @@
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 
 import { Failure } from '@prunegrid/core/failure';
+import { addressProblem } from '@prunegrid/core/text/address';
 import type { MessageStream, Runtime } from '@prunegrid/core/runtime';
 import { openChannel, type TrainerChannel } from './channel.js';
 import { helloOf, join } from './handshake.js';
@@ -11,6 +12,8 @@ import { loadWorkload } from './workload.js';
 
 /** Time allowed for the coordinator to accept the connection, in milliseconds. */
 const CONNECT_MS = 30_000;
+/** Time after which a trainer says that it is still trying to connect, in milliseconds. */
+const NOTICE_MS = 1000;
 
 export interface TrainerOptions {
   /** HOST:PORT of the coordinator, or unix:PATH. */
@@ -36,7 +39,13 @@ export async function serve(options: TrainerOptions): Promise<void> {
   }
 }
 
-async function connect({ coordinator, runtime }: TrainerOptions): Promise<MessageStream> {
+async function connect({ coordinator, report, runtime }: TrainerOptions): Promise<MessageStream> {
+  const problem = addressProblem(coordinator);
+  if (problem !== undefined) throw new Failure('input', `--coordinator ${coordinator}: ${problem}`);
+  // Whoever started the trainer first would wait without a word.
+  const notice = runtime.clock.after(NOTICE_MS, () =>
+    report(`${coordinator}: no coordinator answers yet; trying for ${CONNECT_MS / 1000} s`),
+  );
   try {
     return await runtime.transport.connect('coordination', coordinator, CONNECT_MS);
   } catch (error) {
@@ -45,6 +54,8 @@ async function connect({ coordinator, runtime }: TrainerOptions): Promise<Messag
       `${coordinator}: no coordinator answers there (${(error as Error).message}): check --coordinator and that it runs`,
       { cause: error },
     );
+  } finally {
+    notice.cancel();
   }
 }
 

@@ -26,6 +26,8 @@ export async function sweepSubmit(
   const logFile = join(folder, 'log.txt');
   const child = runtime.processes.startNode(program, ['sweep', 'run', file, ...flags, '--out', folder], {
     detached: true,
+    // It outlives the npm that this command may have been started by; see `wrapperOf`.
+    env: { npm_command: '' },
     outputFile: logFile,
   });
   let exit: number | string | undefined;

@@ -54,7 +54,7 @@ export async function rememberEpochTimes(
   const known = await measuredTimes(runtime, warn);
   try {
     await runtime.files.makeFolder(runtime.files.cacheFolder());
-    const all = { times: { ...known, [workload(spec)]: times } as Record<string, EpochTimes> };
+    const all = { times: { ...known, [workload(spec, processorName())]: times } as Record<string, EpochTimes> };
     await writeStored(runtime, fileIn(runtime), epochTimesFormat, all);
   } catch (error) {
     warn(`later plans cannot estimate their time by this run's: ${(error as Error).message}`);
@@ -85,10 +85,12 @@ export function estimateSeconds(
   trainers: number,
   measured: MeasuredTimes,
 ): number | undefined {
+  // Asking the operating system takes longer than all else here.
+  const processor = processorName();
   const trained = new Set<string>();
   let busy = 0;
   for (const { spec, denseKey } of trials) {
-    const times = measured[workload(spec)];
+    const times = measured[workload(spec, processor)];
     if (!times) return undefined;
     const epochs = epochsOf(spec);
     if (!trained.has(denseKey)) busy += epochs.dense * times.dense;
@@ -98,6 +100,11 @@ export function estimateSeconds(
   return busy / trainers;
 }
 
+const processorName = (): string => cpus()[0]?.model ?? 'unknown';
+
 /** What an epoch's time depends on, on this processor. How many weights survive matters little. */
-const workload = ({ engine, model, dataset: { name, validation, limit }, batch, threadsPerTrainer }: Spec): string =>
-  `${engine === 'tensorflow' ? '' : `${engine}, `}${model}, ${name} (${limit ?? 'all'} less ${validation}), batch ${batch.global} in ${batch.microBatches}, ${threadsPerTrainer} threads, ${cpus()[0]?.model ?? 'unknown'}`;
+const workload = (
+  { engine, model, dataset: { name, validation, limit }, batch, threadsPerTrainer }: Spec,
+  processor: string,
+): string =>
+  `${engine === 'tensorflow' ? '' : `${engine}, `}${model}, ${name} (${limit ?? 'all'} less ${validation}), batch ${batch.global} in ${batch.microBatches}, ${threadsPerTrainer} threads, ${processor}`;

@@ -2,6 +2,7 @@ import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 import { dirname, isAbsolute, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 
 import { type BudgetLayer, budgets, keptInAll } from '@prunegrid/numerics/budgets';
 import { sizeOf } from '@prunegrid/numerics/constraints';
@@ -36,15 +37,16 @@ export async function planSweep(
 ): Promise<SweepPlan> {
   const places = new Places();
   const described = readSweep(await readSource(runtime, file), file, places);
-  const sweep = { ...described, seeds: seeds ?? described.seeds };
+  const sweep = { ...described, grid: { ...described.grid }, seeds: seeds ?? described.seeds };
   const base = isAbsolute(sweep.base) ? sweep.base : join(dirname(file), sweep.base);
   const basePlaces = new Places();
   const root = readExperiment(await readSource(runtime, base), base, basePlaces);
   for (const [key, value] of Object.entries(sweep.set)) {
     put(root, { key, value, place: places.ofValue(['set', key]) }, basePlaces);
   }
+  const others = set.filter((override) => !chooses(override, sweep, places));
   const cells = cellsOf(sweep, places);
-  for (const override of set) {
+  for (const override of others) {
     const varies = cells.flat().find(({ key }) => overlaps(key, override));
     if (varies) {
       throw new Failure(
@@ -137,6 +139,19 @@ function put(root: PlainMap, { key, value, place }: Setting, places: Places): vo
 function overlaps(varying: string, override: string): boolean {
   const key = override.split('=', 1)[0].trim();
   return covers(varying, key) || covers(key, varying);
+}
+
+/** Narrows an axis of the grid to the one of its values that an override `key=value` names; false if it names none. */
+function chooses(override: string, { grid }: SweepDescription, places: Places): boolean {
+  const equals = override.indexOf('=');
+  const key = override.slice(0, Math.max(equals, 0)).trim();
+  if (!Object.hasOwn(grid, key)) return false;
+  const value = readYaml(override.slice(equals + 1), () => `--set ${override}`, new Places());
+  const index = grid[key].findIndex((other) => isDeepStrictEqual(other, value));
+  if (index < 0) return false;
+  places.add(['grid', key, 0], { value: places.ofValue(['grid', key, index]) });
+  grid[key] = [grid[key][index]];
+  return true;
 }
 
 /** Every cell again by each baseline. */

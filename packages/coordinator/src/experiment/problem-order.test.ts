@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+
+import { parseSpec } from './load.js';
+
+it('lists unknown keys first and missing ones last, as the first are often the cause of the last', () => {
+  const text = 'name: a/b\nmodel: lenet5\ndata: { name: mnist }\n';
+  const catalogue = { engines: [], models: [], datasets: [] };
+  let lines: string[] = [];
+  try {
+    parseSpec(text, 'e.yaml', [], catalogue);
+  } catch (error) {
+    lines = (error as Error).message.split('\n');
+  }
+  expect(lines[0]).toMatch(/^e\.yaml:3:1: data: unknown key/);
+  expect(lines[1]).toMatch(/^e\.yaml:1:7: name: found "a\/b"/);
+  expect(lines[2]).toMatch(/dataset: missing/);
+});
+
+it('shows no rounded number for one beyond 2^53, and tells only the limit of the key', () => {
+  const catalogue = { engines: [], models: [], datasets: [] };
+  expect(() => parseSpec('seed: 9007199254740993\n', 'e.yaml', [], catalogue)).toThrow(
+    /^e\.yaml:1:7: seed: found a number beyond 2\^53; must be at most 4294967295\n(?!.*: seed:)/,
+  );
+});
