@@ -1,10 +1,11 @@
+import { sizeOf } from '@prunegrid/numerics/shape';
 import { nodeHost } from '@prunegrid/core/node';
 import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { initialise, iterateInPlace } from '@prunegrid/numerics/admm';
-import { atMost, projectionOnto, sizeOf } from '@prunegrid/numerics/constraints';
+import { atMost, projectionOnto } from '@prunegrid/numerics/constraints';
 import { weightsOf } from '@prunegrid/coordinator/training/layers';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { leave, peakBytes, type PeerMessage } from '../peer.js';

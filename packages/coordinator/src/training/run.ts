@@ -57,7 +57,8 @@ class Pruning {
     const { runtime, spec, model, folder, checkLock } = this.context;
     const { weights: dense, ...denseScores } = await this.denseNetwork();
     const layersToPrune = prunedLayers(model, spec, dense);
-    const prunedScore = this.recalled('hardPruned') ?? (await this.hardPrune(this.startOf(dense), layersToPrune));
+    const prunedScore =
+      this.recalled('hardPruned') ?? (await this.pruneAndEvaluate(this.startOf(dense), layersToPrune));
     const final = await this.retrain();
     const finalScore = await training.evaluate('final');
 
@@ -138,12 +139,12 @@ class Pruning {
   }
 
   /** Trains for pruning, prunes, and leaves the trainers with the survivors. */
-  private async hardPrune(weightsBefore: Float32Array, layers: readonly LayerToPrune[]): Promise<Scores> {
+  private async pruneAndEvaluate(weightsBefore: Float32Array, layers: readonly LayerToPrune[]): Promise<Scores> {
     const { training } = this;
     const { spec, model, projector, start } = this.context;
     const before = { weights: weightsBefore, ...(start && { trainable: nonZeroPositions(weightsBefore, layers) }) };
     const toPrune = await methods.get(spec.method).prune(training, before, layers);
-    const { weights, supports, trainable } = await projector.hardPrune(layers, toPrune);
+    const { weights, supports, trainable } = await projector.pruneNetwork(layers, toPrune);
     await training.setParameters('retrain', weights, survivorsOf(model, trainable));
     training.record({ type: 'hard-pruned', layers: countLayers(model, weights) });
     for (const units of deadUnits(model, supports)) training.record({ type: 'dead-units', ...units });

@@ -1,6 +1,7 @@
+import { sizeOf } from '../shape.js';
 import { Registry } from '@prunegrid/core/registry';
 
-import { select, sizeOf } from '../constraints/index.js';
+import { select } from '../constraints/index.js';
 import { lampScores, magnitudes } from './score-rules.js';
 import { erdosRenyiKernel, uniform } from './shape-rules.js';
 

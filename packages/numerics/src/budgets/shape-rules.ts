@@ -1,4 +1,4 @@
-import { sizeOf } from '../constraints/index.js';
+import { sizeOf } from '../shape.js';
 
 /** Layers are given by their weights' shapes, see `BudgetLayer`. */
 interface Shaped {

@@ -1,4 +1,5 @@
-import { type Constraint, type ConstraintData, NonFiniteError, sizeOf } from './constraint.js';
+import { sizeOf } from '../shape.js';
+import { type Constraint, type ConstraintData, NonFiniteError } from './constraint.js';
 
 /** At most `keep` non-zeros, l_i in the paper. */
 export interface Cardinality extends ConstraintData {

@@ -67,6 +67,3 @@ export function denseForm(values: Float32Array, { support, values: own }: Projec
   else for (const position of support) dense[position] = values[position];
   return dense;
 }
-
-/** The number of values of a tensor. */
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);

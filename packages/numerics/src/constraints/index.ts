@@ -10,7 +10,6 @@ export {
   denseForm,
   NonFiniteError,
   type Projection,
-  sizeOf,
   type Tensor,
 } from './constraint.js';
 

@@ -1,4 +1,4 @@
-import { assemble } from '../webassembly/assemble.js';
+import { compileModule } from '../webassembly/compile.js';
 
 // The loops over all parameters, in WebAssembly's text format: four float32 at a time, computed with in double precision two by two. Adam takes 0.4 of the
 // time of the same loop in JavaScript, which divides and takes roots one by one, and has the same bits: those of IEEE 754, on any processor.
@@ -91,7 +91,7 @@ function loop(name: string, { moments, constants, update }: Rule): string {
         (br_if $next (i32.lt_u ${get('at')} ${get('bytes')}))))`;
 }
 
-const module = assemble(
+const module = compileModule(
   'optimizer',
   `(module (import "optimizer" "memory" (memory 0 65536)) ${loop('adam', adam)} ${loop('sgd', sgd)})`,
 );

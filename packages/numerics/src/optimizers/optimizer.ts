@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import { PAGE_BYTES } from '../webassembly/assemble.js';
+import { PAGE_BYTES } from '../webassembly/compile.js';
 import { type Loop, loopsOn } from './loops.js';
 import { type Adam, momentCounts, type OptimizerChoice, type Sgd } from './state.js';
 

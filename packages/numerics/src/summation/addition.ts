@@ -1,11 +1,11 @@
-import { assemble, PAGE_BYTES } from '../webassembly/assemble.js';
+import { compileModule, PAGE_BYTES } from '../webassembly/compile.js';
 
 /** Elements that are added at a time: a page each of both vectors. */
 const BLOCK = PAGE_BYTES / 4;
 
 const memory = new WebAssembly.Memory({ initial: 2, maximum: 2 });
 const [sum, addend] = [0, PAGE_BYTES].map((at) => new Float32Array(memory.buffer, at, BLOCK));
-const module = assemble(
+const module = compileModule(
   'addition',
   `(module
     (import "addition" "memory" (memory 2))

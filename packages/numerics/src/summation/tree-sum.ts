@@ -7,7 +7,7 @@ export class TreeSum<Vector = Float32Array> {
   private readonly partial = new Map<number, Vector>();
 
   /** @param sumOf adds two vectors, of which it may make the sum; by default arrays */
-  constructor(private readonly sumOf = addInPlace as unknown as (a: Vector, b: Vector) => Vector) {}
+  constructor(private readonly sumOf = addElements as unknown as (a: Vector, b: Vector) => Vector) {}
 
   /** Takes `vector` over (it may be added to) as the sum of all leaves below `node`. */
   add(node: number, vector: Vector): void {
@@ -30,7 +30,7 @@ export class TreeSum<Vector = Float32Array> {
   }
 }
 
-function addInPlace(sum: Float32Array, other: Float32Array): Float32Array {
+function addElements(sum: Float32Array, other: Float32Array): Float32Array {
   for (let i = 0; i < sum.length; i++) sum[i] += other[i];
   return sum;
 }

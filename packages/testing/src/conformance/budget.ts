@@ -1,5 +1,5 @@
+import { sizeOf } from '@prunegrid/numerics/shape';
 import { type BudgetLayer, budgets, keepsFor, keptInAll } from '@prunegrid/numerics/budgets';
-import { sizeOf } from '@prunegrid/numerics/constraints';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 

@@ -1,3 +1,4 @@
+import { sizeOf } from '@prunegrid/numerics/shape';
 import { nodeHost } from '@prunegrid/core/node';
 import { hardPrune, initialise, iterate, iterateInPlace } from '@prunegrid/numerics/admm';
 import {
@@ -7,7 +8,6 @@ import {
   NonFiniteError,
   type Projection,
   projectionOnto,
-  sizeOf,
 } from '@prunegrid/numerics/constraints';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import fc from 'fast-check';
@@ -125,7 +125,7 @@ export function describeConstraint(name: string, cases: readonly ConstraintCase[
       expect(begun).toEqual(start);
       expect(await threads.iterate(layers, [begun], W1, 2)).toEqual([expected]);
       const { weights, support, trainable } = hardPrune(W1, onto);
-      expect(await threads.hardPrune(layers, W1)).toEqual({
+      expect(await threads.pruneNetwork(layers, W1)).toEqual({
         weights,
         supports: new Map([['layer', support]]),
         trainable: new Map([['layer', trainable]]),

@@ -1,4 +1,5 @@
-import { INPUT, initialParameters, type Model, type Ops, sizeOf } from '@prunegrid/trainer/models';
+import { sizeOf } from '@prunegrid/numerics/shape';
+import { INPUT, initialParameters, type Model, type Ops } from '@prunegrid/trainer/models';
 import { describe, expect, it } from 'vitest';
 
 /**

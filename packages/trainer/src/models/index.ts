@@ -15,7 +15,6 @@ export {
   type ModelDescription,
   type Ops,
   type Parameter,
-  sizeOf,
 } from './model.js';
 
 /** Every model that a spec may name as `model`. */

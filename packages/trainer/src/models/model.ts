@@ -1,3 +1,4 @@
+import { sizeOf } from '@prunegrid/numerics/shape';
 import type * as tensorflow from '@tensorflow/tfjs';
 
 /** TensorFlow.js' operations, in which a model is written down; engines record them and lower them to their device. */
@@ -132,9 +133,6 @@ export function layOut(
   }
   return { parameters, size: offset, layers };
 }
-
-/** Number of elements of a tensor. */
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
 
 function tensorsOf(
   definition: LayerDefinition,

@@ -12,7 +12,7 @@ const KILL_MS = 5000;
 /**
  * Lets V8's heap grow to so many MiB before it looks for old garbage. A trainer's own heap is some 25 MiB, but the megabytes of gradients
  * count that a step makes and drops outside of it: without this option every few steps bring a full collection, and two trainers take a
- * third longer (`prunegrid bench step`). bin/prunegrid-trainer.js does the same for trainers that are started by hand.
+ * third longer (`prunegrid-bench step`). bin/prunegrid-trainer.js does the same for trainers that are started by hand.
  */
 const HEAP = '--initial-old-space-size=512';
 

@@ -1,3 +1,4 @@
+import { sizeOf } from '@prunegrid/numerics/shape';
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
 import type { ModelDescription } from '@prunegrid/trainer/models';
@@ -5,7 +6,6 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import { type BudgetLayer, budgets, keptInAll } from '@prunegrid/numerics/budgets';
-import { sizeOf } from '@prunegrid/numerics/constraints';
 import type { Catalogue } from '../../experiment/check.js';
 import { constraintsOf } from '../../experiment/constraints.js';
 import { denseKey, matters, resultKey } from '../../experiment/keys.js';

@@ -28,7 +28,7 @@ async function prune(training: Training, before: Before, layers: readonly LayerT
       const keep = keptAt(epoch, epochs, { keep: keptIn(layer), size: sizeOf(layer) });
       return { ...layer, constraint: atMost(keep) };
     });
-    const { weights: masked, trainable } = await projector.hardPrune(held, weights);
+    const { weights: masked, trainable } = await projector.pruneNetwork(held, weights);
     await training.setParameters('prune', masked, survivorsOf(model, trainable));
     const { totalEpochs } = training;
     training.record({ type: 'mask-tightened', epoch, totalEpochs, layers: countLayers(model, masked) });

@@ -64,7 +64,7 @@ describe('Projector', () => {
       expected = oneByOne.map(({ state }) => state);
     }
 
-    const pruned = await projector.hardPrune(layers, start);
+    const pruned = await projector.pruneNetwork(layers, start);
     const weights = start.slice();
     const supports = new Map<string, Uint32Array>();
     for (const [i, { name, offset }] of layers.entries()) {
@@ -91,7 +91,7 @@ describe('Projector', () => {
       for (const attempt of [
         () => projector.initialise(layers, parameters, 1),
         () => projector.iterate(layers, state, parameters, 1),
-        () => projector.hardPrune(layers, parameters),
+        () => projector.pruneNetwork(layers, parameters),
       ]) {
         const error = await attempt().catch((caught: unknown) => caught);
         expect(error).toBeInstanceOf(NonFiniteError);
@@ -124,7 +124,7 @@ describe('Projector', () => {
   it('does nothing where no layer is pruned', async () => {
     const parameters = parametersOf(1);
     expect(await here.initialise([], parameters, 1)).toEqual([]);
-    expect(bits(await here.hardPrune([], parameters))).toEqual(
+    expect(bits(await here.pruneNetwork([], parameters))).toEqual(
       bits({ weights: parameters, supports: new Map(), trainable: new Map() }),
     );
   });

@@ -56,7 +56,7 @@ export class Projector {
   }
 
   /** Projects W of each layer. Returns all parameters, in a new array, and for each layer what `PrunedLayer` says of positions. */
-  async hardPrune(layers: readonly LayerToPrune[], parameters: Float32Array): Promise<PrunedNetwork> {
+  async pruneNetwork(layers: readonly LayerToPrune[], parameters: Float32Array): Promise<PrunedNetwork> {
     const weights = await copyOf(this.clock, parameters);
     const pruned = await allOf(
       this.each(layers, parameters, 'hardPrune', (W) => [W]).map(async (result, i) => {

@@ -1,3 +1,4 @@
+import { sizeOf } from '@prunegrid/numerics/shape';
 import { roundToBfloat16 } from '@prunegrid/numerics/bfloat16';
 import { createOptimizer, type Optimizer, type ParameterRange, type Update } from '@prunegrid/numerics/optimizers';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
@@ -7,7 +8,7 @@ import { Failure } from '@prunegrid/core/failure';
 import { createHash } from 'node:crypto';
 
 import { type TrainingBatch, TrainingBatches } from '../../datasets/index.js';
-import { type Model, sizeOf } from '../../models/index.js';
+import { type Model } from '../../models/index.js';
 import type {
   Evaluation,
   EvaluationRequest,

@@ -6,7 +6,7 @@ requireMemory();
 const wabt = await assembler();
 
 /** Compiles a module in WebAssembly's text format, which may use 128-bit vectors. Throws Error where it is none. */
-export function assemble(name: string, text: string): WebAssembly.Module {
+export function compileModule(name: string, text: string): WebAssembly.Module {
   const assembled = wabt.parseWat(`${name}.wat`, text, { simd: true });
   try {
     return new WebAssembly.Module(assembled.toBinary({}).buffer);
