@@ -80,7 +80,7 @@ export class PeerGroup {
    * Starts a reduction and sends the other members their slices of this member's vectors, while the links accept data.
    * Vectors must not change before the reduction has finished, because float32 data are not copied.
    * @param vectors the vectors of this member's nodes, each of `target.length + plan.following` elements. In this
-   *   member's slice, the sums overwrite them.
+   *   member's slice, the reduction adds other vectors to them in place.
    */
   reduce(plan: ReductionPlan, vectors: PartialSums, target: Float32Array): ReduceScatterAllGather {
     const now = this.clock.monotonic();
