@@ -161,8 +161,8 @@ export interface Replica extends Evaluator {
   /** Ends an optimizer step: copies `target` to W on the device. */
   commit(): Promise<void>;
   /**
-   * Throws Failure unless the loss of the step is finite. The message names the place where non-finite values first
-   * appear.
+   * Throws Failure unless the loss of the step is finite. The message names the tensor that is not finite, or else the
+   * one with the largest value.
    */
   requireFinite(step: number, loss: number): Promise<void>;
   /** Opens an independent replica that starts in the same state. */
