@@ -11,7 +11,10 @@ const QUIET_TURNS = 2;
  * The number of busy turns of the event loop without a timer after which the clock calls the next timer in any case.
  */
 const BUSY_TURNS = 1000;
-/** The longest delay of a timer in milliseconds. Like Node's timers, a timer with a longer delay fires at once. */
+/**
+ * The longest delay of Node's timers in milliseconds. Node fires timers with longer delays at once, so this clock
+ * rejects such delays.
+ */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
 export interface VirtualClockOptions {
