@@ -18,7 +18,7 @@ interface Cluster {
   network: MemoryNetwork;
   clock: VirtualClock;
   warnings: string[];
-  /** Returns the options of the trainer with this name. */
+  /** Returns the runtime of the machine with this name. */
   machine: (name: string) => Runtime;
   address: string;
   /** Resolves when this number of trainers has joined. */
