@@ -2,8 +2,8 @@ import { FrameError } from './frame.js';
 import type { TensorChunk } from './generated/prunegrid/v1/coordination.js';
 
 /**
- * Puts the chunks of one tensor together, in order, in a buffer that the caller owns: no allocation depends on what a message
- * says.
+ * Assembles the chunks of one tensor, in order, in a buffer that the caller owns. No allocation depends on the content
+ * of a message, so a damaged message cannot exhaust the memory.
  */
 export class TensorAssembler {
   private received = 0;
@@ -13,7 +13,10 @@ export class TensorAssembler {
     this.bytes = new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength);
   }
 
-  /** Returns whether the tensor is complete. Throws FrameError on a chunk that does not continue this tensor. */
+  /**
+   * Copies a chunk to the tensor. Returns whether the tensor is complete. Throws FrameError if the chunk does not
+   * continue this tensor.
+   */
   add(chunk: TensorChunk): boolean {
     if (chunk.length !== this.tensor.length) {
       throw new FrameError(`a tensor of ${chunk.length} elements arrived where ${this.tensor.length} are due`);

@@ -2,33 +2,38 @@ import { FromCoordinator, FromTrainer, type TensorChunk } from './generated/prun
 import { crc32 } from 'node:zlib';
 
 /**
- * Encoding of the stream's messages. Everything but tensor chunks goes through the generated code; a chunk is written and read
- * by hand, because the generated code copies its data once more and costs a third of the throughput. The bytes are the
- * same protobuf either way.
+ * Encodes and decodes the messages of the stream. The generated code handles all messages except tensor chunks. Chunks
+ * are encoded and decoded by hand, because the generated code copies their data once more and costs a third of the
+ * throughput. Both produce the same protobuf bytes.
  */
 
-/** `body.chunk` is field 1, length-delimited, in both directions. */
+/** The field `body.chunk` has number 1 and is length-delimited in both directions. */
 const CHUNK_TAG = (1 << 3) | 2;
 const DATA_TAG = (15 << 3) | 2;
 const CRC_TAG = (7 << 3) | 5;
-/** Bytes of the data of one chunk: larger ones gain nothing on loopback, and gRPC's receive limit is 4 MiB. */
+/**
+ * The maximum size of a chunk's data in bytes. Larger chunks are not faster on the loopback interface, and gRPC
+ * receives at most 4 MiB in one message.
+ */
 export const CHUNK_BYTES = 1 << 20;
 
-/** A message that cannot be decoded, or a chunk whose CRC does not match. */
+/** Thrown if a message cannot be decoded, or if the CRC of a chunk does not match its data. */
 export class FrameError extends Error {
   override readonly name = 'FrameError';
 }
 
 export type ChunkHeader = Pick<TensorChunk, 'kind' | 'generation' | 'step' | 'node'>;
 
-/** Cuts `tensor` (4-byte elements) into encoded chunks of at most `chunkBytes` bytes of data. The bytes are copied. */
+/**
+ * Splits `tensor` (elements of 4 bytes) into encoded chunks of at most `chunkBytes` bytes of data. The data are copied.
+ */
 export function* encodeTensor(
   header: ChunkHeader,
   tensor: Float32Array | Uint32Array,
   chunkBytes = CHUNK_BYTES,
 ): Generator<Buffer> {
   const bytes = Buffer.from(tensor.buffer, tensor.byteOffset, tensor.byteLength);
-  // An empty tensor is one empty chunk: its receiver waits for the last element.
+  // An empty tensor is sent as one empty chunk, because its receiver waits for a chunk that completes it.
   for (let start = 0; start === 0 || start < bytes.length; start += chunkBytes) {
     yield encodeChunk(header, tensor.length, start / 4, bytes.subarray(start, start + chunkBytes));
   }
@@ -38,10 +43,10 @@ function encodeChunk(header: ChunkHeader, length: number, offset: number, data: 
   return Buffer.concat([encodeChunkHead(header, length, offset, data), data]);
 }
 
-/** Where the data of a chunk lie that does not carry them. */
+/** The position of a chunk's data in shared memory, if the chunk does not contain them. */
 type Shared = Pick<TensorChunk, 'sharedMemoryBytes' | 'sharedMemoryOffset'>;
 
-/** All bytes of an encoded chunk that come before its data. */
+/** Returns all bytes of an encoded chunk that precede its data. */
 export function encodeChunkHead(
   header: ChunkHeader,
   length: number,
@@ -60,7 +65,7 @@ export function encodeChunkHead(
     fields[at++] = value;
   };
   const field = (number: number, value: number) => {
-    // proto3 leaves zeros out.
+    // proto3 omits fields that are 0.
     if (value === 0) return;
     varint(number << 3);
     varint(value);
@@ -89,7 +94,10 @@ export function encodeChunkHead(
   return Buffer.concat([fields.subarray(fieldBytes, at), fields.subarray(0, fieldBytes)]);
 }
 
-/** Reads an encoded chunk without copying: `data` is a view on `frame`. Throws FrameError, also where `checked` and the CRC is not that of the data. */
+/**
+ * Decodes a chunk without copying: `data` is a view on `frame`. Throws FrameError if the frame is no chunk, or if
+ * `checked` is set and the CRC does not match the data.
+ */
 export function decodeChunk(frame: Buffer, checked = true): TensorChunk {
   if (frame[0] !== CHUNK_TAG) throw new FrameError('something arrived where a tensor chunk is due');
   let at = 1;
@@ -144,10 +152,10 @@ export const encodeFromTrainer = (body: NonNullable<FromTrainer['body']>): Buffe
 export const encodeFromCoordinator = (body: NonNullable<FromCoordinator['body']>): Buffer =>
   Buffer.from(FromCoordinator.encode({ body }).finish());
 
-/** Throws FrameError on bytes that are no such message. */
+/** Decodes a message of a trainer. Throws FrameError if the bytes are not such a message. */
 export const decodeFromTrainer = (frame: Buffer): NonNullable<FromTrainer['body']> => decode(FromTrainer, frame);
 
-/** Throws FrameError on bytes that are no such message. */
+/** Decodes a message of the coordinator. Throws FrameError if the bytes are not such a message. */
 export const decodeFromCoordinator = (frame: Buffer): NonNullable<FromCoordinator['body']> =>
   decode(FromCoordinator, frame);
 

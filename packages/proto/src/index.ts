@@ -1,6 +1,9 @@
 export { TensorAssembler } from './assembler.js';
 
-/** Both ends must agree on this number. It changes with every incompatible change of the .proto file or of what it describes. */
+/**
+ * The version of the protocol, which must be the same at both ends. It changes with every incompatible change of the
+ * .proto file or of the behaviour that it describes.
+ */
 export const PROTOCOL_VERSION = 8;
 
 export {

@@ -4,7 +4,9 @@ import { smallDataset } from './engine/dataset.js';
 import { smallEngine } from './engine/engine.js';
 import { smallModel } from './engine/model.js';
 
-/** An extension that adds `engine: small`, `model: small` and `dataset: { name: small }` to the processes that load it. */
+/**
+ * An extension that adds `engine: small`, `model: small` and `dataset: { name: small }` to the processes that load it.
+ */
 export default function extend({ engines, models, datasets }: TrainerRegistries): void {
   engines.add(smallEngine);
   models.add(smallModel);

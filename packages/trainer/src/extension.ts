@@ -6,8 +6,8 @@ import { engines } from './engines/index.js';
 import { models } from './models/index.js';
 
 /**
- * What an extension can add to in a trainer's process. What only a coordinator uses has a registry here, too, so that one file serves
- * both; nothing ever looks into these.
+ * The registries to which an extension can add in a trainer's process. They include those that only a coordinator uses,
+ * so that the same extension file works in both processes; the trainer never reads them.
  */
 export const registries = {
   datasets,
@@ -21,7 +21,7 @@ export const registries = {
 
 /**
  * Loads extensions in a trainer's process.
- * @param files seen from the working folder
- * @throws Failure `input` as `loadExtensions` of core does
+ * @param files the paths of the files, relative to the working folder
+ * @throws {Failure} `input` under the same conditions as `loadExtensions` of core
  */
 export const loadExtensions = (files: readonly string[]): Promise<string[]> => load(files, registries);

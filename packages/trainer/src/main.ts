@@ -6,7 +6,7 @@ import { Command } from 'commander';
 
 import { runTrainer, type TrainerCommandOptions } from './run-trainer.js';
 
-/** `prunegrid-trainer`: what a machine runs that has trainers and no coordinator. */
+/** The command `prunegrid-trainer`, for machines that run trainers but no coordinator. */
 const program = new Command('prunegrid-trainer')
   .description('serve a prunegrid coordinator, here or on another machine, until it is done')
   .version(version)

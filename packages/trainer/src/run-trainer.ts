@@ -5,15 +5,15 @@ import { loadExtensions } from './extension.js';
 import { serve } from './worker/index.js';
 
 export interface TrainerCommandOptions {
-  /** HOST:PORT of the coordinator. */
+  /** The coordinator's address, HOST:PORT. */
   coordinator: string;
-  /** Files of extensions, seen from the working folder. */
+  /** The paths of extension files, relative to the working folder. */
   extension: string[];
 }
 
 /**
- * Loads the extensions and serves the coordinator until it is done. What is printed is for whoever watches this trainer. Throws
- * Failure.
+ * Loads the extensions, connects to the coordinator and runs until the coordinator dismisses the trainer. It prints
+ * messages for the user. Throws Failure.
  */
 export async function runTrainer({ coordinator, extension }: TrainerCommandOptions, runtime: Runtime): Promise<void> {
   await loadExtensions(extension);

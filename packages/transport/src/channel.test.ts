@@ -5,7 +5,7 @@ import type { MessageStream } from '@prunegrid/core/runtime';
 import { Channel } from './channel.js';
 import { decodeFromTrainer, encodeFromTrainer, TensorKind } from '@prunegrid/proto';
 
-/** A stream whose messages come in the order in which they were put into `incoming`. */
+/** Returns a stream whose messages arrive in the order in which they are put into `incoming`. */
 function streamOf(incoming: Buffer[], outgoing: Buffer[]): MessageStream {
   return {
     send: async (head) => void outgoing.push(Buffer.from(head)),
@@ -30,7 +30,7 @@ describe('Channel', () => {
     const sent = left.sendTensor(header, tensor);
     await right.receiveTensor(header, new Float32Array(tensor.length));
     await sent;
-    // 2.5 MiB in chunks of 1 MiB.
+    // The tensor has 2.5 MiB and is sent in chunks of 1 MiB.
     expect(left.traffic.messages).toBe(3);
     expect(left.traffic.bytes - tensor.byteLength).toBeGreaterThan(0);
     expect(left.traffic.bytes - tensor.byteLength).toBeLessThan(3 * 64);

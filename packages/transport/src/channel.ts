@@ -1,22 +1,25 @@
 import type { MessageStream } from '@prunegrid/core/runtime';
 import { type ChunkHeader, encodeTensor, FrameError, TensorAssembler, type TensorChunk } from '@prunegrid/proto';
 
-/** Messages and their bytes, both directions together; what the network puts around a message is not counted. */
+/** The numbers of messages and of their bytes, without the overhead that the network adds to each message. */
 export interface Traffic {
   messages: number;
   bytes: number;
 }
 
-/** One end of the stream between the coordinator and a trainer: messages one at a time, tensors as a whole. */
+/**
+ * One end of the stream between the coordinator and a trainer. It sends and receives single messages and whole tensors.
+ */
 export class Channel<Message extends { $case: string; value: unknown }> {
   private readonly passed: Traffic = { messages: 0, bytes: 0 };
-  /** What `peek` has asked for. */
+  /** The pending message of `peek`. */
   private next: Promise<Message> | undefined;
   private failure: Error | undefined;
 
   /**
-   * @param decode reads one frame; it may throw
-   * @param explain turns whatever broke the conversation into the error that `receive` throws; it gets `undefined` if the other end hung up
+   * @param decode decodes one frame; it may throw
+   * @param explain converts the error that ended the stream to the error that `receive` throws. Its argument is
+   *   `undefined` if the other end closed the stream.
    */
   constructor(
     private readonly stream: MessageStream,
@@ -24,17 +27,17 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     private readonly explain: (error: unknown) => Error,
   ) {}
 
-  /** Resolves once the stream is over, whoever ended it. */
+  /** Resolves when either end has closed the stream, or when it has failed. */
   get closed(): Promise<void> {
     return this.stream.closed;
   }
 
-  /** Sent and received so far. */
+  /** The messages and bytes sent and received so far, both directions together. */
   get traffic(): Readonly<Traffic> {
     return this.passed;
   }
 
-  /** The next message, which is still the next one afterwards; undefined if there is none, and then `receive` will say why. */
+  /** Returns the next message without consuming it, or undefined if there is none; `receive` then throws the reason. */
   peek(): Promise<Message | undefined> {
     this.next ??= this.take();
     return this.next.catch(() => undefined);
@@ -46,13 +49,15 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     return message;
   }
 
-  /** Ends the stream at both ends: what waits here and all that is asked later throws `error`, whose message the other end is told. */
+  /**
+   * Ends the stream at both ends. Pending and later calls here throw `error`, and the other end receives its message.
+   */
   fail(error: Error): void {
     this.failure ??= error;
     this.stream.close(error.message);
   }
 
-  /** Ends the stream at both ends, after what has been sent. */
+  /** Ends the stream at both ends after the messages that were sent before. */
   close(): void {
     this.stream.close();
   }
@@ -71,7 +76,7 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     throw this.failure ?? this.explain(undefined);
   }
 
-  /** Fills `into` with the tensor that must come next, and returns it. */
+  /** Receives the next message, which must be this tensor, into `into`, and returns `into`. */
   async receiveTensor<T extends Float32Array | Uint32Array>(header: ChunkHeader, into: T): Promise<T> {
     const assembler = new TensorAssembler(into);
     for (;;) {
@@ -89,13 +94,16 @@ export class Channel<Message extends { $case: string; value: unknown }> {
     }
   }
 
-  /** Resolves when the network takes more, or when the stream is over: then the next `receive` says why. */
+  /**
+   * Sends a frame. Resolves when the network accepts more data, or when the stream has ended; the next `receive` then
+   * throws the reason.
+   */
   send(frame: Buffer): Promise<void> {
     this.count(frame);
     return this.stream.send(frame);
   }
 
-  /** The tensor may be changed once this has resolved. */
+  /** Sends a tensor in chunks. The caller may change the tensor when the promise has resolved. */
   async sendTensor(header: ChunkHeader, tensor: Float32Array | Uint32Array): Promise<void> {
     for (const frame of encodeTensor(header, tensor)) await this.send(frame);
   }

@@ -2,39 +2,47 @@ import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 
 import type { Clock, Timer } from '@prunegrid/core/runtime';
 
-/** Turns of the event loop without anything happening after which nothing more is expected before the next timer. */
+/**
+ * The number of consecutive idle turns of the event loop after which the clock assumes that the program waits only for
+ * timers.
+ */
 const QUIET_TURNS = 2;
-/** Turns in which something does happen, and no timer is called, after which the next timer's time has come all the same. */
+/**
+ * The number of busy turns of the event loop without a timer after which the clock calls the next timer in any case.
+ */
 const BUSY_TURNS = 1000;
-/** Node's timers take no longer delays: they then call at once. */
+/**
+ * The longest delay of Node's timers in milliseconds. Node fires timers with longer delays at once, so this clock
+ * rejects such delays.
+ */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
 export interface VirtualClockOptions {
-  /** What `now` says at first, in Unix milliseconds. */
+  /** The initial value of `now`, in Unix milliseconds. */
   start?: number;
-  /** Virtual milliseconds after which `run` takes it that its program never ends; a day if left out. */
+  /** The virtual time in milliseconds after which `run` assumes that its program never ends. The default is one day. */
   limit?: number;
 }
 
 interface PendingTimer {
-  /** When it is called, in milliseconds of `monotonic`. */
+  /** The time of the call, in milliseconds of `monotonic`. */
   at: number;
   action: () => void;
 }
 
 /**
- * Time that takes no time: while a program waits for nothing but timers, the clock jumps to the earliest of them. Between two
- * timers no time passes, however long the processor works. The same program sees the same times in every run, if it
- * reaches for nothing but what it was handed.
+ * A clock with virtual time. If a program waits only for timers, the clock jumps to the earliest of them. Between two
+ * timers no virtual time passes, however long the processor works. The same program sees the same times in every run,
+ * if it uses only the clock and the other objects that it receives.
  *
- * Time passes only inside of `run`.
+ * Time passes only during `run`.
  */
 export class VirtualClock implements Clock {
   private readonly start: number;
   private readonly limit: number;
-  /** In the order in which they were set. */
+  /** The pending timers in the order in which they were set. */
   private readonly timers = new Set<PendingTimer>();
-  /** What is waited for without a timer. */
+  /** The pending calls of `waitFor`. */
   private readonly waits = new Set<{ what: string }>();
   private elapsed = 0;
   private turns = 0;
@@ -88,17 +96,21 @@ export class VirtualClock implements Clock {
     return { cancel: () => void this.timers.delete(timer) };
   }
 
-  /** A turn of the real event loop. No time passes, except that a program which does nothing but take turns does not stop the clock. */
+  /**
+   * Waits for one turn of the real event loop. No virtual time passes, but a program that only waits for turns does not
+   * stop the clock.
+   */
   turn(): Promise<void> {
     this.turns++;
     return eventLoopTurn();
   }
 
   /**
-   * Waits for something that no timer brings about, such as a message. If the program comes to a standstill, `run` names it.
+   * Waits for an event that does not depend on a timer, such as a message. If the whole program waits forever, the
+   * error of `run` names this event.
    *
-   * @param what completes "waiting for ...", as in "a message from trainer 2"
-   * @returns what `promise` brings
+   * @param what the noun phrase after "waiting for", such as "a message from trainer 2"
+   * @returns the value of `promise`
    */
   async waitFor<T>(what: string, promise: Promise<T>): Promise<T> {
     const wait = { what };
@@ -111,12 +123,13 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Runs a program to its end. When all of it waits, the clock goes to the earliest timer and calls it; timers of the same time are
-   * called in the order in which they were set. Timers that are left at the end are called if the clock runs again.
+   * Runs a program to its end. If all of it waits, the clock advances to the earliest timer and calls it. Timers with
+   * the same time are called in the order in which they were set. Timers that are pending at the end are called if the
+   * clock runs again.
    *
-   * @returns what `main` returns
-   * @throws what `main` or the action of a timer throws; an error that names what is waited for, when everything waits and
-   *   no timer is set, or when the limit has passed
+   * @returns the value that `main` returns
+   * @throws the error of `main` or of a timer's action; an error that names the awaited events if everything waits and
+   *   no timer is set, or if the limit has passed
    */
   async run<T>(main: () => Promise<T>): Promise<T> {
     if (this.running) throw new Error('The virtual clock runs already: one run at a time.');
@@ -146,12 +159,12 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Resolves when nothing happens any more, when it has been happening for long, or when `done`. */
+  /** Resolves when the program is idle, when it has been busy for BUSY_TURNS turns, or when `done` returns true. */
   private async quiet(done: () => boolean): Promise<void> {
     let quiet = 0;
     for (let busy = 0; busy < BUSY_TURNS && quiet < QUIET_TURNS && !done(); busy++) {
       const turns = this.turns;
-      // All promises that can settle have settled when it has come round, and all turns that were asked for are taken.
+      // After a turn, all promises that can settle have settled, and all requested turns have been taken.
       await eventLoopTurn();
       quiet = this.turns === turns ? quiet + 1 : 0;
     }
@@ -172,7 +185,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** A timer never fires at once, as in Node. */
+/** Returns the effective delay. As in Node, a timer never fires immediately. */
 function delay(milliseconds: number): number {
   if (!(milliseconds <= LONGEST_DELAY)) throw new RangeError(`A timer of ${milliseconds} ms is too long for Node.`);
   return Math.max(milliseconds, 1);

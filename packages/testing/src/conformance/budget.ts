@@ -10,12 +10,12 @@ const shapes = fc.array(fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1,
 const ratio = fc.double({ min: 1.01, max: 50, noNaN: true });
 
 /**
- * Describes what every registered budget rule does, in tests of vitest.
- * @param name under which it is registered by the time that the tests run
+ * Describes the vitest tests that every registered budget rule must pass.
+ * @param name the name under which the rule is registered when the tests run
  */
 export function describeBudget(name: string): void {
   describe(`budget rule ${name}`, () => {
-    /** Layers with weights of all signs, some of them zero. */
+    /** The generator makes layers with weights of both signs and some zeros. */
     const networks = fc.tuple(shapes, fc.nat(1000)).map(([extents, seed]) => {
       const layers: BudgetLayer[] = extents.map((shape, i) => ({ name: `layer${i}`, shape }));
       const weights = new Map(

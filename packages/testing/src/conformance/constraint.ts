@@ -13,22 +13,28 @@ import { Projector } from '@prunegrid/coordinator/training/projecting';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-/** Data that the constraint accepts for tensors of a shape; a few of at most 8 weights, one of some hundreds. */
+/**
+ * Test data that the constraint accepts for tensors of a given shape. Some cases must have at most 8 weights, and one
+ * some hundreds.
+ */
 export interface ConstraintCase {
   data: ConstraintData;
   shape: readonly number[];
 }
 
-/** Weights for which all subsets are tried. */
+/** The largest number of weights for which all subsets are tried. */
 const SMALL = 8;
 
-/** Few distinct values, so that ties, zeros of both signs, the smallest and the largest magnitudes are common. */
+/**
+ * The generator has few distinct values, so that ties, zeros of both signs, and the smallest and largest magnitudes are
+ * common.
+ */
 const tied = fc.constantFrom(-2, -1, -0, 0, 1, 2, 0.5, 2 ** -149, -(2 ** -126), 2 ** 60);
 const finite = fc.float({ noNaN: true, noDefaultInfinity: true, min: -(2 ** 60), max: 2 ** 60 });
 
 /**
- * Describes what every registered constraint does, in tests of vitest.
- * @param name under which it is registered by the time that the tests run
+ * Describes the vitest tests that every registered constraint must pass.
+ * @param name the name under which the constraint is registered when the tests run
  */
 export function describeConstraint(name: string, cases: readonly ConstraintCase[]): void {
   describe.each(cases)(`constraint ${name}: $data for $shape`, ({ data, shape }) => {
@@ -38,7 +44,10 @@ export function describeConstraint(name: string, cases: readonly ConstraintCase[
       .map((numbers) => Float32Array.from(numbers));
     const project = (tensor: Float32Array): Projection => projectionOnto(data, shape)(tensor);
     const nearest = (tensor: Float32Array): Float32Array => denseForm(tensor, project(tensor));
-    /** A projection may cost as much for eight weights as for thousands, and subsets are many. */
+    /**
+     * The number of runs is small because there are many subsets, and a projection of eight weights may cost as much as
+     * one of thousands.
+     */
     const exhaustive = { numRuns: 4 };
     const runs = { numRuns: size <= SMALL ? 10 : 5 };
 
@@ -78,7 +87,7 @@ export function describeConstraint(name: string, cases: readonly ConstraintCase[
           const found = others.map(nearest);
           if (size <= SMALL)
             found.push(...subsetsOf(tensor).filter((candidate) => sameBits(nearest(candidate), candidate)));
-          // Sums of squares that are equal on paper may differ in their last digits.
+          // Sums of squares that are mathematically equal may differ in their last digits.
           for (const point of found) expect(least).toBeLessThanOrEqual(squaredDistance(tensor, point) * (1 + 1e-12));
         }),
         exhaustive,
@@ -145,7 +154,7 @@ function squaredDistance(a: Float32Array, b: Float32Array): number {
   return a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0);
 }
 
-/** The tensor with all but each subset of its values set to zero. */
+/** Returns, for each subset of the tensor's values, a tensor in which all other values are 0. */
 function subsetsOf(tensor: Float32Array): Float32Array[] {
   return Array.from({ length: 2 ** tensor.length }, (_, bits) =>
     tensor.map((value, i) => (bits & (1 << i) ? value : 0)),

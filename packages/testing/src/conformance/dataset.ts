@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 /**
  * Describes the tests that every data set must pass.
- * @param validation training examples to hold out
+ * @param validation the number of training examples to hold out
  */
 export function describeDataset(source: DatasetSource, validation: number): void {
   describe(`data set ${source.name}`, () => {

@@ -18,14 +18,14 @@ const phase: PhaseSettings = {
   ...{ seed: 1, phase: 1, globalBatch: 32, microBatches: 4, shift: 1, dropout: 0.25, bfloat16: false },
   optimizer: { $case: 'adam', value: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 } },
 };
-/** A phase whose loss is that of the model and the images as they are. */
+/** A phase without translations and dropout, whose loss is that of the unchanged images. */
 const plain: PhaseSettings = { ...phase, shift: 0, dropout: 0 };
-/** Every third position. */
+/** Every third position in W. */
 const survivors = Uint32Array.from({ length: Math.ceil(model.size / 3) }, (_, i) => 3 * i);
 
 /**
- * Describes the tests that every engine must pass. They train a perceptron of 320 weights, which is compared with a
- * computation of its own in double precision.
+ * Describes the tests that every engine must pass. They train a perceptron of 320 weights, and compare the results with
+ * an independent computation in double precision.
  */
 export function describeEngine(source: EngineSource): void {
   describe(`engine ${source.name}`, () => {
@@ -107,7 +107,7 @@ export function describeEngine(source: EngineSource): void {
         const length = apart.target.length;
         expect(sum.slice(length)).toEqual(metrics.slice(STEP_METRICS * step, STEP_METRICS * (step + 1)));
         await apart.beginUpdate(step, sum[length], RATE);
-        // In two pieces, the second one first, as trainers that share the work do.
+        // The update is in two pieces, the second one first, as by trainers that share the work.
         const half = 2 * Math.floor(length / 4);
         await apart.applyUpdate(half, sum.slice(half, length));
         await apart.applyUpdate(0, sum.slice(0, half));

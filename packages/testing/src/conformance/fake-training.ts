@@ -8,7 +8,7 @@ import { piecesOf } from '@prunegrid/core/safetensors';
 import { atMost } from '@prunegrid/numerics/constraints';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 
-/** A layer of 2 x 4 weights with its biases. */
+/** A model with one layer of 2 x 4 weights and its biases. */
 export const model: ModelDescription = {
   name: 'one-layer',
   parameters: [
@@ -25,12 +25,12 @@ export const layers: readonly LayerToPrune[] = [
   { name: 'one', constraint: atMost(3), shape: [2, 4], offset: 0, size: 8 },
 ];
 export const weights = Float32Array.of(0.5, -1.5, 2, 0.25, -0.75, 1, -0.125, 0.625, 0.1, 0.2, 0.3, 0.4);
-/** Where training without a penalty leads to. */
+/** The weights to which training without a penalty converges. */
 const optimum = Float32Array.of(1, -1, 1.5, 0.5, -1, 0.75, -0.5, 0.25, 0, 0.1, 0.2, 0.3);
 
 type Own = NonNullable<Awaited<ReturnType<Training['resume']>>>['own'];
 
-/** What a run has on its disk after the last step of an epoch that is not finished. */
+/** The data that a run has on its disk after the last step of an unfinished epoch. */
 export interface Saved {
   epoch: number;
   W: Float32Array;
@@ -39,8 +39,8 @@ export interface Saved {
 }
 
 /**
- * A training in which each epoch is one step towards an optimum and, by its penalty, towards Z - U. Nothing is random. It is saved
- * after each step, and notes calls that come in the wrong order.
+ * A training in which each epoch is one step towards an optimum and, because of the penalty, towards Z - U. It uses no
+ * random numbers. It is saved after each step, and records calls in the wrong order.
  */
 export class FakeTraining implements Training {
   readonly context: Training['context'];
@@ -53,7 +53,7 @@ export class FakeTraining implements Training {
   private penalty: { rho: number; target: Float32Array } | undefined;
   private skipped = 0;
   private begun = false;
-  /** Whether the epoch's step is done already: so it is just after resuming. */
+  /** Whether the step of the epoch is already done, as it is just after a resume. */
   private stepped = false;
 
   constructor(
@@ -69,7 +69,7 @@ export class FakeTraining implements Training {
     this.context = { runtime: nodeHost, spec, model, group, projector: new Projector(nodeHost.clock) };
   }
 
-  /** Epochs that were trained or skipped on purpose. */
+  /** The number of epochs that were trained or skipped on purpose. */
   get trained(): number {
     return this.epoch + this.skipped;
   }
@@ -126,7 +126,7 @@ export class FakeTraining implements Training {
   }
 }
 
-/** As it is read back: tensors in one piece, in memory of their own. */
+/** Returns the data as they are read back: each tensor is contiguous and in its own memory. */
 function wholeOf({ values, tensors = {} }: ReturnType<NonNullable<Parameters<Training['trainEpoch']>[1]>>): Own {
   const whole = Object.entries(tensors).map(([name, tensor]) => {
     const copy = Float32Array.from([...piecesOf(tensor)].flatMap((piece) => [...piece]));

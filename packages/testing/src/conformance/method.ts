@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import { FakeTraining, layers, model, type Saved, weights } from './fake-training.js';
 
-/** The keys of `admm` that a method may use or not, each with another value than `specOf` has. */
+/** The keys of `admm` that a method may ignore. Each has a different value from that of `specOf`. */
 const others: Record<string, unknown> = {
   rho: 0.25,
   stopEarly: { primalResidual: 1e9, supportChange: 0.99 },
@@ -27,9 +27,9 @@ function specOf(method: string, more: Record<string, unknown> = {}): Spec {
 }
 
 /**
- * Describes what every registered pruning method does, in tests of vitest: the method runs on a training that moves weights by a
- * simple rule instead of by gradients.
- * @param name under which it is registered by the time that the tests run
+ * Describes the vitest tests that every registered pruning method must pass. The method runs on a training that changes
+ * weights by a simple rule instead of by gradients.
+ * @param name the name under which the method is registered when the tests run
  */
 export function describeMethod(name: string): void {
   describe(`method ${name}`, () => {

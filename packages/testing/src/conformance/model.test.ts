@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { smallModel } from '../engine/model.js';
 import { describeModel } from './model.js';
 
-// The engine sets TensorFlow up, which can be loaded by itself only afterwards.
+// The engine must configure TensorFlow before it is loaded directly.
 await engines.get('tensorflow').load({ threads: 1, clock: nodeHost.clock });
 const tf = createRequire(createRequire(import.meta.url).resolve('@prunegrid/trainer/engines'))(
   '@tensorflow/tfjs-node',

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 /**
  * Describes the tests that every model must pass.
- * @param tf TensorFlow.js, by which the model computes here
+ * @param tf TensorFlow.js, which computes the model in these tests
  */
 export function describeModel(model: Model, tf: Ops): void {
   describe(`model ${model.name}`, () => {
@@ -14,7 +14,7 @@ export function describeModel(model: Model, tf: Ops): void {
       model.input.type === 'int32' ? i % 2 : ((7 * i) % 11) / 10,
     );
 
-    /** Logits [batch * classes] and states of a forward pass with the given training pass. */
+    /** Returns the logits [batch * classes] and the states of a forward pass with the given dropout. */
     function forward(seed: number, dropout?: (units: number) => number): { logits: number[]; states: number[][] } {
       return tf.tidy(() => {
         const weights = initialParameters(model, seed);
@@ -65,7 +65,7 @@ export function describeModel(model: Model, tf: Ops): void {
 
     it('draws initial weights that depend on the seed alone', () => {
       const [first, again, other] = [1, 1, 2].map((seed) => initialParameters(model, seed));
-      // As bytes, since element by element takes seconds.
+      // The arrays are compared as bytes, because a comparison of elements takes seconds.
       const same = (a: Float32Array, b: Float32Array) => Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
       expect(same(again, first)).toBe(true);
       expect(first.every(Number.isFinite)).toBe(true);

@@ -3,18 +3,20 @@ import type { PhaseSettings } from '@prunegrid/trainer/engines';
 
 import { smallModel } from '../engine/model.js';
 
-/** The loss of `smallModel` in double precision, apart from any engine, with neither translations nor dropout. */
+/**
+ * Computes the loss of `smallModel` in double precision and without an engine, with neither translations nor dropout.
+ */
 export function lossOf(dataset: Dataset, phase: PhaseSettings) {
   const indices = new TrainingBatches(dataset, phase, []).indices(0, 0);
   const training = dataset.training.resident as Examples;
   const mean = (weights: ArrayLike<number>, examples: readonly number[], all: Examples) =>
     examples.reduce((sum, example) => sum + crossEntropy(weights, slice(all, example, 1)), 0) / examples.length;
   return {
-    /** The training examples of step 0's first micro-batch. */
+    /** The indices of the training examples of step 0's first micro-batch. */
     indices,
-    /** Their mean cross-entropy in nats, as a function of W. */
+    /** Returns the mean cross-entropy of these examples in nats, as a function of W. */
     loss: (weights: ArrayLike<number>) => mean(weights, [...indices], training),
-    /** That of the test set. */
+    /** Returns the mean cross-entropy of the test set in nats. */
     testLoss: (weights: ArrayLike<number>) =>
       mean(weights, [...new Array(dataset.test.count).keys()], dataset.test.resident as Examples),
   };

@@ -2,7 +2,7 @@ import type { RandomStream } from '@prunegrid/core/randomness/philox';
 
 type Change = { kind: 'write'; position: number; bytes: Uint8Array } | { kind: 'truncate'; length: number };
 
-/** Bytes of a length that changes. */
+/** A byte array of variable length. */
 class Bytes {
   private memory = new Uint8Array(0);
   length = 0;
@@ -16,7 +16,7 @@ class Bytes {
 
   truncate(length: number): void {
     if (length > this.memory.length) this.reserve(length);
-    // What lies behind the end reads as zeros if the file grows again.
+    // If the file grows again, the bytes after the old end must read as zeros.
     this.memory.fill(0, length, Math.max(length, this.length));
     this.length = length;
   }
@@ -32,18 +32,21 @@ class Bytes {
   }
 }
 
-/** What a file holds: as programs see it, and as a power cut would leave it. */
+/** The content of a file, both as programs see it and as a power cut would leave it. */
 export class FileContent {
   private readonly seen = new Bytes();
   private readonly durable = new Bytes();
-  /** What changed since the last sync, in order. */
+  /** The changes since the last sync, in order. */
   private changes: Change[] = [];
 
   get length(): number {
     return this.seen.length;
   }
 
-  /** The bytes from `start` to `end` - 1, as far as there are any. Valid until the next change. */
+  /**
+   * Returns a view on the bytes from `start` to `end` - 1, or to the end of the file if that comes first. It is valid
+   * until the next change.
+   */
   view(start = 0, end = Infinity): Uint8Array {
     return this.seen.view(start, end);
   }
@@ -67,10 +70,10 @@ export class FileContent {
   }
 
   /**
-   * The content after a power cut: what was synced, and a prefix of what was changed since. The prefix ends anywhere, in the midst
-   * of a write too.
+   * Returns the content after a power cut: the synced content, with a prefix of the changes since. The prefix can end
+   * within a write.
    *
-   * @param random draws the length of the prefix; nothing is kept of the changes without it
+   * @param random determines the length of the prefix; without it, none of the changes survive
    */
   afterPowerCut(random: RandomStream | undefined): FileContent {
     const content = new FileContent();
@@ -91,9 +94,10 @@ export class FileContent {
 }
 
 /**
- * How many of `count` things that were not synced survive. All and none are drawn as often as something between: programs err at the ends.
+ * Returns how many of `count` unsynced changes survive. All and none are drawn as often as any number between, because
+ * programs fail most often at these extremes.
  *
- * @param random nothing survives without it
+ * @param random determines the number; without it, nothing survives
  */
 export function prefix(count: number, random: RandomStream | undefined): number {
   if (!random || count === 0) return 0;
@@ -106,7 +110,7 @@ function apply(bytes: Bytes, change: Change): void {
   else bytes.write(change.position, change.bytes);
 }
 
-/** The bytes of a write; a change of the length counts as one. */
+/** Returns the weight of a change: the number of bytes for a write, and 1 for a change of the length. */
 function weight(change: Change): number {
   return change.kind === 'truncate' ? 1 : change.bytes.length;
 }

@@ -5,11 +5,11 @@ export type ErrorCode =
   'EACCES' | 'EBADF' | 'EEXIST' | 'EINVAL' | 'EIO' | 'EISDIR' | 'ENOENT' | 'ENOSPC' | 'ENOTDIR' | 'ENOTEMPTY' | 'EROFS';
 
 /**
- * The error with which Node's file system reports `code`, word for word.
+ * Returns the error that Node's file system throws for `code`, with the same text.
  *
  * @param call the system call that failed, such as `open`
- * @param path the file or folder; left out for an open file
- * @param to the other path of a rename
+ * @param path the file or folder; it is omitted for an open file
+ * @param to the new path of a rename
  */
 export function diskError(code: ErrorCode, call: string, path?: string, to?: string): NodeJS.ErrnoException {
   const errno = -constants.errno[code];

@@ -4,18 +4,21 @@ import type { FileContent } from './content.js';
 import { diskError } from './disk-error.js';
 import type { File, Folder, Node } from './tree.js';
 
-/** What an open file asks of its disk. */
+/** The operations of a disk that an open file needs. */
 export interface DiskAccess {
   /** Starts an operation. Rejects if it is to fail, and never resolves if the disk has no power. */
   begin(call: string): Promise<void>;
-  /** Bytes by which files may grow. */
+  /** Returns the number of free bytes. */
   room(): number;
-  /** The content, to be changed now. Throws if the disk is read-only. */
+  /** Returns the content for a change that happens now. Throws if the disk is read-only. */
   change(file: File, call: string): FileContent;
   syncFolder(folder: Folder): void;
 }
 
-/** A file of a MemoryDisk that is open. It stays readable and writable when its name is taken away, as on any POSIX system. */
+/**
+ * An open file of a MemoryDisk. It can still be read and written after its name has been removed, as on any POSIX
+ * system.
+ */
 export class MemoryFileHandle implements FileHandle {
   private open = true;
 
@@ -35,7 +38,7 @@ export class MemoryFileHandle implements FileHandle {
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
     await this.begin('write');
-    // Node makes no system call then.
+    // Node makes no system call for an empty write.
     if (bytes.length === 0) return;
     const file = this.file('write');
     const content = this.disk.change(file, 'write');

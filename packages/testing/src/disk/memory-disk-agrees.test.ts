@@ -47,7 +47,7 @@ it('does what the file system of this machine does, whatever is asked of it', as
   );
 });
 
-/** What an operation returns, or the code of the error that it throws. */
+/** Returns the result of an operation, or the code of the error that it throws. */
 async function outcomeOf(files: Files, folder: string, operation: Operation): Promise<unknown> {
   const at = join(folder, operation.path);
   try {
@@ -83,7 +83,7 @@ async function writeTo(
   await handle.write(Buffer.from(text), position).finally(() => handle.close());
 }
 
-/** Every file and folder, with what is in it. */
+/** Returns all files and folders with their contents. */
 async function treeOf(files: Files, folder: string): Promise<unknown> {
   const names = await files.list(folder);
   return Promise.all(

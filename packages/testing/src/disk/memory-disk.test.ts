@@ -85,7 +85,7 @@ describe('a disk in memory', () => {
     const { disk } = await diskWithFolder();
     const before = disk.operations;
     await write(disk, `${ROOT}/file`, 'text', true);
-    // It is opened, written, synced and closed.
+    // The file is opened, written, synced and closed.
     expect(disk.operations - before).toBe(4);
     disk.failAfter(1);
     await expect(write(disk, `${ROOT}/file`, 'lost', true)).rejects.toThrow('EIO: i/o error, write');
@@ -133,7 +133,7 @@ describe('a power cut', () => {
       const names = (await after.list(ROOT)).join();
       outcomes.set(names, (outcomes.get(names) ?? 0) + 1);
     }
-    // Every prefix occurs. A file that is renamed has the one name or the other.
+    // Every prefix occurs. A file that is renamed has either the old name or the new one.
     expect(journals.size).toBe(14);
     expect([...outcomes.keys()].sort()).toEqual(['journal', 'journal,new', 'journal,newer']);
   });

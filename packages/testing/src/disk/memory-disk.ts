@@ -8,13 +8,13 @@ import { diskError, type ErrorCode } from './disk-error.js';
 import { MemoryFileHandle } from './file-handle.js';
 import { type Folder, newFile, newFolder, type Node, Tree } from './tree.js';
 
-/** Bytes that are read at a time. */
+/** The number of bytes in a piece of `readPieces`. */
 const PIECE_BYTES = 1 << 20;
 const CACHE_FOLDER = '/home/virtual/.cache/prunegrid';
-/** Keeps these random numbers apart from a run's. */
+/** The purpose that keeps these random numbers independent of those of a run. */
 const POWER_CUT = 101;
 
-/** Where a path leads: the folder, the name in it and what is there. The root has no folder. */
+/** The place of a path: the folder, the name in the folder and the node with this name. The root has no folder. */
 interface Place {
   path: string;
   folder: Folder | undefined;
@@ -23,24 +23,28 @@ interface Place {
 }
 
 export interface MemoryDiskOptions {
-  /** Tells the files' times. */
+  /** The clock for the times of files. */
   clock: Pick<Clock, 'now'>;
-  /** Bytes that all files together can hold. */
+  /** The total number of bytes that the disk can hold. */
   capacity?: number;
 }
 
 /**
- * A disk in memory that behaves as a real one, at its worst too: it can be full or read-only, fail, and lose power. Its errors are Node's,
- * word for word. Relative paths are those of this process.
+ * A disk in memory that simulates a real one with its faults: it can be full or read-only, operations can fail, and the
+ * power can be cut. Its errors are those of Node, with the same texts. Relative paths are relative to the working
+ * folder of this process.
  *
- * What is written is durable after `sync` of the file; the file's name after `syncFolder` of its folder.
+ * The content of a file is durable after `sync` of the file, and its name after `syncFolder` of its folder.
  */
 export class MemoryDisk implements Files {
-  /** Bytes that all files together can hold. A write beyond is taken in part and rejects with `ENOSPC`. */
+  /** The total number of bytes that the disk can hold. A write beyond it is done in part and rejects with `ENOSPC`. */
   capacity: number;
-  /** Whether every change is refused with `EROFS`. */
+  /** Whether every change rejects with `EROFS`. */
   readOnly = false;
-  /** Operations so far: calls of this disk's and its open files' methods; `readPieces` counts every piece. */
+  /**
+   * The number of operations so far: calls of the methods of this disk and of its open files. `readPieces` counts once
+   * for every piece.
+   */
   operations = 0;
 
   private readonly clock: Pick<Clock, 'now'>;
@@ -57,15 +61,15 @@ export class MemoryDisk implements Files {
   }
 
   /**
-   * The operation after `count` others fails, and no other one does.
+   * Makes one operation fail, after `count` more operations have succeeded.
    *
-   * @param code `EIO` if left out
+   * @param code the error code; the default is `EIO`
    */
   failAfter(count: number, code: ErrorCode = 'EIO'): void {
     this.failure = { at: this.operations + count, code };
   }
 
-  /** The power goes when `count` more operations are done: no later one ever returns. Resolves at the first of them. */
+  /** Cuts the power after `count` more operations: later operations never return. Resolves at the first of them. */
   losePowerAfter(count: number): Promise<void> {
     return new Promise((resolve) => {
       this.cut = { at: this.operations + count, happened: resolve };
@@ -73,11 +77,12 @@ export class MemoryDisk implements Files {
   }
 
   /**
-   * Cuts the power. Operations of this disk never return from then on, as the process that called them is gone.
+   * Cuts the power. Operations of this disk never return from then on, because the process that called them no longer
+   * exists.
    *
-   * @param options.clock of the machine that is switched on again
-   * @param options.seed draws how much survives of what was not synced: a prefix of each file's bytes, and of the names' changes; nothing
-   *   does if left out
+   * @param options.clock the clock of the machine after its restart
+   * @param options.seed determines how much of the unsynced data survives: a prefix of each file's bytes and a prefix
+   *   of the changes of names. Without a seed, none of it survives.
    * @returns the disk as the next process finds it
    */
   afterPowerCut({ clock, seed }: { clock: Pick<Clock, 'now'>; seed?: number }): MemoryDisk {
@@ -213,7 +218,10 @@ export class MemoryDisk implements Files {
     }
   }
 
-  /** Every operation passes here, and here it ends if it is to fail, or if there is no power. */
+  /**
+   * Starts an operation. All operations call it; it throws if the operation is to fail, and never returns without
+   * power.
+   */
   private async begin(call: string, path?: string, to?: string): Promise<void> {
     if (this.cut && this.operations >= this.cut.at) {
       this.off = true;
@@ -234,12 +242,12 @@ export class MemoryDisk implements Files {
     return place;
   }
 
-  /** Undefined if the folder in which it could be is missing. */
+  /** Returns the place of a path, or undefined if its folder is missing. */
   private findIfThere(call: string, path: string): Place | undefined {
     try {
       return this.find(call, path);
     } catch (error) {
-      // Node does not take it that a file can have something below it.
+      // Node reports an error if a path goes through a file.
       if ((error as NodeJS.ErrnoException).code === 'ENOTDIR' && call === 'rm') throw error;
       return undefined;
     }

@@ -5,15 +5,15 @@ import { FileContent, prefix } from './content.js';
 export interface File {
   readonly kind: 'file';
   readonly content: FileContent;
-  /** Time of the last change, in Unix milliseconds. */
+  /** The time of the last change, in Unix milliseconds. */
   modified: number;
 }
 
 export interface Folder {
   readonly kind: 'folder';
-  /** As programs see it. */
+  /** The names as programs see them. */
   readonly names: Map<string, Node>;
-  /** As a power cut would leave it. */
+  /** The names as a power cut would leave them. */
   durable: ReadonlyMap<string, Node>;
   modified: number;
 }
@@ -28,10 +28,10 @@ export function newFolder(modified: number): Folder {
   return { kind: 'folder', names: new Map(), durable: new Map(), modified };
 }
 
-/** Names that are given or, if `node` is undefined, taken away in one step. */
+/** Changes of names that happen in one step. A name is added, or removed if `node` is undefined. */
 export type NameChange = { folder: Folder; name: string; node: Node | undefined }[];
 
-/** The names on a disk, and which of their changes have not been synced. */
+/** The names on a disk, together with those of their changes that have not been synced. */
 export class Tree {
   readonly root: Folder;
   private unsynced: NameChange[] = [];
@@ -56,7 +56,7 @@ export class Tree {
       .filter((change) => change.length > 0);
   }
 
-  /** Bytes in all files that have a name. */
+  /** Returns the number of bytes in all files that have a name. */
   used(): number {
     const files = new Set<File>();
     const visit = (folder: Folder) => {
@@ -70,9 +70,9 @@ export class Tree {
   }
 
   /**
-   * The tree after a power cut: the names that were synced, and a prefix of the changes since, over the whole disk.
+   * Returns the tree after a power cut: the synced names, with a prefix of the changes since, over the whole disk.
    *
-   * @param random draws what survives; nothing that was not synced does without it
+   * @param random determines the length of the prefix; without it, no unsynced change survives
    */
   afterPowerCut(random: RandomStream | undefined): Tree {
     const surviving = new Map<Folder, Map<string, Node>>();

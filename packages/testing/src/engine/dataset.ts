@@ -7,14 +7,17 @@ import { type Dataset, type DatasetSource, type Examples, residentSplit, slice }
 const SHAPE = [4, 4, 1];
 const PIXELS = 16;
 const CLASSES = 4;
-/** Training examples, those held out included. */
+/** The number of training examples, including those held out for validation. */
 const TRAINING = 512;
 const TEST = 128;
 
-/** Keeps the stream apart from those of training, whose purposes are small numbers. */
+/** The purpose of the random stream. It is large because the purposes of training are small numbers. */
 const PURPOSE = 1_000_000;
 
-/** 512 training and 128 test images of 4x4 pixels in four classes, drawn from a fixed seed: each class is a pattern with noise. */
+/**
+ * A data set of 512 training and 128 test images of 4x4 pixels in four classes, drawn from a fixed seed. Each class is
+ * a pattern with noise.
+ */
 export const smallDataset: DatasetSource = {
   name: 'small',
   async load({ validation, limit }) {
@@ -37,12 +40,12 @@ export const smallDataset: DatasetSource = {
   },
 };
 
-/** The same data set without anything in memory: every batch is read, and comes later. */
+/** Returns the same data set without resident examples: every batch is read, and arrives asynchronously. */
 export function streamed(dataset: Dataset): Dataset {
   const { training, validation, test } = dataset;
   const later = (split: Dataset['test']): Dataset['test'] => ({
     count: split.count,
-    // A promise that has to wait for another one, as a read of a file would.
+    // The promise waits for another one, as a read of a file would.
     read: async (indices) => Promise.resolve().then(() => split.read(indices)),
   });
   return { ...dataset, training: later(training), validation: later(validation), test: later(test) };

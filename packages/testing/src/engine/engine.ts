@@ -2,7 +2,10 @@ import { type EngineSource, hostEngine } from '@prunegrid/trainer/engines';
 
 import { SmallNetwork } from './network.js';
 
-/** An engine without native code, for models of a few hundred weights: needs no installation, and has the same bits on every machine. */
+/**
+ * An engine without native code, for models of a few hundred weights. It needs no installation, and its results are the
+ * same on every machine, bit for bit.
+ */
 export const smallEngine: EngineSource = {
   name: 'small',
   provision: () => Promise.resolve(),

@@ -5,35 +5,35 @@ import type { Model, Parameter } from '@prunegrid/trainer/models';
 
 import { exp, log } from './elementary.js';
 
-/** A dense layer in the flat vector: weights [inputs, outputs], then a bias [outputs]. */
+/** A dense layer in the flat vector: weights [inputs, outputs], followed by a bias [outputs]. */
 interface Dense {
   inputs: number;
   outputs: number;
   weight: number;
   bias: number;
-  /** Number of the dropout behind the layer's ReLU. */
+  /** The number of the dropout after the layer's ReLU. */
   dropout: number | undefined;
 }
 
-/** What a batch's forward pass through one example has left behind. */
+/** The results of the forward pass for one example of a batch. */
 interface Pass {
-  /** The input of each layer, and behind them the logits. */
+  /** The input of each layer, followed by the logits. */
   activations: Float64Array[];
   probabilities: Float64Array;
-  /** Cross-entropy in nats. */
+  /** The cross-entropy in nats. */
   loss: number;
   correct: boolean;
 }
 
 /**
- * A multilayer perceptron in plain loops: dense layers with ReLU between them, softmax and cross-entropy behind them. Sums are in
- * double precision and in a fixed order, so the bits are the same on every machine.
+ * A multilayer perceptron in plain loops: dense layers with ReLU between them, followed by softmax and cross-entropy.
+ * Sums are in double precision and in a fixed order, so the results are the same on every machine, bit for bit.
  */
 export class SmallNetwork implements Network {
   private readonly layers: readonly Dense[];
   private parameters: Float32Array;
 
-  /** Throws Failure if the model is no chain of dense layers. */
+  /** Throws Failure if the model is not a chain of dense layers. */
   constructor(private readonly model: Model) {
     this.layers = denseChain(model);
     this.parameters = new Float32Array(model.size);
@@ -68,7 +68,7 @@ export class SmallNetwork implements Network {
   }
 
   close(): void {
-    // The parameters are the caller's.
+    // The caller owns the parameters, so nothing needs to be freed.
   }
 
   private forward(batch: Batch, example: number, dropout: readonly Float32Array[] | undefined): Pass {
@@ -120,7 +120,7 @@ export class SmallNetwork implements Network {
         }
       }
       if (l === 0) return;
-      // Through ReLU and dropout: nothing passes where the activation is zero.
+      // ReLU and dropout pass no gradient to a unit whose activation is 0.
       const layer = this.layers[l - 1];
       slopes = before.map((slope, i) => (activations[l][i] > 0 ? slope * factorOf(layer, example, i, dropout) : 0));
     }

@@ -5,7 +5,7 @@ import { MemoryDisk } from '../disk/memory-disk.js';
 import { VirtualMachine, type VirtualMachineOptions } from '../processes/virtual-machine.js';
 import { SeededRandom } from '../random/seeded-random.js';
 
-/** A `Host` of which tests see more than programs do. */
+/** A `Host` that gives tests access to its virtual parts. */
 export interface VirtualHost {
   readonly clock: VirtualClock;
   readonly files: MemoryDisk;
@@ -14,15 +14,15 @@ export interface VirtualHost {
 }
 
 export interface VirtualHostOptions extends Omit<VirtualMachineOptions, 'boot' | 'files'> {
-  /** Draws the names and secrets. A machine that is switched on again has another one. */
+  /** The seed of names and secrets. A machine that is restarted needs another seed. */
   seed: number;
-  /** A new one if left out. Machines that talk to each other have the same clock. */
+  /** The clock; the default is a new one. Machines that communicate must have the same clock. */
   clock?: VirtualClock;
-  /** What a power cut has left, for instance; an empty disk if left out. */
+  /** The disk, for example one that a power cut has left. The default is an empty disk. */
   files?: MemoryDisk;
 }
 
-/** A machine in this process, but for its network: it takes no time, and does the same in every run. */
+/** Makes a machine in this process, without a network. It uses virtual time, and does the same in every run. */
 export function virtualHost({ seed, clock = new VirtualClock(), files, ...options }: VirtualHostOptions): VirtualHost {
   const disk = files ?? new MemoryDisk({ clock });
   const random = new SeededRandom(seed);

@@ -18,14 +18,17 @@ interface Cluster {
   network: MemoryNetwork;
   clock: VirtualClock;
   warnings: string[];
-  /** What a trainer of this name has. */
+  /** Returns the runtime of the machine with this name. */
   machine: (name: string) => Runtime;
   address: string;
-  /** Resolves when so many trainers are here. */
+  /** Resolves when this number of trainers has joined. */
   complete: () => Promise<void>;
 }
 
-/** Runs a coordinator's cluster, with real trainers that have the small engine, on a network in memory and in virtual time. */
+/**
+ * Runs a coordinator's cluster on a network in memory and in virtual time, with real trainers that use the small
+ * engine.
+ */
 function onCluster<T>(
   { trainers, reduction, wanted = trainers, ...network }: ClusterOptions,
   program: (cluster: Cluster) => Promise<T>,
@@ -48,7 +51,7 @@ function onCluster<T>(
     for (let i = 1; i <= trainers; i++) {
       const runtime = machine(`machine-${i}`);
       void serve({ coordinator: address, version: '1', report: () => undefined, runtime }).catch(() => undefined);
-      // So that their numbers are in this order.
+      // Trainers start one after another, so that the coordinator numbers them in this order.
       while (pool.trainers.length < i) await clock.sleep(1);
     }
     const complete = () => gateway.waitForTrainers(60, new Promise(() => undefined));
@@ -60,9 +63,9 @@ function onCluster<T>(
 }
 
 interface ClusterOptions extends Partial<NetworkOptions> {
-  /** Trainers that are started. */
+  /** The number of trainers that are started. */
   trainers: number;
-  /** Trainers that the coordinator admits; as many as are started if left out. */
+  /** The number of trainers that the coordinator admits. The default is the number that are started. */
   wanted?: number;
   reduction: ReductionChoice;
 }
@@ -78,7 +81,7 @@ const phaseOf = (microBatches: number, more: Partial<BeginPhase> = {}): Phase =>
 const firstWeights = () => Float32Array.from({ length: smallModel.size }, (_, i) => Math.sin(7 * i) / 4);
 const rates = (steps: number) => new Array<number>(steps).fill(0.01);
 
-/** Two stretches of training with all that can be fetched after them. */
+/** Trains twice, and returns everything that can be fetched afterwards. */
 async function trainOn(group: TrainerGroup, phase: Phase) {
   await group.beginPhase(phase, firstWeights());
   const losses: number[] = [];
@@ -112,19 +115,19 @@ describe('all pairs of 1 to 8 trainers and 1, 2, 4 and 8 micro-batches', () => {
             expect(together, `${trainers} trainers, ${microBatches} micro-batches`).toEqual(alone);
           }
         }
-        // The comparison is not empty: how the batch is cut up changes the order of summation.
+        // This shows that the comparison is sensitive: the number of micro-batches changes the order of summation.
         expect(seen.size).toBeGreaterThan(1);
       }),
     );
   }
 });
 
-/** Trains until something ends it. */
+/** Trains until an error ends the training. */
 const trainOnAndOn = (group: TrainerGroup, onStep: (step: number) => void = () => undefined) =>
   group.beginPhase(phaseOf(4), firstWeights()).then(() => group.train(0, rates(1_000_000), ({ step }) => onStep(step)));
 
 describe('a cluster of which a part is silent', () => {
-  /** Trains with `trainers`, does `harm` after some steps, and returns how that ended. */
+  /** Trains with `trainers`, calls `harm` after some steps, and returns how the training ended. */
   const harmed = (
     options: ClusterOptions,
     harm: (network: MemoryNetwork) => void,

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../clock/virtual-clock.js';
 import { MemoryNetwork, type NetworkOptions } from './memory-network.js';
 
-/** Lets a program run on a network in virtual time. */
+/** Runs a program on a network in virtual time. */
 function onNetwork<T>(
   options: Omit<NetworkOptions, 'clock' | 'seed'> & { seed?: number },
   program: (network: MemoryNetwork, clock: VirtualClock) => Promise<T>,
@@ -13,7 +13,7 @@ function onNetwork<T>(
   return clock.run(() => program(new MemoryNetwork({ clock, seed: 1, ...options }), clock));
 }
 
-/** Two streams' ends, of a call from `left` at `right`. */
+/** Returns both ends of the stream of a call from `left` to `right`. */
 async function pair(network: MemoryNetwork): Promise<readonly [MessageStream, MessageStream]> {
   let callee: MessageStream | undefined;
   const listener = await network.end('right').listen('peers', 'right:0', (call) => (callee = call.accept()));

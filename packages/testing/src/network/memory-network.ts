@@ -13,19 +13,25 @@ import {
 import { MemoryStream } from './memory-stream.js';
 import { Wire } from './wire.js';
 
-/** Keeps these random numbers apart from a run's. */
+/** The purpose that keeps these random numbers independent of those of a run. */
 const NETWORK = 103;
 const CHANCES = 1_000_000;
 
 export interface NetworkOptions {
   clock: Clock;
-  /** Draws the delays and which messages break their stream. */
+  /** The seed of the delays and of the choice of messages that break their stream. */
   seed: number;
-  /** The least and the most that a message or a call is under way, in milliseconds. Calls overtake each other, the messages of a stream do not. By default none. */
+  /**
+   * The shortest and the longest delay of a message or a call, in milliseconds. Calls can overtake each other, but the
+   * messages of a stream cannot. The default is no delay.
+   */
   delayMs?: readonly [least: number, most: number];
-  /** The probability that a message breaks its stream instead of arriving. By default 0. */
+  /** The probability that a message breaks its stream instead of arriving. The default is 0. */
   breaks?: number;
-  /** How long an end is unreachable before its streams break, as by the pings of a real network. By default they never do. */
+  /**
+   * The time in milliseconds after which the streams of an unreachable end break, as by the pings of a real network. By
+   * default they never break.
+   */
   livenessMs?: number;
 }
 
@@ -42,8 +48,8 @@ interface Connection {
 }
 
 /**
- * A network in this process, between ends that have names. It can delay, reorder calls, break streams, cut links and freeze ends, and does the same in
- * every run with the same seed, if what uses it does.
+ * A network in this process between ends with names. It can delay messages, reorder calls, break streams, cut links and
+ * freeze ends. With the same seed it does the same in every run, if the program that uses it is deterministic.
  */
 export class MemoryNetwork {
   private readonly random: RandomStream;
@@ -58,7 +64,7 @@ export class MemoryNetwork {
     this.random = new RandomStream(options.seed, NETWORK);
   }
 
-  /** The network as the end of this name sees it. */
+  /** Returns the transport of the end with this name. */
   end(name: string): Transport {
     return {
       listen: (service, address, onCall) => this.listen(name, service, address, onCall),
@@ -68,7 +74,10 @@ export class MemoryNetwork {
     };
   }
 
-  /** Lets nothing through between two ends until `mend`; what they send meanwhile arrives then, if their streams have not broken. */
+  /**
+   * Blocks all messages between two ends until `mend`. Messages that are sent in the meantime arrive then, if their
+   * streams have not broken.
+   */
   cut(one: string, other: string): void {
     this.cuts.add(linkOf(one, other));
     this.breakSilent();
@@ -79,7 +88,10 @@ export class MemoryNetwork {
     this.flush();
   }
 
-  /** Lets nothing through to an end and from it until `thaw`, as if its process were stopped. The end itself does not notice before. */
+  /**
+   * Blocks all messages to and from an end until `thaw`, as if its process were stopped. The end itself notices nothing
+   * before that.
+   */
   freeze(name: string): void {
     this.frozen.add(name);
     this.breakSilent();
@@ -90,7 +102,7 @@ export class MemoryNetwork {
     this.flush();
   }
 
-  /** Breaks all streams between two ends that are open now. */
+  /** Breaks all open streams between two ends. */
   break(one: string, other: string): void {
     this.breakWhere(({ ends }) => linkOf(...ends) === linkOf(one, other), 'the connection was reset');
   }
@@ -197,7 +209,7 @@ export class MemoryNetwork {
     }
   }
 
-  /** Breaks the streams that are blocked now, if they still are when nobody has heard from the other end for too long. */
+  /** Breaks the streams that are blocked now, if they are still blocked after `livenessMs`. */
   private breakSilent(): void {
     const { clock, livenessMs } = this.options;
     if (livenessMs === undefined) return;

@@ -1,20 +1,23 @@
 import { type MessageStream, StreamBroken } from '@prunegrid/core/runtime';
 
-/** Bytes that may be under way or unread before a sender waits. */
+/** The number of bytes on the way or unread at which a sender must wait. */
 const WINDOW_BYTES = 1 << 20;
 
-/** Puts something on the way to the other end; a message may break the stream instead. */
+/** Sends a message or an event to the other end. A message can break the stream instead. */
 type Carry = (deliver: () => void, isMessage: boolean) => void;
 
-/** One end of a stream in memory. A message is overwritten when the next one is asked for, so that nobody gets used to keeping it. */
+/**
+ * One end of a stream in memory. A received message is overwritten by the next call of `receive`, so that tests find
+ * callers that keep it too long.
+ */
 export class MemoryStream implements MessageStream {
   readonly closed: Promise<void>;
   private readonly arrived: Buffer[] = [];
   private last: Buffer | undefined;
-  /** Bytes that the other end has not received yet. */
+  /** The number of bytes that the other end has not received yet. */
   private outstanding = 0;
   private over: { error?: StreamBroken } | undefined;
-  /** Why the stream has broken while this end was frozen. */
+  /** The error that has broken the stream while this end was frozen. */
   private unnoticed: StreamBroken | undefined;
   private other: MemoryStream | undefined;
   private carry: Carry = () => undefined;
@@ -59,7 +62,7 @@ export class MemoryStream implements MessageStream {
     this.carry(() => this.other?.end(reason === undefined ? {} : { error: new StreamBroken(reason) }), false);
   }
 
-  /** Breaks this end. An end that is frozen learns of it when it is thawed. */
+  /** Breaks this end. A frozen end receives the error when it is thawed. */
   fail(error: StreamBroken, isFrozen: boolean): void {
     if (isFrozen) this.unnoticed ??= error;
     else this.end({ error });

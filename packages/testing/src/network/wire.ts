@@ -1,15 +1,18 @@
 import type { Clock } from '@prunegrid/core/runtime';
 
-/** One direction of a stream or a call: what is put on it arrives in order, each after its delay, and not while the wire is blocked. */
+/**
+ * One direction of a stream or a call. Messages arrive in order, each after its delay, but not while the wire is
+ * blocked.
+ */
 export class Wire {
   private readonly underWay: (() => void)[] = [];
-  /** How many of those under way have had their delay. */
+  /** The number of pending messages whose delay has passed. */
   private due = 0;
   private lastDue = 0;
 
   /**
-   * @param delay draws a delay in milliseconds
-   * @param isBlocked whether nothing arrives now
+   * @param delay returns a random delay in milliseconds
+   * @param isBlocked returns whether the wire is blocked now
    */
   constructor(
     private readonly clock: Clock,
@@ -25,7 +28,7 @@ export class Wire {
     else this.clock.after(this.lastDue - now, () => this.arrive());
   }
 
-  /** Delivers what is due, unless the wire is blocked. */
+  /** Delivers the messages whose delay has passed, unless the wire is blocked. */
   flush(): void {
     while (this.due > 0 && !this.isBlocked()) {
       this.due--;

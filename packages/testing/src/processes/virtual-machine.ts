@@ -2,32 +2,38 @@ import { constants } from 'node:os';
 
 import type { ChildProcess, Files, Processes, ProcessEnd, StartOptions } from '@prunegrid/core/runtime';
 
-/** What a program in this process finds around it. */
+/** The environment of a program that runs in this process. */
 export interface ProgramContext {
-  /** The machine's processes as this one sees them. */
+  /** The machine's processes as this program sees them. */
   readonly processes: Processes;
-  /** The variables that it was started with. */
+  /** The environment variables with which the program was started. */
   readonly env: Readonly<Record<string, string>>;
-  /** Aborts when the process has ended, in whatever way: the program lets go of what it holds, as a system does for a real one. */
+  /**
+   * Aborts when the process has ended for any reason. The program must then release its resources, as a system does for
+   * a real process.
+   */
   readonly ended: AbortSignal;
-  /** Writes to standard error. */
+  /** Writes text to standard error. */
   readonly writeError: (text: string) => void;
-  /** From now on SIGTERM calls `action`, instead of ending the process. */
+  /** Makes SIGTERM call `action` from now on, instead of ending the process. */
   readonly onTerminate: (action: () => void) => void;
 }
 
-/** A program that runs in this process. Returns its exit code; what it throws goes to standard error, with exit code 1. */
+/**
+ * A program that runs in this process. It returns its exit code. If it throws, the error is written to standard error,
+ * and the exit code is 1.
+ */
 export type Program = (args: readonly string[], context: ProgramContext) => Promise<number>;
 
 export interface VirtualMachineOptions {
   host?: string;
-  /** Tells this start of the machine from others: after a power cut, it is another one. */
+  /** The identifier of this start of the machine. It is different after a power cut. */
   boot?: string;
-  /** What runs if Node is started on a file, by the file's path. */
+  /** The programs that run if Node is started with a file, by the path of the file. */
   programs?: ReadonlyMap<string, Program>;
-  /** What commands print, by their words, such as `git rev-parse HEAD`. There are no others. */
+  /** The output of each command, by its words, such as `git rev-parse HEAD`. No other commands exist. */
   commands?: Readonly<Record<string, string>>;
-  /** Where the output files of programs lie. */
+  /** The file system for the output files of programs. */
   files?: Files;
 }
 
@@ -36,9 +42,9 @@ type Signal = 'SIGTERM' | 'SIGKILL';
 interface Running {
   readonly pid: number;
   readonly ended: Promise<ProcessEnd>;
-  /** Aborts when it has ended. */
+  /** Aborts when the process has ended. */
   readonly gone: AbortSignal;
-  /** A second end is none. */
+  /** Ends the process. A second call has no effect. */
   end(end: ProcessEnd): void;
   onTerminate?: () => void;
 }
@@ -50,7 +56,7 @@ export class VirtualMachine {
 
   constructor(private readonly options: VirtualMachineOptions = {}) {}
 
-  /** A process that no other one of the machine has started. Returns what it sees. */
+  /** Adds a process that no other process of the machine has started. Returns the processes as this one sees them. */
   enter(): Processes {
     return this.seenBy(this.add().pid);
   }
@@ -126,7 +132,7 @@ export class VirtualMachine {
       },
     );
     const ended = process.ended.then((end) => written.then(() => end));
-    // Whoever waits for its end learns of it.
+    // The caller that waits for the end receives the error. This handler only avoids an unhandled rejection.
     ended.catch(() => undefined);
     return {
       pid: process.pid,
@@ -150,7 +156,7 @@ export class VirtualMachine {
   }
 }
 
-/** The error with which Node reports `code`. */
+/** Returns the error that Node throws for `code`. */
 function processError(code: 'ENOENT' | 'ESRCH', call: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${call} ${code}`), { errno: -constants.errno[code], code, syscall: call });
 }

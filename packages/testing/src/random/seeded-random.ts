@@ -1,10 +1,10 @@
 import { RandomStream } from '@prunegrid/core/randomness/philox';
 import type { RandomSource } from '@prunegrid/core/runtime';
 
-/** Keeps these random numbers apart from a run's. */
+/** The purpose that keeps these random numbers independent of those of a run. */
 const NAMES = 102;
 
-/** Names and secrets that are the same in every run. */
+/** A source of names and secrets that are the same in every run with the same seed. */
 export class SeededRandom implements RandomSource {
   private readonly stream: RandomStream;
 
@@ -14,7 +14,7 @@ export class SeededRandom implements RandomSource {
 
   uuid(): string {
     const bytes = this.bytes(16);
-    // Version 4 and the variant of RFC 9562.
+    // These bits are the version 4 and the variant of RFC 9562.
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     const hex = bytes.toString('hex');

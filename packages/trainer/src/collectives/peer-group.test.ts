@@ -10,7 +10,7 @@ import { CHUNK_ELEMENTS } from './reduce-scatter-all-gather.js';
 
 const LEAVES = 8;
 const MAGNITUDES = Float64Array.from({ length: 9 }, (_, i) => 10 ** (i - 4));
-/** Magnitudes far apart, so that another order of summation gives other bits. */
+/** The magnitudes are far apart, so that another order of summation gives another result. */
 function leafOf(length: number, step: number, leaf: number): Float32Array {
   const values = new Float32Array(length + 2);
   for (let i = 0; i < values.length; i++) {
@@ -33,7 +33,7 @@ async function meet(members: number): Promise<PeerGroup[]> {
     PeerGroup.rendezvous(listener, { addresses, own, token: 'token' }, nodeRuntime),
   );
   groups.push(...(await Promise.all(met)));
-  // As a trainer does: who is in stays in.
+  // As in a trainer, the streams that are accepted stay open.
   await Promise.all(listeners.splice(0).map((listener) => listener.close()));
   return groups;
 }
@@ -47,7 +47,7 @@ function sumOf(length: number, step: number, first = 0, count = LEAVES): TreeSum
   return tree;
 }
 
-/** Each member's part of a step, whose slice becomes the negative sum. */
+/** Runs each member's part of a step, in which the new value of each element is its negative sum. */
 function reduceAt(length: number, step: number, members: number): Promise<Float32Array>[] {
   return groups.map(async (peers, i) => {
     const { first, count } = shares(members)[i];
@@ -67,7 +67,7 @@ function reduceAt(length: number, step: number, members: number): Promise<Float3
 
 describe('PeerGroup', () => {
   it.each([
-    // More chunks than places for them, some slices with one more than others, and slices that are empty.
+    // There are more chunks than slots; some slices have one chunk more than others, and some are empty.
     { members: 2, length: 10 * CHUNK_ELEMENTS + 1 },
     { members: 3, length: 3 * CHUNK_ELEMENTS + 2 },
     { members: 4, length: 300_007 },

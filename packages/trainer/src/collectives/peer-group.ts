@@ -8,16 +8,18 @@ import { dialPeer, type PeerListener } from '@prunegrid/transport/peers/peer-lis
 import type { PartialSums } from '../engines/index.js';
 import { ReduceScatterAllGather, type ReductionPlan } from './reduce-scatter-all-gather.js';
 
-/** How often a PeerGroup looks whether its links make progress, in milliseconds. */
+/** The interval at which a PeerGroup checks that its links make progress, in milliseconds. */
 const TICK_MS = 1000;
 
 /**
- * The trainers of a lease, each connected with every other one, adding vectors up without the coordinator. Each owns a slice of the vector (reduce-scatter and
- * all-gather, as in Rajbhandari et al. 2020, "ZeRO", stage 1: the owner also updates its slice of W), even if it has no vector of its own to add. With n trainers,
- * one sends and receives 2 * (n - 1) / n vectors a step. A link that makes no progress for too long is closed, and what waits for it throws PeerLost.
+ * Connects each trainer of a lease with every other one, so that they add vectors up without the coordinator. Each
+ * trainer owns a slice of the vector, even if it has no vector of its own to add. The algorithm is reduce-scatter and
+ * all-gather, as in Rajbhandari et al. 2020, "ZeRO", stage 1: the owner also updates its slice of W. With n trainers,
+ * each sends and receives 2 * (n - 1) / n vectors in a step. A link that makes no progress for too long is closed, and
+ * operations that wait for it throw PeerLost.
  */
 export class PeerGroup {
-  /** Where the chunks of others' nodes are put, by link and node. */
+  /** The buffers for chunks that are received from other trainers, by rank and node. */
   private readonly scratch = new Map<string, Float32Array>();
   private readonly usualRound = new UsualTime();
   private roundBegun: number | undefined;
@@ -41,7 +43,10 @@ export class PeerGroup {
     });
   }
 
-  /** Calls at all other members, and waits until they have called here. Rejects with a reason for the user if one cannot be reached. */
+  /**
+   * Connects to all other members, and waits until all of them have connected to this one. Rejects with a reason that
+   * the user can read if a member cannot be reached.
+   */
   static async rendezvous(
     listener: PeerListener,
     { addresses, own, token }: Rendezvous,
@@ -51,7 +56,7 @@ export class PeerGroup {
     const others = [...addresses.keys()].filter((member) => member !== own);
     const name = (member: number) => `the trainer at ${addresses[member]}`;
     const checked = addresses.some((address) => !address.startsWith('unix:'));
-    // From now on, since who calls here is only accepted if it is expected.
+    // Peers are expected before this trainer dials, because the listener only accepts callers that are expected.
     const expected = listener.acceptPeers(token, others);
     const made = others.map((member) =>
       dialPeer(transport, addresses[member], token, own).catch((error: Error) => {
@@ -72,8 +77,10 @@ export class PeerGroup {
   }
 
   /**
-   * Sends the others their slices of this member's vectors, as far as there is room on the way; what is not copied must not change before the reduction has finished.
-   * @param vectors of this member's nodes, each of `target.length + plan.following` elements; in this member's slice, they are added to
+   * Starts a reduction and sends the other members their slices of this member's vectors, while the links accept data.
+   * Vectors must not change before the reduction has finished, because float32 data are not copied.
+   * @param vectors the vectors of this member's nodes, each of `target.length + plan.following` elements. In this
+   *   member's slice, the reduction adds other vectors to them in place.
    */
   reduce(plan: ReductionPlan, vectors: PartialSums, target: Float32Array): ReduceScatterAllGather {
     const now = this.clock.monotonic();
@@ -82,7 +89,7 @@ export class PeerGroup {
     return new ReduceScatterAllGather(this.rank, this.clock, this.links, this.scratch, plan, vectors, target);
   }
 
-  /** What this member has sent to the others so far. */
+  /** The messages and bytes that this member has sent to the other members so far. */
   get sent(): Traffic {
     const links = [...this.links.values()];
     return {

@@ -1,9 +1,12 @@
 import { Failure } from '@prunegrid/core/failure';
 
-/** Another trainer of the lease has gone, is silent, or sends what cannot be understood: this ends the lease, not this trainer. */
+/**
+ * Thrown if another trainer of the lease has disconnected, does not answer, or sends data that cannot be decoded. It
+ * ends the lease, but this trainer goes on.
+ */
 export class PeerLost extends Failure {
   constructor(
-    /** The other trainer's place in the lease, from 0. */
+    /** The rank of the other trainer in the lease, counted from 0. */
     readonly rank: number,
     name: string,
     cause: unknown,

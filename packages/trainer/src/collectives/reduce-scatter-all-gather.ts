@@ -9,31 +9,42 @@ import type { Clock } from '@prunegrid/core/runtime';
 import type { PartialSums } from '../engines/index.js';
 import { PeerLost } from './peer-lost.js';
 
-/** Elements of a chunk between trainers. Of smaller ones the first sums are on their way while others arrive, but a message costs what that saves. */
+/**
+ * The number of elements of a chunk between trainers. With smaller chunks the first sums would be sent while later
+ * gradients arrive, but the cost of the additional messages would cancel that gain.
+ */
 export const CHUNK_ELEMENTS = CHUNK_BYTES / 4;
 
-/** What is added up: the nodes of the summation tree that each member holds. */
+/** Describes one reduction: its step, and the nodes of the summation tree that each member holds. */
 export interface ReductionPlan {
   generation: number;
   step: number;
-  /** The nodes of each member, ascending; none of a member that has no micro-batch. */
+  /** The nodes of each member in ascending order. The list of a member without micro-batches is empty. */
   nodes: readonly (readonly number[])[];
-  /** Elements that follow on each node's vector: they are added up too, but belong to no slice. */
+  /** The number of elements at the end of each node's vector that are added up, but belong to no slice. */
   following: number;
-  /** Whether all of a node's values are bfloat16 numbers: two then travel in the room of one. */
+  /** Returns whether all values of a node are bfloat16 numbers. Two of them are then sent in four bytes. */
   isRounded: (node: number) => boolean;
 }
 
-/** Makes of a sum what becomes of the elements from `from` on, and writes that into the target. */
+/**
+ * Computes the new values of the target's elements that start at index `from` from their sum, and writes them to the
+ * target.
+ */
 type Move = (from: number, sum: Float32Array) => void | Promise<void>;
 
 /**
- * Rows of chunks by which gradients are ahead of what is made of them: so many are under way while a sum is computed. It also says when a place in shared memory is free
- * again: a row's gradients have been read once its sums have come back, and its sums once gradients come that are more than this many rows later.
+ * The number of rows for which gradients are sent before their sums are needed, so that data are on the way while a sum
+ * is computed. It also tells when a slot in shared memory is free again: the gradients of a row have been read once its
+ * sums have been received, and its sums have been read once gradients arrive that belong to a row more than this number
+ * of rows later.
  */
 const AHEAD = 2;
 
-/** One reduction under way, row by row: a row is a chunk of each member's slice. Memory: a chunk for each node of another member; what is sent as float32 is not copied. */
+/**
+ * Runs one reduction row by row. A row is one chunk of each member's slice. It needs memory for one chunk for each node
+ * of another member; float32 data are sent without a copy.
+ */
 export class ReduceScatterAllGather {
   private readonly slices: Slice[];
   private readonly rows: number;
@@ -60,7 +71,10 @@ export class ReduceScatterAllGather {
     for (let row = 0; row < AHEAD; row++) this.sendGradients(row);
   }
 
-  /** The sum of what follows on the vectors; to be asked for before `finish`. Throws PeerLost. */
+  /**
+   * Returns the sum of the elements after the end of the target, [plan.following]. It must be called before `finish`.
+   * Throws PeerLost.
+   */
   async tails(): Promise<Float32Array> {
     const tree = new TreeSum();
     for (const [node, vector] of this.vectors) tree.add(node, vector.slice(this.target.length));
@@ -75,15 +89,17 @@ export class ReduceScatterAllGather {
   }
 
   /**
-   * Adds the members' vectors up. Of this member's slice, `move` is handed the sum, piece by piece, and writes what comes of it into the target; when this
-   * has resolved, the target also holds what the other members have written into theirs. Throws PeerLost.
-   * @param meanwhile done once, when this member has sent what the others wait for and waits for theirs
+   * Adds up the vectors of all members. `move` receives the sum of this member's slice, chunk by chunk, and writes the
+   * new values to the target. When the promise resolves, the target also holds the values that the other members have
+   * computed for their slices. Throws PeerLost.
+   * @param meanwhile is called once, when this member has sent the data that the others wait for and now waits for
+   *   theirs
    */
   async finish(move: Move, meanwhile: () => void): Promise<void> {
     for (let row = 0; row <= this.rows; row++) {
       await this.reduce(row, move);
       if (row === 0) {
-        // First what was sent must leave.
+        // One turn of the event loop lets the messages leave before `meanwhile` blocks it.
         await this.clock.turn();
         meanwhile();
       }
@@ -93,7 +109,7 @@ export class ReduceScatterAllGather {
     await Promise.all(this.sent);
   }
 
-  /** Adds up this member's chunk of the row, has it moved and sends it. */
+  /** Adds up this member's chunk of the row, applies `move` to the sum and sends the result. */
   private async reduce(row: number, move: Move): Promise<void> {
     const chunk = this.chunkOf(this.rank, row);
     if (!chunk) return;
@@ -109,7 +125,8 @@ export class ReduceScatterAllGather {
     const { target } = this;
     const header = this.header(TensorKind.WEIGHTS);
     for (const [member, link] of this.links) {
-      // A member without vectors sends no gradients, which would say that it has read the place: what goes to it lies in no shared memory.
+      // A member without vectors sends no gradients, which would confirm that it has read the slot, so the data for it
+      // are not placed in shared memory.
       const place = this.plan.nodes[member].length > 0 ? this.slotOf(row, 0) : undefined;
       this.send(member, link, header, target.length, from, target.subarray(from, to), place);
     }
@@ -136,14 +153,14 @@ export class ReduceScatterAllGather {
     }
   }
 
-  /** The row's chunk of a member's slice, if there is one. */
+  /** Returns the row's chunk of a member's slice, or undefined if the slice has fewer rows. */
   private chunkOf(member: number, row: number): Slice | undefined {
     const slice = this.slices[member];
     const from = slice.from + row * CHUNK_ELEMENTS;
     return row >= 0 && from < slice.to ? { from, to: Math.min(slice.to, from + CHUNK_ELEMENTS) } : undefined;
   }
 
-  /** Where in shared memory a row's chunk number `index` lies. */
+  /** Returns the number of the slot in shared memory for chunk `index` of a row. */
   private slotOf(row: number, index: number): number {
     return (row % (AHEAD + 1)) * (1 + this.vectors.length) + index;
   }
@@ -186,7 +203,8 @@ export class ReduceScatterAllGather {
 
   private send(member: number, link: PeerLink, ...chunk: Parameters<PeerLink['send']>): void {
     const sending = lostAs(member, link, link.send(...chunk));
-    // Whoever receives sees the connection break, too, and before the end nobody looks at what was sent.
+    // `receive` on the same link fails too, and `finish` awaits these promises only at its end. The handler avoids an
+    // unhandled rejection until then.
     sending.catch(() => undefined);
     this.sent.push(sending);
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { dropoutFactors, epochOrder, evaluationBatch, evaluationBlocks, trainingBatch } from './batches.js';
 import { type Dataset, type Examples, residentSplit } from './dataset.js';
 
-/** Two images of 3x3 with one channel, every pixel another value. */
+/** Two images of 3x3 pixels with one channel, in which all pixels have different values. */
 const part: Examples = {
   inputs: Uint8Array.from({ length: 18 }, (_, i) => 10 * (i + 1)),
   labels: Uint8Array.of(3, 8),

@@ -1,7 +1,10 @@
 import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import { type Dataset, type Examples, exampleSize, type Inputs, slice, type Split } from './dataset.js';
 
-/** Draws the order of an epoch's training examples: a permutation (Fisher-Yates), a function of seed, phase and epoch. */
+/**
+ * Returns the order of the training examples in an epoch. It is a random permutation (Fisher-Yates shuffle) that
+ * depends only on the seed, the phase, the epoch and the number of examples.
+ */
 export function epochOrder(seed: number, phase: number, epoch: number, count: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   const random = new RandomStream(seed, purposes.order, phase, epoch);
@@ -14,36 +17,42 @@ export function epochOrder(seed: number, phase: number, epoch: number, count: nu
   return order;
 }
 
-/** Examples ready for a model. */
+/** Examples in the form that a model reads. */
 export interface Batch {
-  /** [batch, ...shape] of the data set. */
+  /** The inputs, [batch, ...shape of an example]. */
   inputs: Float32Array | Int32Array;
-  /** [batch]. */
+  /** The class numbers, [batch]. */
   labels: Int32Array;
 }
 
-/** Where in a phase a micro-batch stands: random numbers are functions of it. */
+/** The position of a micro-batch in a phase. Its random numbers are functions of this position. */
 export interface BatchPosition {
   seed: number;
   phase: number;
   step: number;
-  /** Position within the global batch of the micro-batch's first example. */
+  /** The position of the micro-batch's first example within the global batch. */
   firstSample: number;
 }
 
-/** The random translation of a micro-batch's images by at most `pixels` in each direction; zeros come in. */
+/**
+ * Describes the random translation of a micro-batch's images by at most `pixels` pixels in each direction. Pixels that
+ * become free are set to 0.
+ */
 export interface Shift extends BatchPosition {
   pixels: number;
 }
 
-/** What a stored value becomes as the model's input. */
+/** Converts stored values to the model's input. */
 interface Conversion {
   create(length: number): Float32Array | Int32Array;
-  /** Converts `count` values of `source` from number `from` on to `target` from number `to` on. */
+  /**
+   * Converts the `count` values of `source` that start at index `from`, and writes them to `target`, starting at index
+   * `to`.
+   */
   convert(source: Inputs, from: number, target: Float32Array | Int32Array, to: number, count: number): void;
 }
 
-/** Bytes are looked up, which is quicker than to divide each. */
+/** The tables that convert bytes, by divisor. A table is faster than a division for each byte. */
 const byteTables = new Map<number, Float32Array>();
 
 function conversionOf({ elementType, divisor }: Dataset): Conversion {
@@ -74,8 +83,8 @@ function conversionOf({ elementType, divisor }: Dataset): Conversion {
 }
 
 /**
- * Gathers the training examples `rows` of `examples`, each translated by random whole pixels if `shift.pixels` > 0: then
- * examples must be images.
+ * Returns the batch of the examples whose indices in `examples` are `rows`. If `shift.pixels` > 0, the examples must be
+ * images, and each is translated by a random whole number of pixels.
  */
 export function trainingBatch(dataset: Dataset, examples: Examples, rows: Uint32Array, shift: Shift): Batch {
   const { inputs, labels } = examples;
@@ -105,14 +114,15 @@ export function trainingBatch(dataset: Dataset, examples: Examples, rows: Uint32
   return batch;
 }
 
-/** The examples first, first + 1, ... of a part of the data set, as they are. */
+/** Returns `count` examples of a part of the data set that start at index `first`, without random changes. */
 export async function evaluationBatch(dataset: Dataset, part: Split, first: number, count: number): Promise<Batch> {
   return toBatch(dataset, await examplesOf(part, first, count));
 }
 
 /**
- * Yields blocks of `size` examples from block number `first` on; the part's last block may be shorter. A block that is not
- * resident is read while the one before it is in use.
+ * Yields `blocks` blocks of `size` examples, starting at block number `first`. The last block of the part may be
+ * shorter. Each block is valid until the next one is requested. A block that is not in memory is read while the caller
+ * uses the block before it.
  */
 export async function* evaluationBlocks(
   dataset: Dataset,
@@ -123,11 +133,11 @@ export async function* evaluationBlocks(
 ): AsyncGenerator<Batch> {
   const read = (block: number) => {
     const examples = examplesOf(part, block * size, Math.min(size, part.count - block * size));
-    // If it fails, whoever takes the block learns of it.
+    // The caller that awaits the block receives the error. This handler only avoids an unhandled rejection until then.
     if (examples instanceof Promise) examples.catch(() => undefined);
     return examples;
   };
-  // Each block takes over the memory of the one before it.
+  // All blocks use the same memory.
   const memory = conversionOf(dataset).create(size * dataset.shape.reduce((product, extent) => product * extent, 1));
   const end = first + blocks;
   let next = first < end ? read(first) : undefined;
@@ -143,7 +153,7 @@ function examplesOf(part: Split, first: number, count: number): Examples | Promi
   return part.read(Uint32Array.from({ length: count }, (_, i) => first + i));
 }
 
-/** @param memory at least as long as the examples' values */
+/** @param memory the array for the converted inputs, which must be at least as long as the examples' values */
 function toBatch(dataset: Dataset, { inputs, labels }: Examples, memory?: Float32Array | Int32Array): Batch {
   const conversion = conversionOf(dataset);
   const into = memory ?? conversion.create(inputs.length);
@@ -151,13 +161,15 @@ function toBatch(dataset: Dataset, { inputs, labels }: Examples, memory?: Float3
   return { inputs: into.subarray(0, inputs.length), labels: Int32Array.from(labels) };
 }
 
-/** Streams of random numbers for a model's dropouts beyond the first are told apart by their purpose, this far apart. */
+/**
+ * The distance between the purposes that distinguish the random streams of a model's dropouts, from the second one on.
+ */
 const DROPOUT_STREAMS = 256;
 
 /**
- * Draws factors [samples, units] of inverted dropout (Srivastava et al. 2014): 0 with the given probability, else
- * 1 / (1 - probability).
- * @param dropout number of the dropout within the model, from 0: each has random numbers of its own
+ * Returns factors [samples, units] of inverted dropout (Srivastava et al. 2014): 0 with the given probability, and 1 /
+ * (1 - probability) otherwise.
+ * @param dropout the number of the dropout within the model, counted from 0. Each dropout has its own random numbers.
  */
 export function dropoutFactors(
   probability: number,

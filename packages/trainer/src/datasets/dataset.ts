@@ -1,76 +1,85 @@
 import type { Files } from '@prunegrid/core/runtime';
 
-/** Types of the values that a data set stores. */
+/** The types of values that a data set can store. */
 export type ElementType = 'uint8' | 'int32' | 'float32';
 
 export type Inputs = Uint8Array | Int32Array | Float32Array;
 
-/** One class number for each example, in the narrowest type that holds the data set's classes. */
+/** The class number of each example, in the narrowest type that can hold all classes of the data set. */
 export type Labels = Uint8Array | Uint16Array | Int32Array;
 
 /** Examples with their labels. */
 export interface Examples {
-  /** [count, ...shape] of the data set, in its element type. */
+  /** The values [count, ...shape] in the data set's element type. */
   inputs: Inputs;
-  /** [count]. */
+  /** The class numbers, [count]. */
   labels: Labels;
   count: number;
 }
 
 /** A part of a data set. */
 export interface Split {
-  /** Number of examples. */
+  /** The number of examples. */
   readonly count: number;
-  /** All examples, if the whole part lies in memory: who finds them here need not wait for `read`. */
+  /** All examples, if the whole part is in memory. Callers that use them need not wait for `read`. */
   readonly resident?: Examples;
   /**
-   * Reads the examples with these indices, in this order. Several reads may be under way at once, so that callers can read
-   * ahead. Throws RangeError if an index is not below `count`, and Failure if the data cannot be read.
+   * Returns the examples with these indices, in this order. Several reads may run at the same time, so that callers can
+   * read ahead. Throws RangeError if an index is not below `count`, and Failure if the data cannot be read.
    */
   read(indices: Uint32Array): Promise<Examples>;
 }
 
 export interface Dataset {
   name: string;
-  /** Of one example; images are [height, width, channels]. */
+  /** The shape of one example. Images are [height, width, channels]. */
   shape: readonly number[];
   elementType: ElementType;
   /**
-   * Stored values divided by this are the model's input, as float32. If it is undefined, values are taken as they are: int32
-   * stays int32, anything else becomes float32.
+   * The model's input is the stored value divided by this number, as float32. If it is undefined, the input is the
+   * stored value itself: int32 stays int32, and other types become float32.
    */
   divisor?: number;
-  /** Labels are below this. */
+  /** The number of classes. All labels are below it. */
   classes: number;
   training: Split;
-  /** The last examples of the training files, held out for choosing and early stopping. */
+  /** The last examples of the training files, which are held out for model selection and early stopping. */
   validation: Split;
-  /** For reporting only. */
+  /** The test set, which is used only for reports. */
   test: Split;
-  /** SHA-256 in hex, which tells data sets with other content apart, such as one over the hashes of its files. */
+  /**
+   * A SHA-256 hash in hexadecimal that identifies the content of the data set. It may be computed from the hashes of
+   * the files.
+   */
   hash: string;
 }
 
-/** What a spec says of its data set. */
+/** The data set that a spec chooses. */
 export interface DatasetChoice {
   name: string;
-  /** Training examples that are held out. */
+  /** The number of training examples that are held out for validation. */
   validation: number;
-  /** Examples used of the training part and of the test set; if it is undefined, all. */
+  /**
+   * The maximum number of examples that are used of the training part and of the test set. If it is undefined, all are
+   * used.
+   */
   limit?: number | undefined;
 }
 
-/** A data set that specs may name, not loaded yet. */
+/** A data set that specs can name. It is not loaded yet. */
 export interface DatasetSource {
   readonly name: string;
-  /** Throws Failure if files are missing or damaged, or if the choice leaves nothing to train on. */
+  /**
+   * Loads the data set. Throws Failure if files are missing or damaged, or if the choice leaves no examples for
+   * training.
+   */
   load(choice: DatasetChoice, runtime: { files: Files }): Promise<Dataset>;
 }
 
-/** Values in one example. */
+/** Returns the number of values in one example. */
 export const exampleSize = ({ inputs, count }: Examples): number => inputs.length / count;
 
-/** The examples first, first + 1, ... of `all`, without a copy. */
+/** Returns `count` examples of `all` that start at index `first`, without a copy. */
 export function slice(all: Examples, first: number, count: number): Examples {
   const size = exampleSize(all);
   return {
@@ -80,12 +89,12 @@ export function slice(all: Examples, first: number, count: number): Examples {
   };
 }
 
-/** A part of a data set that lies in memory as a whole. */
+/** Makes a part of a data set from examples that are all in memory. */
 export function residentSplit(examples: Examples): Split {
   return { count: examples.count, resident: examples, read: async (indices) => gather(examples, indices) };
 }
 
-/** Copies the examples with these indices. */
+/** Returns a copy of the examples with these indices. */
 function gather(all: Examples, indices: Uint32Array): Examples {
   const size = exampleSize(all);
   const create = <Values extends Inputs | Labels>(values: Values, length: number) =>

@@ -2,8 +2,9 @@ import { Failure } from '@prunegrid/core/failure';
 import { kindOf, startBytes } from '@prunegrid/core/files/kind';
 
 /**
- * Reads an IDX file of unsigned bytes (yann.lecun.com/exdb/mnist): 0, 0, type 8, number of dimensions, the extents as
- * big-endian 32-bit integers, then the data. Throws Failure naming `file` where the bytes are no such thing.
+ * Decodes an IDX file of unsigned bytes (yann.lecun.com/exdb/mnist): two zero bytes, the type 8, the number of
+ * dimensions, the extents as big-endian 32-bit integers, and then the data. Throws Failure, which names `file`, if the
+ * bytes do not have this format.
  */
 export function parseIdx(bytes: Buffer, file: string, dimensions: number): { shape: number[]; data: Uint8Array } {
   const kind = kindOf(bytes.subarray(0, startBytes));

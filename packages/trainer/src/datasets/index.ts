@@ -23,5 +23,5 @@ export {
 } from './dataset.js';
 export { type BatchPlan, type TrainingBatch, TrainingBatches } from './training-batches.js';
 
-/** Every data set that a spec may name as `dataset.name`. */
+/** All data sets that a spec can name in the field `dataset.name`. */
 export const datasets = new Registry<DatasetSource>('data set', [mnist]);

@@ -12,7 +12,7 @@ describe('loadMnist', () => {
   it('reads the genuine files and holds out the last images', async () => {
     const { training, validation, test } = await loadMnist(choice, nodeHost.files);
     expect([training.count, validation.count, test.count]).toEqual([55_000, 5000, 10_000]);
-    // The first labels of the distribution, and the last one of the training file.
+    // The expected values are the first labels of the distribution, and the last label of the training file.
     expect([...training.resident!.labels.subarray(0, 5)]).toEqual([5, 0, 4, 1, 9]);
     expect([...test.resident!.labels.subarray(0, 5)]).toEqual([7, 2, 1, 0, 4]);
     expect(validation.resident?.labels.at(-1)).toBe(8);

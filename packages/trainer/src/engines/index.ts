@@ -21,8 +21,8 @@ export type {
 export { hostEngine } from './host/engine.js';
 export type { BatchScore, DeviceVector, Network, NetworkProvider } from './host/network.js';
 
-/** Every engine that a spec may name as `engine`. */
+/** All engines that a spec can name in the field `engine`. */
 export const engines = new Registry<EngineSource>('engine', [tensorflow]);
 
-/** The engine of specs that name none. */
+/** The engine that is used if a spec names none. */
 export const DEFAULT_ENGINE = tensorflow.name;

@@ -1,18 +1,24 @@
 import type { Clock } from '@prunegrid/core/runtime';
 import { INPUT, type Layer, type ModelDescription, type Parameter } from './model.js';
 
-/** Elements that are put in order without a pause: 2 MiB of a file, and some 3 ms where the caches miss. */
+/**
+ * The number of elements that are reordered without a pause: 2 MiB of a file, which take about 3 ms if the caches miss.
+ */
 const PIECE = 2 ** 19;
 
-/** Side of the square tiles in which a matrix is transposed, in elements: as many as a cache line of 64 bytes holds. */
+/**
+ * The side of the square tiles in which a matrix is transposed, in elements. It is the number of elements in a cache
+ * line of 64 bytes.
+ */
 const TILE = 16;
 
 /**
- * How a parameter's elements lie in the model's vector and in a file. That of output o, channel c and cell p (a place in an image or
- * a kernel) lies at (p * channels + c) * outputs + o in the vector and at (o * channels + c) * cells + p in the file.
+ * Describes the order of a parameter's elements in the model's vector and in a file. The element of output o, channel c
+ * and cell p (a position in an image or a kernel) has the index (p * channels + c) * outputs + o in the vector and (o *
+ * channels + c) * cells + p in the file.
  */
 export interface FileOrder {
-  /** In the file. */
+  /** The shape of the tensor in the file. */
   shape: number[];
   outputs: number;
   channels: number;
@@ -31,7 +37,10 @@ export function fileOrder(model: ModelDescription, parameter: Parameter): FileOr
   return { shape: [outputs, inputs], outputs, channels, positions: inputs / channels };
 }
 
-/** Channels of the image that a dense layer flattens: those of the convolutions that it reads, or the input's; 1 behind a dense layer. */
+/**
+ * Returns the number of channels of the image that a dense layer flattens: the channels of the convolutions that it
+ * reads, or of the model's input. It is 1 if the layer reads a dense layer.
+ */
 function channelsBefore({ parameters, layers, input }: ModelDescription, { layer }: Parameter): number {
   const { reads, combination } = layers.find(({ name }) => name === layer) as Layer;
   const channels = reads.map((name) => {
@@ -42,7 +51,10 @@ function channelsBefore({ parameters, layers, input }: ModelDescription, { layer
   return combination === 'add' ? channels[0] : channels.reduce((sum, count) => sum + count, 0);
 }
 
-/** A parameter's elements in the file's order, in pieces that take each other's memory: each is good until the next is asked for. */
+/**
+ * Yields a parameter's elements in the file's order, in pieces. All pieces use the same memory, so each is valid until
+ * the next one is requested.
+ */
 export function* inFileOrder(order: FileOrder, values: Float32Array): Generator<Float32Array> {
   const memory = new Float32Array(Math.min(PIECE, values.length));
   for (const block of blocksOf(order)) {
@@ -55,7 +67,10 @@ export function* inFileOrder(order: FileOrder, values: Float32Array): Generator<
   }
 }
 
-/** Puts the elements of a file's tensor into `values`, in the model's order, and pauses in between. */
+/**
+ * Copies the elements of a file's tensor to `values` in the model's order. It pauses regularly, so that the event loop
+ * is not blocked.
+ */
 export async function inModelOrder(
   clock: Pick<Clock, 'turn'>,
   order: FileOrder,
@@ -72,19 +87,22 @@ export async function inModelOrder(
   }
 }
 
-/** At most PIECE elements that follow each other in the file: `height` outputs with the same `width` inputs. */
+/** A block of at most PIECE elements that are contiguous in the file: `height` outputs with the same `width` inputs. */
 interface Block {
-  /** In the file: the first element, and the one after the last. */
+  /** The indices in the file of the first element and of the one after the last. */
   begin: number;
   end: number;
   firstOutput: number;
   height: number;
-  /** In the file's order. */
+  /** The first input of the block, counted in the file's order. */
   firstInput: number;
   width: number;
 }
 
-/** The blocks of a tensor in the file's order: of several outputs with all their inputs, or where those are too many, of a part of one. */
+/**
+ * Yields the blocks of a tensor in the file's order. A block has several outputs with all their inputs, or a part of
+ * the inputs of one output if all of them would be too many.
+ */
 function* blocksOf({ outputs, channels, positions: cells }: FileOrder): Generator<Block> {
   const inputs = channels * cells;
   const widest = Math.min(inputs, PIECE);
@@ -100,8 +118,8 @@ function* blocksOf({ outputs, channels, positions: cells }: FileOrder): Generato
 }
 
 /**
- * Visits the elements of a block in strips, TILE of which make a tile: `count` outputs of one input, which follow each other from
- * `ours` on in the model's order, and stand `width` apart from `theirs` on in the block.
+ * Visits the elements of a block in strips; TILE strips form a tile. A strip has `count` outputs of one input. They are
+ * contiguous in the model's order, starting at `ours`, and `width` elements apart in the block, starting at `theirs`.
  */
 function visitStrips(
   { outputs, channels, positions: cells }: FileOrder,

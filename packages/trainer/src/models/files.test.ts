@@ -10,7 +10,7 @@ import { layOut, type ModelDescription } from './model.js';
 
 const parameters = initialParameters(lenet5, 5);
 const same = (a: Float32Array, b: Float32Array) => Buffer.from(a.buffer).equals(Buffer.from(b.buffer));
-/** As it is read from the file. */
+/** Returns the tensor in the form in which it is read from a file. */
 function stored({ shape, data }: NamedTensor): Tensor {
   const whole = new Float32Array(data.length);
   let at = 0;
@@ -24,7 +24,7 @@ const inFile = (model: ModelDescription, values: Float32Array) =>
   new Map(toFile(model, values).map((tensor) => [tensor.name, stored(tensor)]));
 const tensors = () => inFile(lenet5, parameters);
 const weightsOf = ({ layers }: ModelDescription) => layers.map(({ name, weights }) => ({ name, weights }));
-/** A single dense layer. */
+/** A model with a single dense layer. */
 const dense = (shape: [number, number, number], inputs: number, outputs: number): ModelDescription => ({
   name: 'dense',
   ...layOut([{ name: 'fc', kind: 'dense', shape: [inputs, outputs] }]),
@@ -64,7 +64,7 @@ describe('LeNet-300-100', () => {
       ['fc3.weight', [10, 100]],
       ['fc3.bias', [10]],
     ]);
-    // fc1: out 17, from the pixel in row 9, column 20.
+    // This is the weight of fc1 from the pixel in row 9, column 20 to output 17.
     expect(file.get('fc1.weight')?.data[17 * 784 + 9 * 28 + 20]).toBe(ours[(9 * 28 + 20) * 300 + 17]);
     expect(same(await fromFile(nodeHost.clock, lenet300, file, 'a.safetensors'), ours)).toBe(true);
   });
@@ -72,7 +72,8 @@ describe('LeNet-300-100', () => {
 
 describe('model files', () => {
   it('take the channels of an image first where a dense layer flattens the input itself', () => {
-    // Here: pixel by pixel, red, green, blue; there: all of red, all of green, all of blue.
+    // The model's order has red, green and blue for each pixel; the file's order has all of red, then all of green,
+    // then all of blue.
     const file = inFile(dense([1, 2, 3], 2 * 3, 1), Float32Array.of(10, 20, 30, 11, 21, 31, 0));
     expect(file.get('fc.weight')?.data).toEqual(Float32Array.of(10, 11, 20, 21, 30, 31));
   });
@@ -97,15 +98,15 @@ describe('model files', () => {
       ];
     const file = tensors();
     const theirs = (name: string, position: number) => file.get(name)?.data[position];
-    // conv2: out 7, in 3, row 1, column 4.
+    // This is the weight of conv2 for output 7, input 3, row 1 and column 4.
     expect(theirs('conv2.weight', ((7 * 20 + 3) * 5 + 1) * 5 + 4)).toBe(
       ours('conv2.weight', ((1 * 5 + 4) * 20 + 3) * 50 + 7),
     );
-    // fc1: out 11; its input is channel 9, row 2, column 3 of 50 maps of 4x4.
+    // This is the weight of fc1 to output 11. Its input is channel 9, row 2, column 3 of 50 feature maps of 4x4.
     expect(theirs('fc1.weight', 11 * 800 + (9 * 4 + 2) * 4 + 3)).toBe(
       ours('fc1.weight', ((2 * 4 + 3) * 50 + 9) * 500 + 11),
     );
-    // fc2: out 6, in 123.
+    // This is the weight of fc2 from input 123 to output 6.
     expect(theirs('fc2.weight', 6 * 500 + 123)).toBe(ours('fc2.weight', 123 * 10 + 6));
   });
 

@@ -5,16 +5,18 @@ import { fileOrder, inFileOrder, inModelOrder } from './file-order.js';
 import type { ModelDescription, Parameter } from './model.js';
 
 /**
- * The tensors of the flat vector `parameters` as a file holds them, in PyTorch's names, shapes and order, so that `load_state_dict`
- * takes them as they are: convolutions [out, in, height, width], dense layers [out, in], and the inputs of the first dense layer in
- * the order channel, row, column. What `tensorInFile` says of values goes for `parameters`.
+ * Returns the tensors of the flat vector `parameters` for a file, with PyTorch's names, shapes and order, so that
+ * `load_state_dict` can read them unchanged. Convolutions are [out, in, height, width] and dense layers [out, in]; the
+ * inputs of the first dense layer have the order channel, row, column. `parameters` must not change until the file has
+ * been written.
  */
 export const toFile = (model: ModelDescription, parameters: Float32Array): NamedTensor[] =>
   model.parameters.map((parameter) => tensorInFile(model, parameter, valuesOf(parameter, parameters)));
 
 /**
- * One tensor of the model as a file holds it. `values` are its elements in the model's own layout, the parameter's or others of
- * its shape; they are put in the file's order only as they are written, and must not change until they are.
+ * Returns one tensor of the model for a file. `values` are its elements in the model's own order, either the
+ * parameter's or others of the same shape. They are reordered only while the file is written, so they must not change
+ * until then.
  */
 export function tensorInFile(model: ModelDescription, parameter: Parameter, values: Float32Array): NamedTensor {
   const order = fileOrder(model, parameter);
@@ -23,8 +25,8 @@ export function tensorInFile(model: ModelDescription, parameter: Parameter, valu
 }
 
 /**
- * The flat vector of the tensors that `file` holds. In between, the event loop does what else there is to be done. Throws Failure
- * where a tensor is missing or has another shape.
+ * Returns the flat vector of the tensors that `file` holds. It pauses regularly, so that the event loop is not blocked.
+ * Throws Failure if a tensor is missing or has another shape.
  */
 export async function fromFile(
   clock: Pick<Clock, 'turn'>,

@@ -17,5 +17,5 @@ export {
   type Parameter,
 } from './model.js';
 
-/** Every model that a spec may name as `model`. */
+/** All models that a spec can name in the field `model`. */
 export const models = new Registry<Model>('model', [lenet5, lenet300]);

@@ -2,11 +2,12 @@ import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import type { ModelDescription } from './model.js';
 
 /**
- * Draws the initial parameters [model.size], a function of the seed alone: every weight and bias of a layer uniform in
- * +-1/sqrt(fan-in), PyTorch's default for these layers (He et al. 2015 with a = sqrt(5)). Parameters with a given initial
- * value, such as a normalisation's, have that.
+ * Returns the initial parameters [model.size], which depend only on the model and the seed. The weights and biases of a
+ * layer are drawn uniformly from +-1/sqrt(fan-in), PyTorch's default for these layers (He et al. 2015 with a =
+ * sqrt(5)). Parameters with a fixed initial value, such as those of a normalisation, get that value.
  *
- * The authors' script draws from a truncated normal with deviation 0.1 instead, whose larger weights take longer to prune.
+ * The script of the paper's authors draws from a truncated normal distribution with standard deviation 0.1 instead. Its
+ * larger weights take longer to prune.
  */
 export function initialParameters(model: ModelDescription, seed: number): Float32Array {
   const values = new Float32Array(model.size);

@@ -8,7 +8,7 @@ import { lenet300 } from './lenet300.js';
 
 const parameters = initialParameters(lenet300, 3);
 
-/** `input` through a dense layer, number by number. */
+/** Computes the output of a dense layer for `input`, element by element. */
 function through(layer: string, input: readonly number[]): number[] {
   const [weight, bias] = lenet300.parameters.filter((parameter) => parameter.layer === layer);
   return Array.from({ length: bias.size }, (_, output) =>

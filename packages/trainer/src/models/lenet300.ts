@@ -1,8 +1,8 @@
 import { layOut, type Model } from './model.js';
 
 /**
- * LeNet-300-100 (LeCun et al. 1998), as in Caffe and the paper: 784-300-100-10 with ReLU, 266,200 weights; with its 410 biases they are the
- * "267K" of the papers that prune it.
+ * LeNet-300-100 (LeCun et al. 1998), as in Caffe and the paper: 784-300-100-10 with ReLU. It has 266,200 weights;
+ * together with its 410 biases they are the "267K" parameters of the papers that prune it.
  */
 export const lenet300: Model = {
   name: 'lenet300',

@@ -1,91 +1,106 @@
 import { sizeOf } from '@prunegrid/numerics/shape';
 import type * as tensorflow from '@tensorflow/tfjs';
 
-/** TensorFlow.js' operations, in which a model is written down; engines record them and lower them to their device. */
+/**
+ * The operations of TensorFlow.js. Models are written with them; engines record them and lower them to their device.
+ */
 export type Ops = typeof tensorflow;
 
 /**
- * What a parameter is for. `weight`s are pruned, counted and decayed. `bias`es and `scale`s are trained, but neither pruned
- * nor decayed. A `state`, such as a running mean, is no function of a gradient: the training pass computes its new value.
+ * The role of a parameter. Each `weight` is pruned, counted and decayed. Each `bias` and `scale` is trained, but
+ * neither pruned nor decayed. A `state`, such as a running mean, has no gradient: the training pass computes its new
+ * value.
  */
 export type ParameterKind = 'weight' | 'bias' | 'scale' | 'state';
 
 /** One tensor of a model's flat parameter vector W. */
 export interface Parameter {
-  /** In PyTorch's terms, such as `conv1.weight`, `conv1.bias` or `norm1.running_mean`. */
+  /** The name that PyTorch uses, such as `conv1.weight`, `conv1.bias` or `norm1.running_mean`. */
   name: string;
   layer: string;
   kind: ParameterKind;
-  /** Convolution kernels are [height, width, in, out], dense ones [in, out]. */
+  /** Convolution kernels are [height, width, in, out], dense weights are [in, out]. */
   shape: number[];
-  /** The first element's position in the flat vector. */
+  /** The position of the first element in the flat vector. */
   offset: number;
-  /** Number of elements. */
+  /** The number of elements. */
   size: number;
-  /** The value of every element before training; if it is undefined, elements are drawn at random. */
+  /** The value of every element before training. If it is undefined, the elements are drawn at random. */
   initial?: number;
 }
 
-/** How a layer combines what it reads: the sum of layers of equally many units, or their units one layer after another. */
+/**
+ * How a layer combines the layers that it reads: `add` sums layers with equal numbers of units, `concatenate` appends
+ * their units one layer after another.
+ */
 export type Combination = 'add' | 'concatenate';
 
 /** The name by which a layer reads the model's input. */
 export const INPUT = 'input';
 
-/** A layer with weights, as pruning sees it: biases are neither pruned nor counted. */
+/** A layer with weights. Pruning counts only the weights; it neither prunes nor counts biases. */
 export interface Layer {
   name: string;
   kind: 'convolution' | 'dense';
-  /** Number of weights. */
+  /** The number of weights. */
   weights: number;
-  /** The layers, or `INPUT`, whose units are this layer's inputs; each stands before this layer. What keeps units apart, such as a normalisation, is passed over. */
+  /**
+   * The layers, or `INPUT`, whose units are the inputs of this layer. Each of them comes before this layer. Operations
+   * that do not mix units, such as a normalisation, are left out.
+   */
   reads: readonly string[];
   combination: Combination;
 }
 
-/** A place in a model where dropout acts while it is trained. */
+/** A point in a model at which dropout acts during training. */
 export interface Dropout {
   name: string;
-  /** Of the factors of one example. */
+  /** The shape of the dropout factors of one example. */
   shape: readonly number[];
 }
 
-/** What the model reads. */
+/** The input of a model. */
 export interface ModelInput {
-  /** Of one example; images are [height, width, channels]. */
+  /** The shape of one example. Images are [height, width, channels]. */
   shape: readonly number[];
   type: 'float32' | 'int32';
 }
 
-/** What can be known of a model without an engine. */
+/** The properties of a model that are known without an engine. */
 export interface ModelDescription {
   name: string;
   parameters: Parameter[];
   layers: Layer[];
-  /** Elements of the flat parameter vector: weights, biases, scales and states. */
+  /** The number of elements of the flat parameter vector: weights, biases, scales and states. */
   size: number;
   input: ModelInput;
   classes: number;
   dropouts: readonly Dropout[];
 }
 
-/** A forward pass of which gradients are taken. */
+/** The options of a forward pass whose gradients are computed. */
 export interface TrainingPass {
-  /** For each of the model's dropouts, [batch, ...shape]: zeros for dropped units, 1 / (1 - p) for the others. If it is undefined, nothing is dropped. */
+  /**
+   * The factors [batch, ...shape] of each of the model's dropouts: 0 for a dropped unit, 1 / (1 - p) for any other. If
+   * it is undefined, no unit is dropped.
+   */
   dropout?: readonly tensorflow.Tensor[] | undefined;
 }
 
 export interface ForwardResult {
-  /** [batch, classes]. */
+  /** The logits, [batch, classes]. */
   logits: tensorflow.Tensor2D;
-  /** After a training pass of a model that has states: the new value of each, in the model's order. */
+  /**
+   * The new value of each state, in the order of the model's parameters, after a training pass of a model that has
+   * states.
+   */
   states?: readonly tensorflow.Tensor[];
 }
 
 export interface Model extends ModelDescription {
   /**
-   * Computes the logits of `inputs` [batch, ...input.shape]. `parameters` holds a tensor for each of the model's parameters,
-   * in their order. With `training`, dropout acts and states are renewed.
+   * Computes the logits of `inputs` [batch, ...input.shape]. `parameters` holds a tensor for each of the model's
+   * parameters, in their order. If `training` is set, dropout acts and the states are updated.
    */
   forward(
     tf: Ops,
@@ -95,23 +110,24 @@ export interface Model extends ModelDescription {
   ): ForwardResult;
 }
 
-/** A layer as a model's author writes it down. */
+/** A layer as the author of a model defines it. */
 export type LayerDefinition =
   | {
       name: string;
       kind: 'convolution' | 'dense';
-      /** The weights': [height, width, in, out] or [in, out]. */
+      /** The shape of the weights: [height, width, in, out] or [in, out]. */
       shape: number[];
-      /** By default the layer with weights before this one, or the model's input. */
+      /** The default is the preceding layer with weights, or the model's input if there is none. */
       reads?: readonly string[];
-      /** By default `add`. */
+      /** The default is `add`. */
       combination?: Combination;
     }
   | { name: string; kind: 'normalization'; units: number };
 
 /**
- * Lays the layers' tensors out one after another in the order given: weight and bias of a dense layer or a convolution; scale,
- * bias, running mean and running variance of a normalisation, in PyTorch's names.
+ * Assigns offsets in the flat parameter vector to the layers' tensors, in the order of the definitions. A dense layer
+ * or a convolution has a weight and a bias; a normalisation has a scale, a bias, a running mean and a running variance,
+ * with PyTorch's names.
  */
 export function layOut(
   definitions: readonly LayerDefinition[],

@@ -6,10 +6,15 @@ import { type MessageStream, StreamBroken } from '@prunegrid/core/runtime';
 
 export type TrainerChannel = Channel<NonNullable<FromCoordinator['body']>>;
 
-/** Thrown by `receive` when the coordinator ends a lease, whatever was due instead; the channel can be used on. */
+/**
+ * Thrown by `receive` if the coordinator ends a lease instead of sending the expected message. The channel can be used
+ * afterwards.
+ */
 export class LeaseEnded extends Error {}
 
-/** The trainer's end of its stream. What breaks it becomes a Failure that names the coordinator's address. */
+/**
+ * Opens the trainer's end of the stream. An error of the stream becomes a Failure that names the coordinator's address.
+ */
 export function openChannel(stream: MessageStream, address: string): TrainerChannel {
   const decode = (frame: Buffer) => {
     const message = decodeFromCoordinator(frame);

@@ -2,6 +2,6 @@ import { type Evaluate, type Evaluated, Split } from '@prunegrid/proto';
 
 import type { Replica } from '../engines/index.js';
 
-/** Evaluates the blocks that `request` names. */
+/** Evaluates the requested blocks of a part of the data set on the replica. */
 export const evaluate = (replica: Replica, { split, ...blocks }: Evaluate): Promise<Evaluated> =>
   replica.evaluate({ part: split === Split.TEST ? 'test' : 'validation', ...blocks });

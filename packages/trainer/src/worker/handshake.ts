@@ -6,15 +6,15 @@ import type { Processes } from '@prunegrid/core/runtime';
 import type { TrainerChannel } from './channel.js';
 import { afterMessage, type TrainerState } from './state.js';
 
-/** A trainer that the coordinator has admitted. */
+/** The result of a successful handshake. */
 export interface Admitted<Loaded> {
-  /** The coordinator's number for this trainer, from 1. */
+  /** The number that the coordinator has assigned to this trainer, counted from 1. */
   trainer: number;
   loaded: Loaded;
   state: TrainerState;
 }
 
-/** What a trainer says first: which versions it has, and which process it is. */
+/** Returns the first message of a trainer: its versions and its process. */
 export const helloOf = (prunegridVersion: string, { host, pid }: Pick<Processes, 'host' | 'pid'>): Hello => ({
   protocolVersion: PROTOCOL_VERSION,
   prunegridVersion,
@@ -24,9 +24,9 @@ export const helloOf = (prunegridVersion: string, { host, pid }: Pick<Processes,
 });
 
 /**
- * Says hello to the coordinator, loads what it asks for and waits to be admitted.
- * @param load loads the workload; returns what to tell the coordinator of it, and what the caller needs
- * @throws Failure if the coordinator refuses this trainer, with its reason
+ * Performs the handshake with the coordinator: sends Hello, loads the workload and waits for the admission.
+ * @param load loads the workload, and returns its description for the coordinator and the loaded objects for the caller
+ * @throws {Failure} with the coordinator's reason if it refuses this trainer
  */
 export async function join<Loaded>(
   channel: TrainerChannel,

@@ -21,17 +21,17 @@ import { afterFailure, afterMessage, afterTraining, type LeasedState, type Train
 import { reportFailure } from './trouble.js';
 import type { LoadedWorkload } from './workload.js';
 
-/** What a trainer has for all its leases. */
+/** The objects that a trainer uses in all its leases. */
 export interface TrainerContext extends LoadedWorkload, Pick<Runtime, 'clock' | 'transport'> {
-  /** Opens a listener for other trainers; rejects if they cannot reach this one. */
+  /** Opens a listener for other trainers. Rejects if other trainers cannot connect to this one. */
   openPeerListener: () => Promise<PeerListener>;
 }
 
 type Command = Awaited<ReturnType<TrainerChannel['receive']>>;
 
 /**
- * Serves one lease to its end, and returns the state that follows. Training that fails and other trainers that are lost are told, and end the lease alone;
- * other failures are thrown and end this trainer.
+ * Serves one lease to its end, and returns the state after it. If training fails or another trainer is lost, it reports
+ * this to the coordinator, and only the lease ends. It throws all other failures, which end this trainer.
  */
 export async function serveLease(
   channel: TrainerChannel,
@@ -59,10 +59,10 @@ export async function serveLease(
 class Lease {
   private replica: Replica | undefined;
   private phase: TrainTask['phase'] | undefined;
-  /** Open from OpenRendezvous to Rendezvous. */
+  /** The listener for other trainers. It is open between the messages OpenRendezvous and Rendezvous. */
   private listener: PeerListener | undefined;
   private peers: PeerGroup | undefined;
-  /** The micro-batches of the last Train. */
+  /** The micro-batches of the last Train message. */
   private microBatches: number[] = [];
   private readonly generation: number;
 
@@ -74,7 +74,7 @@ class Lease {
     this.generation = state.generation;
   }
 
-  /** Carries the coordinator's commands out, one at a time, until LeaseEnded is thrown. */
+  /** Executes the coordinator's commands one at a time, until LeaseEnded is thrown. */
   async runCommands(): Promise<never> {
     for (;;) {
       const command = await this.channel.receive();
@@ -89,7 +89,7 @@ class Lease {
     await this.listener?.close();
   }
 
-  /** Obeys what may come before there are weights; returns false for any other command. */
+  /** Executes a command that is allowed before the trainer has weights. Returns false for any other command. */
   private async prepare(command: Command): Promise<boolean> {
     switch (command.$case) {
       case 'openRendezvous': {
@@ -160,7 +160,7 @@ class Lease {
     } catch (error) {
       problem = (error as Error).message;
     }
-    // The streams that it has accepted stay open.
+    // Closing the listener does not close the streams that it has accepted.
     await this.listener.close();
     await this.channel.send(encodeFromTrainer({ $case: 'rendezvousResult', value: { problem } }));
   }
@@ -213,7 +213,7 @@ class Lease {
     }
   }
 
-  /** The header of a tensor that belongs to no step. */
+  /** Returns the header of a tensor that does not belong to a step. */
   private header(kind: TensorKind) {
     return { kind, generation: this.generation, step: 0, node: 0 };
   }

@@ -10,22 +10,25 @@ import { afterMessage, type LeasedState, type TrainerState } from './state.js';
 import { reportFailure } from './trouble.js';
 import { loadWorkload } from './workload.js';
 
-/** Time allowed for the coordinator to accept the connection, in milliseconds. */
+/** The time within which the coordinator must accept the connection, in milliseconds. */
 const CONNECT_MS = 30_000;
 /** Time after which a trainer says that it is still trying to connect, in milliseconds. */
 const NOTICE_MS = 1000;
 
 export interface TrainerOptions {
-  /** HOST:PORT of the coordinator, or unix:PATH. */
+  /** The coordinator's address, HOST:PORT or unix:PATH. */
   coordinator: string;
-  /** prunegrid's version; the coordinator refuses a trainer that has another one. */
+  /** The version of prunegrid. The coordinator refuses a trainer with another version. */
   version: string;
-  /** Prints one line for whoever watches this trainer. */
+  /** Prints one line for the user. */
   report: (line: string) => void;
   runtime: Pick<Runtime, 'clock' | 'files' | 'processes' | 'transport'>;
 }
 
-/** Connects to the coordinator and obeys it until it says that the trainer may leave. Throws Failure if it cannot be reached, refuses this trainer or hangs up. */
+/**
+ * Connects to the coordinator and executes its commands until it dismisses the trainer. Throws Failure if the
+ * coordinator cannot be reached, refuses this trainer or closes the stream.
+ */
 export async function serve(options: TrainerOptions): Promise<void> {
   const { coordinator } = options;
   const channel = openChannel(await connect(options), coordinator);

@@ -4,29 +4,32 @@ import { Failure } from '@prunegrid/core/failure';
 
 type Message = NonNullable<FromCoordinator['body']>;
 
-/** How far the conversation with the coordinator has come, as the trainer sees it. */
+/** The state of the protocol with the coordinator, as the trainer sees it. */
 export type TrainerState =
-  /** Hello has been sent; Workload is due. */
+  /** The trainer has sent Hello and expects Workload. */
   | { name: 'connecting' }
-  /** The workload is loaded, and Ready is sent; Admission is due. */
+  /** The trainer loads the workload, sends Ready and expects Admission. */
   | { name: 'loading' }
-  /** Waits for a lease. */
+  /** The trainer waits for a lease. */
   | { name: 'idle' }
-  /** Belongs to a group of trainers and has no weights yet. */
+  /** The trainer belongs to a peer group and has no weights yet. */
   | { name: 'leased'; generation: number }
-  /** Has the weights of a phase. */
+  /** The trainer has the weights of a phase. */
   | { name: 'in-phase'; generation: number }
-  /** Runs the steps of Train. */
+  /** The trainer runs the steps of a Train message. */
   | { name: 'training'; generation: number }
-  /** The lease has failed here; nothing but its end is heard. */
+  /** The lease has failed on this trainer, which ignores all messages except the end of the lease. */
   | { name: 'failed'; generation: number }
-  /** Refused or dismissed. */
+  /** The coordinator has refused or dismissed the trainer. */
   | { name: 'ended' };
 
-/** A trainer that has been leased. */
+/** The states of a trainer that has a lease. */
 export type LeasedState = Extract<TrainerState, { generation: number }>;
 
-/** The state that a message of the coordinator leads to. Throws Failure if the message is not due. */
+/**
+ * Returns the state after a message of the coordinator. Throws Failure if the message is not allowed in the current
+ * state.
+ */
 export function afterMessage(state: TrainerState, message: Pick<Message, '$case'> & { value?: unknown }): TrainerState {
   const { $case } = message;
   switch (state.name) {
@@ -67,12 +70,12 @@ const IN_PHASE: ReadonlySet<string> = new Set([
   ...['setPenalty', 'evaluate', 'fetchWeights', 'fetchMoments', 'fetchResiduals'],
 ]);
 
-/** The steps of Train are done, and Trained has been sent. */
+/** Returns the state after the steps of a Train message are done and Trained has been sent. */
 export const afterTraining = ({ generation }: LeasedState): LeasedState => ({ name: 'in-phase', generation });
 
-/** The lease cannot go on here, and the coordinator has been told why. */
+/** Returns the state after the lease has failed here and the failure has been reported to the coordinator. */
 export const afterFailure = ({ generation }: LeasedState): LeasedState => ({ name: 'failed', generation });
 
-/** Says that a message is not due. */
+/** Returns the Failure for a message that is not allowed in the current state. */
 export const unexpected = (what: string) =>
   new Failure('trainers', `the coordinator sent ${what} out of turn: are both sides of one version?`);

@@ -8,7 +8,7 @@ import { StepCredits } from './step-credits.js';
 type Command = Parameters<typeof encodeFromCoordinator>[0];
 const never = new Promise<void>(() => undefined);
 
-/** A trainer's channel, and what the coordinator has on its side of it. */
+/** Returns a trainer's channel, and the coordinator's end of it. */
 function open() {
   const [from, to] = [new Queue(), new Queue()];
   const stream: MessageStream = {
@@ -24,7 +24,7 @@ function open() {
   return { channel, push, say, heard, hangUp: () => from.put(undefined) };
 }
 
-/** Messages in order; the end is undefined. */
+/** Makes a stream of messages in order. `undefined` is the end of the stream. */
 class Queue {
   private readonly frames: (Buffer | undefined)[] = [];
   private wake: () => void = () => undefined;
@@ -50,7 +50,7 @@ describe('StepCredits', () => {
     say(proceed(2));
     for (const round of [1, 2]) {
       expect(await credits.mayProceed()).toBe(true);
-      // Of two steps, as in local SGD.
+      // The metrics are those of two steps, as in local SGD.
       await credits.report(Float32Array.of(round, 10 * round, round + 0.5, 20 * round));
     }
     expect(await heard()).toEqual({
@@ -89,7 +89,7 @@ describe('StepCredits', () => {
       (credits) => credits.mayProceed(),
       (credits) => credits.unlessEnded(never),
       async (credits) => {
-        // Whoever computes has not noticed.
+        // The computation has not noticed the end yet.
         await new Promise((resolve) => setTimeout(resolve, 10));
         await credits.close();
       },

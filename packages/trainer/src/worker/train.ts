@@ -19,29 +19,34 @@ export interface TrainTask {
   replica: Replica;
   phase: PhaseSettings & { syncEvery: number };
   plan: Train;
-  /** The plan's share of every global batch. */
+  /** The micro-batches of every global batch that this trainer computes. */
   microBatches: readonly number[];
   peers: PeerGroup | undefined;
 }
 
-/** Rounds that may run, one learning rate for each of their steps, and the round that follows them. */
+/**
+ * Consecutive rounds that run in one call, with one learning rate for each of their steps, and the round after them.
+ */
 interface Stretch {
   rounds: readonly Round[];
   learningRates: readonly number[];
   next: Round | undefined;
 }
 
-/** How the trainers of a reduction go through the rounds of a plan. */
+/** How a trainer runs the rounds of a plan for one kind of reduction. */
 interface ReductionStrategy {
-  /** Waits until rounds may begin. Returns how many may run in one call of `run`, and 0 if the coordinator halts. */
+  /**
+   * Waits until rounds may begin. Returns the number of rounds that may run in one call of `run`, or 0 if the
+   * coordinator halts training.
+   */
   granted(): Promise<number>;
-  /** Runs rounds: their vectors are added up with those of the other trainers, and W is made of the sums. */
+  /** Runs rounds: adds their vectors to those of the other trainers, and updates W with the sums. */
   run(strategy: SyncStrategy, stretch: Stretch): Promise<void>;
-  /** Ends the plan, whether it is done or has failed. */
+  /** Ends the plan. It must be called both if the plan is done and if it has failed. */
   close(): Promise<void>;
 }
 
-/** Runs the steps of a plan, up to the last one or to Halt, and tells the coordinator what W has become. */
+/** Runs the steps of a plan until the last one or until Halt, and reports the result to the coordinator. */
 export async function train(task: TrainTask): Promise<void> {
   const { channel, replica, phase, plan, microBatches, peers } = task;
   const before = peers?.sent ?? { messages: 0, bytes: 0 };
@@ -63,7 +68,7 @@ export async function train(task: TrainTask): Promise<void> {
       await reduction.run(strategy, { rounds: stretch, learningRates, next: rounds.at(done) });
     }
   } finally {
-    // Closing rejects if the coordinator has ended the lease; the strategy's replicas are closed all the same.
+    // `close` rejects if the coordinator has ended the lease; the strategy's replicas must be closed even then.
     await reduction.close().finally(() => strategy?.close());
   }
   const after = peers?.sent ?? before;
@@ -88,7 +93,8 @@ const reductionStrategies: Record<Reduction, (task: TrainTask) => ReductionStrat
     const ending = new AbortController();
     let running: Promise<unknown> = Promise.resolve();
     return {
-      // The coordinator grants rounds of about 100 ms: so long may the engine be left to itself.
+      // The coordinator grants rounds that take about 100 ms, so the engine may run all of them without a check for
+      // messages.
       granted: async () => ((await credits.mayProceed()) ? credits.left : 0),
       async run(strategy, { rounds, learningRates }) {
         const steps = strategy.runAlone(rounds, learningRates, ending.signal);
@@ -100,7 +106,7 @@ const reductionStrategies: Record<Reduction, (task: TrainTask) => ReductionStrat
         }
       },
       async close() {
-        // The lease may have ended while the engine ran, which must not outlive it.
+        // The lease may have ended while the engine ran. The engine must stop before the lease's replica is closed.
         ending.abort();
         await running.catch(() => undefined);
         await credits.close();

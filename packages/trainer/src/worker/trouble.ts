@@ -10,7 +10,7 @@ const kinds: Partial<Record<FailureKind, TrainerFailure_Kind>> = {
   input: TrainerFailure_Kind.ENVIRONMENT,
 };
 
-/** Tells the coordinator why this trainer cannot go on. */
+/** Reports to the coordinator why this trainer cannot continue. */
 export async function reportFailure(channel: TrainerChannel, error: unknown): Promise<void> {
   const { kind, message } = error instanceof Failure ? error : { kind: undefined, message: String(error) };
   const trouble =

@@ -6,7 +6,7 @@ import { type Dataset, datasets } from '../datasets/index.js';
 import { type Engine, engines } from '../engines/index.js';
 import { type Model, models } from '../models/index.js';
 
-/** What a trainer has for all its work. */
+/** The objects that a trainer uses for all its work. */
 export interface LoadedWorkload {
   engine: Engine;
   model: Model;
@@ -14,8 +14,8 @@ export interface LoadedWorkload {
 }
 
 /**
- * Loads the engine, which is installed first if need be, the model and the data set, and says what they are. `report` is
- * called with lines for whoever watches this trainer. Throws Failure if one of them is not there.
+ * Loads the engine, the model and the data set, and returns them with their description. The engine is installed first
+ * if it is missing. It calls `report` with each line for the user. Throws Failure if one of the three is not available.
  */
 export async function loadWorkload(
   { engine: engineName, model: modelName, dataset: choice, threads }: Workload,

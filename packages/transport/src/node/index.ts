@@ -4,11 +4,12 @@ import type { Host, Runtime, Transport } from '@prunegrid/core/runtime';
 import { routableAddress } from './routable-address.js';
 
 /**
- * The machine's network: `coordination` by grpc-js; `peers` by Node's own HTTP/2, and by shared memory on one machine. Both are gRPC on the wire. None of
- * their connections uses a proxy that the environment names.
+ * The transport on this machine's network. The service `coordination` uses grpc-js; `peers` uses Node's own HTTP/2, and
+ * shared memory between trainers on one machine. Both send gRPC messages. None of their connections uses a proxy that
+ * the environment names.
  */
 export const nodeTransport = (host: Pick<Host, 'clock' | 'files' | 'random'>): Transport => ({
-  // Each side is loaded when it is used: commands that connect nothing start in half the time.
+  // Modules are loaded when they are used, because commands without connections then start in half the time.
   listen: async (service, address, onCall) =>
     service === 'coordination'
       ? (await import('./grpc/listen.js')).listenByGrpc(address, onCall)
@@ -20,5 +21,5 @@ export const nodeTransport = (host: Pick<Host, 'clock' | 'files' | 'random'>): T
   routableAddress,
 });
 
-/** This machine with its network. */
+/** The runtime of this machine, including its network. */
 export const nodeRuntime: Runtime = { ...nodeHost, transport: nodeTransport(nodeHost) };

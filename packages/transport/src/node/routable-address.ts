@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { lookup } from 'node:dns/promises';
 
 /**
- * The address that this machine has on the way to HOST:PORT, at which those who come that way reach it; undefined where the way does not leave the machine.
- * Nothing is sent. Rejects where there is no way.
+ * Returns the address of this machine's network interface on the route to `place` (HOST:PORT), so that hosts on that
+ * network can connect to it. Returns undefined if the route stays on this machine. No packet is sent. Rejects if there
+ * is no route.
  */
 export async function routableAddress(place: string): Promise<string | undefined> {
   const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(place) ?? [];
@@ -12,7 +13,7 @@ export async function routableAddress(place: string): Promise<string | undefined
   const { address, family } = await lookup(host);
   const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
   try {
-    // A datagram socket that is connected has chosen its own address.
+    // Connecting a datagram socket sends nothing, but makes the system choose the local address.
     socket.connect(Number(port), address);
     await once(socket, 'connect');
     const own = socket.address().address;

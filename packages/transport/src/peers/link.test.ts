@@ -30,7 +30,7 @@ const open = async (local: boolean) => {
 };
 afterEach(() => Promise.all(listeners.splice(0).map((listener) => listener.close())));
 
-/** Two links, each the other's end. */
+/** Returns the two ends of a connection. */
 async function pair(local: boolean): Promise<[PeerLink, PeerLink]> {
   const both = await Promise.all([open(local), open(local)]);
   const calls = both.map((_, i) => dialPeer(both[1 - i].address, 'token', i));
@@ -111,7 +111,7 @@ describe('the listener', () => {
     call.write(message);
     const streams = await listener.acceptPeers('token', [4]);
     expect(decodeChunk((await streams.get(4)!.receive())!)).toMatchObject({ ...header, length: 3 });
-    // What is longer than any chunk is refused before there is room for it.
+    // A message longer than any chunk is refused before memory is allocated for it.
     call.write(Buffer.alloc((1 << 20) + 2000));
     await expect(streams.get(4)!.receive()).rejects.toThrow(/a message of 1050576 bytes/);
     streams.get(4)!.close();

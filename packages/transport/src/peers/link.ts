@@ -3,40 +3,48 @@ import { CHUNK_BYTES, type ChunkHeader, decodeChunk, encodeChunkHead, FrameError
 
 import type { Traffic } from '../channel.js';
 
-/** Elements of four bytes. */
+/** The elements of a chunk, four bytes each. */
 export type Elements = Float32Array | Uint32Array;
 
 /**
- * One end of what connects two trainers: chunks of tensors, in an order that both know. Each direction has a connection of its own, because Node's HTTP/2 reads
- * nothing while it writes: on a single one, two that send at the same time wait for each other once the sockets' buffers are full.
+ * One end of the connection between two trainers. It carries chunks of tensors in an order that both trainers know.
+ * Each direction has its own connection, because Node's HTTP/2 does not read while it writes: on a single connection,
+ * two trainers that send at the same time would wait for each other as soon as the buffers of the sockets are full.
  */
 export class PeerLink {
-  /** Sends and receives that have begun, and those that have ended: what is between them waits for the other trainer. */
+  /**
+   * The numbers of sends and receives that have begun and that have ended. If they differ, an operation waits for the
+   * other trainer.
+   */
   begun = 0;
   ended = 0;
   private readonly passed: Traffic = { messages: 0, bytes: 0 };
   private over: StreamBroken | undefined;
 
   constructor(
-    /** For messages: who is at the other end. */
+    /** The name of the other trainer in error messages. */
     readonly name: string,
-    /** The call that this trainer made. */
+    /** The call that this trainer has made. It carries the chunks that this trainer sends. */
     private readonly outgoing: MessageStream,
-    /** The call that the other one made. */
+    /** The call that the other trainer has made. It carries the chunks that this trainer receives. */
     private readonly incoming: MessageStream,
-    /** Whether chunks carry a CRC. A socket within one machine cannot damage them, and the CRCs are a third of what an exchange costs there. */
+    /**
+     * Whether chunks carry a CRC. A socket within one machine does not damage data, and the CRCs are a third of the
+     * cost of an exchange there.
+     */
     private readonly checked: boolean,
   ) {}
 
-  /** Sent so far; what the network puts around a message is not counted. */
+  /** The messages and bytes that have been sent, without the overhead that the network adds to each message. */
   get sent(): Readonly<Traffic> {
     return this.passed;
   }
 
   /**
-   * Sends the elements of a tensor of `length` elements from `offset` on. They must not change until this has resolved.
-   * @param place number of the place for a chunk in the memory that both ends share, if they share any: what was sent by this place before must have been
-   *   received
+   * Sends the elements of a tensor of `length` elements that start at `offset`. They must not change until the promise
+   * has resolved.
+   * @param place the number of a slot for one chunk in the memory that both ends share, if they share any. The previous
+   *   chunk in this slot must have been received before.
    */
   async send(header: ChunkHeader, length: number, offset: number, elements: Elements, place?: number): Promise<void> {
     this.requireOpen();
@@ -56,7 +64,10 @@ export class PeerLink {
     this.requireOpen();
   }
 
-  /** Fills `into` with the chunk that must come next. Throws FrameError if it is another one, and StreamBroken if none comes. */
+  /**
+   * Receives the next chunk into `into`. Throws FrameError if it is not the expected chunk, and StreamBroken if the
+   * connection ends before.
+   */
   async receive(header: ChunkHeader, length: number, offset: number, into: Elements): Promise<void> {
     this.begun++;
     const frame = await this.incoming.receive();
@@ -81,7 +92,7 @@ export class PeerLink {
     if (this.over) throw this.over;
   }
 
-  /** Ends the link. A `receive` that waits, and all that is asked later, throws StreamBroken with the reason. */
+  /** Closes the link. A pending `receive` and all later calls throw StreamBroken with the reason. */
   close(reason = 'the connection was closed here'): void {
     this.over ??= new StreamBroken(reason);
     this.outgoing.close();

@@ -2,15 +2,18 @@ import { timingSafeEqual } from 'node:crypto';
 
 import type { IncomingCall, Listener, MessageStream, Runtime, Timer, Transport } from '@prunegrid/core/runtime';
 
-/** Metadata of a call: the token of the rendezvous, and the caller's rank in the lease. */
+/** The metadata keys of a call: the token of the rendezvous, and the caller's rank in the lease. */
 const TOKEN = 'prunegrid-token';
 const RANK = 'prunegrid-rank';
-/** How long a caller waits to be accepted, and to be expected if it came first, in milliseconds. */
+/**
+ * The time that a caller waits to be accepted, in milliseconds. It includes the time until the listener expects a
+ * caller that has come early.
+ */
 const RENDEZVOUS_TIMEOUT_MS = 10_000;
-/** Callers that nobody expects yet; more are turned away. */
+/** The maximum number of callers that are not expected yet. Further callers are refused. */
 const MAX_PENDING_CALLS = 64;
 
-/** Where other trainers reach this one. Only callers that know the token of a rendezvous are accepted. */
+/** Listens for connections from other trainers. It accepts only callers that know the token of a rendezvous. */
 export class PeerListener {
   private readonly pending = new Map<IncomingCall, Timer>();
   private readonly rendezvous = new Map<string, (rank: number, call: IncomingCall) => void>();
@@ -18,7 +21,11 @@ export class PeerListener {
 
   private constructor(private readonly runtime: Pick<Runtime, 'clock' | 'transport'>) {}
 
-  /** @param host the address at which others reach this machine; without one, only this machine's trainers reach the listener */
+  /**
+   * Opens a listener.
+   * @param host the address at which other machines reach this one. Without it, only trainers on this machine can
+   *   connect.
+   */
   static async open(runtime: Pick<Runtime, 'clock' | 'transport'>, host?: string): Promise<PeerListener> {
     const listener = new PeerListener(runtime);
     const address = host === undefined ? 'unix:' : `${host}:0`;
@@ -26,12 +33,15 @@ export class PeerListener {
     return listener;
   }
 
-  /** `unix:PATH` or `HOST:PORT`. */
+  /** The address of the listener, `unix:PATH` or `HOST:PORT`. */
   get address(): string {
     return (this.listener as Listener).address;
   }
 
-  /** The streams of the trainers of these ranks, once all have come that know the token. Rejects if one stays away. */
+  /**
+   * Waits until the trainers of these ranks have connected with this token, and returns their streams by rank. Rejects
+   * if one of them does not connect in time.
+   */
   async acceptPeers(token: string, ranks: readonly number[]): Promise<Map<number, MessageStream>> {
     const streams = new Map<number, MessageStream>();
     let timer: Timer | undefined;
@@ -58,7 +68,7 @@ export class PeerListener {
     }
   }
 
-  /** Takes no more calls and refuses those that nobody has expected. Streams stay open. */
+  /** Stops listening, and refuses the callers that are not expected yet. Accepted streams stay open. */
   async close(): Promise<void> {
     for (const call of [...this.pending.keys()]) this.refuse(call);
     await this.listener?.close();
@@ -91,7 +101,10 @@ export class PeerListener {
   }
 }
 
-/** Calls at another trainer's listener as the trainer of this rank. Rejects with StreamBroken if nobody is there or this trainer is not accepted. */
+/**
+ * Connects to another trainer's listener as the trainer of this rank. Rejects with StreamBroken if no listener answers
+ * or it does not accept this trainer.
+ */
 export function dialPeer(transport: Transport, address: string, token: string, rank: number): Promise<MessageStream> {
   return transport.connect('peers', address, RENDEZVOUS_TIMEOUT_MS, { [TOKEN]: token, [RANK]: String(rank) });
 }

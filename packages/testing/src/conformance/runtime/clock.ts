@@ -2,17 +2,17 @@ import type { Clock } from '@prunegrid/core/runtime';
 import { describe, expect, it } from 'vitest';
 
 /**
- * Describes what every clock does, in tests of vitest.
+ * Describes the vitest tests that every clock must pass.
  *
- * @param name of the clock
- * @param make returns a clock, and what lets a program run by it
+ * @param name the name of the clock
+ * @param make returns a clock, and a function that runs a program with it
  */
 export function describeClock(
   name: string,
   make: () => { clock: Clock; run: (program: () => Promise<void>) => Promise<void> },
 ): void {
   describe(`clock: ${name}`, () => {
-    /** Tests a program that gets the clock. */
+    /** Defines a test that runs a program with the clock. */
     const test = (what: string, program: (clock: Clock) => Promise<void>) =>
       it(what, () => {
         const { clock, run } = make();
@@ -22,7 +22,7 @@ export function describeClock(
     test('goes on while a program sleeps, by no less than it sleeps', async (clock) => {
       const before = [clock.now(), clock.monotonic()];
       await clock.sleep(20);
-      // Node's timers are counted in whole milliseconds, so that one may come a little early.
+      // Node's timers count whole milliseconds, so a timer may fire slightly early.
       expect(clock.monotonic() - before[1]).toBeGreaterThan(18);
       expect(clock.now()).toBeGreaterThanOrEqual(before[0]);
       expect(new Date(clock.now()).getUTCFullYear()).toBeGreaterThanOrEqual(2026);

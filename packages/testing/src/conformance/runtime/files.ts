@@ -4,10 +4,10 @@ import type { Files } from '@prunegrid/core/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 /**
- * Describes what every file system does, in tests of vitest.
+ * Describes the vitest tests that every file system must pass.
  *
- * @param name of the file system
- * @param files what is tested
+ * @param name the name of the file system
+ * @param files the file system under test
  */
 export function describeFiles(name: string, files: Files): void {
   describe(`files: ${name}`, () => {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Files, Processes } from '@prunegrid/core/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-/** The programs that the suite starts, by the paths of their files. */
+/** The programs that the test suite starts, by the paths of their files. */
 export interface ProgramPaths {
-  /** Writes its arguments and the variable `COLOUR`, all of them joined by commas, to standard error. Returns 3. */
+  /** Writes its arguments and the environment variable `COLOUR`, joined by commas, to standard error. Returns 3. */
   talks: string;
   /** Writes `ready` to standard error and never ends. */
   waits: string;
@@ -14,10 +14,10 @@ export interface ProgramPaths {
 }
 
 /**
- * Describes what the processes of every machine do, in tests of vitest.
+ * Describes the vitest tests that the processes of every machine must pass.
  *
- * @param name of the machine
- * @param machine its processes and its disk; and a command that prints `hello`, in any folder
+ * @param name the name of the machine
+ * @param machine its processes, its disk, and a command that prints `hello` in any folder
  */
 export function describeProcesses(
   name: string,
@@ -29,7 +29,7 @@ export function describeProcesses(
   },
 ): void {
   const { processes, files, programs, hello } = machine;
-  /** Larger than any process id of Linux. */
+  /** This id is larger than any process id of Linux. */
   const NOBODY = 2 ** 22 + 1;
 
   describe(`processes: ${name}`, () => {
@@ -39,7 +39,7 @@ export function describeProcesses(
     });
     afterEach(() => files.remove(folder));
 
-    /** Starts a program and resolves when it is ready. */
+    /** Starts a program, and resolves when it is ready. */
     const started = async (program: string) => {
       let output = '';
       let ready!: () => void;

@@ -6,16 +6,16 @@ const CONNECT_MS = 5000;
 export interface TransportUnderTest {
   transport: Transport;
   clock: Clock;
-  /** Lets a program run, by a virtual clock for instance. */
+  /** Runs a program, for example with a virtual clock. */
   run: (program: () => Promise<void>) => Promise<void>;
 }
 
 /**
- * Describes what every transport does, in tests of vitest.
+ * Describes the vitest tests that every transport must pass.
  *
- * @param name of the transport
- * @param addresses for each service one that can be listened on, which takes a free port or path
- * @param make returns a transport, its clock, and what lets a program run
+ * @param name the name of the transport
+ * @param addresses an address to listen on for each service, which selects a free port or path
+ * @param make returns a transport, its clock, and a function that runs a program
  */
 export function describeTransport(
   name: string,
@@ -27,7 +27,7 @@ export function describeTransport(
   );
   describe.each(cases)(`transport: ${name}, %s at %s`, (service, address) => {
     interface Ends {
-      /** The caller's end and the callee's. */
+      /** Makes a call, and returns the ends of the caller and of the callee. */
       call: () => Promise<readonly [caller: Stream, callee: Stream]>;
       calls: IncomingCall[];
       address: string;
@@ -37,7 +37,7 @@ export function describeTransport(
     }
     type Stream = Awaited<ReturnType<Transport['connect']>>;
 
-    /** Tests a program that gets a listener and calls at it. */
+    /** Defines a test that runs a program with a listener and calls to it. */
     const test = (what: string, program: (ends: Ends) => Promise<void>) =>
       it(what, () => {
         const { transport, clock, run } = make();

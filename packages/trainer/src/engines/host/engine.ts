@@ -8,7 +8,10 @@ import { evaluateBlocks } from './evaluator.js';
 import type { NetworkProvider } from './network.js';
 import { HostReplica } from './replica.js';
 
-/** Makes an engine of what computes gradients synchronously on the host. The optimizer is prunegrid's own, in WebAssembly. */
+/**
+ * Returns an engine that computes gradients by `provider`, synchronously on the host. The optimizer is prunegrid's own,
+ * in WebAssembly.
+ */
 export function hostEngine(provider: NetworkProvider, clock: Clock): Engine {
   const { name, version, device, memoryBytes } = provider;
   return {
@@ -29,7 +32,7 @@ export function hostEngine(provider: NetworkProvider, clock: Clock): Engine {
   };
 }
 
-/** Throws Failure unless the data set's examples and labels are what the model takes. */
+/** Throws Failure unless the data set's examples and labels fit the model's input and classes. */
 function requireFit(model: ModelDescription, dataset: Dataset): void {
   const type = dataset.elementType === 'int32' && dataset.divisor === undefined ? 'int32' : 'float32';
   const has = `${type} of shape [${dataset.shape.join(', ')}] in ${dataset.classes} classes`;

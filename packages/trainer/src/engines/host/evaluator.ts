@@ -2,7 +2,7 @@ import { type Dataset, evaluationBlocks } from '../../datasets/index.js';
 import type { Evaluation, EvaluationRequest } from '../engine.js';
 import type { Network } from './network.js';
 
-/** Evaluates the network's parameters on the blocks of `request`. */
+/** Evaluates the network with its current parameters on the blocks of `request`. */
 export async function evaluateBlocks(
   network: Network,
   dataset: Dataset,

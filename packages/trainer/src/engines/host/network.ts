@@ -3,36 +3,39 @@ import type { Model } from '../../models/index.js';
 import type { EngineDescription } from '../engine.js';
 
 export interface BatchScore {
-  /** Summed cross-entropy in nats. */
+  /** The cross-entropy summed over the examples, in nats. */
   loss: number;
-  /** Number of correct answers. */
+  /** The number of correct answers. */
   correct: number;
 }
 
-/** Computes gradients synchronously, in the memory of this process: all that an engine of the host has to bring along. */
+/**
+ * Computes gradients synchronously in the memory of this process. An engine on the host needs nothing else from its
+ * library.
+ */
 export interface NetworkProvider extends EngineDescription {
-  /** Opens a model with parameters of its own; the caller closes it. */
+  /** Opens a model with its own parameters. The caller must close it. */
   open(model: Model): Network;
 }
 
-/** A model with the parameters that it was given last. */
+/** A model together with its current parameters. */
 export interface Network {
-  /** Sets W, [model.size]. It must not change until it is set again. */
+  /** Sets W, [model.size]. The array must not change until the next call, because it is not copied. */
   setParameters(parameters: Float32Array): void;
   /**
-   * Computes [model.size + 2]: the gradient of the batch's mean cross-entropy times `scale`, of a state its change times
-   * `scale`; then that mean times `scale`, then the number of correct answers. `dropout` holds factors [batch, units] for
-   * each of the model's dropouts.
+   * Computes a vector [model.size + 2]: the gradient of the batch's mean cross-entropy times `scale`, or for a state
+   * its change times `scale`; then the mean cross-entropy in nats times `scale`; then the number of correct answers.
+   * `dropout` holds the factors [batch, units] of each of the model's dropouts.
    */
   gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[]): DeviceVector;
   score(batch: Batch): BatchScore;
   close(): void;
 }
 
-/** A vector of float32 in the provider's memory. Each is to be read or added once, and is gone afterwards. */
+/** A float32 vector in the provider's memory. `plus` and `read` free it, so it can be used only once. */
 export interface DeviceVector {
-  /** The sum of both, which are gone afterwards. */
+  /** Returns the sum of both vectors, and frees them. */
   plus(other: DeviceVector): DeviceVector;
-  /** The values, in a new array. */
+  /** Returns the values in a new array, and frees the vector. */
   read(): Float32Array;
 }

@@ -2,7 +2,10 @@ import { Failure } from '@prunegrid/core/failure';
 
 import type { ModelDescription } from '../../models/index.js';
 
-/** Says in which tensor of W [model.size] training has blown up, or else where the largest value is. */
+/**
+ * Returns a Failure that names the tensor of W [model.size] with a value that is not finite, or else the tensor with
+ * the largest value.
+ */
 export function nonFinite(model: ModelDescription, weights: Float32Array, step: number): Failure {
   const values = ({ offset, size }: { offset: number; size: number }) => weights.subarray(offset, offset + size);
   const broken = model.parameters.find((parameter) => values(parameter).some((value) => !Number.isFinite(value)));

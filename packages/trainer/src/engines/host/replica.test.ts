@@ -95,7 +95,8 @@ describe('HostReplica', () => {
       return loss;
     };
     for (const { offset } of model.parameters) {
-      // The steepest of the first weights: others are below what float32 losses resolve.
+      // The weight with the largest gradient among the first ones is used, because float32 losses cannot resolve the
+      // effect of the others.
       const head = [...gradient.subarray(offset, offset + 10)];
       const at = offset + head.reduce((best, value, i) => (Math.abs(value) > Math.abs(head[best]) ? i : best), 0);
       const h = 1e-2;
@@ -106,7 +107,7 @@ describe('HostReplica', () => {
 
   it('adds rho * (W - Z + U) once, to the summed gradient', async () => {
     const weights = initialParameters(model, 1);
-    // Whose velocity after one step is the gradient.
+    // The velocity of this optimizer after one step is the gradient.
     const sgd: PhaseSettings = { ...phase, optimizer: { $case: 'sgd', value: { momentum: 0, weightDecay: 0 } } };
     const [plain, replica] = [1, 2].map(() => open(sgd, weights.slice()));
     const target = Float32Array.from({ length: 500 }, (_, i) => i / 1000);

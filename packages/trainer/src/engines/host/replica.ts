@@ -23,20 +23,23 @@ import { evaluateBlocks } from './evaluator.js';
 import type { DeviceVector, Network, NetworkProvider } from './network.js';
 import { nonFinite } from './non-finite.js';
 
-/** The replica of engines that compute gradients on the host: W, the optimizer and its WebAssembly loops are in this process' memory. */
+/**
+ * The replica of engines that compute gradients on the host. W and the optimizer, whose loops are in WebAssembly, are
+ * in the memory of this process.
+ */
 export class HostReplica implements Replica {
   private readonly model: Model;
   private readonly phase: PhaseSettings;
-  /** Positions in W that the phase trains; undefined if it trains all of them. */
+  /** The positions in W of the parameters that the phase trains. It is undefined if the phase trains all of them. */
   private readonly survivors: Uint32Array | undefined;
-  /** W: all parameters. */
+  /** All parameters, W. */
   readonly weights: Float32Array;
-  /** The model's tensors in `target`. */
+  /** The ranges of the model's tensors in `target`. */
   private readonly ranges: ParameterRange[];
   private readonly optimizer: Optimizer;
-  /** Optimizer steps done. */
+  /** The number of optimizer steps that have been made. */
   private steps: number;
-  /** By micro-batch, if gradients are rounded to bfloat16. */
+  /** The rounding error of each micro-batch, if gradients are rounded to bfloat16. */
   private readonly residuals = new Map<number, Float32Array>();
   private readonly network: Network;
   private readonly batches: TrainingBatches;
@@ -113,7 +116,7 @@ export class HostReplica implements Replica {
       await this.beginUpdate(step, metrics[STEP_METRICS * i], learningRate);
       this.applyUpdate(0, gradient.subarray(0, -STEP_METRICS));
       await this.commit();
-      // What the coordinator says, such as that the lease has ended, is heard after each step.
+      // One turn of the event loop after each step receives messages of the coordinator, such as the end of the lease.
       await this.clock.turn();
       signal?.throwIfAborted();
     }
@@ -219,7 +222,10 @@ export class HostReplica implements Replica {
     return this.network.gradient(batch, scale, batch.dropout);
   }
 
-  /** Gathers the trained parameters' elements of a vector over all parameters, and what follows on them. */
+  /**
+   * Returns the elements of the trained parameters of a vector over all parameters, followed by the elements after the
+   * end of W.
+   */
   private trainedOf(all: Float32Array): Float32Array {
     if (!this.survivors) return all;
     const gathered = new Float32Array(this.target.length + STEP_METRICS);
@@ -228,21 +234,21 @@ export class HostReplica implements Replica {
     return gathered;
   }
 
-  /** Makes W, and what the network computes with, what the trained parameters are. */
+  /** Copies the trained parameters to W and to the network. */
   private writeBack(): void {
     this.survivors?.forEach((position, i) => (this.weights[position] = this.target[i]));
     this.network.setParameters(this.weights);
   }
 }
 
-/** Index of the layer's weights among the model's parameters. */
+/** Returns the index of the layer's weight tensor among the model's parameters. */
 function weightOf(model: Model, layer: string): number {
   const index = model.parameters.findIndex((candidate) => candidate.layer === layer && candidate.kind === 'weight');
   if (index < 0) throw new Failure('input', `layer ${layer} is not in ${model.name}: are both sides of one version?`);
   return index;
 }
 
-/** The model's tensors as ranges of the trained vector. */
+/** Returns the ranges of the model's tensors in the vector of trained parameters. */
 function trainedRanges(model: Model, survivors: Uint32Array | undefined): ParameterRange[] {
   let at = 0;
   return model.parameters.map(({ kind, offset, size }) => {

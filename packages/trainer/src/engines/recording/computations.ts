@@ -5,19 +5,19 @@ import type { Model } from '../../models/index.js';
 
 type TensorFlow = typeof tensorflow;
 
-/** The arrays that a computation is a function of. */
+/** The arrays that are the inputs of a computation. */
 export interface ComputationInputs {
   /** Views on W, one for each of the model's parameters, in their order. */
   parameters: Float32Array[];
   batch: Batch;
-  /** For each of the model's dropouts, factors [batch, units]; undefined if nothing is dropped. */
+  /** The factors [batch, units] of each of the model's dropouts. It is undefined if no unit is dropped. */
   dropout?: readonly Float32Array[] | undefined;
 }
 
 /**
- * Computes what a training pass over a micro-batch contributes, [model.size + 2]: for each trained parameter the gradient of
- * the batch's mean cross-entropy, for each state the change of its value; then that mean in nats; all of these times `scale`.
- * The last element is the number of correct answers.
+ * Computes the result of a training pass over a micro-batch, [model.size + 2]: for each trained parameter the gradient
+ * of the batch's mean cross-entropy, and for each state the change of its value; then the mean cross-entropy in nats.
+ * All of these are multiplied by `scale`. The last element is the number of correct answers.
  */
 export function gradientTensor(
   tf: TensorFlow,
@@ -64,7 +64,7 @@ export function gradientTensor(
   });
 }
 
-/** Computes [2]: the summed cross-entropy in nats, and the number of correct answers. */
+/** Computes a vector [2]: the summed cross-entropy in nats, and the number of correct answers. */
 export function scoreTensor(tf: TensorFlow, model: Model, { parameters, batch }: ComputationInputs) {
   return tf.tidy(() => {
     const labels = tf.tensor1d(batch.labels, 'int32');
@@ -81,7 +81,7 @@ function inputTensor(tf: TensorFlow, model: Model, batch: Batch): tensorflow.Ten
   return tf.tensor(batch.inputs, [batch.labels.length, ...model.input.shape], model.input.type);
 }
 
-/** [batch], in nats. */
+/** Returns the cross-entropy of each example, [batch], in nats. */
 function crossEntropy(tf: TensorFlow, logits: tensorflow.Tensor2D, labels: tensorflow.Tensor1D, classes: number) {
   return tf.neg(tf.sum(tf.mul(tf.oneHot(labels, classes), tf.logSoftmax(logits)), 1));
 }

@@ -4,32 +4,32 @@ import type { TensorValues } from './nodes.js';
 export interface NativeTensor {
   id: number;
   shape: number[];
-  /** TensorFlow's DataType number. */
+  /** The number of the element type in TensorFlow's DataType. */
   dtype: number;
 }
 
-/** An attribute as TensorFlow.js hands it to the native binding. */
+/** An attribute in the form in which TensorFlow.js passes it to the native binding. */
 export interface NativeAttribute {
   name: string;
-  /** One of the binding's TF_ATTR constants. */
+  /** One of the TF_ATTR constants of the binding. */
   type: number;
   value: unknown;
 }
 
-/** The functions of @tensorflow/tfjs-node's native binding through which all kernels of TensorFlow.js compute. */
+/** The functions of the native binding of @tensorflow/tfjs-node that all kernels of TensorFlow.js call. */
 export interface KernelBinding {
   readonly TF_ATTR_STRING: number;
   readonly TF_ATTR_INT: number;
   readonly TF_ATTR_FLOAT: number;
   readonly TF_ATTR_BOOL: number;
   readonly TF_ATTR_TYPE: number;
-  /** Returns the tensor's id; the values are copied. */
+  /** Creates a tensor with a copy of the values, and returns its id. */
   createTensor(shape: number[], dtype: number, values: TensorValues): number;
   tensorDataSync(id: number): Float32Array;
   executeOp(op: string, attributes: NativeAttribute[], inputs: number[], outputs: number): NativeTensor[];
 }
 
-/** The part of TensorFlow.js' backend for Node through which its kernels reach the native binding. */
+/** The part of TensorFlow.js' backend for Node through which its kernels call the native binding. */
 export interface KernelBackend {
   binding: KernelBinding;
 }

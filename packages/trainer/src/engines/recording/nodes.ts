@@ -1,7 +1,7 @@
-/** Element types that tensors of a recording may have. */
+/** The element types of tensors in a recording. */
 export type ElementType = 'float32' | 'int32' | 'int64' | 'uint8' | 'bool';
 
-/** The values of a tensor on the host, row by row. */
+/** The values of a tensor on the host, in row-major order. */
 export type TensorValues = Float32Array | Int32Array | Uint8Array;
 
 /** A named constant of an operation, such as the strides of a convolution. */
@@ -15,8 +15,8 @@ export type Attribute = { name: string } & (
 );
 
 /**
- * A node of a recorded computation. Operations and their attributes are those of TensorFlow's operation set; `inputs` are
- * names of tensors: `NODE` for a node's first output, `NODE:OUTPUT` for another one.
+ * A node of a recorded computation. Operations and their attributes are those of TensorFlow's operation set. `inputs`
+ * are the names of tensors: `NODE` is the first output of a node, and `NODE:OUTPUT` is another one.
  */
 export type Node = { name: string } & (
   | { kind: 'placeholder'; shape: readonly number[]; elementType: ElementType }
@@ -26,12 +26,12 @@ export type Node = { name: string } & (
 
 export type Placeholder = Extract<Node, { kind: 'placeholder' }>;
 
-/** A computation of one tensor as a list of nodes: the one description of a model that every engine lowers to its device. */
+/** A computation of one tensor as a list of nodes. Every engine lowers this form of a model to its device. */
 export interface Recording {
-  /** Each node stands behind its inputs. */
+  /** The nodes in an order in which each node comes after its inputs. */
   nodes: readonly Node[];
-  /** The inputs that change from run to run, in the order in which they are handed over. */
+  /** The inputs that change from run to run, in the order in which they are passed. */
   placeholders: readonly Placeholder[];
-  /** The name of the tensor that is computed. */
+  /** The name of the resulting tensor. */
   output: string;
 }

@@ -1,16 +1,16 @@
 import type { KernelBackend, KernelBinding, NativeAttribute } from './kernels.js';
 import type { Attribute, ElementType, Node, Placeholder, Recording, TensorValues } from './nodes.js';
 
-/** TensorFlow's DataType numbers (types.proto) of the element types that models use. */
+/** The numbers in TensorFlow's DataType (types.proto) of the element types that models use. */
 export const DATA_TYPES: Readonly<Record<ElementType, number>> = { float32: 1, int32: 3, uint8: 4, int64: 9, bool: 10 };
 
 /**
- * Runs `compute`, which computes one tensor eagerly by TensorFlow.js and returns its native id, and records every operation
- * on the way. The arrays in `fed`, recognised by identity if a tensor is made of them, become placeholders; other values
- * become constants, so whatever `compute` makes of them must not change from run to run.
+ * Runs `compute`, which computes one tensor eagerly with TensorFlow.js and returns its native id, and records all
+ * operations that it calls. If `compute` makes a tensor from one of the arrays in `fed` (the same object), the tensor
+ * becomes a placeholder. All other values become constants, so they must not change from run to run.
  *
- * Throws if `compute` reads a tensor, since the recording could not depend on what it read, if it uses a tensor that was
- * made before it, or if it does not use one of the arrays in `fed`.
+ * Throws if `compute` reads a tensor, because the recording could not depend on the value; if it uses a tensor that was
+ * made before the call; or if it does not use one of the arrays in `fed`.
  */
 export function record(backend: KernelBackend, fed: readonly TensorValues[], compute: () => number): Recording {
   const { binding } = backend;

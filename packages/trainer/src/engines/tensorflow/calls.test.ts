@@ -17,7 +17,7 @@ const model = models.get('lenet5');
 const counted = ['executeOp', 'runSavedModel', 'createTensor', 'deleteTensor', 'tensorDataSync'] as const;
 type Native = (typeof counted)[number];
 
-/** How often `work` calls the native binding, by function, and how many tensors it leaves behind. */
+/** Counts the calls of `work` to the native binding, by function, and the tensors that it does not free. */
 async function nativeCalls(work: () => Promise<void>): Promise<Record<Native, number> & { left: number }> {
   const backend = tf.backend() as unknown as { binding: Record<Native, (...args: unknown[]) => unknown> };
   const { binding } = backend;
@@ -47,7 +47,10 @@ beforeAll(async () => {
   dataset = await datasets.get('mnist').load({ name: 'mnist', validation: 5000, limit: 64 }, nodeHost);
 });
 
-/** A replica of LeNet-5 at the main job's batch: 4 micro-batches; its first steps are done, so that nothing is built for the first time. */
+/**
+ * Opens a replica of LeNet-5 with the batch of the main job, 4 micro-batches. Its first steps are done, so that nothing
+ * is built for the first time during the test.
+ */
 async function replica({ dropout = 0, survivors }: { dropout?: number; survivors?: Uint32Array } = {}) {
   const phase: PhaseSettings = {
     ...{ seed: 1, phase: 1, globalBatch: 64, microBatches: 4, shift: 2, dropout },
@@ -67,12 +70,13 @@ async function replica({ dropout = 0, survivors }: { dropout?: number; survivors
 }
 
 /**
- * Counts hold under noise where times do not. Whoever lowers one lowers the bound with it; whoever has to raise one measures
- * what it costs by `npm run bench -- step`.
+ * Unlike times, counts do not vary between runs. A change that lowers a count should lower its bound, too. Before a
+ * bound is raised, `npm run bench -- step` must measure the cost.
  */
 describe('a step of four micro-batches', () => {
   const survivors = Uint32Array.from({ length: 6000 }, (_, i) => 70 * i);
-  // 8 tensors of parameters a step; images and labels, and dropout's factors, a micro-batch; their gradients are added up on the device.
+  // A step creates 8 tensors of parameters. A micro-batch creates tensors of images, labels and dropout factors. The
+  // gradients are added up on the device.
   const dense = { executeOp: 3, runSavedModel: 4, createTensor: 16, deleteTensor: 23, tensorDataSync: 1 };
   it.each([
     { kind: 'dense', options: {}, bounds: dense },

@@ -12,14 +12,14 @@ import { GraphSession } from './graph/session.js';
 
 type TensorFlow = typeof tensorflow;
 
-/** TensorFlow.js' backend for Node, as far as it is used here. TensorFlow.js' own kernels use it in the same way. */
+/** The part of TensorFlow.js' backend for Node that is used here. TensorFlow.js' own kernels use it in the same way. */
 export interface Backend extends SessionBackend {
   readonly isUsingGpuDevice: boolean;
   readonly tensorMap: { get(dataId: object): { id: number } };
   executeSingleOutput(op: string, attributes: NativeAttribute[], inputs: tensorflow.Tensor[]): tensorflow.Tensor;
 }
 
-/** Opens networks that share their graphs: each computation is recorded once for each model and size of batch. */
+/** Opens networks that share their graphs: each computation is recorded only once for each model and batch size. */
 export class TensorFlowNetworks {
   private readonly sessions = new Map<string, GraphSession>();
 
@@ -35,8 +35,8 @@ export class TensorFlowNetworks {
   }
 
   /**
-   * Returns the session that `key` stands for, and records it first if there is none yet.
-   * @param compute depends on `inputs` and on what is part of `key` alone
+   * Returns the session for `key`, and records it first if it does not exist yet.
+   * @param compute must depend only on `inputs` and on the values in `key`
    */
   session(key: string, inputs: ComputationInputs, compute: (tf: TensorFlow) => tensorflow.Tensor): GraphSession {
     let session = this.sessions.get(key);
@@ -59,10 +59,10 @@ export class TensorFlowNetworks {
   }
 }
 
-/** Keeps its parameters as native tensors, which all runs share. */
+/** A network that keeps its parameters as native tensors, which all runs use. */
 class TensorFlowNetwork implements Network {
   private parameters: Float32Array[] = [];
-  /** The native tensors of `parameters`, made when they are first used. */
+  /** The native tensors of `parameters`. They are created at their first use. */
   private tensors: number[] = [];
 
   constructor(
@@ -107,7 +107,7 @@ class TensorFlowNetwork implements Network {
   }
 }
 
-/** The arrays that change from run to run; the parameters come first. */
+/** Returns the arrays that change from run to run, with the parameters first. */
 const arraysOf = ({ parameters, batch, dropout }: ComputationInputs): TensorValues[] => [
   ...parameters,
   batch.inputs,
@@ -115,7 +115,10 @@ const arraysOf = ({ parameters, batch, dropout }: ComputationInputs): TensorValu
   ...(dropout ?? []),
 ];
 
-/** Makes TensorFlow.js take TensorFlow's own operation for ReLU's gradient, with the same values as the six that it would compose. */
+/**
+ * Makes TensorFlow.js compute the gradient of ReLU by TensorFlow's own operation, instead of composing it of six
+ * operations. The values are the same.
+ */
 function useNativeReluGradient(tf: TensorFlow, backend: Backend): void {
   tf.registerGradient({
     kernelName: 'Relu',

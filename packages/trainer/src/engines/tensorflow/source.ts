@@ -3,7 +3,7 @@ import { hostEngine } from '../host/engine.js';
 import { provisionEngine } from './provision/index.js';
 import { loadTensorFlow } from './tensorflow.js';
 
-/** TensorFlow.js on libtensorflow, on the processor. */
+/** The engine that runs TensorFlow.js with libtensorflow on the CPU. */
 export const tensorflow: EngineSource = {
   name: 'tensorflow',
   async provision(report) {

@@ -10,7 +10,10 @@ import { loadTensorFlow } from './tensorflow.js';
 
 const MOMENTUM = 0.25;
 
-/** Batch normalisation (Ioffe & Szegedy 2015) of the input, which keeps running means and variances, before a dense layer. */
+/**
+ * A model with batch normalisation (Ioffe & Szegedy 2015) of the input, which keeps running means and variances, before
+ * a dense layer.
+ */
 const model: Model = {
   name: 'normalised',
   ...layOut([
@@ -51,7 +54,7 @@ const stateOf = (weights: Float32Array, name: string) => {
   const { offset, size } = model.parameters.find((parameter) => parameter.name === name)!;
   return [...weights.subarray(offset, offset + size)];
 };
-/** Mean over all examples of each of the three inputs. */
+/** The mean of each of the three inputs over all examples. */
 const means = [0, 1, 2].map(
   (unit) => inputs.filter((_value, i) => i % 3 === unit).reduce((sum, value) => sum + value, 0) / COUNT,
 );
@@ -70,7 +73,7 @@ it('states begin with their initial values, and become what training passes make
 });
 
 it('states are averaged over the micro-batches by the tree, masked phases and bfloat16 included', async () => {
-  // Each of the four means is over a quarter of the examples: their mean is over all.
+  // Each of the four means is over a quarter of the examples, so their mean is that over all.
   for (const [own, tolerance] of [[{}, 5] as const, [{ bfloat16: true }, 2] as const]) {
     const survivors = Uint32Array.from({ length: 3 * 4 }, (_, i) => i);
     for (const positions of [undefined, survivors]) {

@@ -10,22 +10,23 @@ import { type Backend, TensorFlowNetworks } from './network.js';
 type TensorFlow = typeof tensorflow;
 
 /**
- * Loads TensorFlow.js on libtensorflow, which then computes with `threads` threads. It is to be called once in a process, since
- * libtensorflow reads its settings when it is loaded. Throws Failure if the native binding cannot be loaded.
+ * Loads TensorFlow.js with libtensorflow, which then computes with `threads` threads. It may be called only once in a
+ * process, because libtensorflow reads its settings when it is loaded. Throws Failure if the native binding cannot be
+ * loaded.
  */
 export function loadTensorFlow(threads: number): NetworkProvider {
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['OMP_NUM_THREADS'] = String(threads);
-  // One operation runs at a time, since no result may depend on which of two finished first. It runs in the thread that asks
-  // for it, since otherwise the threads of two trainers on two cores get into each other's way.
+  // Only one operation runs at a time, because no result may depend on the order in which operations finish. It runs in
+  // the calling thread, because with additional threads two trainers on two cores would slow each other down.
   process.env['TF_NUM_INTEROP_THREADS'] = '-1';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  // TensorFlow.js 4.22 calls this function, which Node 23 removed.
+  // TensorFlow.js 4.22 calls this function, which Node 23 has removed.
   (util as { isNullOrUndefined?: unknown }).isNullOrUndefined ??= (value: unknown) =>
     value === null || value === undefined;
   let tf: TensorFlow;
   try {
-    // A require, since the package is CommonJS and its import would be asynchronous.
+    // The package is CommonJS, and `import()` would be asynchronous.
     tf = createRequire(import.meta.url)('@tensorflow/tfjs-node') as TensorFlow;
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0];

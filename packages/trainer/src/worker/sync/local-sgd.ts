@@ -10,14 +10,14 @@ interface LocalWorker {
 }
 
 /**
- * Local SGD (Stich 2019, arXiv 1805.09767): every micro-batch moves weights and moments of its own, and after a round all of
- * them are averaged. The micro-batches do so, not the trainers, so the bits do not depend on the number of trainers; a trainer
- * holds a replica for each of its own.
+ * Local SGD (Stich 2019, arXiv 1805.09767): every micro-batch updates its own weights and moments, and all of them are
+ * averaged after each round. The average is over micro-batches and not over trainers, so the result does not depend on
+ * the number of trainers, bit for bit. A trainer holds one replica for each of its micro-batches.
  */
 export class LocalSgd implements SyncStrategy {
   private constructor(
     private readonly replica: Replica,
-    /** Micro-batches of a global batch. */
+    /** The number of micro-batches of a global batch. */
     private readonly leaves: number,
     readonly target: Float32Array,
     private readonly workers: readonly LocalWorker[],
@@ -74,7 +74,7 @@ export class LocalSgd implements SyncStrategy {
 
   async commit({ count }: Round): Promise<void> {
     await this.replica.setState(this.target, count);
-    // The workers have counted their own steps.
+    // The count is 0 because the workers' replicas have counted their own steps.
     for (const { replica } of this.workers) await replica.setState(this.target, 0);
   }
 

@@ -3,7 +3,9 @@ import type { Round } from '@prunegrid/numerics/rounds';
 import type { PartialSums, Replica } from '../../engines/index.js';
 import type { SyncStrategy } from './sync-strategy.js';
 
-/** Synchronous SGD: a round is one step, the micro-batches' gradients are added up, and W moves along their sum. */
+/**
+ * Synchronous SGD: a round is one step, which adds up the gradients of all micro-batches and updates W with their sum.
+ */
 export class SyncSgd implements SyncStrategy {
   constructor(
     private readonly replica: Replica,
@@ -39,6 +41,6 @@ export class SyncSgd implements SyncStrategy {
   }
 
   close(): void {
-    // The replica is the lease's.
+    // The lease owns the replica and closes it.
   }
 }

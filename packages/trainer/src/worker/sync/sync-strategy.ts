@@ -2,31 +2,38 @@ import type { Round } from '@prunegrid/numerics/rounds';
 
 import type { PartialSums } from '../../engines/index.js';
 
-/** How a trainer computes its share of a round, and what it makes of everybody's. */
+/** Defines what a trainer computes in a round, and how W is updated with the sums over all trainers. */
 export interface SyncStrategy {
-  /** What an exchange renews: each element by its owner, from the sum, or by this trainer itself. */
+  /**
+   * The vector that an exchange updates. Each element is computed from the sum, either by the trainer that owns it or
+   * by this trainer.
+   */
   readonly target: Float32Array;
   /**
-   * Runs rounds without other trainers, which must have nothing to contribute. Returns the loss and the number of correct
-   * answers of each step, [2 * steps]. Throws Failure if a loss is not finite, and the signal's reason if it aborts.
+   * Runs rounds without other trainers, which must have no micro-batches. Returns the loss and the number of correct
+   * answers of each step, [2 * steps]. Throws Failure if a loss is not finite, and the signal's reason if the signal
+   * aborts.
    */
   runAlone(rounds: readonly Round[], learningRates: readonly number[], signal: AbortSignal): Promise<Float32Array>;
   /**
-   * Computes the sums over this trainer's micro-batches, as far as they are neighbours in the summation tree. Each vector is
-   * [target.length + STEP_METRICS * round.count]. There is one learning rate for each step.
+   * Computes the sums over those of this trainer's micro-batches that are neighbours in the summation tree. Each vector
+   * is [target.length + STEP_METRICS * round.count]. `learningRates` has one element for each step.
    */
   compute(round: Round, learningRates: readonly number[]): Promise<PartialSums>;
-  /** Prepares what the round's first step needs ahead of time. */
+  /** Starts to prepare the data of the round's first step. */
   prepare(round: Round): void;
   /**
-   * Begins to make W of everybody's sums.
-   * @param tails over the global batch: mean loss and correct answers of each step
-   * Throws Failure if a loss is not finite, before anything is changed.
+   * Begins to update W with the sums over all trainers.
+   * @param tails the mean loss and the number of correct answers of each step, over the global batch
+   * @throws {Failure} if a loss is not finite, before anything is changed
    */
   beginUpdate(round: Round, tails: Float32Array, learningRates: readonly number[]): Promise<void>;
-  /** Writes the new values of the elements from `from` on into `target`; `sum` is theirs, and may be overwritten. */
+  /**
+   * Writes the new values of the elements that start at index `from` to `target`. `sum` is the sum of these elements,
+   * and may be overwritten.
+   */
   applyUpdate(from: number, sum: Float32Array): void | Promise<void>;
-  /** Ends the round: `target` is complete. */
+  /** Ends the round. All of `target` must have been updated. */
   commit(round: Round): Promise<void>;
   close(): void;
 }

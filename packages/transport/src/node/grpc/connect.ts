@@ -4,7 +4,10 @@ import { type MessageStream, StreamBroken } from '@prunegrid/core/runtime';
 import { brokenBy, GrpcStream } from './grpc-stream.js';
 import { clientOptions, coordinationService, silenceGrpc } from './service.js';
 
-/** Calls at a coordinator. Rejects with StreamBroken if none accepts the call within `timeoutMs`. */
+/**
+ * Connects to the coordinator at `address`. Rejects with StreamBroken if no coordinator accepts the call within
+ * `timeoutMs` milliseconds.
+ */
 export async function connectByGrpc(address: string, timeoutMs: number): Promise<MessageStream> {
   silenceGrpc();
   const deadline = Date.now() + timeoutMs;

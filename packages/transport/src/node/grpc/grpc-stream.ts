@@ -1,14 +1,16 @@
 import type { ClientDuplexStream, ServerDuplexStream } from '@grpc/grpc-js';
 import { type MessageStream, StreamBroken } from '@prunegrid/core/runtime';
 
-/** Messages that may lie here unread before gRPC is made to wait. */
+/** The number of unread messages at which this end stops reading, so that gRPC's flow control makes the sender wait. */
 const UNREAD_MESSAGES = 8;
 
-/** One end of a call of grpc-js. */
+/** One end of a grpc-js call, as a MessageStream. */
 export class GrpcStream implements MessageStream {
   readonly closed: Promise<void>;
   private readonly arrived: Buffer[] = [];
-  /** Set once no more messages come: why, unless the other end has closed the stream. */
+  /**
+   * It is set when no more messages will arrive, with the error unless the other end has closed the stream normally.
+   */
   private over: { error?: StreamBroken } | undefined;
   private wake: () => void = () => undefined;
   private readonly waiting: (() => void)[] = [];
@@ -68,7 +70,7 @@ export class GrpcStream implements MessageStream {
   }
 }
 
-/** gRPC's own error. */
+/** Converts an error of gRPC to StreamBroken. */
 export function brokenBy(error: Error): StreamBroken {
   const { details } = error as Error & { details?: string };
   return new StreamBroken(details ?? error.message, { cause: error });

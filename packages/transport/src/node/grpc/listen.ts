@@ -4,7 +4,10 @@ import type { IncomingCall, Listener } from '@prunegrid/core/runtime';
 import { GrpcStream } from './grpc-stream.js';
 import { coordinationService, serverOptions, silenceGrpc } from './service.js';
 
-/** Listens for trainers. Rejects with gRPC's error if the address cannot be listened on. */
+/**
+ * Listens for trainers at `address`, and calls `onCall` for each call. Rejects with gRPC's error if it cannot listen at
+ * this address.
+ */
 export async function listenByGrpc(address: string, onCall: (call: IncomingCall) => void): Promise<Listener> {
   silenceGrpc();
   const server = new Server(serverOptions);
@@ -33,7 +36,7 @@ function incomingCall(stream: ServerDuplexStream<Buffer, Buffer>): IncomingCall 
       Object.entries(stream.metadata.getMap()).map(([name, value]) => [name, String(value)]),
     ),
     accept() {
-      // The caller waits for it.
+      // `connectByGrpc` waits for these metadata, which tell that the call is accepted.
       stream.sendMetadata(new Metadata());
       const accepted = new GrpcStream(stream, (reason) => {
         if (stream.destroyed) return;

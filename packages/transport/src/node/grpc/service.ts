@@ -3,8 +3,9 @@ import { logVerbosity, type MethodDefinition, type ServiceDefinition, setLogVerb
 const frame = (bytes: Buffer): Buffer => bytes;
 
 /**
- * `prunegrid.v1.Coordination`. Messages are encoded and decoded outside of gRPC (see frame.ts of @prunegrid/proto), so that a tensor that
- * goes to every trainer is encoded once, and its sender may reuse the buffer at once.
+ * The gRPC service `prunegrid.v1.Coordination`. Messages are encoded and decoded outside of gRPC (see frame.ts of
+ * @prunegrid/proto), so that a tensor for all trainers is encoded only once, and its sender may reuse the buffer at
+ * once.
  */
 export const coordinationService = {
   connect: {
@@ -18,14 +19,17 @@ export const coordinationService = {
   } satisfies MethodDefinition<Buffer, Buffer>,
 } satisfies ServiceDefinition;
 
-/** gRPC's own complaints would come on top of prunegrid's. Whoever looks for them can still turn them on, by the variable GRPC_VERBOSITY. */
+/**
+ * Disables the log messages of gRPC, because prunegrid reports the same errors itself. The environment variable
+ * GRPC_VERBOSITY enables them again.
+ */
 export function silenceGrpc(): void {
   if (process.env['GRPC_VERBOSITY'] === undefined) setLogVerbosity(logVerbosity.NONE);
 }
 
 /**
- * A ping every 5 s that must be answered within 20 s: a process may compute for so long without a turn of its event loop, in which it answers. Bytes of
- * the flow-control window are those of one chunk.
+ * A ping is sent every 5 s and must be answered within 20 s, because a process can compute for almost that long without
+ * a turn of its event loop, in which it would answer. The flow-control window, in bytes, holds one chunk.
  */
 export const channelOptions = {
   'grpc.keepalive_time_ms': 5_000,
@@ -34,8 +38,11 @@ export const channelOptions = {
   'grpc-node.flow_control_window': 1 << 20,
 };
 
-/** On top of `channelOptions`. gRPC would otherwise send even what goes to 127.0.0.1 through the proxy that `http_proxy` names. */
+/**
+ * The options of a client. Without the last one, gRPC would send even connections to 127.0.0.1 through the proxy that
+ * `http_proxy` names.
+ */
 export const clientOptions = { ...channelOptions, 'grpc.enable_retries': 0, 'grpc.enable_http_proxy': 0 };
 
-/** On top of `channelOptions`. */
+/** The options of a server. */
 export const serverOptions = { ...channelOptions, 'grpc.max_concurrent_streams': 1024 };

@@ -20,7 +20,10 @@ import { SharedMemoryFile } from './shared-memory-file.js';
 
 const { HTTP2_HEADER_METHOD, HTTP2_HEADER_PATH, HTTP2_HEADER_TE } = constants;
 
-/** Calls at another trainer's listener. Rejects with StreamBroken if the call is not accepted within `timeoutMs`. */
+/**
+ * Connects to another trainer's listener. Rejects with StreamBroken if the call is not accepted within `timeoutMs`
+ * milliseconds.
+ */
 export async function connectByHttp2(
   { clock, random }: Pick<Host, 'clock' | 'random'>,
   address: string,
@@ -36,7 +39,7 @@ export async function connectByHttp2(
   const memory = SharedMemoryFile.create(secret);
   let abandon: (error: Error) => void = () => undefined;
   const failed = new Promise<never>((_, reject) => (abandon = reject));
-  // Later errors are told to whoever waits for a message.
+  // After the connection is made, `receive` reports the errors.
   failed.catch(() => undefined);
   session.on('error', abandon);
   const timer = clock.after(timeoutMs, () => abandon(new Error('no answer')));
@@ -61,7 +64,7 @@ export async function connectByHttp2(
   }
 }
 
-/** The stream, and what the other end answers. */
+/** Opens the stream of a call, and returns it with the headers of the answer. */
 async function call(
   session: ClientHttp2Session,
   metadata: Metadata,

@@ -22,7 +22,7 @@ import { SharedMemoryFile } from './shared-memory-file.js';
 
 const { HTTP2_HEADER_PATH, HTTP2_HEADER_STATUS } = constants;
 
-/** Listens for other trainers. Rejects with Node's error if the address cannot be listened on. */
+/** Listens for other trainers at `address`. Rejects with Node's error if it cannot listen at this address. */
 export async function listenByHttp2(
   { clock, files }: Pick<Host, 'clock' | 'files'>,
   address: string,
@@ -35,7 +35,7 @@ export async function listenByHttp2(
     watchConnection(session, clock);
   });
   server.on('stream', (stream, headers) => {
-    // Whoever waits for the stream's messages learns of its errors; a caller that gives up is none.
+    // `receive` reports the errors of an accepted stream, and a caller that gives up is no error.
     stream.on('error', () => undefined);
     const call = incomingCall(stream, headers);
     if (headers[HTTP2_HEADER_PATH] === PATH) onCall(call);

@@ -16,7 +16,7 @@ function create(token: string): SharedMemoryFile {
   return window;
 }
 
-// Memory is shared where the system is Linux; elsewhere data travel with their chunks, as link.test.ts has it.
+// Shared memory exists only on Linux; on other systems, data are sent in their chunks, which link.test.ts tests.
 describe.runIf(existsSync('/dev/shm'))('Window', () => {
   it('is read by another process, has no name, and ends with whoever wrote it', async () => {
     const before = readdirSync('/dev/shm');

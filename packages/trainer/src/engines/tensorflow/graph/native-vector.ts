@@ -1,7 +1,7 @@
 import type { DeviceVector } from '../../host/network.js';
 import type { SessionBackend } from './binding.js';
 
-/** A tensor of float32 in the native binding. */
+/** A float32 tensor in the native binding. */
 export class NativeVector implements DeviceVector {
   constructor(
     private readonly backend: SessionBackend,

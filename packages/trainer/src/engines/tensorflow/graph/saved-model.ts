@@ -6,13 +6,13 @@ import { DATA_TYPES } from '../../recording/record.js';
 /** The tag by which TensorFlow finds the graph in its SavedModel. */
 export const GRAPH_TAG = 'prunegrid';
 
-/** TensorFlow's GraphDef version of release 2.16 and later. It decides which defaults and checks apply to the nodes. */
+/** The GraphDef version of TensorFlow 2.16 and later. It determines which defaults and checks apply to the nodes. */
 const GRAPH_PRODUCER = 1882;
 
 /**
- * Encodes recorded nodes as the `saved_model.pb` of a SavedModel without variables. It needs only a few messages and fields of
- * TensorFlow's saved_model.proto, meta_graph.proto, graph.proto, node_def.proto, attr_value.proto, tensor.proto and
- * tensor_shape.proto. They are written by hand, since they have not changed since 2015.
+ * Encodes recorded nodes as the `saved_model.pb` of a SavedModel without variables. It needs only a few messages and
+ * fields of TensorFlow's saved_model.proto, meta_graph.proto, graph.proto, node_def.proto, attr_value.proto,
+ * tensor.proto and tensor_shape.proto. They are encoded by hand, because they have not changed since 2015.
  */
 export function encodeSavedModel(nodes: readonly Node[]): Uint8Array {
   const writer = new BinaryWriter();
@@ -63,7 +63,7 @@ function writeShape(writer: BinaryWriter, shape: readonly number[]): void {
   for (const extent of shape) message(writer, 2, () => varint(writer, 1, extent));
 }
 
-/** Writes an AttrValue. */
+/** Writes the fields of an AttrValue. */
 function writeValue(writer: BinaryWriter, attribute: Attribute): void {
   switch (attribute.kind) {
     case 'string':

@@ -10,16 +10,19 @@ import { NativeVector } from './native-vector.js';
 import { encodeSavedModel, GRAPH_TAG } from './saved-model.js';
 
 /**
- * A recorded computation as a TensorFlow session, which optimises the graph once and then runs it in a single native call. The
- * same kernels compute as when it was recorded, but TensorFlow.js no longer looks up, allocates and dispatches each of a
- * hundred operations: LeNet-5's gradient takes 0.6 of the time (`npm run bench -- step`).
+ * Runs a recorded computation as a TensorFlow session, which optimises the graph once and then runs it in a single
+ * native call. The kernels are the same as during the recording, but TensorFlow.js no longer looks up, allocates and
+ * dispatches each of about a hundred operations: LeNet-5's gradient takes 0.6 of the time (`npm run bench -- step`).
  */
 export class GraphSession {
   private readonly session: number;
   private readonly inputNames: string;
   private readonly outputName: string;
 
-  /** Throws Failure if there is no room for a temporary file: the binding reads graphs from a folder only. */
+  /**
+   * Loads the recording as a session. Throws Failure if the disk has no space for a temporary file, which is needed
+   * because the binding reads graphs only from a folder.
+   */
   constructor(
     private readonly backend: SessionBackend,
     private readonly recording: Recording,
@@ -46,13 +49,16 @@ export class GraphSession {
     }
   }
 
-  /** Returns the id of a native tensor for input number `index`; the caller deletes it. */
+  /** Returns the id of a new native tensor for input number `index`. The caller must delete the tensor. */
   input(index: number, values: TensorValues): number {
     const { shape, elementType } = this.recording.placeholders[index];
     return this.backend.binding.createTensor([...shape], DATA_TYPES[elementType], values);
   }
 
-  /** Computes the recording's output. `inputs` are ids of native tensors, one for each placeholder, in their order. */
+  /**
+   * Computes the recording's output. `inputs` holds the ids of native tensors, one for each placeholder, in their
+   * order.
+   */
   run(inputs: number[]): NativeVector {
     const [output] = this.backend.binding.runSavedModel(this.session, inputs, this.inputNames, this.outputName);
     return new NativeVector(this.backend, output.id);

@@ -7,17 +7,17 @@ import type { Release } from './release.js';
 import { noRoom } from './room.js';
 import { findTools, type Tools } from './tools.js';
 
-/** What an entry is made of. */
+/** The sources from which a cache entry is built. */
 export interface Recipe {
   readonly key: string;
   readonly release: Release;
-  /** Folder of the npm package @tensorflow/tfjs-node, which ships the source of its binding. */
+  /** The folder of the npm package @tensorflow/tfjs-node, which contains the source of its binding. */
   readonly tfjsNodeFolder: string;
-  /** Folder of the npm package node-api-headers. */
+  /** The folder of the npm package node-api-headers. */
   readonly nodeApiFolder: string;
 }
 
-/** What is being done. `fraction`, from 0 to 1, is there where the step's length is known. */
+/** The current step of the work. `fraction`, from 0 to 1, is set if the length of the step is known. */
 export interface Progress {
   readonly step: 'wait' | 'download' | 'verify' | 'unpack' | 'compile';
   /** One line for the user, without the fraction. */
@@ -27,18 +27,24 @@ export interface Progress {
 
 export type Report = (progress: Progress) => void;
 
-/** The binding is compiled for, and looked up by, this version of Node-API; Node 20 and later have it. */
+/**
+ * The version of Node-API for which the binding is compiled, and by which TensorFlow.js looks it up. Node 20 and later
+ * support it.
+ */
 export const napiVersion = 8;
 
-/** Bytes on disk that building takes at its peak, with something to spare: pip keeps a second copy for a moment. */
+/**
+ * Returns the disk space in bytes that a build needs at its peak, with a reserve. pip keeps a second copy of the wheel
+ * for a short time.
+ */
 export function roomNeeded({ wheelBytes, unpackedBytes }: Release): number {
   return wheelBytes + Math.max(wheelBytes, unpackedBytes) + 64 * 2 ** 20;
 }
 
 /**
- * Builds and seals an entry in `folder`, which is new and has the room. Everything that is written, temporary files of
- * pip and of the compiler too, is written there.
- * @throws {Failure} `environment` for what the machine lacks, `interrupted` when the signal fires.
+ * Builds and seals an entry in `folder`, which must be new and on a disk with enough space. All files are written to
+ * this folder, including the temporary files of pip and of the compiler.
+ * @throws {Failure} `environment` if the machine lacks something, and `interrupted` if the signal aborts
  */
 export async function build(
   recipe: Recipe,
@@ -49,7 +55,7 @@ export async function build(
   const tools = await findTools(environment);
   const temporary = join(folder, 'tmp');
   await mkdir(temporary, { recursive: true });
-  // Their errors are read and quoted, so they speak English.
+  // The error messages of these programs are parsed and quoted, so they must be in English.
   const inside: CommandEnvironment = { ...environment, env: { ...environment.env, TMPDIR: temporary, LC_ALL: 'C' } };
   const { release } = recipe;
 
@@ -68,7 +74,7 @@ export async function build(
   });
 }
 
-/** Returns the wheel's file name in `into`. */
+/** Downloads the wheel to `into`, and returns its file name. */
 async function download(
   { distribution, version, platformTag, wheelBytes }: Release,
   { pip: [command, ...first] }: Tools,
@@ -76,8 +82,8 @@ async function download(
   report: Report,
   environment: CommandEnvironment,
 ): Promise<string> {
-  // The libraries in the wheel do not depend on Python's version, so any is asked for, whatever runs pip. pip's own
-  // cache would keep a second copy of the wheel for nothing.
+  // The libraries in the wheel do not depend on the version of Python, so a fixed version is requested, whichever
+  // version runs pip. The cache of pip would only keep a second copy of the wheel.
   const options = ['--only-binary=:all:', '--python-version', '3.11', '--platform', platformTag];
   const quiet = ['--quiet', '--no-cache-dir', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off'];
   const args = [...first, 'download', `${distribution}==${version}`, '--no-deps', ...options, ...quiet, '--dest', into];
@@ -97,15 +103,21 @@ async function download(
   );
 }
 
-/** When the index cannot be reached pip ends with "No matching distribution"; the reason is in its warnings. */
+/**
+ * Returns the reason for a failure of pip. If the index cannot be reached, the last line of the output is only "No
+ * matching distribution", and the reason is in the warnings before it.
+ */
 function pipsReason(output: string): string {
   const broken = /connection broken by '(.*)'/.exec(output)?.[1];
-  // As in "NewConnectionError('<... object at 0x7f>: Failed to establish a new connection')".
+  // An example is "NewConnectionError('<... object at 0x7f>: Failed to establish a new connection')".
   const reason = broken?.replace(/^\w+\(['"]<[^>]*>: (.*)['"]\)$/, '$1') ?? lastLine(output);
   return `${reason.replace(/\.$/, '')}.`;
 }
 
-/** @throws {Failure} `environment` when the file is not the one that was tried and pinned. */
+/**
+ * Checks the hash of the downloaded wheel.
+ * @throws {Failure} `environment` if the file is not the pinned one
+ */
 export async function verifyWheel(file: string, { distribution, version, sha256: pinned }: Release): Promise<void> {
   const found = await sha256(file);
   if (found === pinned) return;
@@ -115,7 +127,9 @@ export async function verifyWheel(file: string, { distribution, version, sha256:
   );
 }
 
-/** Parts of the wheel's include folder that the binding includes, directly or not; the whole is 287 MB. */
+/**
+ * The parts of the wheel's include folder that the binding needs, directly or indirectly. The whole folder has 287 MB.
+ */
 const headers = ['tensorflow/c/', 'tensorflow/core/platform/ctstring', 'tsl/platform/ctstring', 'xla/tsl/c/'];
 
 const unpacker = `
@@ -190,7 +204,7 @@ async function compile(recipe: Recipe, { compiler }: Tools, folder: string, envi
     throw new Failure('environment', `Compiling TensorFlow's binding with ${compiler} failed: ${reason}`);
   }
 
-  // A processor without AVX or a library that is missing here would otherwise come out in the first training.
+  // Loading the binding once finds a processor without AVX or a missing library now instead of at the first training.
   const loaded = await run(process.execPath, ['-e', 'require(process.argv[1])', binding], environment);
   if (loaded.state === 'absent' || loaded.status !== 0) {
     const output = loaded.state === 'absent' ? '' : loaded.output;
@@ -203,10 +217,10 @@ function diskIsFull(output: string): boolean {
   return /No space left on device|Disk quota exceeded/.test(output);
 }
 
-/** Milliseconds between two looks at a growing folder. */
+/** The interval at which the size of a growing folder is measured, in milliseconds. */
 const watchInterval = 500;
 
-/** Reports `progress` with the share of `expectedBytes` that lies in `folder` while `work` goes on. */
+/** Runs `work`, and meanwhile reports `progress` with the size of `folder` as a fraction of `expectedBytes`. */
 async function watching<T>(
   folder: string,
   expectedBytes: number,
@@ -229,7 +243,7 @@ async function watching<T>(
   }
 }
 
-/** Files that vanish meanwhile count for nothing. */
+/** Returns the total size of the files in `folder`. Files that are removed during the measurement are not counted. */
 async function bytesIn(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
   const sizes = await Promise.all(

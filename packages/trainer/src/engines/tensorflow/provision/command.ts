@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { Failure } from '@prunegrid/core/failure';
 
-/** How a command went: not on the PATH, or ended with an exit status (null: killed) and what it printed. */
+/**
+ * The outcome of a command: it is not on the PATH, or it ended with an exit status (null if it was killed) and an
+ * output.
+ */
 export type Outcome =
   { readonly state: 'absent' } | { readonly state: 'ended'; readonly status: number | null; readonly output: string };
 
@@ -10,12 +13,12 @@ export interface CommandEnvironment {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** As much of a command's output as is kept, in characters: enough for the error at its end. */
+/** The number of characters of a command's output that are kept. It suffices for the error at the end. */
 const keptOutput = 64 * 1024;
 
 /**
- * Runs a command to its end with nothing on its standard input.
- * @throws {Failure} `interrupted` when the signal fires; the command is killed.
+ * Runs a command with an empty standard input, and waits for its end.
+ * @throws {Failure} `interrupted` if the signal aborts; the command is killed
  */
 export function run(command: string, args: readonly string[], { env, signal }: CommandEnvironment): Promise<Outcome> {
   return new Promise((resolve, reject) => {
@@ -29,10 +32,10 @@ export function run(command: string, args: readonly string[], { env, signal }: C
     let failed: NodeJS.ErrnoException | undefined;
     child.on('error', (error) => {
       failed = error;
-      // A child that never started closes nothing.
+      // A child process that could not be started emits no 'close' event.
       if (child.pid === undefined) settle(null);
     });
-    // On 'close', not on 'error': an aborted child may write into its folder until it is really gone.
+    // The event is 'close' and not 'error', because an aborted child can write to its folder until it has ended.
     child.on('close', settle);
     function settle(status: number | null) {
       if (signal?.aborted) reject(interrupted());
@@ -47,7 +50,7 @@ export function interrupted(): Failure {
   return new Failure('interrupted', 'Interrupted while the engine was being prepared; run the same command to go on.');
 }
 
-/** The last line that says something. */
+/** Returns the last line that is not empty. */
 export function lastLine(output: string): string {
   return output.trimEnd().split('\n').at(-1)!.trim() || 'it printed nothing';
 }

@@ -4,14 +4,14 @@ import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
-/** Files of a complete entry, relative to its folder. The binding finds the libraries by its run path, ../lib. */
+/** The files of a complete entry, relative to its folder. The binding finds the libraries by its run path, ../lib. */
 export const entryFiles = {
   tensorflow: 'lib/libtensorflow_cc.so.2',
   framework: 'lib/libtensorflow_framework.so.2',
   binding: 'binding/tfjs_binding.node',
 } as const;
 
-/** `manifest.json` of an entry: where it comes from and what it holds. Written last. */
+/** The content of an entry's `manifest.json`: the origin and the files of the entry. It is written last. */
 export interface Manifest {
   readonly key: string;
   readonly wheel: { readonly file: string; readonly sha256: string };
@@ -25,8 +25,9 @@ export type EntryState =
   | { readonly state: 'damaged'; readonly reason: string };
 
 /**
- * Looks at a cache entry without reading its 0.8 GiB: all files of its manifest are there with the sizes stated.
- * (A folder gets its name only when it is complete; a crash of the machine or a careless clean-up leaves short files.)
+ * Checks a cache entry without reading its 0.8 GiB: all files of its manifest must exist with the sizes in the
+ * manifest. A folder gets its final name only when it is complete, but a crash of the machine or a manual clean-up can
+ * leave truncated files.
  */
 export async function inspect(folder: string): Promise<EntryState> {
   let manifest: Manifest;
@@ -45,7 +46,7 @@ export async function inspect(folder: string): Promise<EntryState> {
   return { state: 'complete' };
 }
 
-/** Writes the manifest that makes `folder` a complete entry. */
+/** Writes the manifest, which makes `folder` a complete entry. */
 export async function seal(folder: string, origin: Omit<Manifest, 'files'>): Promise<void> {
   const files: Manifest['files'][number][] = [];
   for (const path of Object.values(entryFiles)) {
@@ -57,8 +58,8 @@ export async function seal(folder: string, origin: Omit<Manifest, 'files'>): Pro
 }
 
 /**
- * Gives a sealed folder its final name. Whoever comes second, say from another machine on the same home folder,
- * keeps the first one's entry; a damaged entry makes way.
+ * Renames a sealed folder to its final name. If another machine with the same home folder has published the entry
+ * before, that entry is kept; a damaged entry is replaced.
  */
 export async function publish(sealed: string, folder: string): Promise<void> {
   try {

@@ -15,28 +15,31 @@ import { noRoom, requireRoom, type Statfs } from './room.js';
 export type { Progress, Report } from './build.js';
 
 export interface ProvisionOptions {
-  /** Where the libraries are kept for all checkouts of this user. Default: this process's `cacheFolder`. */
+  /**
+   * The folder in which the libraries are kept for all checkouts of this user. The default is this process's
+   * `cacheFolder`.
+   */
   readonly cacheDir?: string;
-  /** Called with what is being done; not at all when there is nothing to do. */
+  /** Called with the progress of the work. It is not called if there is nothing to do. */
   readonly report?: Report;
-  /** Stops the work; nothing half-made is left. */
+  /** Aborts the work. No incomplete entry remains. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * The engine that `import '@tensorflow/tfjs-node'` will load: ours, found complete in the cache or just built, or
- * the stock package's own binding where there is no pinned wheel for the platform.
+ * The engine that `import '@tensorflow/tfjs-node'` will load: prunegrid's own, which was in the cache or has just been
+ * built, or the stock package's binding if there is no pinned wheel for the platform.
  */
 export type ProvisionedEngine =
   | { readonly source: 'cache' | 'built'; readonly key: string; readonly folder: string; readonly tensorflow: string }
   | { readonly source: 'stock'; readonly folder: string };
 
 /**
- * Sees to it that TensorFlow.js finds its native binding: takes libtensorflow from a pinned wheel and compiles the
- * binding against it, once for each user, and links it into this checkout's node_modules. Takes milliseconds when
- * that has been done. Any number of processes may do this at a time.
- * @throws {Failure} `environment` for what is missing (npm packages, pip, a compiler, network, room on the disk, rights
- * to write) and `interrupted` when the signal fires.
+ * Provides the native binding of TensorFlow.js: takes libtensorflow from a pinned wheel, compiles the binding against
+ * it once for each user, and links it into this checkout's node_modules. If that has been done before, it takes
+ * milliseconds. Several processes may call it at the same time.
+ * @throws {Failure} `environment` if something is missing (npm packages, pip, a compiler, the network, disk space,
+ *   write permission), and `interrupted` if the signal aborts
  */
 export async function provisionEngine(options: ProvisionOptions = {}): Promise<ProvisionedEngine> {
   const { cacheDir = cacheFolder(process.env, homedir()), report = () => undefined, signal } = options;
@@ -53,7 +56,7 @@ export async function provisionEngine(options: ProvisionOptions = {}): Promise<P
   return { source, key, folder, tensorflow: release.version };
 }
 
-/** Finds the recipe's entry in the cache or builds it there. Apart from `provisionEngine` for its tests. */
+/** Finds the recipe's entry in the cache or builds it there. It is separate from `provisionEngine` for its tests. */
 export async function provideEntry(
   recipe: Recipe,
   cacheDir: string,
@@ -109,15 +112,21 @@ export async function provideEntry(
   }
 }
 
-/** The host is in the name because machines may share a home folder, and a lock holds on one machine only. */
+/**
+ * Returns the name of the folder of an unfinished build. It contains the host name, because machines can share a home
+ * folder, but a lock excludes only processes on one machine.
+ */
 function partialName(key: string): string {
   return `${key}.${hostname()}.${process.pid}.partial`;
 }
 
-/** Milliseconds after which what another machine has left is taken for abandoned. */
+/** The age in milliseconds at which an unfinished folder of another machine is considered abandoned. */
 const abandonedAfter = 24 * 3600 * 1000;
 
-/** Removes what killed processes left. With the lock held, none of this machine's is in use. */
+/**
+ * Removes the folders that killed processes have left. The caller holds the lock, so no folder of this machine is in
+ * use.
+ */
 async function removeLeftovers(engines: string, key: string): Promise<void> {
   for (const name of await readdir(engines)) {
     if (!name.startsWith(`${key}.`)) continue;
@@ -150,7 +159,7 @@ async function stockEngine(tfjsNodeFolder: string, target: string): Promise<Prov
   );
 }
 
-/** Undefined on other systems and where the C library is another, such as musl. */
+/** Returns the version of glibc, or undefined if the system is not Linux or has another C library, such as musl. */
 function glibcVersion(): string | undefined {
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
   return report.header?.glibcVersionRuntime;

@@ -4,9 +4,9 @@ import { Failure } from '@prunegrid/core/failure';
 import { napiVersion } from './build.js';
 
 /**
- * Makes the folder where TensorFlow.js looks for its binding, `lib/napi-v8` of its package, a link to `bindingFolder`.
- * Node resolves the link, so the binding finds the libraries beside its real place.
- * @throws {Failure} `environment` when the package's folder cannot be written and has no such link yet.
+ * Replaces the folder in which TensorFlow.js looks for its binding, `lib/napi-v8` of its package, by a link to
+ * `bindingFolder`. Node resolves the link, so the binding finds the libraries relative to its real path.
+ * @throws {Failure} `environment` if the package's folder has no such link yet and cannot be written
  */
 export async function linkBinding(tfjsNodeFolder: string, bindingFolder: string): Promise<void> {
   const lib = join(tfjsNodeFolder, 'lib');
@@ -19,7 +19,7 @@ export async function linkBinding(tfjsNodeFolder: string, bindingFolder: string)
     await rm(fresh, { force: true });
     await symlink(bindingFolder, fresh);
     await rename(fresh, link).catch(async () => {
-      // A real folder is in the way, such as the stock package's own binding.
+      // The path is a real folder, such as the one with the stock package's own binding.
       await rm(link, { recursive: true, force: true });
       await rename(fresh, link);
     });

@@ -30,8 +30,8 @@ let cache: string;
 let env: NodeJS.ProcessEnv;
 let recipe: Recipe;
 
-// A whole engine in small: a wheel that pip finds in a folder, with libraries and a header in the places where
-// TensorFlow's has them, and a package that ships a binding's source. pip, Python and the compiler are the real ones.
+// The tests use a miniature engine: a wheel that pip finds in a folder, with libraries and a header at the same paths
+// as in TensorFlow's wheel, and a package with the source of a binding. pip, Python and the compiler are the real ones.
 beforeAll(async () => {
   site = await realpath(await mkdtemp(join(tmpdir(), 'prunegrid-provision-')));
   const version = '1.0';
@@ -108,7 +108,7 @@ describe.skipIf(process.platform !== 'linux')('provideEntry', () => {
       expect(await sha256(join(built.folder, path))).toBe(stated);
     }
 
-    // Without anything that building needs.
+    // This environment lacks everything that a build needs.
     env = { PATH: join(site, 'none') };
     const found = await provide({ report: () => expect.unreachable('there is nothing to do') });
     expect(found).toEqual({ folder: built.folder, source: 'cache' });
@@ -118,7 +118,7 @@ describe.skipIf(process.platform !== 'linux')('provideEntry', () => {
     const { folder } = await provide();
     await truncate(join(folder, 'lib/libtensorflow_framework.so.2'), 100);
     await writeTree(cache, { [`engine/tiny.${hostname()}.4194305.partial/lib/half`]: 'x' });
-    // Of another machine on the same home folder, and perhaps still at work.
+    // This folder belongs to another machine with the same home folder, which may still be building.
     await writeTree(cache, { 'engine/tiny.elsewhere.17.partial/lib/half': 'x' });
     const texts: string[] = [];
     expect((await provide({ report: ({ text }) => texts.push(text) })).source).toBe('built');
@@ -159,7 +159,7 @@ describe.skipIf(process.platform !== 'linux')('provideEntry', () => {
     env.PIP_FIND_LINKS = join(site, 'none');
     await expectFailure(/^pip could not download prunegrid-tiny 1\.0 .*No matching distribution found/);
 
-    // Port 9 of this machine: nobody there.
+    // No process listens on port 9 of this machine.
     env = { ...env, PIP_NO_INDEX: '0', PIP_INDEX_URL: 'http://127.0.0.1:9/', PIP_RETRIES: '1', PIP_TIMEOUT: '5' };
     await expectFailure(
       /^pip could not download prunegrid-tiny 1\.0 .*: Failed to establish .*Connection refused\. Check/,
@@ -279,7 +279,7 @@ function provide({ report = () => undefined, signal, use = recipe, measure }: Ov
   return provideEntry(use, cache, report, { env, signal }, measure);
 }
 
-/** One line of kind `environment`, with nothing left in the cache. */
+/** Expects a Failure of kind `environment` with one line, and nothing left in the cache. */
 async function expectFailure(message: RegExp, overrides: Overrides = {}): Promise<void> {
   const failure = await provide(overrides).then(
     () => expect.unreachable('it should have failed'),

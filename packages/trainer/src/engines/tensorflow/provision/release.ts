@@ -1,21 +1,21 @@
-/** A wheel on the Python package index that holds libtensorflow for one platform, pinned by its hash. */
+/** A wheel on the Python package index that contains libtensorflow for one platform, pinned by its hash. */
 export interface Release {
-  /** Distribution name, as pip takes it. */
+  /** The name of the distribution for pip. */
   readonly distribution: string;
   readonly version: string;
-  /** pip's platform tag. Its two numbers are the oldest glibc that the libraries run on. */
+  /** The platform tag for pip. Its two numbers are the oldest version of glibc on which the libraries run. */
   readonly platformTag: string;
-  /** Of the wheel file, in hexadecimal. */
+  /** The SHA-256 hash of the wheel file, in hexadecimal. */
   readonly sha256: string;
-  /** Size of the wheel file in bytes. */
+  /** The size of the wheel file in bytes. */
   readonly wheelBytes: number;
-  /** Size in bytes of all that is taken out of the wheel. */
+  /** The total size of the files that are extracted from the wheel, in bytes. */
   readonly unpackedBytes: number;
 }
 
 /**
- * By `process.platform`-`process.arch`. TensorFlow publishes `tensorflow-cpu` for x86-64 only; on aarch64 the plain
- * `tensorflow` wheel is the CPU build.
+ * The pinned wheels, by `process.platform`-`process.arch`. TensorFlow publishes `tensorflow-cpu` only for x86-64; on
+ * aarch64 the `tensorflow` wheel is the CPU build.
  */
 export const releases: Readonly<Record<string, Release>> = {
   'linux-x64': {
@@ -36,12 +36,17 @@ export const releases: Readonly<Record<string, Release>> = {
   },
 };
 
-/** The name of the cache entry: all that decides whether two checkouts can share one. */
+/**
+ * Returns the name of the cache entry. It contains everything that determines whether two checkouts can share an entry.
+ */
 export function engineKey(release: Release, target: string, tfjsNodeVersion: string): string {
   return `tensorflow-${release.version}-${target}-tfjs-node-${tfjsNodeVersion}`;
 }
 
-/** Whether libraries tagged `manylinux_2_27_...` run on this glibc; false without one, as on musl (Alpine). */
+/**
+ * Returns whether libraries with the tag `manylinux_2_27_...` run on this version of glibc. It is false if the system
+ * has no glibc, such as Alpine with musl.
+ */
 export function runsOnGlibc(platformTag: string, glibc: string | undefined): boolean {
   const [major, minor] = /^manylinux_(\d+)_(\d+)_/.exec(platformTag)!.slice(1).map(Number) as [number, number];
   const [hasMajor = 0, hasMinor = 0] = (glibc ?? '').split('.').map(Number);

@@ -1,21 +1,21 @@
 import { Failure } from '@prunegrid/core/failure';
 import { run, type CommandEnvironment } from './command.js';
 
-/** The programs of the machine that building an entry needs. */
+/** The programs on this machine that a build needs. */
 export interface Tools {
-  /** Runs a Python 3 program. */
+  /** The command of Python 3. */
   readonly python: string;
-  /** The command line that is pip, as `python3 -m pip`. */
+  /** The command line that runs pip, such as `python3 -m pip`. */
   readonly pip: readonly [string, ...string[]];
   /** The C++ compiler. */
   readonly compiler: string;
-  /** What the compiler says it is, in one line. */
+  /** The version line that the compiler prints. */
   readonly compilerVersion: string;
 }
 
 /**
- * Finds them before anything is downloaded.
- * @throws {Failure} `environment`, naming what is missing and the Debian package that has it.
+ * Finds the programs, so that a missing one is reported before anything is downloaded.
+ * @throws {Failure} `environment`, which names the missing program and the Debian package that contains it
  */
 export async function findTools(environment: CommandEnvironment): Promise<Tools> {
   const python = await firstWorking(['python3', 'python'], ['-c', 'import sys; assert sys.version_info >= (3, 6)']);
