@@ -107,7 +107,7 @@ async function begin({ runtime, folder, group, ...run }: JournaledRun): Promise<
   return { type: 'run-started', manifest };
 }
 
-/** Prepares the folder of an earlier run to be resumed. Returns the first record that this process appends. */
+/** Removes unfinished checkpoint files of an earlier process. Returns the first record that this process appends. */
 async function beginAgain(
   { runtime, folder }: JournaledRun,
   { snapshot: { phase, steps, totalEpochs } }: ResumeState,
