@@ -121,7 +121,7 @@ export class Gateway {
         channel.close();
         this.options.warn(`${name}: refused: ${text}`);
       } else if (conversation.state.name !== 'gone') {
-        // There is no warning: a trainer that leaves before it is admitted prints the reason itself, or its launcher does.
+        // A trainer whose stream has ended causes no warning, because it or its launcher prints the reason.
         channel.fail(error as Error);
         this.options.warn(text);
       }
