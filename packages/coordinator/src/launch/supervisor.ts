@@ -10,7 +10,7 @@ const SHORT_LIFE_MS = 20_000;
 /** Number of consecutive short lives after which no more trainers are started, because they would fail as well. */
 const SHORT_LIVES = 3;
 
-/** Trainers that are supervised and replaced. */
+/** Handle to trainers that `superviseTrainers` has started. */
 export interface SupervisedTrainers extends Pick<Launch, 'stop'> {
   /** Rejects with the reason when a trainer ends before `stop` is called and is not replaced. It never resolves. */
   readonly ended: Promise<never>;
