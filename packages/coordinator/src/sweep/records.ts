@@ -17,7 +17,7 @@ export type SweepOverrides = z.infer<typeof overridesSchema>;
 const queuePlaceSchema = z.strictObject({
   /** Absolute path of the queue's folder. */
   folder: z.string(),
-  /** Name of the entry. It begins with the time of submission, so that names sort in that order, and ends with part of the sweep's id. */
+  /** Name of the entry: the time of submission, by which names sort, and part of the sweep's id. */
   entry: z.string(),
 });
 /** Location of a sweep's entry in a queue. */
