@@ -1,6 +1,8 @@
 import { type Hello, PROTOCOL_VERSION, type Ready, type Workload } from '@prunegrid/proto';
 
-/** Refusal of a trainer. Its message is sent to the trainer, which then leaves; the coordinator continues without it. */
+/**
+ * Refusal of a trainer. Its message is sent to the trainer, which then leaves; the coordinator continues without it.
+ */
 export class JoinRefused extends Error {}
 
 /** Requirements that every trainer must meet. */

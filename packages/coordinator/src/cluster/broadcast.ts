@@ -35,9 +35,9 @@ export interface BroadcastOptions {
 }
 
 /**
- * Sends commands to all trainers of a lease and collects their answers. Every wait throws Failure when a trainer leaves,
- * reports an error or makes no progress. The other trainers are then told to release the lease, and those that do not
- * answer are disconnected.
+ * Sends commands to all trainers of a lease and collects their answers. Every wait throws Failure when a trainer
+ * leaves, reports an error or makes no progress. The other trainers are then told to release the lease, and those that
+ * do not answer are disconnected.
  */
 export class Broadcast {
   /** Set when the trainers have been told to release the lease. */
@@ -82,8 +82,8 @@ export class Broadcast {
   }
 
   /**
-   * Receives from every trainer the answer of kind `$case`. Chunks before it are skipped, because a trainer may have sent
-   * gradients of a step that the group no longer does.
+   * Receives from every trainer the answer of kind `$case`. Chunks before it are skipped, because a trainer may have
+   * sent gradients of a step that the group no longer does.
    * @param read extracts the result from an answer
    * @returns the results, in the order of the trainers
    * @throws Failure `trainers`, if another kind of message arrives
@@ -107,9 +107,9 @@ export class Broadcast {
   }
 
   /**
-   * Awaits all of `work`. Unlike Promise.all, it rejects only when all promises have settled, because two readers must never
-   * use one channel at the same time. When one promise fails, the trainers are told to release the lease: otherwise others
-   * could wait silently for a trainer that no longer answers.
+   * Awaits all of `work`. Unlike Promise.all, it rejects only when all promises have settled, because two readers must
+   * never use one channel at the same time. When one promise fails, the trainers are told to release the lease:
+   * otherwise others could wait silently for a trainer that no longer answers.
    * @param work one promise for each of the first trainers of the lease, in their order
    */
   async all<T>(work: readonly Promise<T>[], awaited: Awaited = 'messages', amount = 1): Promise<T[]> {
@@ -167,8 +167,8 @@ export class Broadcast {
   }
 
   /**
-   * Skips the messages of a trainer until it has released the lease. Resolves to false if it has left. It waits for pending
-   * work on the trainer first, because only one reader may use the channel.
+   * Skips the messages of a trainer until it has released the lease. Resolves to false if it has left. It waits for
+   * pending work on the trainer first, because only one reader may use the channel.
    */
   private async waitForRelease(trainer: Trainer): Promise<boolean> {
     while (trainer.state.name === 'leased') {
@@ -233,8 +233,8 @@ export class Broadcast {
   }
 
   /**
-   * Returns the failure of the lost connection, if there was one. Two trainers that have lost each other come first, because
-   * the others may only have waited for one of them.
+   * Returns the failure of the lost connection, if there was one. Two trainers that have lost each other come first,
+   * because the others may only have waited for one of them.
    */
   private lostConnection(reasons: readonly unknown[]): Failure | undefined {
     const lost = reasons.map((reason) => (reason instanceof PeerLostReported ? reason : undefined));

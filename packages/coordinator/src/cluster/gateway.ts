@@ -30,7 +30,9 @@ export interface GatewayOptions extends Requirements {
   changed?: () => void;
 }
 
-/** The coordinator's listener. Trainers connect to it and identify themselves; it admits or refuses each with a reason. */
+/**
+ * The coordinator's listener. Trainers connect to it and identify themselves; it admits or refuses each with a reason.
+ */
 export class Gateway {
   readonly pool: TrainerPool;
   private listener: Listener | undefined;

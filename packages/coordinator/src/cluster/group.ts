@@ -20,8 +20,8 @@ import { trainAmongPeers, type StepOutcome, trainThroughHub } from './rounds.js'
 import { HubReduction } from './summing.js';
 
 /**
- * Images that a trainer evaluates at a time. The number is fixed, so that the sums do not depend on the number of trainers.
- * Among block sizes from 25 to 500 images, 50 and 100 take the least time.
+ * Images that a trainer evaluates at a time. The number is fixed, so that the sums do not depend on the number of
+ * trainers. Among block sizes from 25 to 500 images, 50 and 100 take the least time.
  */
 const EVALUATION_BLOCK = 100;
 
@@ -34,14 +34,14 @@ export interface Evaluation {
 }
 
 /**
- * Smallest exchanged vector, in bytes, that the trainers reduce among themselves when the choice is `auto`. A smaller one
- * is reduced sooner through the coordinator.
+ * Smallest exchanged vector, in bytes, that the trainers reduce among themselves when the choice is `auto`. A smaller
+ * one is reduced sooner through the coordinator.
  */
 const SHARDED_BYTES = 256 << 10;
 
 /**
- * Where gradients are reduced: by the coordinator (`hub`) or among the trainers (`sharded`). `auto` chooses by the size of
- * the gradient and by whether the trainers can reach each other. The choice changes no bit of any result.
+ * Where gradients are reduced: by the coordinator (`hub`) or among the trainers (`sharded`). `auto` chooses by the size
+ * of the gradient and by whether the trainers can reach each other. The choice changes no bit of any result.
  */
 export type ReductionChoice = 'auto' | 'hub' | 'sharded';
 
@@ -57,8 +57,8 @@ export interface GroupOptions {
 
 /**
  * A group of trainers that are leased for one job and receive the same commands. All methods, except `release`, throw
- * Failure when a trainer leaves, reports an error or makes no progress. They throw only after every pending wait for the
- * other trainers has ended.
+ * Failure when a trainer leaves, reports an error or makes no progress. They throw only after every pending wait for
+ * the other trainers has ended.
  */
 export class TrainerGroup {
   private phase: BeginPhase | undefined;
@@ -107,7 +107,8 @@ export class TrainerGroup {
   /**
    * Starts a phase: gives every trainer the same settings, weights and optimizer state.
    * @param weights values of all parameters
-   * @param survivors ascending positions in `weights` of the only parameters to be trained and exchanged; all if undefined
+   * @param survivors ascending positions in `weights` of the only parameters to be trained and exchanged; all if
+   * undefined
    * @param state state from which the optimizer resumes; by default it starts with zero moments
    */
   async beginPhase(
@@ -140,8 +141,8 @@ export class TrainerGroup {
   }
 
   /**
-   * Trains one step for each learning rate, beginning with step `firstStep`. It halts earlier, at the end of a round, soon
-   * after `halts` returns true or the group's signal aborts.
+   * Trains one step for each learning rate, beginning with step `firstStep`. It halts earlier, at the end of a round,
+   * soon after `halts` returns true or the group's signal aborts.
    * @param onStep receives the loss and the number of correct answers of each step
    * @returns the number of steps that were done and the SHA-256 of W
    * @throws Failure `trainers`, also if W differs between two trainers
@@ -193,9 +194,9 @@ export class TrainerGroup {
   }
 
   /**
-   * Returns the accumulated error of rounding gradients to bfloat16: for each micro-batch, one vector with an element for
-   * each trained parameter. It is fetched from the trainer that computes the micro-batch. The result is empty if the phase
-   * does not round gradients.
+   * Returns the accumulated error of rounding gradients to bfloat16: for each micro-batch, one vector with an element
+   * for each trained parameter. It is fetched from the trainer that computes the micro-batch. The result is empty if
+   * the phase does not round gradients.
    */
   async fetchResiduals(): Promise<Float32Array[]> {
     const { microBatches, bfloat16 } = this.phase as BeginPhase;

@@ -7,8 +7,8 @@ import type { Broadcast } from './broadcast.js';
 import type { HubReduction } from './summing.js';
 
 /**
- * Milliseconds between two reports of trainers that reduce among themselves. Up to two such intervals may pass before they
- * halt.
+ * Milliseconds between two reports of trainers that reduce among themselves. Up to two such intervals may pass before
+ * they halt.
  */
 const REPORT_MS = 100;
 
@@ -49,8 +49,8 @@ export async function* trainThroughHub(
 }
 
 /**
- * Trains by rounds in which the trainers reduce among themselves. The coordinator grants credits for a stretch of rounds at
- * a time, and always one stretch ahead, so that no trainer waits for it.
+ * Trains by rounds in which the trainers reduce among themselves. The coordinator grants credits for a stretch of
+ * rounds at a time, and always one stretch ahead, so that no trainer waits for it.
  */
 export async function* trainAmongPeers(
   trainers: Broadcast,

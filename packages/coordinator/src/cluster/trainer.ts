@@ -77,7 +77,8 @@ export function openConversation(stream: MessageStream, name: () => string): Con
     if (message.$case !== 'trainerFailure') return message;
     const { kind, message: text, peer } = message.value;
     if (kind === TrainerFailure_Kind.PEER) throw new PeerLostReported(peer, text, `${name()}: ${text}`);
-    // A loss that is not finite occurs on every trainer, so the message does not name the trainer that reports it first.
+    // A loss that is not finite occurs on every trainer, so the message does not name the trainer that reports it
+    // first.
     const line = kind === TrainerFailure_Kind.NON_FINITE ? text : `${name()}: ${text}`;
     throw new TrainerReported(kinds[kind] ?? 'trainers', line);
   };

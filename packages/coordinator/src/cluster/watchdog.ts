@@ -31,8 +31,8 @@ export interface WatchdogOptions {
 
 /**
  * Watches the trainers of a lease during waits. A trainer makes progress when a message passes between it and the
- * coordinator. The deadline for silence depends on how long earlier waits of the same kind took. The watchdog checks once a
- * second, so that no step needs its own timer.
+ * coordinator. The deadline for silence depends on how long earlier waits of the same kind took. The watchdog checks
+ * once a second, so that no step needs its own timer.
  */
 export class Watchdog {
   private readonly usual: Record<Awaited, UsualTime> = {

@@ -5,7 +5,10 @@ import type { Host } from '@prunegrid/core/runtime';
 import type { Launch, Launcher, LaunchEvent } from './launcher.js';
 import { superviseTrainers } from './supervisor.js';
 
-/** A small program that is started instead of a trainer and has connected. It runs until it is told to fail or is stopped. */
+/**
+ * A small program that is started instead of a trainer and has connected. It runs until it is told to fail or is
+ * stopped.
+ */
 export interface StandIn {
   /** Makes the program end with an uncaught exception. */
   fail(message: string): void;

@@ -10,8 +10,8 @@ export interface TrainerResources {
 
 /**
  * - `started`: the trainer has started. It has not connected to the coordinator yet.
- * - `ended`: the trainer has ended without being stopped. If it could not be started, no `started` event precedes. `failure`
- *   gives the reason in one line, including the reason that the trainer itself has printed.
+ * - `ended`: the trainer has ended without being stopped. If it could not be started, no `started` event precedes.
+ *   `failure` gives the reason in one line, including the reason that the trainer itself has printed.
  *
  * `trainer` names the trainer in messages, for example `process 4711`. The name is unique within the launch.
  */
@@ -41,13 +41,14 @@ export interface Launch {
 }
 
 /**
- * A way to start trainers, for example as processes of this machine or as jobs of a cluster. A launcher knows only that a
- * trainer has started or ended; the coordinator's pool knows whether it works. `superviseTrainers` decides, for all
+ * A way to start trainers, for example as processes of this machine or as jobs of a cluster. A launcher knows only that
+ * a trainer has started or ended; the coordinator's pool knows whether it works. `superviseTrainers` decides, for all
  * launchers, when a trainer is replaced. Every launcher must pass `launcherConformance`.
  */
 export interface Launcher extends Named {
   /**
-   * Starts the trainers and returns immediately. It never throws, because a trainer that cannot be started causes an event.
+   * Starts the trainers and returns immediately. It never throws, because a trainer that cannot be started causes an
+   * event.
    * @param runtime runtime of the machine on which the coordinator runs
    */
   launch(runtime: Host, request: LaunchRequest): Launch;

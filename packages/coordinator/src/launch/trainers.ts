@@ -60,8 +60,8 @@ export interface TrainerOptions extends TrainerEvents {
 /**
  * Opens the listener, starts trainers, waits until all are ready and calls `work` with the gateway and a promise. The
  * promise rejects when a trainer of the launcher ends and is not replaced. All trainers are dismissed at the end.
- * @throws Failure if the coordinator cannot listen on the address or not all trainers are ready in time, and any error of
- * `work`
+ * @throws Failure if the coordinator cannot listen on the address or not all trainers are ready in time, and any error
+ * of `work`
  */
 export async function withTrainers<T>(
   { engine, model, dataset, threadsPerTrainer: threads }: Workload,

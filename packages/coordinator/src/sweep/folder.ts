@@ -28,7 +28,9 @@ const lockFile = (folder: string): string => join(folder, 'coordinator.lock');
 /** Files that may be in a sweep's folder before the sweep: the output of `prunegrid sweep submit` and the lock. */
 const beforeTheSweep = ['log.txt', 'coordinator.lock'];
 
-/** Creates a sweep's folder. Throws Failure if the folder holds files that `submit` does not write, or is not writable. */
+/**
+ * Creates a sweep's folder. Throws Failure if the folder holds files that `submit` does not write, or is not writable.
+ */
 export async function createSweepFolder(runtime: Host, folder: string, file: SweepFile): Promise<void> {
   let held: string[];
   try {

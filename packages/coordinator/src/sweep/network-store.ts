@@ -35,8 +35,8 @@ export const networkFormat: Format<typeof networkSchema> = {
 };
 
 /**
- * Name of the folder in the user's cache folder. Each version of the format has its own folder, because several versions of
- * prunegrid may share the cache.
+ * Name of the folder in the user's cache folder. Each version of the format has its own folder, because several
+ * versions of prunegrid may share the cache.
  */
 const NETWORKS = `networks-v${networkFormat.version}`;
 
@@ -53,12 +53,12 @@ export interface NetworkStoreOptions {
 }
 
 /**
- * Store, in the user's cache folder, of networks that were trained on this machine and from which sweeps can start. An entry
- * is found by its key, the engine, the processor and the data, so that it has the same bits as a newly trained network. A
- * damaged entry counts as absent.
+ * Store, in the user's cache folder, of networks that were trained on this machine and from which sweeps can start. An
+ * entry is found by its key, the engine, the processor and the data, so that it has the same bits as a newly trained
+ * network. A damaged entry counts as absent.
  *
- * If the cache folder cannot be read or written, the store warns once and keeps new networks in memory, because the trials
- * of the sweep need them.
+ * If the cache folder cannot be read or written, the store warns once and keeps new networks in memory, because the
+ * trials of the sweep need them.
  */
 export class NetworkStore {
   private readonly circumstances: string;

@@ -89,7 +89,9 @@ export const sweepEventSchema = z.discriminatedUnion('type', [
     seed: count,
     ...jobFolderSchema.shape,
   }),
-  /** The store had the result and the network of a chain's point. The run `runId` of an earlier sweep had computed them. */
+  /**
+   * The store had the result and the network of a chain's point. The run `runId` of an earlier sweep had computed them.
+   */
   event('trial-reused', { trial: number, runId: z.string(), result: resultSchema }),
   event('trial-finished', { trial: number, attempt: count, result: resultSchema }),
   /** The trial is paused and resumes immediately on more trainers. */

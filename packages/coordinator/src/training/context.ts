@@ -38,7 +38,10 @@ export interface RunContext {
   /** Asked after each epoch of retraining; the reason that it gives ends the run. */
   reasonToStop?: (epoch: number, validation: Evaluation) => string | undefined;
   onProgress: (progress: StepProgress) => void;
-  /** Awaited before the run folder is written to; if it rejects, the folder is another process's by now, and nothing is written. */
+  /**
+   * Awaited before the run folder is written to; if it rejects, the folder is another process's by now, and nothing is
+   * written.
+   */
   checkLock: () => Promise<void>;
 }
 

@@ -47,8 +47,8 @@ interface Hooks {
  * Creates the run folder with its manifest and journal and does `work` in it. If the work fails, the last record of the
  * journal is `run-failed`. With `resumeState`, it resumes the run in the existing folder.
  *
- * The snapshots are removed when the run has finished or its sweep has stopped it. They stay if it fails, so that it can be
- * resumed.
+ * The snapshots are removed when the run has finished or its sweep has stopped it. They stay if it fails, so that it
+ * can be resumed.
  */
 export async function runJournaled<T>(
   run: JournaledRun,

@@ -7,7 +7,9 @@ import type { Spec } from '../experiment/spec.js';
 import type { LayerCount } from './records.js';
 import { countNonZero, nonZeroIn } from './masks.js';
 
-/** A layer that the experiment prunes, what its weights are held to, and where they lie in the flat parameter vector. */
+/**
+ * A layer that the experiment prunes, what its weights are held to, and where they lie in the flat parameter vector.
+ */
 export interface LayerToPrune {
   name: string;
   constraint: ConstraintData;
@@ -62,8 +64,8 @@ export function totalOf(layers: readonly LayerCount[]): { weights: number; kept:
 }
 
 /**
- * Positions in the flat vector that masked training trains, ascending: of each pruned layer those in `trainable` (positions
- * within the layer), all weights of the other layers, and all biases.
+ * Positions in the flat vector that masked training trains, ascending: of each pruned layer those in `trainable`
+ * (positions within the layer), all weights of the other layers, and all biases.
  */
 export function survivorsOf(model: ModelDescription, trainable: ReadonlyMap<string, Uint32Array>): Uint32Array {
   const trainableOf = ({ kind, layer }: Parameter) => (kind === 'weight' ? trainable.get(layer) : undefined);
@@ -80,8 +82,8 @@ export function survivorsOf(model: ModelDescription, trainable: ReadonlyMap<stri
 }
 
 /**
- * Positions of the non-zero weights of each layer, within the layer: what is trained further of a network that is stored without
- * its masks.
+ * Positions of the non-zero weights of each layer, within the layer: what is trained further of a network that is
+ * stored without its masks.
  */
 export const nonZeroPositions = (parameters: Float32Array, layers: readonly LayerToPrune[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));

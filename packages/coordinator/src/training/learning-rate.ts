@@ -1,6 +1,9 @@
 import type { LearningRateSpec } from '../experiment/spec.js';
 
-/** The learning rate of step `step` (from 0) of a phase of `steps` steps, `stepsPerEpoch` of them to an epoch as the schedule counts. */
+/**
+ * The learning rate of step `step` (from 0) of a phase of `steps` steps, `stepsPerEpoch` of them to an epoch as the
+ * schedule counts.
+ */
 export function learningRateAt(spec: LearningRateSpec, step: number, steps: number, stepsPerEpoch: number): number {
   switch (spec.schedule) {
     case 'constant':

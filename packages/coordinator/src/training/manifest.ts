@@ -37,7 +37,10 @@ export async function describeInvocation({
   };
 }
 
-/** Everything that somebody needs to know, later, of what was run and on what; `asked`: who wanted it, and how, if that is not this process. */
+/**
+ * Everything that somebody needs to know, later, of what was run and on what; `asked`: who wanted it, and how, if that
+ * is not this process.
+ */
 export async function describeRun(
   host: Pick<Host, 'clock' | 'processes'>,
   options: {

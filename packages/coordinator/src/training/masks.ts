@@ -3,7 +3,10 @@ import type { Pieces } from '@prunegrid/core/safetensors';
 /** Elements of a mask that are in memory at a time: 2 MiB. */
 const PIECE = 2 ** 19;
 
-/** A mask: 1 at the positions, which ascend, and 0 elsewhere. Positions of large models are beyond what float32 can count. */
+/**
+ * A mask: 1 at the positions, which ascend, and 0 elsewhere. Positions of large models are beyond what float32 can
+ * count.
+ */
 export const maskPieces = (positions: Uint32Array, length: number): Pieces => ({
   length,
   pieces: () => piecesOfMask(positions, length),

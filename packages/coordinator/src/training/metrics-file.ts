@@ -6,8 +6,8 @@ import { metricLine, metricsOf } from './metrics.js';
 import type { JournalRecord, RunEvent } from './records.js';
 
 /**
- * Writes `metrics.jsonl` beside the journal, a line for each record that bears metrics. It can always be derived again from the journal, so
- * it is not synced, and `close` alone tells of a write that fails.
+ * Writes `metrics.jsonl` beside the journal, a line for each record that bears metrics. It can always be derived again
+ * from the journal, so it is not synced, and `close` alone tells of a write that fails.
  * @param past what the journal holds already
  */
 export function recordMetrics(

@@ -125,7 +125,10 @@ export const runEventSchema = z.discriminatedUnion('type', [
   }),
   /** Dense training is skipped, because the run `runId` has trained the same network. */
   event('dense-reused', { key: z.string(), runId: z.string() }),
-  /** Pruning starts from the network of the trial with the key `key`, computed by the run `runId`, not from the dense one. */
+  /**
+   * Pruning starts from the network of the trial with the key `key`, computed by the run `runId`, not from the dense
+   * one.
+   */
   event('chain-continued', { key: z.string(), runId: z.string() }),
   event('phase-started', { phase, epochs: count, stepsPerEpoch: count }),
   event('epoch-finished', {

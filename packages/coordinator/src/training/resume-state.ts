@@ -65,9 +65,9 @@ export const replayKind = 'replay';
 export class ReplayMismatch extends Failure {}
 
 /**
- * Returns the log of a run that is resumed from a snapshot. The events after the snapshot occur again. They are not appended
- * but compared with the journal's records, and `append` rejects with a ReplayMismatch if they differ. The snapshot stays, so
- * that trainers of the original kind can still resume the run.
+ * Returns the log of a run that is resumed from a snapshot. The events after the snapshot occur again. They are not
+ * appended but compared with the journal's records, and `append` rejects with a ReplayMismatch if they differ. The
+ * snapshot stays, so that trainers of the original kind can still resume the run.
  */
 export function replay(
   journal: Pick<Journal<RunEvent>, 'append' | 'folder' | 'nextSeq'>,

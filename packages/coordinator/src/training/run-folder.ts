@@ -40,9 +40,9 @@ export const modelMetadata: Readonly<Record<string, string>> = {
 };
 
 /**
- * Writes the parameters, in PyTorch's names and shapes, whole or not at all. A tensor of `extra`, such as Z of conv1, becomes
- * `Z.conv1.weight` and covers the layer's weights. None of them may change until the promise is settled. The same parameters and
- * metadata give the same file, byte for byte.
+ * Writes the parameters, in PyTorch's names and shapes, whole or not at all. A tensor of `extra`, such as Z of conv1,
+ * becomes `Z.conv1.weight` and covers the layer's weights. None of them may change until the promise is settled. The
+ * same parameters and metadata give the same file, byte for byte.
  *
  * @param parameters all of the model's, float32, in the model's own layout
  * @throws {Failure} environment: the file cannot be written.

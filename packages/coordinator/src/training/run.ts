@@ -27,10 +27,10 @@ export class Paused extends Error {}
 export class Stopped extends Error {}
 
 /**
- * Trains, prunes and retrains one network (Zhang et al. 2018) in four stages: dense training, ADMM or the pruning method of
- * a baseline, hard pruning, and masked retraining. Every decision is recorded in the journal. Checkpoints,
- * `model.safetensors` and `result.json` are written to the run folder. If the group's signal aborts, the run is saved and
- * then rejects with the signal's reason.
+ * Trains, prunes and retrains one network (Zhang et al. 2018) in four stages: dense training, ADMM or the pruning
+ * method of a baseline, hard pruning, and masked retraining. Every decision is recorded in the journal. Checkpoints,
+ * `model.safetensors` and `result.json` are written to the run folder. If the group's signal aborts, the run is saved
+ * and then rejects with the signal's reason.
  */
 export async function prune(context: RunContext): Promise<RunResult> {
   return toTheEnd(new EpochTraining(context), (training) => new Pruning(training).run());
@@ -153,8 +153,8 @@ class Pruning {
   }
 
   /**
-   * Trains the survivors and returns the weights of the epoch with the best validation accuracy. If two epochs are equal,
-   * the later one counts.
+   * Trains the survivors and returns the weights of the epoch with the best validation accuracy. If two epochs are
+   * equal, the later one counts.
    */
   private async retrain(): Promise<Float32Array> {
     const { training } = this;

@@ -25,7 +25,8 @@ export class SnapshotSchedule {
   }
 
   /**
-   * Writes a snapshot; the next is due when some time has passed since then. Its tensors must not change until the promise is settled.
+   * Writes a snapshot; the next is due when some time has passed since then. Its tensors must not change until the
+   * promise is settled.
    * @param started when the run began to fetch what is in the snapshot, by the monotonic clock
    */
   async write(snapshot: Snapshot<TensorData>, started: number): Promise<void> {

@@ -75,8 +75,8 @@ export interface Snapshot<Own extends TensorData = Float32Array> extends Positio
 export const snapshotFormat = { name: 'prunegrid.snapshot', version: 1 };
 
 /**
- * Name of one of the two snapshots that a run keeps. The next snapshot replaces the older one, so that the other one still
- * exists if the write fails or if the newest snapshot is damaged.
+ * Name of one of the two snapshots that a run keeps. The next snapshot replaces the older one, so that the other one
+ * still exists if the write fails or if the newest snapshot is damaged.
  */
 export type Generation = 'a' | 'b';
 
@@ -89,7 +89,8 @@ const snapshotFile = (folder: string, generation: Generation): string =>
   join(folder, 'checkpoints', `snapshot-${generation}.safetensors`);
 
 /**
- * Writes a snapshot in place of the previous one of its generation. Its tensors must not change until the promise settles.
+ * Writes a snapshot in place of the previous one of its generation. Its tensors must not change until the promise
+ * settles.
  * @throws {Failure} `environment`, if the snapshot cannot be written; the previous one then still exists
  */
 export async function writeSnapshot(

@@ -220,8 +220,8 @@ export class EpochTraining implements Training {
   }
 
   /**
-   * Fetches the tensors of a snapshot from the trainers and starts to write it. It must be called directly after a step,
-   * because a snapshot describes the run before anything that follows that step, such as an evaluation.
+   * Fetches the tensors of a snapshot from the trainers and starts to write it. It must be called directly after a
+   * step, because a snapshot describes the run before anything that follows that step, such as an evaluation.
    */
   private async save(phase: PhaseName, own: PhaseState<TensorData>): Promise<void> {
     const { group, journal } = this.context;

@@ -3,9 +3,9 @@ const LONGEST_LINE = 4000;
 
 /**
  * Patterns of lines on standard error that give the reason for a program's end, the most precise first: a failure that
- * prunegrid reports; V8 out of memory; an uncaught exception, which Node prints as `Error: message` or
- * `Error [CODE]: message`; a thrown text, which Node prints below a caret; an error of Node at its start; and an abort of a
- * native library (C++'s terminate and what(), TensorFlow's checks, the dynamic linker).
+ * prunegrid reports; V8 out of memory; an uncaught exception, which Node prints as `Error: message` or `Error [CODE]:
+ * message`; a thrown text, which Node prints below a caret; an error of Node at its start; and an abort of a native
+ * library (C++'s terminate and what(), TensorFlow's checks, the dynamic linker).
  */
 const reasons: readonly RegExp[] = [
   /^prunegrid: (.+)$/,

@@ -10,10 +10,10 @@ import { LastWords } from './last-words.js';
 const KILL_MS = 5000;
 
 /**
- * Node option that lets V8's old generation grow to 512 MiB before the first full garbage collection. A trainer's heap has
- * about 25 MiB, but V8 also counts the gradients that each step allocates outside of it. Without this option V8 collects
- * every few steps, and two trainers take a third longer (`prunegrid bench step`). bin/prunegrid-trainer.js sets the same
- * option for trainers that are started by hand.
+ * Node option that lets V8's old generation grow to 512 MiB before the first full garbage collection. A trainer's heap
+ * has about 25 MiB, but V8 also counts the gradients that each step allocates outside of it. Without this option V8
+ * collects every few steps, and two trainers take a third longer (`prunegrid bench step`). bin/prunegrid-trainer.js
+ * sets the same option for trainers that are started by hand.
  */
 const HEAP = '--initial-old-space-size=512';
 

@@ -13,8 +13,8 @@ export interface Setting {
 }
 
 /**
- * One cell of the sweep: the settings of the keys that vary, in the order of the file and without the seed. The cells of a
- * chain are consecutive.
+ * One cell of the sweep: the settings of the keys that vary, in the order of the file and without the seed. The cells
+ * of a chain are consecutive.
  */
 export type Cell = readonly Setting[];
 
@@ -93,7 +93,10 @@ function draws({ random }: SweepDescription, places: Places): Cell[] {
   );
 }
 
-/** Draws a value. One from a range is rounded to six significant digits, so that the printed value is the one that is run. */
+/**
+ * Draws a value. One from a range is rounded to six significant digits, so that the printed value is the one that is
+ * run.
+ */
 function drawFrom(distribution: Distribution, stream: RandomStream): Plain {
   if (Array.isArray(distribution)) return distribution[stream.nextBelow(distribution.length)];
   const { from, to, scale } = distribution;

@@ -39,8 +39,9 @@ export const earlyStoppingSchema = z.discriminatedUnion('rule', [
 ]);
 
 /**
- * Schema of a sweep: a base experiment and the keys that vary. The parts of a key are joined by dots (`admm.rho`). Each of
- * `grid`, `zip`, `list`, `random` and `chain` gives alternatives, and the sweep's cells are all combinations of them.
+ * Schema of a sweep: a base experiment and the keys that vary. The parts of a key are joined by dots (`admm.rho`). Each
+ * of `grid`, `zip`, `list`, `random` and `chain` gives alternatives, and the sweep's cells are all combinations of
+ * them.
  */
 export const sweepSchema = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-" only, 64 at most'),
@@ -63,15 +64,16 @@ export const sweepSchema = z.strictObject({
     })
     .optional(),
   /**
-   * Lists of equal length whose elements vary together and prune more at each point. Every point after the first starts from
-   * the network of the previous point and trains its survivors (progressive pruning, Ye et al. 2018, arXiv 1810.07378).
+   * Lists of equal length whose elements vary together and prune more at each point. Every point after the first starts
+   * from the network of the previous point and trains its survivors (progressive pruning, Ye et al. 2018, arXiv
+   * 1810.07378).
    */
   chain: z.record(z.string(), values).default({}),
   /** Number of seeds with which each cell is run: the base experiment's seed and the integers that follow it. */
   seeds: count.default(1),
   /**
-   * Number of trainers of each trial, which are leased together. No trial gets more trainers than it has micro-batches. If
-   * absent, free trainers are shared among the trials. The number changes no result.
+   * Number of trainers of each trial, which are leased together. No trial gets more trainers than it has micro-batches.
+   * If absent, free trainers are shared among the trials. The number changes no result.
    */
   trainersPerTrial: count.optional(),
   earlyStopping: earlyStoppingSchema.optional(),

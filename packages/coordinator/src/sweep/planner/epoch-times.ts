@@ -26,13 +26,15 @@ export const epochTimesFormat: Format<typeof measuredSchema> = {
 };
 
 /**
- * Returns the file of times in the cache folder. Each version of the format has its own file, because several versions of
- * prunegrid may share the cache.
+ * Returns the file of times in the cache folder. Each version of the format has its own file, because several versions
+ * of prunegrid may share the cache.
  */
 const fileIn = ({ files }: Pick<Host, 'files'>): string =>
   join(files.cacheFolder(), `epoch-times-v${epochTimesFormat.version}.json`);
 
-/** Returns the epoch times of a run on local trainers from its journal; undefined if it did not finish or was not ADMM. */
+/**
+ * Returns the epoch times of a run on local trainers from its journal; undefined if it did not finish or was not ADMM.
+ */
 export function epochTimesOf(records: readonly JournalRecord[]): EpochTimes | undefined {
   const started = records.find((record) => record.type === 'run-started');
   // The epochs of a baseline would distort the estimates for ADMM, because masked epochs are faster.
@@ -47,7 +49,9 @@ export function epochTimesOf(records: readonly JournalRecord[]): EpochTimes | un
   return times.every((time) => time !== undefined) ? (Object.fromEntries(times) as EpochTimes) : undefined;
 }
 
-/** Stores a run's times for later plans. A failed write causes only a warning, because the times serve only estimates. */
+/**
+ * Stores a run's times for later plans. A failed write causes only a warning, because the times serve only estimates.
+ */
 export async function rememberEpochTimes(
   runtime: Host,
   spec: Spec,

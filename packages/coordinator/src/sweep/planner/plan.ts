@@ -25,8 +25,8 @@ import type { SweepOverrides } from '../records.js';
 
 /**
  * Reads a sweep and its base experiment and plans all trials.
- * @throws Failure `input`, with one line for each problem in the sweep's file or, if that has none, in the first trial with
- * problems. Each line names its place: the sweep's file, the base's file or the command line.
+ * @throws Failure `input`, with one line for each problem in the sweep's file or, if that has none, in the first trial
+ * with problems. Each line names its place: the sweep's file, the base's file or the command line.
  */
 export async function planSweep(
   runtime: Pick<Host, 'files'>,

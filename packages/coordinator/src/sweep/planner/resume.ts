@@ -2,9 +2,10 @@ import { Failure } from '@prunegrid/core/failure';
 import type { SweepPlan, Trial } from './plan.js';
 
 /**
- * Returns the plan with which a sweep is resumed: the earlier trials under their old numbers, then the new trials of `now`.
- * @throws Failure `input`, with the differences, if an earlier trial is missing because the sweep's file or its base has
- * changed, or if there are new trials and `extend` is false
+ * Returns the plan with which a sweep is resumed: the earlier trials under their old numbers, then the new trials of
+ * `now`.
+ * @throws Failure `input`, with the differences, if an earlier trial is missing because the sweep's file or its base
+ * has changed, or if there are new trials and `extend` is false
  */
 export function reconcile(
   before: SweepPlan,

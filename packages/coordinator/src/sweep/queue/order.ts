@@ -10,8 +10,8 @@ interface Turn {
 type Use = (user: string) => number;
 
 /**
- * Returns the queued sweeps that become active now. At most `most` sweeps are active in total, and one of each user. The
- * user with the smallest use comes first; among users with equal use, the one whose sweep was submitted first.
+ * Returns the queued sweeps that become active now. At most `most` sweeps are active in total, and one of each user.
+ * The user with the smallest use comes first; among users with equal use, the one whose sweep was submitted first.
  * @param sweeps all sweeps, in the order of submission
  */
 export function nextSweeps<Sweep extends Turn>(sweeps: readonly Sweep[], most: number, use: Use): Sweep[] {
@@ -19,9 +19,9 @@ export function nextSweeps<Sweep extends Turn>(sweeps: readonly Sweep[], most: n
 }
 
 /**
- * Returns the active sweeps to preempt: one for each waiting user for whom no place is free. The sweep of the user with the
- * largest use is chosen, but only if that use is larger than the waiting user's. A sweep that is being preempted counts as
- * active until its jobs have ended.
+ * Returns the active sweeps to preempt: one for each waiting user for whom no place is free. The sweep of the user with
+ * the largest use is chosen, but only if that use is larger than the waiting user's. A sweep that is being preempted
+ * counts as active until its jobs have ended.
  */
 export function sweepsToPreempt<Sweep extends Turn>(sweeps: readonly Sweep[], most: number, use: Use): Sweep[] {
   const taken = placed(sweeps);

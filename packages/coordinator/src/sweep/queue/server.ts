@@ -191,8 +191,8 @@ export class SweepServer {
   }
 
   /**
-   * Runs a sweep. Resolves to true if it needs no more work, and to false if it was preempted. Rejects if a later try may
-   * succeed, for example after the disk was full.
+   * Runs a sweep. Resolves to true if it needs no more work, and to false if it was preempted. Rejects if a later try
+   * may succeed, for example after the disk was full.
    */
   private async runUntilPreempted(sweep: KnownSweep, lock: HeldLock): Promise<boolean> {
     const { resources, trainers, extensions, onEvent, warn } = this.options;

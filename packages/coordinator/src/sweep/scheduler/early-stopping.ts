@@ -38,9 +38,9 @@ export class EarlyStopping {
   }
 
   /**
-   * Stopping variant of asynchronous successive halving: Li et al., "A System for Massively Parallel Hyperparameter Tuning",
-   * MLSys 2020. At each epoch firstEpoch * reduction^k, only the best 1/reduction of the trials that have reached it
-   * continue.
+   * Stopping variant of asynchronous successive halving: Li et al., "A System for Massively Parallel Hyperparameter
+   * Tuning", MLSys 2020. At each epoch firstEpoch * reduction^k, only the best 1/reduction of the trials that have
+   * reached it continue.
    */
   private asha({ firstEpoch, reduction }: Extract<EarlyStoppingRule, { rule: 'asha' }>, report: EpochReport) {
     const rung = Math.log(report.epoch / firstEpoch) / Math.log(reduction);
@@ -53,8 +53,8 @@ export class EarlyStopping {
   }
 
   /**
-   * Median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial is stopped if its best accuracy so far
-   * is below the median of the other trials' average accuracies up to the same epoch.
+   * Median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial is stopped if its best accuracy so
+   * far is below the median of the other trials' average accuracies up to the same epoch.
    */
   private median({ firstEpoch, trials }: Extract<EarlyStoppingRule, { rule: 'median' }>, report: EpochReport) {
     if (report.epoch < firstEpoch) return undefined;

@@ -20,7 +20,10 @@ export interface Tenant {
 export interface Allocation {
   /** Must be called when the demand may have changed. */
   requestTrainers: () => void;
-  /** Must be called from `start` for each started job. Returns a function that must be called once to return its trainers. */
+  /**
+   * Must be called from `start` for each started job. Returns a function that must be called once to return its
+   * trainers.
+   */
   take: (trainers: number) => () => void;
   /** Returns the number of trainers that are free and that no tenant wants. The tenant's own pool may have fewer. */
   idle: () => number;
@@ -29,9 +32,9 @@ export interface Allocation {
 }
 
 /**
- * Shares a number of trainers among the users of sweeps, one job at a time. Among the users who want trainers, the one who
- * has used the fewest trainer-seconds comes first; among one user's sweeps, the earliest. A new user starts with the
- * smallest use of any other user, so that nobody gains credit by being absent.
+ * Shares a number of trainers among the users of sweeps, one job at a time. Among the users who want trainers, the one
+ * who has used the fewest trainer-seconds comes first; among one user's sweeps, the earliest. A new user starts with
+ * the smallest use of any other user, so that nobody gains credit by being absent.
  */
 export class FairShareScheduler {
   private readonly tenants = new Set<Tenant>();
@@ -40,7 +43,8 @@ export class FairShareScheduler {
   private readonly allocations = new Set<{ user: string; trainers: number; since: number }>();
 
   /**
-   * @param trainers most trainers that may work at the same time; `Infinity` if only their number in the pools is a limit
+   * @param trainers most trainers that may work at the same time; `Infinity` if only their number in the pools is a
+   * limit
    */
   constructor(
     private readonly trainers: number,
@@ -71,7 +75,10 @@ export class FairShareScheduler {
     };
   }
 
-  /** Sets the current users, including those whose sweeps still wait in the queue. The use of all other users is forgotten. */
+  /**
+   * Sets the current users, including those whose sweeps still wait in the queue. The use of all other users is
+   * forgotten.
+   */
   setTenants(users: ReadonlySet<string>): void {
     for (const user of this.used.keys()) if (!users.has(user)) this.used.delete(user);
     for (const user of users) this.admit(user);
@@ -113,7 +120,8 @@ export class FairShareScheduler {
       const [first] = queue
         .filter(({ tenant, each, most }) => granted(tenant) + each <= most)
         .sort((a, b) => a.use - b.use || trainersOf(a.tenant.user) - trainersOf(b.tenant.user));
-      // If the first tenant needs more trainers than are free, all others wait. Otherwise enough would never be free at once.
+      // If the first tenant needs more trainers than are free, all others wait. Otherwise enough would never be free at
+      // once.
       if (!first || first.each > free) return grants;
       grants.set(first.tenant, granted(first.tenant) + first.each);
       free -= first.each;

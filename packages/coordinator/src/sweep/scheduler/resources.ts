@@ -17,7 +17,10 @@ export interface SweepResources {
   readonly claims: NetworkClaims;
 }
 
-/** @param trainers how many may be at work at the same time, over all sweeps; `Infinity` if those that are there are the limit */
+/**
+ * @param trainers how many may be at work at the same time, over all sweeps; `Infinity` if those that are there are the
+ * limit
+ */
 export const sweepResources = (runtime: Runtime, launcher: Launcher, trainers: number): SweepResources => ({
   runtime,
   launcher,

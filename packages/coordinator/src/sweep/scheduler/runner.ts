@@ -13,8 +13,8 @@ import type { OpenSweep } from './open-sweep.js';
 import type { RunTrialsOptions } from './options.js';
 
 /**
- * Seconds that a job must still have to run before it is paused and resumed on more trainers. Saving and resuming take one
- * or two seconds, so a shorter job would gain little.
+ * Seconds that a job must still have to run before it is paused and resumed on more trainers. Saving and resuming take
+ * one or two seconds, so a shorter job would gain little.
  */
 const REGROUP_SECONDS = 10;
 

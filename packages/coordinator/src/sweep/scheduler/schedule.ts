@@ -9,8 +9,9 @@ export interface Shares {
 }
 
 /**
- * Trainers for the first of the `ready` jobs, one entry for each that starts now. A job's trainers are given all at once. When fewer
- * jobs are ready than trainers are free, a job gets several: the number of trainers does not change its result.
+ * Trainers for the first of the `ready` jobs, one entry for each that starts now. A job's trainers are given all at
+ * once. When fewer jobs are ready than trainers are free, a job gets several: the number of trainers does not change
+ * its result.
  */
 export function shareOut({ free, ready, each }: Shares): number[] {
   const shares: number[] = [];

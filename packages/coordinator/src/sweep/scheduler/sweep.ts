@@ -8,8 +8,9 @@ export { beginning, type FirstEvent, openSweep, type OpenSweep } from './open-sw
 export { type SweepResources, sweepResources } from './resources.js';
 
 /**
- * Follows a sweep by its journal, such as the mirror to MLflow. It is called before anything is appended. What it returns is called
- * when the last record is written and awaited before the journal is closed, so it must come to an end.
+ * Follows a sweep by its journal, such as the mirror to MLflow. It is called before anything is appended. What it
+ * returns is called when the last record is written and awaited before the journal is closed, so it must come to an
+ * end.
  */
 export type SweepSubscriber = (
   sweep: Pick<OpenSweep, 'folder' | 'journal'>,
@@ -24,8 +25,8 @@ export interface RunSweepOptions extends RunTrialsOptions {
 }
 
 /**
- * Writes `first` into the sweep's journal, works through all trials that are waiting then, and closes the journal. Rejects as
- * `runTrials` does.
+ * Writes `first` into the sweep's journal, works through all trials that are waiting then, and closes the journal.
+ * Rejects as `runTrials` does.
  */
 export async function runSweep(
   sweep: OpenSweep,

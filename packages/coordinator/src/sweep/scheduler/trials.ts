@@ -17,8 +17,8 @@ import type { OpenSweep } from './open-sweep.js';
 import type { RunTrialsOptions } from './options.js';
 
 /**
- * Runs the waiting trials of a sweep. The last record of its journal is then `sweep-finished` or `sweep-interrupted`. It
- * rejects with the error that ended the sweep early. The failure of a trial is not such an error.
+ * Runs the waiting trials of a sweep. The last record of its journal is then `sweep-finished` or `sweep-interrupted`.
+ * It rejects with the error that ended the sweep early. The failure of a trial is not such an error.
  */
 export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Promise<void> {
   const { plan, state, journal } = sweep;

@@ -26,24 +26,27 @@ export interface Training {
   /** Starts the phase at epoch 0 and records this. */
   announce(phase: PhaseName): void;
   /**
-   * Sends the weights (all parameters) to the trainers and sets the optimizer's moments to zero. With `survivors`, ascending
-   * positions in `weights`, only these parameters are trained from then on.
+   * Sends the weights (all parameters) to the trainers and sets the optimizer's moments to zero. With `survivors`,
+   * ascending positions in `weights`, only these parameters are trained from then on.
    */
   setParameters(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void>;
   /**
-   * If the run resumes within this phase, restores the trainers' state and returns the phase's own state; otherwise returns
-   * undefined. A resumed phase must not be announced. The current epoch is then that of the last step, even if all steps of
-   * this epoch are done.
+   * If the run resumes within this phase, restores the trainers' state and returns the phase's own state; otherwise
+   * returns undefined. A resumed phase must not be announced. The current epoch is then that of the last step, even if
+   * all steps of this epoch are done.
    */
   resume(phase: PhaseName): Promise<{ own: PhaseState } | undefined>;
   /**
    * Trains one epoch, or the rest of one, and evaluates the network on the validation part.
-   * @param own returns the state that the phase needs to resume; its tensors must not change until the epoch has finished
+   * @param own returns the state that the phase needs to resume; its tensors must not change until the epoch has
+   * finished
    */
   trainEpoch(phase: PhaseName, own?: () => PhaseState<TensorData>): Promise<Evaluation>;
   /** Appends an event to the journal, in the order of the calls. Training does not wait for the write. */
   record(event: RunEvent): void;
-  /** Writes a checkpoint during training. Its tensors must not change until the next epoch or evaluation has finished. */
+  /**
+   * Writes a checkpoint during training. Its tensors must not change until the next epoch or evaluation has finished.
+   */
   checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): void;
   /** Reports that the phase ends `count` epochs early. */
   skipEpochs(count: number): void;
@@ -63,8 +66,8 @@ export interface Method {
   /** Name of the method on screens and in charts, such as `gradual pruning`. */
   readonly title: string;
   /**
-   * Whether the phase `prune` trains the epochs that `admm` specifies. If not, masked retraining gets them in addition, so
-   * that all methods train for the same number of epochs.
+   * Whether the phase `prune` trains the epochs that `admm` specifies. If not, masked retraining gets them in addition,
+   * so that all methods train for the same number of epochs.
    */
   readonly trains: boolean;
   /**
@@ -73,8 +76,8 @@ export interface Method {
    */
   readonly uses: readonly Exclude<keyof Spec['admm'], 'iterations' | 'epochsPerIteration'>[];
   /**
-   * Runs the phase `prune` on a dense or already pruned network. Hard pruning then projects the result onto the constraints
-   * of `layers`, and masked retraining follows.
+   * Runs the phase `prune` on a dense or already pruned network. Hard pruning then projects the result onto the
+   * constraints of `layers`, and masked retraining follows.
    * @returns values of all parameters
    */
   prune(training: Training, before: Before, layers: readonly LayerToPrune[]): Promise<Float32Array>;

@@ -2,8 +2,8 @@ import { hardPrune, initialise, iterateInPlace, type LayerState, type Project } 
 import { type ConstraintData, projectionOnto } from '@prunegrid/numerics/constraints';
 
 /**
- * What is done with a whole layer, under names by which a thread can be told. The arguments belong to the operation: nothing can
- * be read from a state that it was given.
+ * What is done with a whole layer, under names by which a thread can be told. The arguments belong to the operation:
+ * nothing can be read from a state that it was given.
  */
 const operations = {
   initialise: (project: Project, [W, rho]: Arguments['initialise']) => initialise(W, project, rho),
@@ -35,8 +35,8 @@ export interface Order<Name extends Operation = Operation> extends Constrained {
 }
 
 /**
- * What a thread answers. A NonFiniteError comes as its properties, because an error arrives in another thread without its class
- * and properties.
+ * What a thread answers. A NonFiniteError comes as its properties, because an error arrives in another thread without
+ * its class and properties.
  */
 export type Answer<Name extends Operation = Operation> =
   { result: ResultOf<Name> } | { nonFinite: { index: number; value: number } };
@@ -53,8 +53,9 @@ export function runOperation<Name extends Operation>({
 }
 
 /**
- * The memory of all arrays in an order or an answer, which moves from one thread to the other with it instead of being copied.
- * Each array must have its memory to itself, or others would lose theirs; the same array may come more than once.
+ * The memory of all arrays in an order or an answer, which moves from one thread to the other with it instead of being
+ * copied. Each array must have its memory to itself, or others would lose theirs; the same array may come more than
+ * once.
  */
 export const memoryOf = (value: unknown): ArrayBuffer[] => [...new Set(buffersIn(value))];
 

@@ -6,12 +6,12 @@ import { copyInto, copyOf } from './pieces.js';
 import { LayerThreads } from './threads.js';
 
 /**
- * Smallest number of weights for which a layer is processed in a thread, so that no layer blocks the event loop for more
- * than 7 ms. On the main thread an iteration takes 13 ns per weight: 5.5 ms for the 400,000 of LeNet-5's fc1, 12 ms for the
- * 884,736 of AlexNet's conv3. A single thread takes longer (70 ms for conv3; 120 ms instead of 55 ms for fc3), because it
- * must start, receive a copy of W and run code that V8 has not compiled. However, it blocks the event loop only for 0.5 ms
- * at its start and 0.7 ms for each piece of the copy. These are means of five iterations on two busy cores of an AMD EPYC
- * with Node 20.
+ * Smallest number of weights for which a layer is processed in a thread, so that no layer blocks the event loop for
+ * more than 7 ms. On the main thread an iteration takes 13 ns per weight: 5.5 ms for the 400,000 of LeNet-5's fc1, 12
+ * ms for the 884,736 of AlexNet's conv3. A single thread takes longer (70 ms for conv3; 120 ms instead of 55 ms for
+ * fc3), because it must start, receive a copy of W and run code that V8 has not compiled. However, it blocks the event
+ * loop only for 0.5 ms at its start and 0.7 ms for each piece of the copy. These are means of five iterations on two
+ * busy cores of an AMD EPYC with Node 20.
  */
 const LARGE = 2 ** 19;
 
@@ -26,14 +26,15 @@ export interface PrunedNetwork {
 }
 
 /**
- * Runs the operations of ADMM and hard pruning on whole layers without blocking the event loop for more than about 10 ms.
- * Large layers run in threads, in parallel if there are enough cores; small layers run one after another on the main
- * thread. The results have the same bits as serial calls of admm/'s functions. If several layers fail, the call rejects
- * with the error of the first one.
+ * Runs the operations of ADMM and hard pruning on whole layers without blocking the event loop for more than about 10
+ * ms. Large layers run in threads, in parallel if there are enough cores; small layers run one after another on the
+ * main thread. The results have the same bits as serial calls of admm/'s functions. If several layers fail, the call
+ * rejects with the error of the first one.
  *
- * Z, U and the supports are transferred to a layer's thread and back without a copy. W is copied, because it is part of the
- * vector of all parameters. While the thread runs, the copy takes 151 MB (4 * 9216 * 4096 bytes) for AlexNet's fc1, besides
- * the 302 MB of Z and U; with fc2 on a second core it takes 218 MB, and with fc3 and conv3 on four cores 238 MB.
+ * Z, U and the supports are transferred to a layer's thread and back without a copy. W is copied, because it is part of
+ * the vector of all parameters. While the thread runs, the copy takes 151 MB (4 * 9216 * 4096 bytes) for AlexNet's fc1,
+ * besides the 302 MB of Z and U; with fc2 on a second core it takes 218 MB, and with fc3 and conv3 on four cores 238
+ * MB.
  */
 export class Projector {
   constructor(
@@ -47,7 +48,10 @@ export class Projector {
     return allOf(this.each(layers, parameters, 'initialise', (W) => [W, rho]));
   }
 
-  /** Returns Z^(k+1), U^(k+1) and the residuals of each layer. The given states are unusable afterwards, even if it rejects. */
+  /**
+   * Returns Z^(k+1), U^(k+1) and the residuals of each layer. The given states are unusable afterwards, even if it
+   * rejects.
+   */
   iterate(
     layers: readonly LayerToPrune[],
     states: readonly LayerState[],
@@ -57,7 +61,9 @@ export class Projector {
     return allOf(this.each(layers, parameters, 'iterate', (W, i) => [states[i], W, nextRho]));
   }
 
-  /** Projects W of each layer. Returns all parameters in a new array, and the positions that `PrunedLayer` describes. */
+  /**
+   * Projects W of each layer. Returns all parameters in a new array, and the positions that `PrunedLayer` describes.
+   */
   async hardPrune(layers: readonly LayerToPrune[], parameters: Float32Array): Promise<PrunedNetwork> {
     const weights = await copyOf(this.clock, parameters);
     const pruned = await allOf(
@@ -95,7 +101,9 @@ export class Projector {
   }
 }
 
-/** Awaits all results. Unlike Promise.all, it rejects only when all have settled, with the first error in their order. */
+/**
+ * Awaits all results. Unlike Promise.all, it rejects only when all have settled, with the first error in their order.
+ */
 async function allOf<T>(results: readonly Promise<T>[]): Promise<T[]> {
   await Promise.allSettled(results);
   return Promise.all(results);

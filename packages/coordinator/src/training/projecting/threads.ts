@@ -24,17 +24,19 @@ interface Layer extends Constrained {
 const MOST_THREADS = 4;
 
 /**
- * Runs operations on whole layers in threads of this process. The number of parallel threads is limited, and the largest
- * layers come first.
+ * Runs operations on whole layers in threads of this process. The number of parallel threads is limited, and the
+ * largest layers come first.
  *
- * Each operation has its own thread, which has ended before the promise settles. A thread that stayed would keep hundreds of
- * megabytes of garbage until its next layer. The start of a thread takes 30 ms and blocks the event loop for 0.5 ms. No
- * thread keeps the process alive.
+ * Each operation has its own thread, which has ended before the promise settles. A thread that stayed would keep
+ * hundreds of megabytes of garbage until its next layer. The start of a thread takes 30 ms and blocks the event loop
+ * for 0.5 ms. No thread keeps the process alive.
  */
 export class LayerThreads {
   private readonly waiting: { size: number; begin: () => Promise<void> }[] = [];
   private running = 0;
-  /** Arguments are created for one layer at a time, so that the largest layer does not wait for the copies of others. */
+  /**
+   * Arguments are created for one layer at a time, so that the largest layer does not wait for the copies of others.
+   */
   private made: Promise<unknown> = Promise.resolve();
 
   constructor(
