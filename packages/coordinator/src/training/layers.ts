@@ -8,7 +8,7 @@ import type { LayerCount } from './records.js';
 import { countNonZero, nonZeroIn } from './masks.js';
 
 /**
- * A layer that the experiment prunes, what its weights are held to, and where they lie in the flat parameter vector.
+ * A layer that the experiment prunes, with its constraint and the position of its weights in the flat parameter vector.
  */
 export interface LayerToPrune {
   name: string;
@@ -19,8 +19,8 @@ export interface LayerToPrune {
 }
 
 /**
- * The layers that the experiment prunes, in the model's order.
- * @param dense the dense network's parameters, by which some budgets share the weights out
+ * Returns the layers that the experiment prunes, in the model's order.
+ * @param dense parameters of the dense network, which some budgets use to distribute the weights among the layers
  */
 export function prunedLayers(
   model: ModelDescription,
@@ -38,15 +38,15 @@ export function prunedLayers(
     .map(({ layer, shape, offset, size }) => ({ name: layer, constraint: held[layer], shape, offset, size }));
 }
 
-/** The most weights that the layer may keep. */
+/** Returns the largest number of weights that the layer may keep. */
 export const keptIn = ({ constraint, shape }: Pick<LayerToPrune, 'constraint' | 'shape'>): number =>
   constraints.get(constraint.kind).keeps(constraint, shape);
 
-/** The layer's weights, a view on the flat vector. */
+/** Returns the layer's weights as a view of the flat vector. */
 export const weightsOf = ({ offset, size }: { offset: number; size: number }, parameters: Float32Array): Float32Array =>
   parameters.subarray(offset, offset + size);
 
-/** Non-zero weights of every layer; biases are not counted. */
+/** Counts the non-zero weights of every layer, without biases. */
 export function countLayers(model: ModelDescription, parameters: Float32Array): LayerCount[] {
   return model.parameters
     .filter(({ kind }) => kind === 'weight')

@@ -3,16 +3,19 @@ import type { TensorData } from '@prunegrid/core/safetensors';
 import type { RunContext } from './context.js';
 import { type Generation, nextGeneration, type Snapshot, writeSnapshot } from './snapshot.js';
 
-/** Time between two snapshots of a run, in milliseconds ... */
+/** Smallest time between two snapshots of a run, in milliseconds. */
 const SAVE_MS = 20_000;
-/** ... and if saving takes long, this many times as long as it takes. */
+/**
+ * Smallest time between two snapshots as a multiple of the time that saving takes, so that slow disks delay training
+ * little.
+ */
 const SAVE_SHARE = 50;
 
-/** Knows when the next snapshot of a run is due, and writes it in the place of the older one of two. */
+/** Decides when the next snapshot of a run is due, and writes it in place of the older of two snapshots. */
 export class SnapshotSchedule {
   /** Milliseconds of the monotonic clock; infinite while a snapshot is being written. */
   private due: number;
-  /** Where the newest snapshot lies, if there is one. */
+  /** Generation of the newest snapshot, if there is one. */
   private newest: Generation | undefined;
 
   constructor(private readonly context: Pick<RunContext, 'runtime' | 'folder' | 'checkLock' | 'resumeState'>) {
