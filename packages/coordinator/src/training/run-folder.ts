@@ -7,7 +7,7 @@ import type { Host } from '@prunegrid/core/runtime';
 import { readSafetensors, writeSafetensors } from '@prunegrid/core/safetensors';
 import { fromFile, type ModelDescription, tensorInFile, toFile } from '@prunegrid/trainer/models';
 
-/** What lies in a run folder before its run begins: places that are made, and locks. */
+/** Names that may exist in a run folder before the run starts: a prepared folder and the lock. */
 const beforeTheRun = ['checkpoints', 'coordinator.lock'];
 
 /**
@@ -30,10 +30,10 @@ export async function createRunFolder(host: Host, folder: string): Promise<void>
 /** Further tensors of a checkpoint, by layer: ADMM's Z and U, in the model's own layout. */
 export type LayerTensors = Readonly<Record<string, ReadonlyMap<string, Float32Array>>>;
 
-/** The format of model files, which their metadata states. */
+/** Format of model files, stated in their metadata. */
 export const modelFormat = { name: 'prunegrid.model', version: 1 };
 
-/** What the metadata of a model file of this version begins with. */
+/** First entries in the metadata of a model file of this version. */
 export const modelMetadata: Readonly<Record<string, string>> = {
   'prunegrid.format': modelFormat.name,
   'prunegrid.version': String(modelFormat.version),

@@ -4,11 +4,11 @@ import type { Before, Method, Training } from './method.js';
 
 /**
  * Gradual magnitude pruning (Zhu & Gupta 2017, "To prune, or not to prune", arXiv 1710.01878): masked training in which
- * each epoch begins with fewer weights, the smallest of those left being cut. The last epoch trains what the layers'
- * constraints leave.
+ * the smallest remaining weights are pruned before each epoch. The last epoch trains the weights that satisfy the
+ * layers' constraints.
  *
- * The optimizer's moments start afresh with each mask, thus at each epoch: a survivor's moments belong to another
- * network than the one that it is now in.
+ * The optimizer's moments are reset to zero for each mask, and thus at each epoch, because the earlier moments belong
+ * to another network.
  */
 export const gradual: Method = {
   name: 'gradual',
