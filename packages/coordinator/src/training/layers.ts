@@ -64,8 +64,8 @@ export function totalOf(layers: readonly LayerCount[]): { weights: number; kept:
 }
 
 /**
- * Positions in the flat vector that masked training trains, ascending: of each pruned layer those in `trainable`
- * (positions within the layer), all weights of the other layers, and all biases.
+ * Returns the ascending positions in the flat vector that masked training trains: those in `trainable` of each pruned
+ * layer (relative to the layer), all weights of the other layers, and all biases.
  */
 export function survivorsOf(model: ModelDescription, trainable: ReadonlyMap<string, Uint32Array>): Uint32Array {
   const trainableOf = ({ kind, layer }: Parameter) => (kind === 'weight' ? trainable.get(layer) : undefined);
@@ -82,13 +82,13 @@ export function survivorsOf(model: ModelDescription, trainable: ReadonlyMap<stri
 }
 
 /**
- * Positions of the non-zero weights of each layer, within the layer: what is trained further of a network that is
- * stored without its masks.
+ * Returns the positions of the non-zero weights of each layer, relative to the layer. These weights are trained further
+ * if a network was stored without its masks.
  */
 export const nonZeroPositions = (parameters: Float32Array, layers: readonly LayerToPrune[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
 
-/** Counts the units of each layer that pruning has cut off; layers without any are left out. */
+/** Counts the units of each layer that pruning has disconnected. Layers without such units are omitted. */
 export function deadUnits(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>) {
   const weights = new Map(model.parameters.filter(({ kind }) => kind === 'weight').map((each) => [each.layer, each]));
   const graph = model.layers.map(({ name, reads, combination }) => ({

@@ -27,7 +27,7 @@ export async function createRunFolder(host: Host, folder: string): Promise<void>
   }
 }
 
-/** Further tensors of a checkpoint, by layer: ADMM's Z and U, in the model's own layout. */
+/** Additional tensors of a checkpoint, by layer, such as ADMM's Z and U, in the model's own layout. */
 export type LayerTensors = Readonly<Record<string, ReadonlyMap<string, Float32Array>>>;
 
 /** Format of model files, stated in their metadata. */
@@ -76,7 +76,7 @@ export async function readModel(
 ): Promise<Float32Array> {
   const { tensors, metadata } = await readSafetensors(host, file);
   const { 'prunegrid.format': format, 'prunegrid.version': version } = metadata;
-  // Files of other programs state no version.
+  // Files that other programs have written state no version.
   const problem = format === undefined ? undefined : versionProblem(modelFormat, { format, version: Number(version) });
   if (problem !== undefined) throw new Failure('input', `${file} ${problem}`);
   return fromFile(host.clock, model, tensors, file);
