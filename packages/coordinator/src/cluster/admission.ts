@@ -1,17 +1,19 @@
 import { type Hello, PROTOCOL_VERSION, type Ready, type Workload } from '@prunegrid/proto';
 
-/** Told to the trainer, which then leaves; the coordinator goes on without it. */
+/**
+ * Refusal of a trainer. Its message is sent to the trainer, which then leaves; the coordinator continues without it.
+ */
 export class JoinRefused extends Error {}
 
-/** What the coordinator wants of every trainer. */
+/** Requirements that every trainer must meet. */
 export interface Requirements {
   version: string;
   workload: Workload;
-  /** Parameters of the model. */
+  /** Number of parameters of the model. */
   parameters: number;
 }
 
-/** Throws JoinRefused if the trainer's versions are not the coordinator's. */
+/** Throws JoinRefused if the trainer's versions differ from the coordinator's. */
 export function examineHello({ protocolVersion, prunegridVersion }: Hello, { version }: Requirements): void {
   if (protocolVersion === PROTOCOL_VERSION && prunegridVersion === version) return;
   throw new JoinRefused(
@@ -20,8 +22,8 @@ export function examineHello({ protocolVersion, prunegridVersion }: Hello, { ver
 }
 
 /**
- * Throws JoinRefused if the trainer's results would not be those of the others.
- * @param first what the first trainer has said, if one is here
+ * Throws JoinRefused if the trainer's results would differ from those of the other trainers.
+ * @param first Ready message of the first trainer; undefined if there is none
  */
 export function examineReady(ready: Ready, { workload, parameters }: Requirements, first: Ready | undefined): void {
   if (ready.parameters !== parameters) {

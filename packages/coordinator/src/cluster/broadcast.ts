@@ -22,7 +22,10 @@ import { type Awaited, Watchdog } from './watchdog.js';
 type Command = NonNullable<FromCoordinator['body']>;
 type Asked = 'trained' | 'progress' | 'evaluated' | 'rendezvousAddress' | 'rendezvousResult';
 
-/** Time for other trainers to say that they have lost one, too, in milliseconds: who has lost whom tells which one is silent. */
+/**
+ * Milliseconds to wait for other trainers after one has reported a lost peer. The reports of all of them together show
+ * which trainer has failed.
+ */
 const PEER_LOST_MS = 2000;
 
 export interface BroadcastOptions {
@@ -32,20 +35,21 @@ export interface BroadcastOptions {
 }
 
 /**
- * The trainers of a lease, told and asked as one. What waits for them throws Failure when a trainer leaves, cannot go on or makes no progress; the others
- * are then told to let go, and those that do not answer are dropped.
+ * Sends commands to all trainers of a lease and collects their answers. Every wait throws Failure when a trainer
+ * leaves, reports an error or makes no progress. The other trainers are then told to release the lease, and those that
+ * do not answer are disconnected.
  */
 export class Broadcast {
-  /** Set once the trainers have been told to let go. */
+  /** Set when the trainers have been told to release the lease. */
   private released: Promise<void> | undefined;
   private readonly watchdog: Watchdog;
-  /** Set once trainers have been silent beyond the deadline. */
+  /** Set when trainers have been silent beyond the deadline. */
   private stalled: { trainers: readonly Trainer[]; silence: string } | undefined;
-  /** Work that reads from a trainer or sends to it. */
+  /** Pending work that receives from a trainer or sends to it. */
   private readonly busy = new Map<Trainer, Promise<unknown>>();
   private readonly lettingGo = new Map<Trainer, Promise<boolean>>();
   private dropping: Timer | undefined;
-  /** Why trainers were dropped. */
+  /** Failures with which trainers were disconnected. */
   private readonly dropped = new Set<unknown>();
 
   constructor(
@@ -61,12 +65,12 @@ export class Broadcast {
     await this.all(this.trainers.map(({ channel }) => channel.send(frame)));
   }
 
-  /** Tells each trainer something of its own, by its index. */
+  /** Sends each trainer the command that `commandFor` returns for its index. */
   async tellEach(commandFor: (index: number) => Command): Promise<void> {
     await this.all(this.trainers.map(({ channel }, i) => channel.send(encodeFromCoordinator(commandFor(i)))));
   }
 
-  /** Each chunk is encoded once for all. */
+  /** Sends a tensor to all trainers. Each chunk is encoded only once. */
   async tellTensor(
     kind: TensorKind,
     tensor: Float32Array | Uint32Array,
@@ -77,7 +81,13 @@ export class Broadcast {
     }
   }
 
-  /** Everybody's answer of the kind that is due; gradients of a step that was left out may come before it. */
+  /**
+   * Receives from every trainer the answer of kind `$case`. Chunks before it are skipped, because a trainer may have
+   * sent gradients of a step that the group no longer does.
+   * @param read extracts the result from an answer
+   * @returns the results, in the order of the trainers
+   * @throws Failure `trainers`, if another kind of message arrives
+   */
   ask<Case extends Asked, T>(
     $case: Case,
     read: (value: Extract<TrainerMessage, { $case: Case }>['value']) => T,
@@ -97,9 +107,10 @@ export class Broadcast {
   }
 
   /**
-   * As Promise.all, but rejects only once all have settled: nobody may still read from a channel when the next one does. When one fails the trainers are told
-   * to let go, since others may wait for a trainer that does not answer any more, and would not say a word.
-   * @param work of the first trainers of the lease, in their order
+   * Awaits all of `work`. Unlike Promise.all, it rejects only when all promises have settled, because two readers must
+   * never use one channel at the same time. When one promise fails, the trainers are told to release the lease:
+   * otherwise others could wait silently for a trainer that no longer answers.
+   * @param work one promise for each of the first trainers of the lease, in their order
    */
   async all<T>(work: readonly Promise<T>[], awaited: Awaited = 'messages', amount = 1): Promise<T[]> {
     const wait = this.watchdog.begin(this.trainers.slice(0, work.length), awaited, amount);
@@ -128,7 +139,7 @@ export class Broadcast {
     return { kind, generation: this.generation, step, node };
   }
 
-  /** Ends the work, whatever state it is in, and returns the trainers that can take on another one. Never rejects. */
+  /** Ends the lease in any state and returns the trainers that can be leased again. Never rejects. */
   async release(): Promise<Trainer[]> {
     await this.tellRelease();
     const ready = await Promise.all(this.trainers.map((trainer) => this.letGo(trainer)));
@@ -137,7 +148,7 @@ export class Broadcast {
     return this.trainers.filter((_, i) => ready[i]);
   }
 
-  /** Never rejects: a stream that is over takes what it is sent. */
+  /** Tells all trainers, once, to release the lease. Never rejects, because a closed stream ignores what it is sent. */
   private tellRelease(): Promise<void> {
     if (!this.released) {
       const frame = encodeFromCoordinator({ $case: 'release', value: {} });
@@ -148,14 +159,17 @@ export class Broadcast {
     return this.released;
   }
 
-  /** Resolves when a trainer has let go of the lease, or to false when it has left. */
+  /** Resolves to true when a trainer has released the lease, and to false when it has left. */
   private letGo(trainer: Trainer): Promise<boolean> {
     const waiting = this.lettingGo.get(trainer) ?? this.waitForRelease(trainer);
     this.lettingGo.set(trainer, waiting);
     return waiting;
   }
 
-  /** Skips what a trainer still sends of the work until it says that it has let go; returns false if it has left. Nobody else may read from it meanwhile. */
+  /**
+   * Skips the messages of a trainer until it has released the lease. Resolves to false if it has left. It waits for
+   * pending work on the trainer first, because only one reader may use the channel.
+   */
   private async waitForRelease(trainer: Trainer): Promise<boolean> {
     while (trainer.state.name === 'leased') {
       const work = this.busy.get(trainer);
@@ -174,13 +188,13 @@ export class Broadcast {
     return trainer.state.name === 'idle';
   }
 
-  /** Some trainers have been silent beyond the deadline. */
+  /** Ends the work because the trainers `late` have been silent beyond the deadline. */
   private giveUp(late: readonly Trainer[], silence: string): void {
     this.stalled ??= { trainers: late, silence };
     void this.tellRelease();
   }
 
-  /** Drops the trainers that do not let go of the lease and from which nothing more comes. */
+  /** Disconnects, after the deadline, the trainers that still hold the lease and have sent nothing since this call. */
   private dropLater(trainers: readonly Trainer[]): void {
     const milliseconds = this.stalled ? this.options.limits.deadlineMs : this.watchdog.longestDeadline;
     const before = trainers.map(({ channel }) => channel.traffic.messages);
@@ -199,7 +213,7 @@ export class Broadcast {
     });
   }
 
-  /** Says why a wait has failed. `reasons` are the trainers' own, by rank. */
+  /** Returns why a wait has failed. `reasons` holds each trainer's reason, by rank; undefined if it did not fail. */
   private causeOf(reasons: readonly unknown[]): unknown {
     const real = reasons.find(
       (reason) =>
@@ -218,7 +232,10 @@ export class Broadcast {
     return this.lostConnection(reasons) ?? reasons.find((reason) => reason !== undefined);
   }
 
-  /** Two trainers that have lost each other, if there are such: others may merely have waited for one of them. */
+  /**
+   * Returns the failure of the lost connection, if there was one. Two trainers that have lost each other come first,
+   * because the others may only have waited for one of them.
+   */
   private lostConnection(reasons: readonly unknown[]): Failure | undefined {
     const lost = reasons.map((reason) => (reason instanceof PeerLostReported ? reason : undefined));
     const mutual = lost.findIndex((report, rank) => report !== undefined && lost[report.peer]?.peer === rank);

@@ -8,33 +8,35 @@ import type { ReductionChoice } from './group.js';
 import { TrainerPool } from './pool.js';
 import { openConversation, outOfTurn, type Trainer, type TrainerChannel } from './trainer.js';
 
-/** Time for a trainer that has connected to say who it is, in milliseconds. */
+/** Milliseconds within which a trainer must send Hello after it has connected. */
 const HELLO_MS = 30_000;
-/** Time for a trainer to load its data set and its engine, which may have to be built first, in milliseconds. */
+/** Milliseconds within which a trainer must load its data set and its engine, which may have to be built first. */
 const READY_MS = 3_600_000;
 
 export interface GatewayOptions extends Requirements {
-  /** HOST:PORT to listen on; port 0 takes a free one. */
+  /** Address to listen on, as HOST:PORT. Port 0 means any free port. */
   listen: string;
-  /** Trainers that are wanted: more are refused as long as none of these leaves. */
+  /** Number of trainers to admit. Further trainers are refused until one of these leaves. */
   trainers: number;
-  /** Who adds gradients up; by default `auto`. */
+  /** Where gradients are reduced; the default is `auto`. */
   reduction?: ReductionChoice;
-  /** How long trainers may be silent; by default `trainerLimits`. */
+  /** Limits on how long a trainer may be silent; the default is `trainerLimits`. */
   limits?: WaitLimits;
   runtime: Pick<Runtime, 'clock' | 'random' | 'transport'>;
   warn: (line: string) => void;
   joined?: (trainer: Trainer) => void;
   left?: (trainer: Trainer) => void;
-  /** Called when a trainer has come, left or been given back. */
+  /** Called when a trainer has joined, left or been released by its group. */
   changed?: () => void;
 }
 
-/** The coordinator's listener: trainers connect to it, say who they are, and are admitted or refused with the reason. */
+/**
+ * The coordinator's listener. Trainers connect to it and identify themselves; it admits or refuses each with a reason.
+ */
 export class Gateway {
   readonly pool: TrainerPool;
   private listener: Listener | undefined;
-  /** Trainers admitted so far, those that left again included. */
+  /** Number of trainers admitted so far, including those that have left. */
   private admitted = 0;
   private complete: () => void = () => undefined;
 
@@ -46,7 +48,7 @@ export class Gateway {
     });
   }
 
-  /** Throws Failure if the address cannot be listened on. */
+  /** Opens the listener. Throws Failure if it cannot listen on the address. */
   static async open(options: GatewayOptions): Promise<Gateway> {
     const gateway = new Gateway(options);
     const { listen, runtime } = options;
@@ -61,14 +63,14 @@ export class Gateway {
     return gateway;
   }
 
-  /** HOST:PORT, at which trainers connect. */
+  /** Address to which trainers connect, as HOST:PORT. */
   get address(): string {
     return (this.listener as Listener).address;
   }
 
   /**
-   * Waits until all trainers that are wanted are here. Throws Failure when `seconds` pass without them, and what `early` rejects with if that happens
-   * before.
+   * Waits until the wanted number of trainers has been admitted.
+   * @throws Failure if this takes longer than `seconds`, or the reason of `early` if that promise rejects first
    */
   async waitForTrainers(seconds: number, early: Promise<never>): Promise<void> {
     const { trainers, runtime } = this.options;
@@ -121,7 +123,7 @@ export class Gateway {
         channel.close();
         this.options.warn(`${name}: refused: ${text}`);
       } else if (conversation.state.name !== 'gone') {
-        // Why a trainer leaves before it is admitted, it says itself; its launcher, if it has one, tells.
+        // A trainer whose stream has ended causes no warning, because it or its launcher prints the reason.
         channel.fail(error as Error);
         this.options.warn(text);
       }
@@ -146,7 +148,7 @@ export class Gateway {
     return message.value;
   }
 
-  /** The next message. Throws Failure if none comes in time. */
+  /** Receives the next message. Throws Failure if none arrives within `milliseconds`. */
   private async within(milliseconds: number, channel: TrainerChannel, name: string, problem: string) {
     const timer = this.options.runtime.clock.after(milliseconds, () =>
       channel.fail(new Failure('trainers', `${name}: ${problem} within ${milliseconds / 1000} s`)),

@@ -69,7 +69,10 @@ it('lets go of trainers that wait for one that has left, and keeps them', async 
   expect(gateway.pool.freeCount).toBe(1);
 });
 
-/** As a trainer alone does, step after step, each of loss `step` and with `twice` as many correct. Answers Train and Release, and takes all else in. */
+/**
+ * As a trainer alone does, step after step, each of loss `step` and with `twice` as many correct. Answers Train and
+ * Release, and takes all else in.
+ */
 async function workAlone(channel: Channel<Message>, reports = (step: number) => [step, 2 * step]): Promise<void> {
   let generation = 0;
   const letGo = () => channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));

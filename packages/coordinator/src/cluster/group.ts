@@ -19,10 +19,13 @@ import { Broadcast } from './broadcast.js';
 import { trainAmongPeers, type StepOutcome, trainThroughHub } from './rounds.js';
 import { HubReduction } from './summing.js';
 
-/** Images that a trainer measures at a time. Fixed, so that the sums do not depend on the number of trainers. Of 25 to 500, 50 and 100 take the least time. */
+/**
+ * Images that a trainer evaluates at a time. The number is fixed, so that the sums do not depend on the number of
+ * trainers. Among block sizes from 25 to 500 images, 50 and 100 take the least time.
+ */
 const EVALUATION_BLOCK = 100;
 
-/** How good weights are on a part of the data set. */
+/** Scores of weights on one part of the data set. */
 export interface Evaluation {
   /** Share of correct answers, from 0 to 1. */
   accuracy: number;
@@ -30,32 +33,39 @@ export interface Evaluation {
   loss: number;
 }
 
-/** From so many bytes of gradient on, trainers exchange among themselves: what is less is there and back sooner through the coordinator. */
+/**
+ * Smallest exchanged vector, in bytes, that the trainers reduce among themselves when the choice is `auto`. A smaller
+ * one is reduced sooner through the coordinator.
+ */
 const SHARDED_BYTES = 256 << 10;
 
-/** Who adds gradients up: `auto` decides by their size and by whether the trainers reach each other. No bit of any result depends on it. */
+/**
+ * Where gradients are reduced: by the coordinator (`hub`) or among the trainers (`sharded`). `auto` chooses by the size
+ * of the gradient and by whether the trainers can reach each other. The choice changes no bit of any result.
+ */
 export type ReductionChoice = 'auto' | 'hub' | 'sharded';
 
 export interface GroupOptions {
   reduction: ReductionChoice;
-  /** How long trainers may be silent. */
+  /** Limits on how long a trainer may be silent. */
   limits: WaitLimits;
   runtime: Pick<Runtime, 'clock' | 'random'>;
   warn: (line: string) => void;
-  /** Aborts when the work is to end: `train` then halts. */
+  /** Aborts when the work is to end; `train` then halts at the end of a round. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Trainers that have been leased for one piece of work, told what to do as one. All methods throw Failure when a trainer leaves, cannot go on or makes no
- * progress, and then only once no answer of the others is awaited any more.
+ * A group of trainers that are leased for one job and receive the same commands. All methods, except `release`, throw
+ * Failure when a trainer leaves, reports an error or makes no progress. They throw only after every pending wait for
+ * the other trainers has ended.
  */
 export class TrainerGroup {
   private phase: BeginPhase | undefined;
-  /** Parameters that the phase trains. */
+  /** Number of parameters that the phase trains. */
   private trained = 0;
   private parameters = 0;
-  /** The phase's. */
+  /** Reduction that was chosen for the current phase. */
   private reduction: Reduction = Reduction.ALONE;
   private peersConnected: Promise<boolean> | undefined;
   private readonly among: Traffic = { messages: 0, bytes: 0 };
@@ -73,30 +83,33 @@ export class TrainerGroup {
     return this.options.signal;
   }
 
-  /** Who adds gradients up in the phase. */
+  /** Reduction that the current phase uses. */
   get reduces(): Reduction {
     return this.reduction;
   }
 
-  /** What the trainers have sent to each other in all of `train`'s steps that have ended. */
+  /** Traffic between the trainers in all calls of `train` that have ended. */
   get amongTrainers(): Readonly<Traffic> {
     return this.among;
   }
 
-  /** Tells the trainers that what follows is one piece of work. */
+  /** Leases the trainers to this group. */
   async begin(): Promise<void> {
     for (const trainer of this.trainers) trainer.lease(this.generation);
     await this.broadcast.tell({ $case: 'lease', value: { generation: this.generation } });
   }
 
-  /** Ends the work, whatever state it is in, and returns the trainers that can take on another one. Never rejects. */
+  /** Ends the lease in any state and returns the trainers that can be leased again. Never rejects. */
   release(): Promise<Trainer[]> {
     return this.broadcast.release();
   }
 
   /**
-   * Gives every trainer the weights (all parameters). With `survivors`, ascending positions, nothing else is trained and exchanged. The
-   * optimizer goes on from `state`, or begins.
+   * Starts a phase: gives every trainer the same settings, weights and optimizer state.
+   * @param weights values of all parameters
+   * @param survivors ascending positions in `weights` of the only parameters to be trained and exchanged; all if
+   * undefined
+   * @param state state from which the optimizer resumes; by default it starts with zero moments
    */
   async beginPhase(
     phase: Omit<BeginPhase, 'masked' | 'survivors' | 'optimizerSteps'>,
@@ -118,15 +131,21 @@ export class TrainerGroup {
       await this.broadcast.tellTensor(TensorKind.RESIDUAL, residual, { node });
   }
 
-  /** `target` is Z - U of the layers named, one after another. */
+  /**
+   * Sets the quadratic ADMM penalty of the phase.
+   * @param target Z - U of `layers`, concatenated in the same order
+   */
   async setPenalty(layers: LayerPenalty[], target: Float32Array): Promise<void> {
     await this.broadcast.tell({ $case: 'setPenalty', value: { layers } });
     await this.broadcast.tellTensor(TensorKind.TARGET, target);
   }
 
   /**
-   * Runs the steps firstStep, firstStep + 1, ..., one for each learning rate, or halts earlier: at the end of a round, soon after `halts` holds or
-   * the work is to end. Returns how many steps it did and the SHA-256 of W, which is checked to be the same on every trainer.
+   * Trains one step for each learning rate, beginning with step `firstStep`. It halts earlier, at the end of a round,
+   * soon after `halts` returns true or the group's signal aborts.
+   * @param onStep receives the loss and the number of correct answers of each step
+   * @returns the number of steps that were done and the SHA-256 of W
+   * @throws Failure `trainers`, also if W differs between two trainers
    */
   async train(
     firstStep: number,
@@ -175,8 +194,9 @@ export class TrainerGroup {
   }
 
   /**
-   * What rounding to bfloat16 has left out of each micro-batch's gradients so far, from the trainer that computes them: for each micro-batch a vector of the
-   * parameters that the phase trains. Empty if the phase does not round.
+   * Returns the accumulated error of rounding gradients to bfloat16: for each micro-batch, one vector with an element
+   * for each trained parameter. It is fetched from the trainer that computes the micro-batch. The result is empty if
+   * the phase does not round gradients.
    */
   async fetchResiduals(): Promise<Float32Array[]> {
     const { microBatches, bfloat16 } = this.phase as BeginPhase;
@@ -195,7 +215,7 @@ export class TrainerGroup {
     return residuals;
   }
 
-  /** Measures the current weights on `images` images of a part of the data set. */
+  /** Measures the current weights on a part of the data set, which has `images` images. */
   async evaluate(split: Split, images: number): Promise<Evaluation> {
     const shares = evenShares(Math.ceil(images / EVALUATION_BLOCK), this.trainers.length);
     await this.broadcast.tellEach((i) => ({
@@ -210,7 +230,7 @@ export class TrainerGroup {
     };
   }
 
-  /** W, all parameters, from the first trainer: the others hold the same. */
+  /** Returns W (all parameters). It asks the first trainer only, because all trainers hold the same weights. */
   async fetchWeights(): Promise<Float32Array> {
     const { channel } = this.trainers[0];
     const fetch = async () => {
@@ -220,14 +240,14 @@ export class TrainerGroup {
     return (await this.broadcast.all([fetch()]))[0];
   }
 
-  /** The optimizer's moments of the parameters that the phase trains: each slice from the trainer that moves it. */
+  /** Returns the optimizer's moments of the trained parameters. Each slice comes from the trainer that updates it. */
   async fetchMoments(): Promise<Float32Array[]> {
     const { optimizer } = this.phase ?? {};
     const moments = Array.from(
       { length: optimizer ? momentCounts[optimizer.$case] : 0 },
       () => new Float32Array(this.trained),
     );
-    // With local SGD everybody holds all of what was averaged.
+    // With local SGD every trainer holds the whole averaged moments.
     const sliced = this.reduction === Reduction.SHARDED && (this.phase?.syncEvery ?? 1) <= 1;
     const holders = sliced ? this.trainers : this.trainers.slice(0, 1);
     const slices = slicesOf(this.trained, holders.length);
@@ -243,7 +263,7 @@ export class TrainerGroup {
     return moments;
   }
 
-  /** Elements of the vector that a round adds up: a gradient, or with local SGD the parameters and the moments. */
+  /** Number of elements that a round reduces: a gradient or, with local SGD, the parameters and the moments. */
   private get exchangedLength(): number {
     const { optimizer, syncEvery } = this.phase as BeginPhase;
     return syncEvery > 1 && optimizer ? (1 + momentCounts[optimizer.$case]) * this.trained : this.trained;
@@ -260,7 +280,7 @@ export class TrainerGroup {
   }
 
   private async chooseReduction(): Promise<Reduction> {
-    // A trainer that is alone has nobody to add its gradient to.
+    // A single trainer has no other gradient to add.
     if (this.trainers.length === 1) return Reduction.ALONE;
     const { reduction } = this.options;
     if (reduction === 'hub' || (reduction === 'auto' && 4 * this.exchangedLength < SHARDED_BYTES)) return Reduction.HUB;
@@ -268,7 +288,10 @@ export class TrainerGroup {
     return (await this.peersConnected) ? Reduction.SHARDED : Reduction.HUB;
   }
 
-  /** Connects the trainers with each other. Returns false, after a warning, if one cannot reach another. */
+  /**
+   * Connects the trainers with each other. If one cannot reach another, it warns and returns false.
+   * @throws Failure `trainers` instead, if the user asked for `sharded`
+   */
   private async connectPeers(): Promise<boolean> {
     await this.broadcast.tell({ $case: 'openRendezvous', value: {} });
     const addresses = await this.broadcast.ask('rendezvousAddress', ({ address }) => address);
@@ -281,7 +304,7 @@ export class TrainerGroup {
     return false;
   }
 
-  /** Returns why a trainer cannot reach another one; undefined if each reaches all. */
+  /** Returns why one trainer cannot reach another; undefined if every trainer can reach all others. */
   private async rendezvous(addresses: string[]): Promise<string | undefined> {
     const token = this.options.runtime.random.bytes(16).toString('hex');
     await this.broadcast.tellEach((own) => ({ $case: 'rendezvous', value: { addresses, own, token } }));

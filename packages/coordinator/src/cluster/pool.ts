@@ -3,22 +3,22 @@ import { encodeFromCoordinator } from '@prunegrid/proto';
 import { type GroupOptions, TrainerGroup } from './group.js';
 import type { Trainer } from './trainer.js';
 
-/** How long trainers may take to leave once they may, in milliseconds. */
+/** Milliseconds that trainers have to disconnect after they were told that they may leave. */
 const FAREWELL_MS = 3000;
 
-/** The trainers that have been admitted and have not left, each leased to one piece of work at a time. */
+/** Pool of the trainers that have been admitted and have not left. Each is leased to at most one group at a time. */
 export class TrainerPool {
   private readonly leased = new Set<Trainer>();
   private readonly free = new Set<Trainer>();
   private leases = 0;
 
-  /** @param changed called when a trainer has come, left or become free */
+  /** @param changed called when a trainer has joined, left or become free */
   constructor(
     private readonly options: Omit<GroupOptions, 'signal'>,
     private readonly changed: () => void,
   ) {}
 
-  /** In the order of admission. */
+  /** All trainers of the pool, in the order of admission. */
   get trainers(): readonly Trainer[] {
     return [...this.free, ...this.leased].sort((a, b) => a.number - b.number);
   }
@@ -32,7 +32,7 @@ export class TrainerPool {
     this.changed();
   }
 
-  /** Returns false if the trainer had left already. */
+  /** Removes a trainer. Returns false if it was no longer in the pool. */
   remove(trainer: Trainer): boolean {
     const known = this.free.delete(trainer) || this.leased.delete(trainer);
     if (known) this.changed();
@@ -40,8 +40,8 @@ export class TrainerPool {
   }
 
   /**
-   * Leases `count` free trainers to `work`, all at once, and takes those back that have not left by its end.
-   * Rejects with what `work` rejects with, and with a Failure if a trainer leaves or makes no progress.
+   * Leases `count` free trainers together for `work`. When `work` ends, the trainers that have not left are free again.
+   * Rejects with the error of `work`, and with a Failure if a trainer leaves or makes no progress.
    */
   async lease<T>(count: number, work: (group: TrainerGroup) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const trainers = [...this.free].sort((a, b) => a.number - b.number).slice(0, count);
@@ -62,7 +62,7 @@ export class TrainerPool {
     }
   }
 
-  /** Tells all trainers that they may leave, and waits until they have, but not for long. */
+  /** Tells all trainers that they may leave, and waits a few seconds at most until they have left. */
   async dismiss(): Promise<void> {
     const frame = encodeFromCoordinator({ $case: 'finish', value: {} });
     const left = Promise.allSettled(

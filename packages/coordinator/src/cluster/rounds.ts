@@ -6,22 +6,25 @@ import type { Clock } from '@prunegrid/core/runtime';
 import type { Broadcast } from './broadcast.js';
 import type { HubReduction } from './summing.js';
 
-/** Trainers that add up among themselves report about once in so many milliseconds; two such stretches may pass before they halt. */
+/**
+ * Milliseconds between two reports of trainers that reduce among themselves. Up to two such intervals may pass before
+ * they halt.
+ */
 const REPORT_MS = 100;
 
-/** What an optimizer step came to, over the global batch. */
+/** Result of one optimizer step over the global batch. */
 export interface StepOutcome {
-  /** Counts the steps of the phase, from 0. */
+  /** Number of the step in the phase, from 0. */
   step: number;
   /** Mean cross-entropy in nats. */
   loss: number;
   correct: number;
 }
 
-/** What the steps of a plan came to; it ends early once `halts` holds. */
+/** Results of the steps, in order. They end early after `halts` has returned true. */
 type StepOutcomes = AsyncGenerator<StepOutcome, void, undefined>;
 
-/** The coordinator adds the vectors up, each of `length` elements. */
+/** Trains by rounds in which the coordinator reduces the trainers' vectors, each of `length` elements. */
 export async function* trainThroughHub(
   trainers: Broadcast,
   summing: HubReduction,
@@ -45,7 +48,10 @@ export async function* trainThroughHub(
   }
 }
 
-/** The trainers add up without the coordinator, which lets them go on for a stretch of rounds at a time, always one ahead, so that nobody waits for it. */
+/**
+ * Trains by rounds in which the trainers reduce among themselves. The coordinator grants credits for a stretch of
+ * rounds at a time, and always one stretch ahead, so that no trainer waits for it.
+ */
 export async function* trainAmongPeers(
   trainers: Broadcast,
   rounds: readonly Round[],

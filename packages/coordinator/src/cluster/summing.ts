@@ -4,7 +4,7 @@ import { coveringNodes, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 
 import type { Trainer } from './trainer.js';
 
-/** A trainer's share of the micro-batches of a global batch; it may be empty. */
+/** The micro-batches of a global batch that one trainer computes. There may be none. */
 export interface Share {
   trainer: Trainer;
   first: number;
@@ -13,20 +13,20 @@ export interface Share {
 
 interface Part {
   node: number;
-  /** Reused from round to round. */
+  /** Buffer for a received vector, reused in every round. */
   vector: Float32Array;
 }
 
-/** Receives what the trainers have of a vector and adds it up in the fixed tree over the micro-batches. */
+/** Receives the trainers' parts of a vector and adds them in a fixed tree over the micro-batches. */
 export class HubReduction {
   private readonly parts: ReadonlyMap<Trainer, readonly Part[]>;
 
   /**
-   * @param shares of the lease's trainers, in their order
+   * @param shares shares of the lease's trainers, in the order of the trainers
    * @param leaves number of micro-batches of a global batch
-   * @param length elements of the vector, without what follows on it for each step
-   * @param longest the largest number of elements that follow on it
-   * @param rounded whether the micro-batches' own vectors come as bfloat16
+   * @param length number of elements of the vector, without the metrics that follow it for each step
+   * @param longest largest number of metrics that follow the vector
+   * @param rounded whether the micro-batches' vectors are sent as bfloat16
    */
   constructor(
     shares: readonly Share[],
@@ -44,8 +44,8 @@ export class HubReduction {
   }
 
   /**
-   * The sum of a round, with `following` elements behind the vector; it is valid until the next one.
-   * @param all waits for what all trainers are asked, in their order
+   * Returns the sum of a round, followed by `following` summed metrics. It is valid until the next call.
+   * @param all awaits one promise for each trainer, in their order
    */
   async sum(
     header: Pick<ChunkHeader, 'generation' | 'step'>,

@@ -2,27 +2,27 @@ import type { FromTrainer } from '@prunegrid/proto';
 
 type Case = NonNullable<FromTrainer['body']>['$case'];
 
-/** How far the conversation with a trainer has come, as the coordinator sees it. */
+/** State of the protocol with a trainer, as the coordinator sees it. */
 export type TrainerState =
-  /** It has connected; Hello is due. */
+  /** The trainer has connected and must send Hello. */
   | { name: 'greeting' }
-  /** It has been told the workload, which it loads; Ready is due. */
+  /** The trainer loads the workload and must then send Ready. */
   | { name: 'loading' }
-  /** It has been admitted, or has let go of its last lease. */
+  /** The trainer has been admitted and holds no lease. */
   | { name: 'idle' }
-  /** It belongs to a TrainerGroup. */
+  /** The trainer belongs to a TrainerGroup. */
   | { name: 'leased'; generation: number }
-  /** Its stream is over. */
+  /** The trainer's stream has ended. */
   | { name: 'gone' };
 
-/** What a trainer may send while it is leased. Which of them is due, the TrainerGroup knows. */
+/** Messages that a leased trainer may send. The TrainerGroup knows which of them is expected. */
 const LEASED: ReadonlySet<Case> = new Set<Case>([
   ...(['chunk', 'progress', 'trained', 'evaluated', 'rendezvousAddress', 'rendezvousResult'] as const),
 ]);
 
-/** The state that a message of the trainer leads to; undefined if the message is not due. */
+/** Returns the state after a message of the trainer, or undefined if the message is not allowed in `state`. */
 export function afterMessage(state: TrainerState, $case: Case): TrainerState | undefined {
-  // It may say at any time why it cannot go on; then it leaves, or waits for the end of its lease.
+  // A trainer may report a failure at any time. It then leaves, or it waits for the end of its lease.
   if ($case === 'trainerFailure') return state;
   switch (state.name) {
     case 'greeting':
@@ -38,7 +38,7 @@ export function afterMessage(state: TrainerState, $case: Case): TrainerState | u
   }
 }
 
-/** The state of a trainer that is told a lease. Throws RangeError unless it is idle. */
+/** Returns the state of a trainer after a lease was sent to it. Throws RangeError unless the trainer is idle. */
 export function afterLease(state: TrainerState, generation: number): TrainerState {
   if (state.name !== 'idle') throw new RangeError(`a trainer that is ${state.name} cannot be leased`);
   return { name: 'leased', generation };

@@ -16,19 +16,19 @@ type Message = NonNullable<FromTrainer['body']>;
 export type TrainerMessage = Exclude<Message, { $case: 'trainerFailure' | 'released' }>;
 export type TrainerChannel = Channel<TrainerMessage>;
 
-/** The coordinator's end of the conversation with a trainer. */
+/** The coordinator's side of the connection to a trainer. */
 export interface Conversation {
   readonly channel: TrainerChannel;
   readonly state: TrainerState;
-  /** The trainer is about to be told a lease. */
+  /** Changes the state to leased. It must be called before the lease is sent to the trainer. */
   lease(generation: number): void;
 }
 
 /** A trainer that the coordinator has admitted. */
 export interface Trainer extends Conversation {
-  /** From 1, in the order of admission. */
+  /** Number of the trainer in the order of admission, from 1. */
   readonly number: number;
-  /** For messages: which trainer it is. */
+  /** Name of the trainer in messages to the user. */
   readonly name: string;
   readonly hello: Hello;
   readonly ready: Ready;
@@ -42,15 +42,15 @@ const kinds: Record<TrainerFailure_Kind, FailureKind> = {
   [TrainerFailure_Kind.PEER]: 'trainers',
 };
 
-/** What a trainer itself says of its trouble. Its stream stays open unless the trainer ends it. */
+/** A failure that the trainer itself has reported. Its stream stays open unless the trainer closes it. */
 export class TrainerReported extends Failure {}
 
-/** A trainer lost the connection to another one of its lease. */
+/** A trainer has reported that it lost the connection to another trainer of its lease. */
 export class PeerLostReported extends TrainerReported {
   constructor(
-    /** The other trainer's place in the lease, from 0. */
+    /** Rank of the other trainer in the lease, from 0. */
     readonly peer: number,
-    /** How the connection was lost, as the trainer says it. */
+    /** Reason for the lost connection, as the trainer reported it. */
     readonly reason: string,
     message: string,
   ) {
@@ -58,10 +58,13 @@ export class PeerLostReported extends TrainerReported {
   }
 }
 
-/** Thrown by `receive` when a trainer says that it has let go of its lease, whatever was due instead. */
+/** Thrown by `receive` when a trainer reports that it has released its lease, whichever message was expected. */
 export class LeaseReleased extends Error {}
 
-/** @param name says for messages which trainer it is, as far as that is known */
+/**
+ * Starts the protocol on a trainer's stream.
+ * @param name returns the name of the trainer in messages to the user, which becomes more precise after Hello
+ */
 export function openConversation(stream: MessageStream, name: () => string): Conversation {
   let state: TrainerState = { name: 'greeting' };
   void stream.closed.then(() => (state = { name: 'gone' }));
@@ -74,7 +77,8 @@ export function openConversation(stream: MessageStream, name: () => string): Con
     if (message.$case !== 'trainerFailure') return message;
     const { kind, message: text, peer } = message.value;
     if (kind === TrainerFailure_Kind.PEER) throw new PeerLostReported(peer, text, `${name()}: ${text}`);
-    // What goes wrong with the training is the same on every trainer: who tells first does not matter.
+    // A loss that is not finite occurs on every trainer, so the message does not name the trainer that reports it
+    // first.
     const line = kind === TrainerFailure_Kind.NON_FINITE ? text : `${name()}: ${text}`;
     throw new TrainerReported(kinds[kind] ?? 'trainers', line);
   };
@@ -97,6 +101,6 @@ export function openConversation(stream: MessageStream, name: () => string): Con
   };
 }
 
-/** Says that a message is not the one that is due. */
+/** Returns the failure of a trainer that has sent another message than the expected one. */
 export const outOfTurn = (name: string, message: { $case: string }) =>
   new Failure('trainers', `${name}: sent ${message.$case} out of turn: are both sides of one version?`);

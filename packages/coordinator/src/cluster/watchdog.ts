@@ -5,15 +5,18 @@ import type { Trainer } from './trainer.js';
 
 const TICK_MS = 1000;
 
-/** What trainers are waited for, by the time that it takes: `steps` by the round, `evaluation` by the block of images, all else by the message. */
+/**
+ * Kind of a wait, which determines its unit of time: `steps` are timed per round, `evaluation` per block of images, and
+ * `messages` per message.
+ */
 export type Awaited = 'steps' | 'evaluation' | 'messages';
 
-/** A wait for some trainers. */
+/** One wait for answers of some trainers. */
 interface Wait {
   readonly awaited: Awaited;
   readonly amount: number;
   readonly since: number;
-  /** Those that are still waited for. */
+  /** Trainers whose answers have not arrived. */
   readonly pending: Set<Trainer>;
   stalled: boolean;
 }
@@ -22,19 +25,20 @@ export interface WatchdogOptions {
   clock: Clock;
   limits: WaitLimits;
   warn: (line: string) => void;
-  /** Called once for a wait, when some trainers have been silent beyond its deadline. */
+  /** Called at most once per wait, when some trainers have been silent beyond its deadline. */
   stalled: (trainers: readonly Trainer[], silence: string) => void;
 }
 
 /**
- * Watches the trainers of a lease while they are waited for. A trainer makes progress when a message passes between it and the coordinator; silence is
- * measured against the time that such a wait has taken so far. It looks once a second, so that a step costs no timer.
+ * Watches the trainers of a lease during waits. A trainer makes progress when a message passes between it and the
+ * coordinator. The deadline for silence depends on how long earlier waits of the same kind took. The watchdog checks
+ * once a second, so that no step needs its own timer.
  */
 export class Watchdog {
   private readonly usual: Record<Awaited, UsualTime> = {
     ...{ steps: new UsualTime(), evaluation: new UsualTime(), messages: new UsualTime() },
   };
-  /** Milliseconds of the longest wait for steps or an evaluation. */
+  /** Longest wait for steps or an evaluation so far, in milliseconds. */
   private longest: number | undefined;
   private readonly waits = new Set<Wait>();
   private readonly progress = new Map<Trainer, { messages: number; at: number; warned: boolean }>();
@@ -44,7 +48,10 @@ export class Watchdog {
     this.ticks = options.clock.every(TICK_MS, () => this.look());
   }
 
-  /** @param amount of what is awaited: rounds or blocks */
+  /**
+   * Starts a wait for `trainers`.
+   * @param amount number of rounds or blocks for which this wait lasts
+   */
   begin(trainers: readonly Trainer[], awaited: Awaited, amount: number): Wait {
     const since = this.options.clock.monotonic();
     const wait = { awaited, amount: Math.max(1, amount), since, pending: new Set(trainers), stalled: false };
@@ -52,7 +59,7 @@ export class Watchdog {
     return wait;
   }
 
-  /** Everything has come, or will not come any more. */
+  /** Ends a wait, because all answers have arrived or because no more will. */
   end(wait: Wait, succeeded: boolean): void {
     this.waits.delete(wait);
     if (!succeeded) return;
@@ -61,7 +68,7 @@ export class Watchdog {
     if (wait.awaited !== 'messages') this.longest = Math.max(this.longest ?? 0, milliseconds);
   }
 
-  /** The deadline of the longest wait so far, in milliseconds. */
+  /** Deadline of the longest wait so far, in milliseconds. */
   get longestDeadline(): number {
     return deadlineOf(this.longest, this.options.limits);
   }
@@ -94,7 +101,7 @@ export class Watchdog {
     return milliseconds === undefined ? undefined : milliseconds * amount;
   }
 
-  /** When a message was last seen to have passed. */
+  /** Returns the time at which the watchdog last saw a new message from or to the trainer. */
   private lastProgress(trainer: Trainer, now: number): number {
     const { messages } = trainer.channel.traffic;
     const before = this.progress.get(trainer);

@@ -5,39 +5,42 @@ import type { Host } from '@prunegrid/core/runtime';
 import type { Launch, Launcher, LaunchEvent } from './launcher.js';
 import { superviseTrainers } from './supervisor.js';
 
-/** A tiny program that was started in a trainer's place and has dialled. It stays until it is told to fail, or is ended. */
+/**
+ * A small program that is started instead of a trainer and has connected. It runs until it is told to fail or is
+ * stopped.
+ */
 export interface StandIn {
-  /** Has it end by itself, with an exception that nobody catches. */
+  /** Makes the program end with an uncaught exception. */
   fail(message: string): void;
-  /** Resolves when it has ended. */
+  /** Resolves when the program has ended. */
   readonly gone: Promise<unknown>;
 }
 
-/** A launcher that starts such a program, and what the program dials. One subject serves one check. */
+/** A launcher that starts stand-ins, and the address to which they connect. Each check needs its own subject. */
 export interface LauncherSubject {
   launcher: Launcher;
   runtime: Host;
-  /** HOST:PORT, where the stand-ins dial. */
+  /** Address to which the stand-ins connect, as HOST:PORT. */
   coordinator: string;
-  /** Those that have dialled so far, in the order of their coming. */
+  /** Stand-ins that have connected so far, in the order of connection. */
   readonly arrived: readonly StandIn[];
 }
 
 export interface LauncherCheck {
   name: string;
-  /** Throws an AssertionError if the launcher does not do as `Launcher` says. */
+  /** Throws an AssertionError if the launcher does not fulfil the contract of `Launcher`. */
   run: (subject: LauncherSubject) => Promise<void>;
 }
 
-/** How long anything may take that must happen, in milliseconds. */
+/** Milliseconds within which every expected event must happen. */
 const PATIENCE_MS = 30_000;
 const LOOK_MS = 20;
-/** The stand-ins never leave by themselves: there is nothing to be gained by waiting for them. */
+/** Milliseconds of grace in `stop`. It is short, because stand-ins never leave by themselves. */
 const GRACE_MS = 50;
 
 const resources = { threads: 1 };
 
-/** What every launcher must pass: each check on a subject of its own, in any test runner. */
+/** Checks that every launcher must pass, each on its own subject. They run in any test runner. */
 export const launcherConformance: readonly LauncherCheck[] = [
   {
     name: 'starts as many trainers as asked for, and all of them dial',
@@ -169,7 +172,7 @@ const supervise = (
 const arrivals = (subject: LauncherSubject, count: number): Promise<void> =>
   until(subject, () => subject.arrived.length >= count, `${count} trainers dial`);
 
-/** Waits until every stand-in has ended, also one that is only just dialling. */
+/** Waits until every stand-in has ended, including one that is still connecting. */
 async function allGone(subject: LauncherSubject): Promise<void> {
   await subject.runtime.clock.sleep(10 * LOOK_MS);
   await within(subject, Promise.all(subject.arrived.map(({ gone }) => gone)), 'no trainer is left');

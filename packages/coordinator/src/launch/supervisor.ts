@@ -3,22 +3,22 @@ import type { Host, Timer } from '@prunegrid/core/runtime';
 
 import type { Launch, Launcher, LaunchRequest } from './launcher.js';
 
-/** Pause before a trainer that ended is replaced, in milliseconds. */
+/** Milliseconds before a trainer that has ended is replaced. */
 const REPLACE_MS = 1000;
-/** A trainer that ends sooner than this after its start has not worked, in milliseconds ... */
+/** Lifetime in milliseconds below which a trainer counts as never having worked. */
 const SHORT_LIFE_MS = 20_000;
-/** ... and when so many do so one after another, others would not work either. */
+/** Number of consecutive short lives after which no more trainers are started, because they would fail as well. */
 const SHORT_LIVES = 3;
 
-/** Trainers that are kept running. */
+/** Handle to trainers that `superviseTrainers` has started. */
 export interface SupervisedTrainers extends Pick<Launch, 'stop'> {
-  /** Rejects with the reason when a trainer has ended for good before `stop` was called. It never resolves. */
+  /** Rejects with the reason when a trainer ends before `stop` is called and is not replaced. It never resolves. */
   readonly ended: Promise<never>;
 }
 
 /**
- * Starts trainers by a launcher and sees to it that there are as many as were asked for.
- * @param onReplaced is told why a trainer ended that is replaced; if it is absent, none is replaced
+ * Starts trainers by a launcher and keeps their number constant.
+ * @param onReplaced called with the reason for which a replaced trainer ended; if it is absent, no trainer is replaced
  */
 export function superviseTrainers(
   launcher: Launcher,
@@ -32,7 +32,7 @@ export function superviseTrainers(
   let shortLives = 0;
   let giveUp!: (failure: Failure) => void;
   const ended = new Promise<never>((_, reject) => (giveUp = reject));
-  // Whoever waits for `ended` sees its reason. Until then it must not end the process.
+  // Callers that await `ended` see its reason. Without this handler an early rejection would end the process.
   ended.catch(() => undefined);
 
   const launch = launcher.launch(runtime, {

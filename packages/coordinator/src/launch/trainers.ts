@@ -8,19 +8,19 @@ import type { Spec } from '../experiment/spec.js';
 import type { Launcher } from './launcher.js';
 import { superviseTrainers } from './supervisor.js';
 
-/** Which trainers work for a coordinator. */
+/** The user's choice of trainers for a coordinator. */
 export interface TrainerChoice {
-  /** Started by a launcher, on this machine unless another one is chosen. */
+  /** Number of trainers that a launcher starts, by default on this machine. */
   trainers: number;
-  /** Started by somebody else, on any machine; they dial in. */
+  /** Number of trainers that are started by other means, on any machine, and connect by themselves. */
   external: number;
-  /** HOST:PORT. */
+  /** Address on which the coordinator listens, as HOST:PORT. */
   listen: string;
-  /** Seconds within which all trainers must have come. */
+  /** Seconds within which all trainers must be ready. */
   wait: number;
-  /** Who adds gradients up. */
+  /** Where gradients are reduced. */
   reduction: ReductionChoice;
-  /** Files that trainers started here load as extensions: absolute paths. */
+  /** Absolute paths of extension files that the launcher's trainers load. */
   extensions: readonly string[];
 }
 
@@ -28,14 +28,14 @@ export interface TrainerEvents {
   warn: (line: string) => void;
   joined?: (member: Trainer) => void;
   left?: (member: Trainer) => void;
-  /** Called when a trainer has come, left or been given back. */
+  /** Called when a trainer has joined, left or been released by its group. */
   changed?: () => void;
 }
 
-/** What a trainer loads, once for all its work: experiments of one workload can share trainers. */
+/** The part of a spec that a trainer loads once. Experiments with equal workloads can share trainers. */
 export type Workload = Pick<Spec, 'engine' | 'model' | 'dataset' | 'threadsPerTrainer'>;
 
-/** Throws Failure `input` if no trainer at all is asked for. */
+/** Throws Failure `input` if the choice contains no trainer. */
 export function requireTrainers({ trainers, external }: TrainerChoice): void {
   if (trainers + external > 0) return;
   throw new Failure(
@@ -44,23 +44,24 @@ export function requireTrainers({ trainers, external }: TrainerChoice): void {
   );
 }
 
-/** Time for trainers to leave by themselves before they are ended, in milliseconds. */
+/** Milliseconds that trainers have to leave by themselves before they are stopped. */
 const GRACE_MS = 5000;
 
 export interface TrainerOptions extends TrainerEvents {
   runtime: Runtime;
-  /** Starts the trainers that `TrainerChoice` wants on this machine. */
+  /** Launcher of the trainers that are not external. */
   launcher: Launcher;
-  /** Whether a trainer that was started here is replaced when it ends. */
+  /** Whether a trainer of the launcher is replaced when it ends. */
   replace: boolean;
-  /** Rejects when nobody wants to wait any longer. */
+  /** Rejects when the user ends the wait. */
   interrupted: Promise<never>;
 }
 
 /**
- * Opens the listener, starts trainers, waits for all and hands the gateway to `work`, with a promise that rejects when one of those that
- * were started here has ended for good. Lets the trainers go whatever happens.
- * @throws Failure if the address cannot be listened on or not all trainers come in time, and what `work` throws
+ * Opens the listener, starts trainers, waits until all are ready and calls `work` with the gateway and a promise. The
+ * promise rejects when a trainer of the launcher ends and is not replaced. All trainers are dismissed at the end.
+ * @throws Failure if the coordinator cannot listen on the address or not all trainers are ready in time, and any error
+ * of `work`
  */
 export async function withTrainers<T>(
   { engine, model, dataset, threadsPerTrainer: threads }: Workload,

@@ -13,7 +13,7 @@ import { sweepManifestSchema } from './records.js';
 import { SweepState } from './state.js';
 
 const sweepFileSchema = z.strictObject({ manifest: sweepManifestSchema, plan: planSchema });
-/** `sweep.json`: what the sweep is, beside the journal, which says how far it has come. */
+/** Content of `sweep.json`, which describes the sweep. Its progress is in the journal. */
 export type SweepFile = z.infer<typeof sweepFileSchema>;
 
 export const sweepFormat: Format<typeof sweepFileSchema> = {
@@ -25,10 +25,12 @@ export const sweepFormat: Format<typeof sweepFileSchema> = {
 const sweepFile = (folder: string): string => join(folder, 'sweep.json');
 const lockFile = (folder: string): string => join(folder, 'coordinator.lock');
 
-/** What lies in a sweep's folder before the sweep: the output of `prunegrid sweep submit`, and the lock. */
+/** Files that may be in a sweep's folder before the sweep: the output of `prunegrid sweep submit` and the lock. */
 const beforeTheSweep = ['log.txt', 'coordinator.lock'];
 
-/** Throws Failure if the folder holds anything but what `submit` puts there, or cannot be written. */
+/**
+ * Creates a sweep's folder. Throws Failure if the folder holds files that `submit` does not write, or is not writable.
+ */
 export async function createSweepFolder(runtime: Host, folder: string, file: SweepFile): Promise<void> {
   let held: string[];
   try {
@@ -48,38 +50,38 @@ export async function createSweepFolder(runtime: Host, folder: string, file: Swe
   await writeSweepFile(runtime, folder, file);
 }
 
-/** Throws Failure `environment` if it cannot be written. */
+/** Writes `sweep.json`. Throws Failure `environment` if it cannot be written. */
 export const writeSweepFile = (runtime: Host, folder: string, file: SweepFile): Promise<void> =>
   writeStored(runtime, sweepFile(folder), sweepFormat, file);
 
-/** Throws Failure `input` if the folder holds no sweep, or one that is damaged or of another version. */
+/** Reads `sweep.json`. Throws Failure `input` if the file is absent, damaged or of another version. */
 export async function readSweepFile(runtime: Pick<Host, 'files'>, folder: string): Promise<SweepFile> {
   const file = sweepFile(folder);
-  // Anybody can put a folder into a queue: what is no file, such as a pipe, is not opened.
+  // Any user can add a folder to a queue, so only plain files are opened. Reading a pipe might never end.
   if ((await runtime.files.status(file))?.kind !== 'file') {
     throw new Failure('input', `${folder}: holds no sweep: name a folder that prunegrid sweep run has made`);
   }
   return readStored(runtime, file, sweepFormat, 'restore it, or start a new sweep');
 }
 
-/** Whether work on the sweep has ever begun, so that it has a journal. */
+/** Whether the sweep has ever been started and therefore has a journal. */
 export const hasBegun = async ({ files }: Pick<Host, 'files'>, folder: string): Promise<boolean> =>
   (await files.status(journalFile(folder))) !== undefined;
 
-/** A sweep as its folder tells it at a moment. */
+/** A sweep as read from its folder at one moment. */
 export interface ReadSweep extends SweepFile {
   state: SweepState;
-  /** Whether a coordinator works on it. */
+  /** Whether a coordinator is running the sweep. */
   live: boolean;
 }
 
-/** Throws Failure `input` if the folder holds no sweep, or one that is damaged or of another version. */
+/** Reads a sweep and its journal. Throws Failure `input` if the folder holds none, or a damaged or unknown version. */
 export async function readSweep(
   runtime: Pick<Host, 'clock' | 'files' | 'processes'>,
   folder: string,
 ): Promise<ReadSweep> {
   const file = await readSweepFile(runtime, folder);
-  // Before the journal: a sweep that ends in between then still counts as live.
+  // This comes before the journal is read, so that a sweep that ends in between still counts as live.
   const live = (await coordinatorOf(runtime, folder)) !== null;
   const state = new SweepState(file.plan.trials);
   const records = (await hasBegun(runtime, folder)) ? await readJournal(runtime, folder, sweepJournal) : [];
@@ -87,7 +89,7 @@ export async function readSweep(
   return { ...file, state, live };
 }
 
-/** Two coordinators must not work on one sweep. Throws Failure if another one does. */
+/** Locks the sweep, because only one coordinator may run it. Throws Failure if another one holds the lock. */
 export function lockSweep(runtime: Host, folder: string): Promise<HeldLock> {
   return holdLock(
     runtime,
@@ -100,6 +102,6 @@ export function lockSweep(runtime: Host, folder: string): Promise<HeldLock> {
   );
 }
 
-/** The process that runs the sweep; null if none does. */
+/** Returns the process that runs the sweep, or null if there is none. */
 export const coordinatorOf = (runtime: Pick<Host, 'clock' | 'files' | 'processes'>, folder: string) =>
   liveHolder(runtime, lockFile(folder));

@@ -15,50 +15,54 @@ import type { ChainPoint } from './planner/chain.js';
 const evaluation = z.strictObject({ accuracy: z.number(), loss: z.number() });
 const ofNetwork = {
   key: z.string(),
-  /** Of the run that computed it. */
+  /** Id of the run that computed the network. */
   runId: z.string(),
-  /** SHA-256 of the parameters, in hex; it names the file that holds them. */
+  /** SHA-256 of the parameters, in hex. The file that holds them has it as its name. */
   weightsHash: z.string(),
 };
 const networkSchema = z.discriminatedUnion('kind', [
-  /** A dense network; `key` is its `denseKey`. */
+  /** A dense network, whose `key` is a trial's `denseKey`. */
   z.strictObject({ kind: z.literal('dense'), ...ofNetwork, validation: evaluation, test: evaluation }),
-  /** A point of a chain; `key` is its trial's. */
+  /** The network of a chain's point, whose `key` is that of its trial. */
   z.strictObject({ kind: z.literal('point'), ...ofNetwork, result: resultSchema }),
 ]);
 
-/** `network.json`, which lies beside the weights. */
+/** Format of `network.json`, which is stored beside the weights. */
 export const networkFormat: Format<typeof networkSchema> = {
   name: 'prunegrid.network',
   version: 1,
   schema: networkSchema,
 };
 
-/** In the cache folder. Each version has a folder of its own: another prunegrid of the same user may use the cache, too. */
+/**
+ * Name of the folder in the user's cache folder. Each version of the format has its own folder, because several
+ * versions of prunegrid may share the cache.
+ */
 const NETWORKS = `networks-v${networkFormat.version}`;
 
-/** Folders of the networks that the sweeps of one process are training. */
+/** Folders of the networks that sweeps of this process are training. */
 export type NetworkClaims = Set<string>;
 
 export interface NetworkStoreOptions {
   runtime: Host;
   model: ModelDescription;
-  /** One of those that compute the networks. */
+  /** One of the trainers that compute the networks. */
   trainer: Pick<Trainer, 'ready'>;
   claims: NetworkClaims;
   warn: (line: string) => void;
 }
 
 /**
- * Networks that were trained on this machine, in the user's cache folder, for every sweep to start from. An entry is found by its
- * key together with the engine, the processor and the data it was computed with, so that what is taken has the bits that training would
- * give. One that is damaged counts as absent.
+ * Store, in the user's cache folder, of networks that were trained on this machine and from which sweeps can start. An
+ * entry is found by its key, the engine, the processor and the data, so that it has the same bits as a newly trained
+ * network. A damaged entry counts as absent.
  *
- * If the cache folder cannot be read or written, the store warns once and keeps what is new in memory: the sweep's trials need it.
+ * If the cache folder cannot be read or written, the store warns once and keeps new networks in memory, because the
+ * trials of the sweep need them.
  */
 export class NetworkStore {
   private readonly circumstances: string;
-  /** What could not be written. */
+  /** Networks that could not be written to the cache folder. */
   private readonly inMemory = new Map<string, DenseNetwork | ChainPoint>();
   private readonly warned = new Set<string>();
 
@@ -81,19 +85,19 @@ export class NetworkStore {
     return network && 'result' in network ? network : undefined;
   }
 
-  /** Whether a sweep of this process is training the network, so that another one does better to wait. */
+  /** Whether a sweep of this process is training the network; another sweep should then wait for it. */
   isClaimed(key: string): boolean {
     return this.options.claims.has(this.folder(key));
   }
 
-  /** Says that the network is about to be trained. Returns what takes that back. */
+  /** Claims the network for training. Returns a function that ends the claim. */
   claim(key: string): () => void {
     const folder = this.folder(key);
     this.options.claims.add(folder);
     return () => void this.options.claims.delete(folder);
   }
 
-  /** Keeps a network for trials to start from. */
+  /** Stores a network from which trials can start. */
   async keep(network: DenseNetwork | ChainPoint): Promise<void> {
     const { runtime, model } = this.options;
     const { weights, ...described } = network;
@@ -101,7 +105,7 @@ export class NetworkStore {
     const weightsHash = hashOf(weights);
     try {
       await runtime.files.makeFolder(folder);
-      // Named by its content: another sweep that keeps the same network at the same moment writes the same file.
+      // The name depends on the content, so two sweeps that store the same network at once write equal files.
       await writeModel(runtime, join(folder, `${weightsHash}.safetensors`), model, weights, modelMetadata);
       const entry =
         'result' in described
@@ -137,7 +141,7 @@ export class NetworkStore {
     return join(this.options.runtime.files.cacheFolder(), NETWORKS, name);
   }
 
-  /** One line for each consequence, however many networks are concerned. */
+  /** Warns once for each consequence, however many networks it affects. */
   private warnOnce(consequence: string, error: unknown): void {
     if (this.warned.has(consequence)) return;
     this.warned.add(consequence);

@@ -6,21 +6,21 @@ import { readJournal } from '../journal/reading.js';
 import { type JournalRecord, runJournal } from '../training/records.js';
 import type { SweepState } from './state.js';
 
-/** How far a piece of work under way has come, by its own run's journal. */
+/** Progress of a running job, read from the journal of its run. */
 export interface JobProgress {
-  /** A trial's number; absent for a dense network that trials share. */
+  /** Number of the trial; absent for a dense network that trials share. */
   trial?: number;
   trainers: number[];
   phase: PhaseName;
-  /** Finished in the phase, and the phase's. */
+  /** Number of finished epochs in the phase, out of `epochs`. */
   epoch: number;
   epochs: number;
-  /** Of the latest epoch. */
+  /** Held-out accuracy after the latest epoch. */
   heldOut?: number;
   imagesPerSecond?: number;
 }
 
-/** The progress of everything that is running; what has not begun its first phase yet is left out. */
+/** Returns the progress of all running jobs, except those that have not started their first phase. */
 export async function progressOf(
   runtime: Pick<Host, 'files'>,
   folder: string,
@@ -36,7 +36,7 @@ export async function progressOf(
   ];
   const found = await Promise.all(
     running.map(async ({ place, ...work }) => {
-      // It is announced before its journal is begun.
+      // The journal may not exist, because the sweep records an attempt before the run creates its journal.
       const records = await readJournal(runtime, join(folder, place), runJournal).catch((): JournalRecord[] => []);
       const phase = records.findLast((record) => record.type === 'phase-started');
       const last = records.findLast((record) => record.type === 'epoch-finished');

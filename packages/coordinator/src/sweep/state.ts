@@ -4,21 +4,21 @@ import type { SweepEvent } from './records.js';
 
 export type TrialStatus = 'waiting' | 'running' | 'finished' | 'stopped' | 'failed';
 
-/** What is known of a trial. */
+/** State of a trial. */
 export interface TrialState {
   status: TrialStatus;
-  /** Attempts begun. */
+  /** Number of attempts that have started. */
   attempts: number;
-  /** Attempts that another one followed, for the retry budget; those that were interrupted do not count. */
+  /** Number of retries so far, which count against the retry budget. Resuming after an interruption is no retry. */
   retries: number;
-  /** The latest attempt's run folder, as a path within the sweep's. */
+  /** Run folder of the latest attempt, as a path relative to the sweep's folder. */
   folder?: string;
-  /** Numbers of the trainers at work on it. */
+  /** Numbers of the trainers that work on the trial. */
   trainers: number[];
   result?: RunResult;
-  /** Why it has failed or was stopped. */
+  /** Reason for which the trial failed or was stopped. */
   reason?: string;
-  /** The failure's kind: a `FailureKind`, or "internal". */
+  /** Kind of the failure: a `FailureKind` or "internal". */
   kind?: string;
 }
 
@@ -26,23 +26,23 @@ export interface DenseState {
   status: 'waiting' | 'running' | 'finished' | 'failed';
   attempts: number;
   retries: number;
-  /** As of a trial. */
+  /** Run folder of the latest attempt, as in `TrialState`. */
   folder?: string;
   trainers: number[];
-  /** As of a trial. */
+  /** Reason of the failure, as in `TrialState`. */
   reason?: string;
   kind?: string;
 }
 
-/** A sweep as its journal tells it: feed it every record, in order. */
+/** State of a sweep, computed from its journal. It must receive every record, in order. */
 export class SweepState {
   readonly trials = new Map<number, TrialState>();
-  /** Dense networks by `denseKey`. */
+  /** States of the dense networks, by `denseKey`. */
   readonly dense = new Map<string, DenseState>();
-  /** Whether nothing was left to do; false again once the sweep is resumed. */
+  /** Whether the sweep has finished all its work. It becomes false again when the sweep is resumed. */
   ended = false;
   interrupted?: string;
-  /** Unix milliseconds of the sweep's start and of its latest record. */
+  /** Times of the sweep's start and of its latest record, in Unix milliseconds. */
   startedAt = 0;
   updatedAt = 0;
 
@@ -64,7 +64,7 @@ export class SweepState {
       case 'sweep-resumed':
         this.ended = false;
         delete this.interrupted;
-        // A coordinator that was killed had no time to say so.
+        // If the last coordinator was killed, the journal has no record of the end of its jobs.
         this.forgetUnfinished();
         for (const number of record.again) {
           this.trials.set(number, { ...this.trial(number), status: 'waiting', retries: 0 });
@@ -119,7 +119,7 @@ export class SweepState {
       case 'sweep-finished':
         this.ended = true;
         break;
-      default: // It says nothing of trials.
+      default: // Other records do not change the state of trials.
     }
   }
 

@@ -7,10 +7,10 @@ import type { Evaluation } from './records.js';
 import type { ResumeState, RunLog } from './resume-state.js';
 import type { Projector } from './projecting/index.js';
 
-/** How far the training has come. It is told after every step, and is in no journal. */
+/** Progress of the training. It is reported after every step and is not in the journal. */
 export interface StepProgress {
   phase: PhaseName;
-  /** Steps done in the phase, and in the run; ADMM that stops early makes the run shorter than `totalSteps`. */
+  /** Finished steps of the phase and of the run. The run is shorter than `totalSteps` if ADMM stops early. */
   step: number;
   steps: number;
   totalStep: number;
@@ -29,32 +29,35 @@ export interface RunContext {
   journal: RunLog;
   projector: Projector;
   folder: string;
-  /** From what the run is resumed. */
+  /** State from which the run is resumed. */
   resumeState?: ResumeState;
-  /** Dense weights that are there already, in place of dense training. */
+  /** Existing dense network, which replaces dense training. */
   dense?: DenseNetwork;
-  /** A pruned network whose survivors are trained and pruned further, instead of the dense one. */
+  /** Pruned network whose survivors are trained and pruned further, instead of the dense network. */
   start?: StartNetwork;
-  /** Asked after each epoch of retraining; the reason that it gives ends the run. */
+  /** Called after each epoch of retraining. If it returns a reason, the run ends. */
   reasonToStop?: (epoch: number, validation: Evaluation) => string | undefined;
   onProgress: (progress: StepProgress) => void;
-  /** Awaited before the run folder is written to; if it rejects, the folder is another process's by now, and nothing is written. */
+  /**
+   * Awaited before each write to the run folder. It rejects if another process has taken over the folder; then nothing
+   * is written.
+   */
   checkLock: () => Promise<void>;
 }
 
 /** The network that a chain prunes further. */
 export interface StartNetwork {
-  /** The `key` of the trial whose network it is. */
+  /** Key of the trial that computed the network. */
   key: string;
-  /** The run of that trial. */
+  /** Id of the run of that trial. */
   runId: string;
   weights: Float32Array;
 }
 
-/** A network before pruning, as `trainDense` leaves it: what runs with one `denseKey` can share. */
+/** A network before pruning, as returned by `trainDense`. Runs with equal `denseKey` can share it. */
 export interface DenseNetwork {
   key: string;
-  /** The run that trained it. */
+  /** Id of the run that trained the network. */
   runId: string;
   weights: Float32Array;
   validation: Evaluation;

@@ -25,29 +25,30 @@ export interface JournaledRun {
   spec: Spec;
   specFile: string;
   group: TrainerGroup;
-  /** One for the process: the trials of a sweep share its threads. */
+  /** Projector of the process, whose threads the trials of a sweep share. */
   projector: Projector;
   sweep?: SweepPart;
-  /** Who wanted it, and how, if that is not this process. */
+  /** User and command line that asked for the run, if another process did. */
   asked?: Pick<RunManifest, 'user' | 'commandLine'>;
-  /** Of the run in the folder, which is resumed. */
+  /** State from which the run in the folder is resumed; undefined for a new run. */
   resumeState?: ResumeState | undefined;
   /** `HeldLock.check` of the lock that protects the folder. */
   checkLock: () => Promise<void>;
 }
 
 interface Hooks {
-  /** Sees the journal before anything is in it; what it returns is awaited at the end. */
+  /** Called with the journal before its first record. The function that it returns is called and awaited at the end. */
   watch?: (journal: Journal<RunEvent>) => (() => Promise<void>) | undefined;
-  /** May know better why the work failed. */
+  /** Replaces an error of the work by a more precise one, if there is one. */
   explain?: (error: unknown) => Promise<unknown>;
 }
 
 /**
- * Makes the run folder with its manifest and journal, runs `work` with them, and ends the journal by `run-failed` if it fails.
- * With `resumeState`, resumes the run in the folder that is there.
+ * Creates the run folder with its manifest and journal and does `work` in it. If the work fails, the last record of the
+ * journal is `run-failed`. With `resumeState`, it resumes the run in the existing folder.
  *
- * The run's snapshots are removed once it has finished, or its sweep has stopped it; a run that fails, however, can be resumed.
+ * The snapshots are removed when the run has finished or its sweep has stopped it. They stay if it fails, so that it
+ * can be resumed.
  */
 export async function runJournaled<T>(
   run: JournaledRun,
@@ -98,7 +99,7 @@ export async function runJournaled<T>(
   }
 }
 
-/** Returns the journal's first record. */
+/** Creates the run folder and its manifest. Returns the first record of the journal. */
 async function begin({ runtime, folder, group, ...run }: JournaledRun): Promise<RunEvent> {
   await createRunFolder(runtime, folder);
   const manifest = await describeRun(runtime, { ...run, members: group.trainers });
@@ -106,7 +107,7 @@ async function begin({ runtime, folder, group, ...run }: JournaledRun): Promise<
   return { type: 'run-started', manifest };
 }
 
-/** Returns this process's first record. */
+/** Removes unfinished checkpoint files of an earlier process. Returns the first record that this process appends. */
 async function beginAgain(
   { runtime, folder }: JournaledRun,
   { snapshot: { phase, steps, totalEpochs } }: ResumeState,

@@ -7,7 +7,9 @@ import type { Spec } from '../experiment/spec.js';
 import type { LayerCount } from './records.js';
 import { countNonZero, nonZeroIn } from './masks.js';
 
-/** A layer that the experiment prunes, what its weights are held to, and where they lie in the flat parameter vector. */
+/**
+ * A layer that the experiment prunes, with its constraint and the position of its weights in the flat parameter vector.
+ */
 export interface LayerToPrune {
   name: string;
   constraint: ConstraintData;
@@ -17,8 +19,8 @@ export interface LayerToPrune {
 }
 
 /**
- * The layers that the experiment prunes, in the model's order.
- * @param dense the dense network's parameters, by which some budgets share the weights out
+ * Returns the layers that the experiment prunes, in the model's order.
+ * @param dense parameters of the dense network, which some budgets use to distribute the weights among the layers
  */
 export function prunedLayers(
   model: ModelDescription,
@@ -36,15 +38,15 @@ export function prunedLayers(
     .map(({ layer, shape, offset, size }) => ({ name: layer, constraint: held[layer], shape, offset, size }));
 }
 
-/** The most weights that the layer may keep. */
+/** Returns the largest number of weights that the layer may keep. */
 export const keptIn = ({ constraint, shape }: Pick<LayerToPrune, 'constraint' | 'shape'>): number =>
   constraints.get(constraint.kind).keeps(constraint, shape);
 
-/** The layer's weights, a view on the flat vector. */
+/** Returns the layer's weights as a view of the flat vector. */
 export const weightsOf = ({ offset, size }: { offset: number; size: number }, parameters: Float32Array): Float32Array =>
   parameters.subarray(offset, offset + size);
 
-/** Non-zero weights of every layer; biases are not counted. */
+/** Counts the non-zero weights of every layer, without biases. */
 export function countLayers(model: ModelDescription, parameters: Float32Array): LayerCount[] {
   return model.parameters
     .filter(({ kind }) => kind === 'weight')
@@ -62,8 +64,8 @@ export function totalOf(layers: readonly LayerCount[]): { weights: number; kept:
 }
 
 /**
- * Positions in the flat vector that masked training trains, ascending: of each pruned layer those in `trainable` (positions
- * within the layer), all weights of the other layers, and all biases.
+ * Returns the ascending positions in the flat vector that masked training trains: those in `trainable` of each pruned
+ * layer (relative to the layer), all weights of the other layers, and all biases.
  */
 export function survivorsOf(model: ModelDescription, trainable: ReadonlyMap<string, Uint32Array>): Uint32Array {
   const trainableOf = ({ kind, layer }: Parameter) => (kind === 'weight' ? trainable.get(layer) : undefined);
@@ -80,13 +82,13 @@ export function survivorsOf(model: ModelDescription, trainable: ReadonlyMap<stri
 }
 
 /**
- * Positions of the non-zero weights of each layer, within the layer: what is trained further of a network that is stored without
- * its masks.
+ * Returns the positions of the non-zero weights of each layer, relative to the layer. These weights are trained further
+ * if a network was stored without its masks.
  */
 export const nonZeroPositions = (parameters: Float32Array, layers: readonly LayerToPrune[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
 
-/** Counts the units of each layer that pruning has cut off; layers without any are left out. */
+/** Counts the units of each layer that pruning has disconnected. Layers without such units are omitted. */
 export function deadUnits(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>) {
   const weights = new Map(model.parameters.filter(({ kind }) => kind === 'weight').map((each) => [each.layer, each]));
   const graph = model.layers.map(({ name, reads, combination }) => ({

@@ -1,6 +1,9 @@
 import type { LearningRateSpec } from '../experiment/spec.js';
 
-/** The learning rate of step `step` (from 0) of a phase of `steps` steps, `stepsPerEpoch` of them to an epoch as the schedule counts. */
+/**
+ * Returns the learning rate of step `step` (from 0) in a phase of `steps` steps. The schedule counts an epoch as
+ * `stepsPerEpoch` steps.
+ */
 export function learningRateAt(spec: LearningRateSpec, step: number, steps: number, stepsPerEpoch: number): number {
   switch (spec.schedule) {
     case 'constant':
@@ -10,7 +13,7 @@ export function learningRateAt(spec: LearningRateSpec, step: number, steps: numb
     case 'cosine':
       return cosine(spec.from, spec.to, steps > 1 ? step / (steps - 1) : 0);
     case 'one-cycle': {
-      // As torch.optim.lr_scheduler.OneCycleLR places its peak and its end.
+      // The peak and the end are those of torch.optim.lr_scheduler.OneCycleLR.
       const peak = Math.max(0, spec.warmup * steps - 1);
       const last = steps - 1;
       return step <= peak

@@ -12,10 +12,10 @@ import { version } from '@prunegrid/core/version';
 
 const require = createRequire(import.meta.url);
 
-/** What this process was started with, fit to be shown and stored: a login in MLflow's address is left out. */
+/** Returns the command line of this process for display and storage, without the login in MLflow's address. */
 export const commandLine = (): string[] => ['prunegrid', ...process.argv.slice(2).map(withoutLogin)];
 
-/** Who runs what on which machine, and with which commit. */
+/** Describes who runs which command on which machine, and with which commit. */
 export async function describeInvocation({
   clock,
   processes,
@@ -37,7 +37,9 @@ export async function describeInvocation({
   };
 }
 
-/** Everything that somebody needs to know, later, of what was run and on what; `asked`: who wanted it, and how, if that is not this process. */
+/**
+ * Returns the manifest of a run. `asked` gives the user and the command line if another process asked for the run.
+ */
 export async function describeRun(
   host: Pick<Host, 'clock' | 'processes'>,
   options: {
@@ -73,7 +75,7 @@ export async function describeRun(
   };
 }
 
-/** The user's name, or the number if the password file has no entry for it, as in containers. */
+/** Returns the user's name, or the user's number if the password file has no entry, which is common in containers. */
 function userName(): string {
   try {
     return userInfo().username;
@@ -82,7 +84,7 @@ function userName(): string {
   }
 }
 
-/** What each machine's git has answered: what a process runs does not change when the files do. */
+/** Git state per machine. It is read only once, because later changes of the files do not affect a running process. */
 const answers = new WeakMap<Processes, Promise<RunManifest['git']>>();
 
 /**

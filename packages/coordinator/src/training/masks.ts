@@ -1,9 +1,12 @@
 import type { Pieces } from '@prunegrid/core/safetensors';
 
-/** Elements of a mask that are in memory at a time: 2 MiB. */
+/** Number of a mask's elements that are in memory at a time (2 MiB). */
 const PIECE = 2 ** 19;
 
-/** A mask: 1 at the positions, which ascend, and 0 elsewhere. Positions of large models are beyond what float32 can count. */
+/**
+ * Returns a mask of `length` elements, which is 1 at the ascending `positions` and 0 elsewhere. Masks are stored
+ * instead of positions, because float32 cannot represent all positions of large models.
+ */
 export const maskPieces = (positions: Uint32Array, length: number): Pieces => ({
   length,
   pieces: () => piecesOfMask(positions, length),
@@ -19,7 +22,7 @@ function* piecesOfMask(positions: Uint32Array, length: number): Generator<Float3
   }
 }
 
-/** Positions of the values that are not zero, ascending. */
+/** Returns the ascending positions of the values that are not zero. */
 export function nonZeroIn(values: Float32Array): Uint32Array {
   const positions = new Uint32Array(countNonZero(values));
   let count = 0;
@@ -27,7 +30,10 @@ export function nonZeroIn(values: Float32Array): Uint32Array {
   return positions;
 }
 
-/** By a plain loop: `reduce` takes ten times as long, 0.8 s for AlexNet. */
+/**
+ * Counts the values that are not zero. It uses a plain loop, because `reduce` takes ten times as long (0.8 s for
+ * AlexNet).
+ */
 export function countNonZero(values: Float32Array): number {
   let count = 0;
   for (let i = 0; i < values.length; i++) if (values[i] !== 0) count++;

@@ -6,9 +6,9 @@ import { metricLine, metricsOf } from './metrics.js';
 import type { JournalRecord, RunEvent } from './records.js';
 
 /**
- * Writes `metrics.jsonl` beside the journal, a line for each record that bears metrics. It can always be derived again from the journal, so
- * it is not synced, and `close` alone tells of a write that fails.
- * @param past what the journal holds already
+ * Writes `metrics.jsonl` beside the journal, with one line for each record that has metrics. The file can always be
+ * derived from the journal, so it is not synced, and only `close` reports a failed write.
+ * @param past records that the journal already holds
  */
 export function recordMetrics(
   { files }: Pick<Host, 'files'>,
@@ -26,7 +26,7 @@ export function recordMetrics(
     const at = position;
     position += line.length;
     written = written.then(() => opened).then((handle) => handle.write(line, at));
-    // Whoever closes the file learns of it.
+    // The caller of `close` receives this error.
     written.catch(() => undefined);
   };
   written.catch(() => undefined);

@@ -1,14 +1,14 @@
 import type { PhaseName } from '../experiment/spec.js';
 import type { JournalRecord } from './records.js';
 
-/** The numbers in one record. `values` are keyed by names that `metrics.jsonl` and MLflow share. */
+/** Metrics of one record. The names in `values` are the same in `metrics.jsonl` and MLflow. */
 export interface MetricPoint {
   phase: PhaseName;
-  /** From 1, within the phase. */
+  /** Epoch within the phase, from 1. */
   epoch?: number;
-  /** ADMM's iteration, from 1. */
+  /** Iteration of ADMM, from 1. */
   iteration?: number;
-  /** The x axis that all records have: epochs of the whole run so far. */
+  /** Epochs of the whole run so far, which are the x axis of all metrics. */
   totalEpochs: number;
   values: Record<string, number>;
 }
@@ -19,7 +19,7 @@ const stagePhase = { dense: 'dense', hardPruned: 'prune', final: 'retrain' } as 
 /** `hard_pruned` rather than `hardPruned`, in line with the other names. */
 const stageName = { dense: 'dense', hardPruned: 'hard_pruned', final: 'final' } as const;
 
-/** The metrics that a record bears; null if it bears none. */
+/** Returns the metrics in a record, or null if it has none. */
 export function metricsOf(record: JournalRecord): MetricPoint | null {
   switch (record.type) {
     case 'epoch-finished':

@@ -1,10 +1,10 @@
 import type { Clock } from '@prunegrid/core/runtime';
 import type { StepProgress } from './context.js';
 
-/** The latest progress is passed on at most this often, in milliseconds. */
+/** Smallest time between two progress reports, in milliseconds. */
 const PROGRESS_MS = 100;
 
-/** Adds the speed to a run's progress and passes it on, not more often than a screen can use. */
+/** Adds the speed to a run's progress and limits how often it is reported, because a screen needs no more. */
 export function throttled(
   clock: Pick<Clock, 'monotonic'>,
   globalBatch: number,

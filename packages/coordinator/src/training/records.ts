@@ -6,7 +6,7 @@ import type { Plain } from '../experiment/yaml.js';
 import type { Recorded } from '../journal/encoding.js';
 import type { JournalFormat } from '../journal/format.js';
 
-/** A number that was measured or computed: it may be NaN or infinite, as a loss that has run away. */
+/** A measured or computed number. It may be NaN or infinite, for example a loss that has diverged. */
 const measured = z.custom<number>((value) => typeof value === 'number', 'Invalid input: expected number');
 const count = z.int().min(0);
 export const plainSchema: z.ZodType<Plain> = z.lazy(() =>
@@ -28,7 +28,7 @@ const layerResiduals = z.strictObject({
   weightNorm: measured,
   supportChange: measured,
 });
-/** State of one pruned layer after an ADMM iteration; see `Residuals` of numerics/admm. */
+/** Residuals of one pruned layer after an ADMM iteration; see `Residuals` in numerics/admm. */
 export type LayerResiduals = z.infer<typeof layerResiduals>;
 
 const layerCount = z.strictObject({ name: z.string(), weights: count, kept: count });
@@ -38,23 +38,23 @@ const sweepPart = z.strictObject({
   /** The sweep's own `runId`. */
   runId: z.string(),
   name: z.string(),
-  /** From 1; undefined for a dense network that trials share. */
+  /** Number of the trial, from 1; undefined for a dense network that trials share. */
   trial: count.exactOptional(),
-  /** From 1. */
+  /** Number of the attempt, from 1. */
   attempt: count,
-  /** The trial's keys that vary in the sweep, without the seed. */
+  /** Values of the keys that vary in the sweep, without the seed. */
   settings: z.record(z.string(), plainSchema).exactOptional(),
 });
-/** What a run does for its sweep: it trains the dense network that trials share, or makes one attempt at a trial. */
+/** The job that a run does for its sweep: training the dense network that trials share, or one attempt at a trial. */
 export type SweepPart = z.infer<typeof sweepPart>;
 
-/** Who ran what on which machine, and with which commit. */
+/** Schema that records who ran which command on which machine, and with which commit. */
 export const invocationSchema = z.strictObject({
   commandLine: z.array(z.string()),
-  /** ISO 8601, UTC. */
+  /** Time of the start in ISO 8601, UTC. */
   startedAt: z.string(),
   user: z.string(),
-  /** Null if prunegrid was installed as a package. */
+  /** Commit of the source tree; null if prunegrid was installed as a package. */
   git: z.strictObject({ commit: z.string(), dirty: z.boolean() }).nullable(),
   host: z.strictObject({
     name: z.string(),
@@ -66,13 +66,13 @@ export const invocationSchema = z.strictObject({
 });
 
 export const manifestSchema = z.strictObject({
-  /** Identifies the run everywhere, MLflow included. A UUID. */
+  /** UUID that identifies the run everywhere, also in MLflow. */
   runId: z.string(),
   spec: specSchema,
   specFile: z.string(),
   seed: count,
   ...invocationSchema.shape,
-  /** Of programs and libraries, by name. */
+  /** Versions of programs and libraries, by name. */
   versions: z.record(z.string(), z.string()),
   engine: z.string(),
   device: z.string(),
@@ -83,7 +83,7 @@ export const manifestSchema = z.strictObject({
 });
 export type RunManifest = z.infer<typeof manifestSchema>;
 
-/** `manifest.json`. */
+/** Format of `manifest.json`. */
 export const manifestFormat: Format<typeof manifestSchema> = {
   name: 'prunegrid.manifest',
   version: 1,
@@ -100,21 +100,21 @@ export const resultSchema = z.strictObject({
   total: z.strictObject({ weights: count, kept: count, ratio: measured }),
   /** Wall-clock seconds from the first training step to the last evaluation. */
   seconds: measured,
-  /** Passes over the training images, all phases together. */
+  /** Epochs of training in all phases together. */
   epochs: count,
 });
 export type RunResult = z.infer<typeof resultSchema>;
 
-/** `result.json`. */
+/** Format of `result.json`. */
 export const resultFormat: Format<typeof resultSchema> = { name: 'prunegrid.result', version: 1, schema: resultSchema };
 
 const event = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
   z.strictObject({ type: z.literal(type), ...shape });
 
-/** What happened, in the order in which it happened. `epoch` counts from 1 within the phase. */
+/** Schema of the events in a run's journal. `epoch` counts from 1 within the phase. */
 export const runEventSchema = z.discriminatedUnion('type', [
   event('run-started', { manifest: manifestSchema }),
-  /** By another process, or on other trainers. The run had been `steps` optimizer steps into the phase. */
+  /** The run is resumed after `steps` optimizer steps of the phase, by another process or on other trainers. */
   event('run-resumed', { commandLine: z.array(z.string()), phase, steps: count, totalEpochs: count }),
   event('trainer-joined', {
     trainer: count,
@@ -123,30 +123,33 @@ export const runEventSchema = z.discriminatedUnion('type', [
     engine: z.string(),
     device: z.string(),
   }),
-  /** Instead of dense training: its weights were there, trained by the run `runId`. */
+  /** Dense training is skipped, because the run `runId` has trained the same network. */
   event('dense-reused', { key: z.string(), runId: z.string() }),
-  /** What is pruned is not the dense network but that of the trial with the key `key`, which came out of the run `runId`. */
+  /**
+   * Pruning starts from the network of the trial with the key `key`, computed by the run `runId`, not from the dense
+   * one.
+   */
   event('chain-continued', { key: z.string(), runId: z.string() }),
   event('phase-started', { phase, epochs: count, stepsPerEpoch: count }),
   event('epoch-finished', {
     phase,
     epoch: count,
-    /** Epochs of the whole run so far: the x axis of every curve. */
+    /** Epochs of the whole run so far, which are the x axis of every curve. */
     totalEpochs: count,
     trainLoss: measured,
     trainAccuracy: measured,
     validation: evaluation,
     learningRate: measured,
     imagesPerSecond: measured,
-    /** SHA-256 of W, equal on every trainer. */
+    /** SHA-256 of W, which is equal on every trainer. */
     weightsHash: z.string(),
   }),
   event('admm-iteration', { iteration: count, totalEpochs: count, layers: z.array(layerResiduals) }),
   event('admm-stopped-early', { iteration: count }),
-  /** Gradual pruning begins the phase's epoch `epoch` with so many weights. */
+  /** Gradual pruning starts epoch `epoch` of the phase with the numbers of weights in `layers`. */
   event('mask-tightened', { epoch: count, totalEpochs: count, layers: z.array(layerCount) }),
   event('hard-pruned', { layers: z.array(layerCount) }),
-  /** The test set's part is reported, and nothing is ever chosen by it. */
+  /** The scores on the test set are only reported. No choice depends on them. */
   event('evaluated', {
     stage: z.enum(['dense', 'hardPruned', 'final']),
     totalEpochs: count,
@@ -154,24 +157,24 @@ export const runEventSchema = z.discriminatedUnion('type', [
     test: evaluation,
   }),
   event('dead-units', { layer: z.string(), units: count, of: count }),
-  /** `file` is seen from the run folder. */
+  /** `file` is a path relative to the run folder. */
   event('checkpoint', { file: z.string(), phase, totalEpochs: count }),
-  /** Ends a run that trains a dense network for others. */
+  /** A run that trains a dense network for other runs has finished. */
   event('dense-finished', { key: z.string(), artifacts: z.array(z.string()) }),
-  /** Ends a run that its sweep stops early, since others do better. */
+  /** The sweep has stopped the run early, because other trials do better. */
   event('run-stopped', { reason: z.string() }),
   event('run-finished', { result: resultSchema, artifacts: z.array(z.string()) }),
-  /** `kind` is a FailureKind, `replay` if what was repeated after a resume came out differently, or `internal`. */
+  /** `kind` is a FailureKind, `internal`, or `replay` if a replay after a resume gave different results. */
   event('run-failed', { kind: z.string(), message: z.string() }),
 ]);
 export type RunEvent = z.infer<typeof runEventSchema>;
 
-/** The journal of a run. */
+/** Format of a run's journal. */
 export const runJournal: JournalFormat<RunEvent> = {
   name: 'prunegrid.run-journal',
   version: 1,
   schema: runEventSchema,
 };
 
-/** A line of a run's journal. */
+/** One record of a run's journal. */
 export type JournalRecord = Recorded<RunEvent>;

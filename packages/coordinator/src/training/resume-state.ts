@@ -8,26 +8,26 @@ import { readJournal } from '../journal/reading.js';
 import { type JournalRecord, type RunEvent, runJournal, type RunManifest } from './records.js';
 import { type Generation, readSnapshot, type Snapshot } from './snapshot.js';
 
-/** What is known of a run that is to be resumed. */
+/** State from which a run is resumed. */
 export interface ResumeState {
   manifest: RunManifest;
   snapshot: Snapshot;
-  /** Where the snapshot lies: the next one takes the other place. */
+  /** Generation of the snapshot. The next snapshot replaces the other one. */
   generation: Generation;
   records: readonly JournalRecord[];
-  /** The last process that resumed the run found that what it repeated came out differently. The same trainers will find it again. */
+  /** Whether the replay of the last resume gave different results. On the same trainers it would do so again. */
   diverged: boolean;
 }
 
-/** A run's folder as far as the run can be resumed from it. */
+/** Result of looking for a state to resume in a run's folder. */
 export interface Resumable {
-  /** Undefined if the run can only begin anew: it was not saved, or all that was saved is damaged. */
+  /** Absent if the run must restart, because it has no snapshot or all its snapshots are damaged. */
   resumeState?: ResumeState;
-  /** What could not be used, a line each: a damaged snapshot, or a damaged journal. */
+  /** Files that are damaged and not usable, such as a snapshot or the journal, one line each. */
   problems: readonly string[];
 }
 
-/** Reads from what a run can be resumed. Nothing is changed in its folder. */
+/** Reads the state from which a run can be resumed. It changes nothing in the run's folder. */
 export async function readResumeState(host: Pick<Host, 'clock' | 'files'>, folder: string): Promise<Resumable> {
   let records: JournalRecord[];
   try {
@@ -43,31 +43,31 @@ export async function readResumeState(host: Pick<Host, 'clock' | 'files'>, folde
   return { resumeState: { manifest: first.manifest, ...newest, records, diverged }, problems };
 }
 
-/** Whether trainers have the data that the run was trained on. */
+/** Whether a trainer has the same data as the trainers that started the run. */
 export const hasDataOf = ({ manifest }: ResumeState, { ready }: Pick<Trainer, 'ready'>): boolean =>
   manifest.dataset.sha256 === ready.datasetHash;
 
-/** Where a run's events go. */
+/** Destination of a run's events. */
 export interface RunLog {
-  /** As Journal.append: in the order of the calls. */
+  /** Appends an event in the order of the calls, as Journal.append does. */
   append: (event: RunEvent, told?: Promise<unknown>) => Promise<JournalRecord>;
-  /** The `seq` of the next record. */
+  /** Number `seq` of the next record. */
   readonly nextSeq: number;
 }
 
-/** What each process writes for itself, whatever the others have written. */
+/** Events that each process records for itself and that a replay does not compare. */
 const ofOneProcess: readonly RunEvent['type'][] = ['run-resumed', 'trainer-joined', 'run-failed'];
 
-/** The kind of `run-failed` that tells of a ReplayMismatch. */
+/** Kind of a `run-failed` event that is caused by a ReplayMismatch. */
 export const replayKind = 'replay';
 
-/** What a resumed run repeats came out differently than before. */
+/** The replay of a resumed run gave other results than the records in its journal. */
 export class ReplayMismatch extends Failure {}
 
 /**
- * The journal of a run that is resumed from a snapshot. What had happened after the snapshot happens again, and is not written twice but held against
- * what is there: it must be the same. If it is not, `append` rejects with a ReplayMismatch. The snapshot stays: on trainers of the kind that
- * computed it, the run can still be resumed.
+ * Returns the log of a run that is resumed from a snapshot. The events after the snapshot occur again. They are not
+ * appended but compared with the journal's records, and `append` rejects with a ReplayMismatch if they differ. The
+ * snapshot stays, so that trainers of the original kind can still resume the run.
  */
 export function replay(
   journal: Pick<Journal<RunEvent>, 'append' | 'folder' | 'nextSeq'>,
@@ -91,7 +91,7 @@ export function replay(
   };
 }
 
-/** What must be the same when it happens again, as the journal has it. */
+/** Returns the part of an event that must be equal in a replay, in the journal's encoding. */
 function timeless(event: RunEvent & { seq?: number; time?: number; imagesPerSecond?: number }): unknown {
   const timed = { seq: undefined, time: undefined, imagesPerSecond: undefined };
   return JSON.parse(JSON.stringify({ ...event, ...timed }));

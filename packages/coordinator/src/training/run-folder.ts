@@ -7,7 +7,7 @@ import type { Host } from '@prunegrid/core/runtime';
 import { readSafetensors, writeSafetensors } from '@prunegrid/core/safetensors';
 import { fromFile, type ModelDescription, tensorInFile, toFile } from '@prunegrid/trainer/models';
 
-/** What lies in a run folder before its run begins: places that are made, and locks. */
+/** Names that may exist in a run folder before the run starts: a prepared folder and the lock. */
 const beforeTheRun = ['checkpoints', 'coordinator.lock'];
 
 /**
@@ -27,22 +27,22 @@ export async function createRunFolder(host: Host, folder: string): Promise<void>
   }
 }
 
-/** Further tensors of a checkpoint, by layer: ADMM's Z and U, in the model's own layout. */
+/** Additional tensors of a checkpoint, by layer, such as ADMM's Z and U, in the model's own layout. */
 export type LayerTensors = Readonly<Record<string, ReadonlyMap<string, Float32Array>>>;
 
-/** The format of model files, which their metadata states. */
+/** Format of model files, stated in their metadata. */
 export const modelFormat = { name: 'prunegrid.model', version: 1 };
 
-/** What the metadata of a model file of this version begins with. */
+/** First entries in the metadata of a model file of this version. */
 export const modelMetadata: Readonly<Record<string, string>> = {
   'prunegrid.format': modelFormat.name,
   'prunegrid.version': String(modelFormat.version),
 };
 
 /**
- * Writes the parameters, in PyTorch's names and shapes, whole or not at all. A tensor of `extra`, such as Z of conv1, becomes
- * `Z.conv1.weight` and covers the layer's weights. None of them may change until the promise is settled. The same parameters and
- * metadata give the same file, byte for byte.
+ * Writes the parameters, in PyTorch's names and shapes, whole or not at all. A tensor of `extra`, such as Z of conv1,
+ * becomes `Z.conv1.weight` and covers the layer's weights. None of them may change until the promise is settled. The
+ * same parameters and metadata give the same file, byte for byte.
  *
  * @param parameters all of the model's, float32, in the model's own layout
  * @throws {Failure} environment: the file cannot be written.
@@ -76,7 +76,7 @@ export async function readModel(
 ): Promise<Float32Array> {
   const { tensors, metadata } = await readSafetensors(host, file);
   const { 'prunegrid.format': format, 'prunegrid.version': version } = metadata;
-  // Files of other programs state no version.
+  // Files that other programs have written state no version.
   const problem = format === undefined ? undefined : versionProblem(modelFormat, { format, version: Number(version) });
   if (problem !== undefined) throw new Failure('input', `${file} ${problem}`);
   return fromFile(host.clock, model, tensors, file);

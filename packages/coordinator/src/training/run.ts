@@ -20,27 +20,28 @@ import { modelMetadata, readModel, writeModel } from './run-folder.js';
 import type { PhaseState } from './snapshot.js';
 import { checkpointFile, EpochTraining, type Scores } from './training.js';
 
-/** The reason of the signal that ends a run which will be resumed soon, on more trainers or after others. */
+/** Abort reason of a run that is saved now and resumed soon on more trainers. */
 export class Paused extends Error {}
 
-/** Thrown when `reasonToStop` has given a reason. */
+/** Error with which a run ends when `reasonToStop` returns a reason. */
 export class Stopped extends Error {}
 
 /**
- * Trains, prunes and retrains one network (Zhang et al. 2018): dense training, ADMM or a baseline's way of pruning, hard pruning, masked
- * retraining. Every decision is in the journal; the run folder gets checkpoints, `model.safetensors` and `result.json`. If the group's signal
- * aborts, the run is saved and then rejects with the signal's reason.
+ * Trains, prunes and retrains one network (Zhang et al. 2018) in four stages: dense training, ADMM or the pruning
+ * method of a baseline, hard pruning, and masked retraining. Every decision is recorded in the journal. Checkpoints,
+ * `model.safetensors` and `result.json` are written to the run folder. If the group's signal aborts, the run is saved
+ * and then rejects with the signal's reason.
  */
 export async function prune(context: RunContext): Promise<RunResult> {
   return toTheEnd(new EpochTraining(context), (training) => new Pruning(training).run());
 }
 
-/** Dense training alone, for runs that share it. The run folder gets its checkpoint. */
+/** Trains only the dense network, for runs that share it, and writes its checkpoint to the run folder. */
 export async function trainDense(context: RunContext): Promise<DenseNetwork> {
   return toTheEnd(new EpochTraining(context), (training) => new Pruning(training).denseOnly());
 }
 
-/** Settles when nothing is being written any more, whatever the work comes to. Rejects if something could not be written. */
+/** Does `work` and settles after all writes have ended, even if the work fails. Rejects if a write has failed. */
 function toTheEnd<T>(training: EpochTraining, work: (training: EpochTraining) => Promise<T>): Promise<T> {
   return work(training).finally(() => training.settled());
 }
@@ -73,7 +74,7 @@ class Pruning {
       epochs: training.totalEpochs,
     };
     await checkLock();
-    // Nothing of the run itself is in the file, so that the same weights are the same file, byte for byte.
+    // The file holds nothing that identifies the run, so that equal weights give equal files, byte for byte.
     await writeModel(runtime, join(folder, 'model.safetensors'), model, final, modelMetadata);
     await writeStored(runtime, join(folder, 'result.json'), resultFormat, result);
     training.record({
@@ -112,7 +113,7 @@ class Pruning {
     return { weights, ...(await training.evaluate('dense')) };
   }
 
-  /** Takes a dense network as if it had been trained here. */
+  /** Uses a dense network of another run and counts its epochs as if this run had trained it. */
   private async takeDense({
     key,
     runId,
@@ -129,7 +130,7 @@ class Pruning {
     return { weights, validation, test };
   }
 
-  /** The weights that are to be pruned. */
+  /** Returns the weights from which pruning starts. */
   private startOf(dense: Float32Array): Float32Array {
     const { start } = this.context;
     if (!start) return dense;
@@ -138,7 +139,7 @@ class Pruning {
     return weights;
   }
 
-  /** Trains for pruning, prunes, and leaves the trainers with the survivors. */
+  /** Runs the phase `prune` and hard pruning. Afterwards the trainers hold the pruned weights and the survivors. */
   private async pruneAndEvaluate(weightsBefore: Float32Array, layers: readonly LayerToPrune[]): Promise<Scores> {
     const { training } = this;
     const { spec, model, projector, start } = this.context;
@@ -152,7 +153,10 @@ class Pruning {
     return training.evaluate('hardPruned');
   }
 
-  /** Trains the survivors and returns the weights of the epoch with the best validation accuracy, the later one of two. */
+  /**
+   * Trains the survivors and returns the weights of the epoch with the best validation accuracy. If two epochs are
+   * equal, the later one counts.
+   */
   private async retrain(): Promise<Float32Array> {
     const { training } = this;
     const { spec, group, reasonToStop } = this.context;
@@ -173,14 +177,14 @@ class Pruning {
         throw new Stopped(reason);
       }
     }
-    // Evaluation measures what the trainers hold.
+    // The final evaluation measures the weights that the trainers hold, so they need those of the best epoch.
     if (best && best.epoch < epochs) {
       await training.setParameters('retrain', best.weights, training.survivors, best.validation);
     }
     return best?.weights ?? group.fetchWeights();
   }
 
-  /** What a stage came to, if the run is resumed in a later phase. */
+  /** Returns the recorded scores of a stage if the run is resumed in a later phase. */
   private recalled(stage: 'dense' | 'hardPruned'): Scores | undefined {
     const { resumeState } = this.context;
     if (!resumeState || resumeState.snapshot.phase === 'dense') return undefined;
@@ -198,14 +202,14 @@ class Pruning {
   }
 }
 
-/** An epoch of retraining and the weights after it. */
+/** The best epoch of retraining so far, with the weights after it. */
 interface Best {
   epoch: number;
   validation: Evaluation;
   weights: Float32Array;
 }
 
-/** What `recallBest` needs besides the journal. */
+/** Returns the state that a snapshot keeps for `recallBest`. */
 const keepBest = (best: Best | undefined): PhaseState =>
   best ? { values: { epoch: best.epoch }, tensors: { best: best.weights } } : {};
 

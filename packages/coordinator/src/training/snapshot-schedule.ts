@@ -3,16 +3,19 @@ import type { TensorData } from '@prunegrid/core/safetensors';
 import type { RunContext } from './context.js';
 import { type Generation, nextGeneration, type Snapshot, writeSnapshot } from './snapshot.js';
 
-/** Time between two snapshots of a run, in milliseconds ... */
+/** Smallest time between two snapshots of a run, in milliseconds. */
 const SAVE_MS = 20_000;
-/** ... and if saving takes long, this many times as long as it takes. */
+/**
+ * Smallest time between two snapshots as a multiple of the time that saving takes, so that slow disks delay training
+ * little.
+ */
 const SAVE_SHARE = 50;
 
-/** Knows when the next snapshot of a run is due, and writes it in the place of the older one of two. */
+/** Decides when the next snapshot of a run is due, and writes it in place of the older of two snapshots. */
 export class SnapshotSchedule {
   /** Milliseconds of the monotonic clock; infinite while a snapshot is being written. */
   private due: number;
-  /** Where the newest snapshot lies, if there is one. */
+  /** Generation of the newest snapshot, if there is one. */
   private newest: Generation | undefined;
   /** Whether the next snapshot is due as soon as the one that is being written is there. */
   private hurried = false;
@@ -33,7 +36,8 @@ export class SnapshotSchedule {
   }
 
   /**
-   * Writes a snapshot; the next is due when some time has passed since then. Its tensors must not change until the promise is settled.
+   * Writes a snapshot; the next is due when some time has passed since then. Its tensors must not change until the
+   * promise is settled.
    * @param started when the run began to fetch what is in the snapshot, by the monotonic clock
    */
   async write(snapshot: Snapshot<TensorData>, started: number): Promise<void> {

@@ -15,82 +15,83 @@ import { phaseNames } from '../experiment/spec.js';
 import { maskPieces, nonZeroIn } from './masks.js';
 import { inPieces } from './projecting/index.js';
 
-/** What a phase needs to be resumed, besides the weights and the optimizer's moments. */
+/** State that a phase needs to be resumed, besides the weights and the optimizer's state. */
 export interface PhaseState<Tensor extends TensorData = Float32Array> {
   values?: Readonly<Record<string, number>>;
   tensors?: Readonly<Record<string, Tensor>>;
 }
 
 const count = z.int().min(0);
-/** JSON has no number that is not finite, and a run with one is not saved. */
+/** JSON cannot hold a number that is not finite. A run with such a number is never saved. */
 const sum = z.number();
 
-/** What the steps of an epoch have come to. */
+/** Totals over the finished steps of an epoch. */
 const epochSumsSchema = z.strictObject({
   steps: count,
   loss: sum,
   correct: sum,
   seconds: sum,
-  /** After the last step. */
+  /** SHA-256, in hex, of the weights after the last step. */
   weightsHash: z.string(),
 });
 export type EpochSums = z.infer<typeof epochSumsSchema>;
 
-/** How far a run has come: `steps` optimizer steps of a phase are done, and nothing that follows on the last of them. */
+/** Position in a run: `steps` optimizer steps of a phase are done, and nothing that follows the last one. */
 const positionSchema = z.strictObject({
-  /** Records in the journal. */
+  /** Number of records in the journal. */
   seq: count,
   phase: z.enum(phaseNames),
-  /** At least 1. */
+  /** Finished steps of the phase, at least 1. */
   steps: count,
-  /** Since the trainers were given the phase's weights with fresh moments. */
+  /** Steps since the trainers received weights with zero moments. */
   optimizerSteps: count,
-  /** Finished in the run, the epoch of the last step not among them. */
+  /** Finished epochs of the run, without the epoch of the last step. */
   totalEpochs: count,
   totalStep: count,
-  /** Of the run so far. */
+  /** Seconds of training in the run so far. */
   seconds: sum,
-  /** The epoch of the last step so far. */
+  /** Totals of the epoch to which the last step belongs. */
   epoch: epochSumsSchema,
 });
 type Position = z.infer<typeof positionSchema>;
 
-/** What the metadata of a snapshot says under `state`, as JSON. */
+/** Schema of the JSON text under `state` in the metadata of a snapshot. */
 export const stateSchema = positionSchema.extend({ values: z.record(z.string(), z.number()).exactOptional() });
 
-/** All that a run needs to go on with the same bits as if it had not been interrupted. */
+/** Everything that a run needs to be resumed with the same bits as without an interruption. */
 export interface Snapshot<Own extends TensorData = Float32Array> extends Position {
-  /** All parameters. */
+  /** Values of all parameters. */
   W: Float32Array;
-  /** Of the parameters that the phase trains. */
+  /** The optimizer's moments, each with one element per trained parameter. */
   moments: readonly Float32Array[];
-  /** If gradients are rounded to bfloat16: what that has left out, by micro-batch. */
+  /** Accumulated error of rounding gradients to bfloat16, one vector per micro-batch; empty without rounding. */
   residuals: readonly Float32Array[];
-  /** Of a masked phase: ascending positions in W. */
+  /** Ascending positions in W that a masked phase trains; absent in other phases. */
   survivors?: Uint32Array;
   own: PhaseState<Own>;
 }
 
-/** The format of snapshots, which their metadata states. */
+/** Format of snapshots, stated in their metadata. */
 export const snapshotFormat = { name: 'prunegrid.snapshot', version: 1 };
 
 /**
- * A run keeps two snapshots. The next one takes the place of the older one, so that a whole one is there whatever happens while it is
- * written, and even if the newest one turns out to be damaged.
+ * Name of one of the two snapshots that a run keeps. The next snapshot replaces the older one, so that the other one
+ * still exists if the write fails or if the newest snapshot is damaged.
  */
 export type Generation = 'a' | 'b';
 
 const generations: readonly Generation[] = ['a', 'b'];
 
-/** The place of the snapshot after the one in `newest`. */
+/** Returns the generation that the snapshot after `newest` replaces. */
 export const nextGeneration = (newest: Generation | undefined): Generation => (newest === 'a' ? 'b' : 'a');
 
 const snapshotFile = (folder: string, generation: Generation): string =>
   join(folder, 'checkpoints', `snapshot-${generation}.safetensors`);
 
 /**
- * Puts the snapshot in the place of the generation's previous one. Its tensors must not change until the promise is settled.
- * @throws {Failure} environment: it cannot be written; then the previous one is still there.
+ * Writes a snapshot in place of the previous one of its generation. Its tensors must not change until the promise
+ * settles.
+ * @throws {Failure} `environment`, if the snapshot cannot be written; the previous one then still exists
  */
 export async function writeSnapshot(
   host: Host,
@@ -114,15 +115,15 @@ export async function writeSnapshot(
   );
 }
 
-/** The newest snapshot that can be used, and why newer ones cannot, a line each. */
+/** The newest usable snapshot and, one line each, why newer ones are not usable. */
 export interface FoundSnapshot {
   newest?: { generation: Generation; snapshot: Snapshot };
   problems: string[];
 }
 
 /**
- * Reads the newest of the folder's snapshots that is whole and of which `fits` holds. None is removed.
- * @param fits whether the rest of the run folder is what it was when the snapshot was written, given the snapshot's `seq`
+ * Reads the newest snapshot in the folder that is intact and that `fits` accepts. It removes no snapshot.
+ * @param fits says, given the snapshot's `seq`, whether the run folder still agrees with the snapshot
  */
 export async function readSnapshot(
   host: Pick<Host, 'clock' | 'files'>,
@@ -189,12 +190,12 @@ function parseState(file: string, metadata: Readonly<Record<string, string>>): z
   }
 }
 
-/** Removes both snapshots: the run has ended, and nothing will resume it. */
+/** Removes both snapshots, because a run that has ended is never resumed. */
 export async function removeSnapshots({ files }: Pick<Host, 'files'>, folder: string): Promise<void> {
   for (const generation of generations) await files.remove(snapshotFile(folder, generation));
 }
 
-/** SHA-256, in hex, of the state and of each tensor's name and elements. */
+/** Returns the SHA-256, in hex, of the state and of each tensor's name and elements. */
 async function hashOf(clock: Clock, state: string, tensors: ReadonlyMap<string, TensorData>): Promise<string> {
   const hash = createHash('sha256').update(state);
   for (const [name, data] of tensors) {

@@ -15,7 +15,7 @@ import { SnapshotSchedule } from './snapshot-schedule.js';
 import type { EpochSums, PhaseState, Snapshot } from './snapshot.js';
 import { Writes } from './writes.js';
 
-/** Separates the phases' random numbers from each other. */
+/** Number of each phase in the derivation of random streams, so that no two phases draw the same numbers. */
 const phaseNumbers: Record<PhaseName, number> = { dense: 1, prune: 2, retrain: 3 };
 
 const freshSums: EpochSums = { steps: 0, loss: 0, correct: 0, seconds: 0, weightsHash: '' };
@@ -31,10 +31,10 @@ export class EpochTraining implements Training {
   private readonly writes = new Writes();
   totalEpochs = 0;
   epoch = 0;
-  /** What the steps of the epoch under way have come to so far. */
+  /** Totals over the steps of the current epoch that are done. */
   private sums = freshSums;
   private optimizerSteps = 0;
-  /** What the weights that the trainers hold come to, if that has been measured. */
+  /** Scores of the trainers' current weights on the validation part; undefined until they are measured. */
   private validation: Evaluation | undefined;
   survivors: Uint32Array | undefined;
 
@@ -55,12 +55,12 @@ export class EpochTraining implements Training {
     this.started = this.now() - (resumeState?.snapshot.seconds ?? 0) * 1000;
   }
 
-  /** Seconds of training in this run so far: those before an interruption count, the time until it was resumed does not. */
+  /** Seconds of training in this run so far. The time between an interruption and the resume does not count. */
   get seconds(): number {
     return (this.now() - this.started) / 1000;
   }
 
-  /** Milliseconds that only grow. */
+  /** Returns milliseconds of the monotonic clock. */
   private now(): number {
     return this.context.runtime.clock.monotonic();
   }
@@ -82,14 +82,14 @@ export class EpochTraining implements Training {
     this.totalStep += count * this.stepsPerEpoch;
   }
 
-  /** Counts the epochs of a phase that another run has trained. */
+  /** Counts the epochs of a phase that another run has trained, so that the run's totals include them. */
   skipPhase(phase: PhaseName): void {
     const epochs = epochsOf(this.context.spec)[phase];
     this.totalEpochs += epochs;
     this.skipEpochs(epochs);
   }
 
-  /** @param validation what the weights come to on the validation part, if that has been measured */
+  /** @param validation scores of the weights on the validation part, if they have been measured already */
   async setParameters(
     phase: PhaseName,
     weights: Float32Array,
@@ -172,7 +172,7 @@ export class EpochTraining implements Training {
     return epochsOf(this.context.spec)[phase] * this.stepsPerEpoch;
   }
 
-  /** The learning rate of each step of the epoch under way. */
+  /** Returns the learning rate of each step of the current epoch. */
   private learningRates(phase: PhaseName): number[] {
     const { spec } = this.context;
     const steps = this.stepsOf(phase);
@@ -183,7 +183,7 @@ export class EpochTraining implements Training {
     );
   }
 
-  /** Trains the epoch's next steps, up to its end or to the moment at which the run is to be saved. */
+  /** Trains the next steps of the epoch, until the epoch ends or a snapshot is due. */
   private async trainSteps(phase: PhaseName, rates: readonly number[]): Promise<void> {
     const { spec, group, onProgress } = this.context;
     const steps = this.stepsOf(phase);
@@ -222,8 +222,8 @@ export class EpochTraining implements Training {
   }
 
   /**
-   * Fetches what is to be saved from the trainers, and begins to write it. It must be called after a step and before anything that follows
-   * on the step.
+   * Fetches the tensors of a snapshot from the trainers and starts to write it. It must be called directly after a
+   * step, because a snapshot describes the run before anything that follows that step, such as an evaluation.
    */
   private async save(phase: PhaseName, own: PhaseState<TensorData>): Promise<void> {
     const { group, journal } = this.context;
@@ -246,7 +246,7 @@ export class EpochTraining implements Training {
     this.writes.begin(this.snapshots.write(snapshot, started));
   }
 
-  /** Measures what the trainers hold on the validation part and, for the report only, on the test set. */
+  /** Measures the current weights on the validation part and on the test set. The test scores are only reported. */
   async evaluate(stage: 'dense' | 'hardPruned' | 'final'): Promise<Scores> {
     const validation = await this.validate();
     const test = await this.context.group.evaluate(Split.TEST, this.images.test);
@@ -275,13 +275,13 @@ export class EpochTraining implements Training {
     this.writes.begin(this.context.journal.append(event, told));
   }
 
-  /** Waits until all that has been recorded and saved lies on the disk. Rejects if it cannot be written. */
+  /** Resolves when all records, checkpoints and snapshots are on disk. Rejects if one cannot be written. */
   settled(): Promise<void> {
     return this.writes.settled();
   }
 }
 
-/** The file of a checkpoint, as a path within the run folder. */
+/** Returns the path of a checkpoint, relative to the run folder. */
 export const checkpointFile = (name: string): string => join('checkpoints', `${name}.safetensors`);
 
 export interface Scores {

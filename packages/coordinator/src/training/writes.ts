@@ -1,9 +1,9 @@
-/** What is being written to the disk while the trainers go on training. */
+/** Pending writes to the disk, for which training does not wait. */
 export class Writes {
   private last: Promise<unknown> = Promise.resolve();
   private broken = false;
 
-  /** Whether something could not be written, so that `settled` rejects. */
+  /** Whether a write has failed, so that `settled` rejects. */
   get failed(): boolean {
     return this.broken;
   }
@@ -11,11 +11,11 @@ export class Writes {
   begin(write: Promise<unknown>): void {
     write.catch(() => (this.broken = true));
     this.last = this.last.then(() => write);
-    // Whoever waits for it learns of it.
+    // The caller of `settled` receives this error.
     this.last.catch(() => undefined);
   }
 
-  /** Waits until all of it lies on the disk. Rejects with the first failure there has been. */
+  /** Resolves when all writes have ended. Rejects with the first failure. */
   async settled(): Promise<void> {
     await this.last;
   }

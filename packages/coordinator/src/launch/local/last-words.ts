@@ -1,11 +1,11 @@
-/** A line that is longer than this holds data or code, not a reason, in characters. */
+/** Largest length of a reason, in characters. Longer lines hold data or code. */
 const LONGEST_LINE = 4000;
 
 /**
- * Lines of standard error that say why a program ended, the most telling first:
- * prunegrid's own account of a failure; V8, when memory has run out; an exception that nobody caught, as Node prints it, `Error: message`
- * or `Error [CODE]: message`; a text that was thrown, which Node prints below a caret that points at the source; Node that cannot start;
- * a native library that gives up (C++'s terminate and what(), TensorFlow's checks, the dynamic linker).
+ * Patterns of lines on standard error that give the reason for a program's end, the most precise first: a failure that
+ * prunegrid reports; V8 out of memory; an uncaught exception, which Node prints as `Error: message` or `Error [CODE]:
+ * message`; a thrown text, which Node prints below a caret; an error of Node at its start; and an abort of a native
+ * library (C++'s terminate and what(), TensorFlow's checks, the dynamic linker).
  */
 const reasons: readonly RegExp[] = [
   /^prunegrid: (.+)$/,
@@ -19,15 +19,15 @@ const reasons: readonly RegExp[] = [
   /^(terminate called .+)$/,
 ];
 
-/** Reads a program's standard error as it comes, and finds the line in it that says why the program ended. */
+/** Reads a program's standard error as it arrives and finds the line that gives the reason for the program's end. */
 export class LastWords {
   /** The first line that matches each of `reasons`. */
   private readonly found: (string | undefined)[] = reasons.map(() => undefined);
-  /** What has come of the present line. */
+  /** The part of the current line that has arrived. */
   private line = '';
   private before = '';
 
-  /** Takes the next piece of the output, which may begin and end anywhere in a line. */
+  /** Reads the next piece of the output, which may begin and end anywhere in a line. */
   read(text: string): void {
     const lines = text.split('\n');
     lines[0] = this.line + lines[0];
@@ -35,7 +35,7 @@ export class LastWords {
     lines.forEach((line) => this.look(line));
   }
 
-  /** The reason, once all of the output has been read; undefined if there is none in it. */
+  /** The reason, valid after all output has been read; undefined if the output contains none. */
   get reason(): string | undefined {
     this.look(this.line);
     return this.found.find((reason) => reason !== undefined);
@@ -44,7 +44,7 @@ export class LastWords {
   private look(line: string): void {
     if (line.length > LONGEST_LINE) return;
     const text = line.trimEnd();
-    // A caret means something to the line below it.
+    // A pattern may require the caret on the line before, so that line is matched as well.
     const shown = /^ *\^+$/.test(this.before) ? `${this.before}\n${text}` : text;
     for (const [i, pattern] of reasons.entries()) {
       this.found[i] ??= (pattern.exec(text) ?? pattern.exec(shown))?.[1];

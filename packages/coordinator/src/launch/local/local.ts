@@ -6,17 +6,18 @@ import type { ChildProcess, Clock, ProcessEnd } from '@prunegrid/core/runtime';
 import type { Launcher } from '../launcher.js';
 import { LastWords } from './last-words.js';
 
-/** Time for the system to end a process that was killed, in milliseconds. */
+/** Milliseconds to wait until a killed process has ended. */
 const KILL_MS = 5000;
 
 /**
- * Lets V8's heap grow to so many MiB before it looks for old garbage. A trainer's own heap is some 25 MiB, but the megabytes of gradients
- * count that a step makes and drops outside of it: without this option every few steps bring a full collection, and two trainers take a
- * third longer (`prunegrid-bench step`). bin/prunegrid-trainer.js does the same for trainers that are started by hand.
+ * Node option that lets V8's old generation grow to 512 MiB before the first full garbage collection. A trainer's heap
+ * has about 25 MiB, but V8 also counts the gradients that each step allocates outside of it. Without this option V8
+ * collects every few steps, and two trainers take a third longer (`prunegrid-bench step`). bin/prunegrid-trainer.js
+ * sets the same option for trainers that are started by hand.
  */
 const HEAP = '--initial-old-space-size=512';
 
-/** Starts a program file for each trainer, as a process of this machine. The program must do as prunegrid-trainer does. */
+/** Returns a launcher that runs a program file as a process for each trainer. It must behave like prunegrid-trainer. */
 export const localLauncherOf = (program: string): Launcher => ({
   name: 'local',
   launch({ clock, processes }, { trainers, coordinator, extensions, onEvent }) {
@@ -26,7 +27,7 @@ export const localLauncherOf = (program: string): Launcher => ({
     const startChild = (words: LastWords): ChildProcess =>
       processes.startNode(program, argumentsOf(coordinator, extensions), {
         v8: [HEAP],
-        // Ctrl-C is the coordinator's to handle.
+        // A process group of its own keeps Ctrl-C from the trainer, because the coordinator handles it.
         detached: true,
         onError: (text) => words.read(text),
       });
@@ -62,7 +63,7 @@ export const localLauncherOf = (program: string): Launcher => ({
   },
 });
 
-/** Processes of the coordinator's own machine. They share its processors: nothing is reserved. */
+/** Launcher of trainers as processes on the coordinator's machine. It reserves no processors. */
 export const localLauncher = localLauncherOf(createRequire(import.meta.url).resolve('@prunegrid/trainer/bin'));
 
 const argumentsOf = (coordinator: string, extensions: readonly string[]): string[] => [
@@ -76,11 +77,11 @@ function failureOf(trainer: string, { code, signal }: ProcessEnd, reason: string
   return new Failure('trainers', `the local trainer of ${trainer} ${how}${reason ? `: ${reason}` : ''}`);
 }
 
-/** Waits for a process to leave, and kills it if it does not. */
+/** Waits `graceMs` milliseconds until a process has ended, and then kills it. */
 async function end(child: ChildProcess, graceMs: number, clock: Clock): Promise<void> {
   if (await endsWithin(graceMs, child, clock)) return;
   child.kill('SIGKILL');
-  // A process that waits for a broken disk cannot be ended: nobody shall wait for it.
+  // A process that is blocked by a broken disk cannot be killed, so this wait is limited.
   await endsWithin(KILL_MS, child, clock);
 }
 

@@ -5,23 +5,27 @@ import type { KeyPath, Places } from '../../experiment/places.js';
 import type { Plain } from '../../experiment/yaml.js';
 import type { Distribution, SweepDescription } from './description.js';
 
-/** A key of the experiment, its parts joined by dots, set to a value that was written at `place`. */
+/** A value for a key of the experiment, whose parts are joined by dots; `place` says where the value was written. */
 export interface Setting {
   key: string;
   value: Plain;
   place: string;
 }
 
-/** One point of the sweep: the keys that vary, in the order of the file, without the seed. Those of a chain come one after another. */
+/**
+ * One cell of the sweep: the settings of the keys that vary, in the order of the file and without the seed. The cells
+ * of a chain are consecutive.
+ */
 export type Cell = readonly Setting[];
 
-/** More trials than this are a slip of the pen. */
+/** Largest number of trials in a sweep. A larger number is taken for an error in the sweep's file. */
 const MOST_TRIALS = 10_000;
 
 /**
- * The sweep's cells: all combinations of what grid, zip, list, random and chain give, the last key varying fastest.
- * @param places of the sweep's file
- * @throws Failure `input`: a key that varies twice, zipped lists of unequal lengths, too many trials
+ * Returns the cells of a sweep: all combinations of the alternatives of grid, zip, list, random and chain. The last key
+ * varies fastest.
+ * @param places places of the values in the sweep's file
+ * @throws Failure `input`, if a key varies twice, zipped lists differ in length, or there are too many trials
  */
 export function cellsOf(sweep: SweepDescription, places: Places): Cell[] {
   refuseKeysThatVaryTwice(sweep, places);
@@ -52,7 +56,7 @@ function gridAxes({ grid }: SweepDescription, places: Places): Cell[][] {
   );
 }
 
-/** Points of the sweep's chain; 1 if it has none. */
+/** Returns the number of points in the sweep's chain, or 1 if the sweep has no chain. */
 export const chainLength = ({ chain }: SweepDescription): number => Object.values(chain).at(0)?.length ?? 1;
 
 function together(block: 'zip' | 'chain', { [block]: lists }: SweepDescription, places: Places): Cell[] {
@@ -89,7 +93,10 @@ function draws({ random }: SweepDescription, places: Places): Cell[] {
   );
 }
 
-/** Ranges give six significant digits: what is printed is what is run. */
+/**
+ * Draws a value. One from a range is rounded to six significant digits, so that the printed value is the one that is
+ * run.
+ */
 function drawFrom(distribution: Distribution, stream: RandomStream): Plain {
   if (Array.isArray(distribution)) return distribution[stream.nextBelow(distribution.length)];
   const { from, to, scale } = distribution;
@@ -111,7 +118,7 @@ function refuseKeysThatVaryTwice(sweep: SweepDescription, places: Places): void 
   ];
   for (const [i, [key, path]] of varying.entries()) {
     const other = varying.slice(0, i).find(([earlier]) => covers(earlier, key) || covers(key, earlier));
-    // Alternatives of the list replace one another, not the other axes' keys.
+    // Two alternatives of the list may set the same key, because a cell has only one of them.
     if (other && !(other[1][0] === 'list' && path[0] === 'list')) {
       throw new Failure(
         'input',
@@ -127,5 +134,5 @@ function refuseKeysThatVaryTwice(sweep: SweepDescription, places: Places): void 
   }
 }
 
-/** `admm` covers `admm.rho`, and itself. */
+/** Whether `key` is `other` or a parent of it: `admm` covers `admm.rho` and itself. */
 export const covers = (key: string, other: string): boolean => other === key || other.startsWith(`${key}.`);

@@ -1,7 +1,7 @@
 import type { RunResult } from '../../training/records.js';
 import type { StartNetwork } from '../../training/context.js';
 
-/** What a point of a chain came to; the next point starts from its network. */
+/** Result of a chain's point, with the network from which the next point starts. */
 export interface ChainPoint extends StartNetwork {
   result: RunResult;
 }

@@ -3,7 +3,7 @@ import { suggest } from '@prunegrid/core/text/suggestion';
 import { methods } from '../../training/methods/index.js';
 import type { Plain } from '../../experiment/yaml.js';
 
-/** Methods that ADMM is compared with: all that are registered when a sweep is read. */
+/** Returns the methods with which ADMM can be compared: all that are registered when a sweep is read. */
 const baselines = (): string[] => methods.names.filter((name) => name !== 'admm');
 
 const baseline = z.string().refine((name) => baselines().includes(name), {
@@ -12,12 +12,12 @@ const baseline = z.string().refine((name) => baselines().includes(name), {
 
 const count = z.number().int().positive();
 
-/** Whatever YAML can hold; the experiment's own schema judges it later. */
+/** Any YAML value. The schema of the experiment checks it later. */
 const value = z.custom<Plain>(() => true);
 const settings = z.record(z.string(), value);
 const values = z.array(value).min(1, 'must be a list with at least one value');
 
-/** What a random trial draws a key from: a list, or a range, evenly or evenly in the logarithm. */
+/** Distribution of a key's random values: uniform over a list, or uniform or log-uniform over a range. */
 const distribution = z.union(
   [
     values,
@@ -32,29 +32,30 @@ const distribution = z.union(
   { error: 'must be a list of values or a map with from and to' },
 );
 
-/** Which trials may end before their last epoch of retraining; see `EarlyStopping`. */
+/** Rule that decides which trials end before their last epoch of retraining; see `EarlyStopping`. */
 export const earlyStoppingSchema = z.discriminatedUnion('rule', [
   z.strictObject({ rule: z.literal('asha'), firstEpoch: count.default(1), reduction: z.number().gt(1).default(3) }),
   z.strictObject({ rule: z.literal('median'), firstEpoch: count.default(1), trials: count.default(3) }),
 ]);
 
 /**
- * A sweep: a base experiment and the keys that vary. Keys are an experiment's, joined by dots (`admm.rho`). Each of `grid`, `zip`,
- * `list`, `random` and `chain` gives alternatives; the sweep's cells are all combinations of them.
+ * Schema of a sweep: a base experiment and the keys that vary. The parts of a key are joined by dots (`admm.rho`). Each
+ * of `grid`, `zip`, `list`, `random` and `chain` gives alternatives, and the sweep's cells are all combinations of
+ * them.
  */
 export const sweepSchema = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-" only, 64 at most'),
-  /** The base experiment's file, seen from the sweep's own. */
+  /** Path of the base experiment, relative to the sweep's file. */
   base: z.string(),
-  /** For every trial, in place of what the base says. */
+  /** Settings of every trial that replace those of the base experiment. */
   set: settings.default({}),
-  /** Lists of values, crossed. */
+  /** Lists of values, of which all combinations are run. */
   grid: z.record(z.string(), values).default({}),
-  /** Lists of one length, taken together: the first of each, the second of each, as the rows of a table. */
+  /** Lists of equal length whose elements vary together: the first of each, the second of each, and so on. */
   zip: z.record(z.string(), values).default({}),
-  /** Explicit alternatives. */
+  /** Alternatives that are written out, each with its own keys. */
   list: z.array(settings).default([]),
-  /** So many alternatives drawn at random; the same seed draws the same. */
+  /** Alternatives that are drawn at random. Equal seeds give equal alternatives. */
   random: z
     .strictObject({
       draws: count,
@@ -63,19 +64,20 @@ export const sweepSchema = z.strictObject({
     })
     .optional(),
   /**
-   * Lists of one length, taken together, that prune ever more: all but the first start from the network of the one before and train its survivors
-   * (progressive pruning, Ye et al. 2018, arXiv 1810.07378).
+   * Lists of equal length whose elements vary together and prune more at each point. Every point after the first starts
+   * from the network of the previous point and trains its survivors (progressive pruning, Ye et al. 2018, arXiv
+   * 1810.07378).
    */
   chain: z.record(z.string(), values).default({}),
-  /** Each cell is run with so many seeds: the base's, the next one, and so on. */
+  /** Number of seeds with which each cell is run: the base experiment's seed and the integers that follow it. */
   seeds: count.default(1),
   /**
-   * Trainers of each trial, all leased at once; no trial gets more than it has micro-batches. If absent, the trainers that are free are
-   * shared out. No result depends on it.
+   * Number of trainers of each trial, which are leased together. No trial gets more trainers than it has micro-batches.
+   * If absent, free trainers are shared among the trials. The number changes no result.
    */
   trainersPerTrial: count.optional(),
   earlyStopping: earlyStoppingSchema.optional(),
-  /** Methods that every cell is run with besides its own: what a cell's keys do for ADMM alone then makes no further run. */
+  /** Methods with which every cell is run in addition. Cells that differ only in keys of ADMM share one such run. */
   baseline: z
     .union([baseline, z.array(baseline)], { error: () => `must be ${baselines().join(' or ')}, or a list of them` })
     .default([])

@@ -12,10 +12,10 @@ import type { Trial } from './plan-format.js';
 
 const seconds = z.number().min(0);
 const epochTimesSchema = z.strictObject({ dense: seconds, prune: seconds, retrain: seconds });
-/** Seconds for which an epoch of each phase keeps one trainer busy, its evaluation included. */
+/** Trainer-seconds of one epoch of each phase, including its evaluation. */
 export type EpochTimes = z.infer<typeof epochTimesSchema>;
 
-/** What was measured on this machine, by what an epoch's time depends on. */
+/** Times that were measured on this machine, keyed by `workload`. */
 export type MeasuredTimes = Readonly<Partial<Record<string, EpochTimes>>>;
 
 const measuredSchema = z.strictObject({ times: z.record(z.string(), epochTimesSchema) });
@@ -25,14 +25,19 @@ export const epochTimesFormat: Format<typeof measuredSchema> = {
   schema: measuredSchema,
 };
 
-/** In the cache folder. Each version has a file of its own: another prunegrid of the same user may use the cache, too. */
+/**
+ * Returns the file of times in the cache folder. Each version of the format has its own file, because several versions
+ * of prunegrid may share the cache.
+ */
 const fileIn = ({ files }: Pick<Host, 'files'>): string =>
   join(files.cacheFolder(), `epoch-times-v${epochTimesFormat.version}.json`);
 
-/** The times of a whole run by local trainers, from its journal; undefined if it did not come to its end or was not ADMM. */
+/**
+ * Returns the epoch times of a run on local trainers from its journal; undefined if it did not finish or was not ADMM.
+ */
 export function epochTimesOf(records: readonly JournalRecord[]): EpochTimes | undefined {
   const started = records.find((record) => record.type === 'run-started');
-  // A baseline's masked epochs are faster than ADMM's, which they would be taken for.
+  // The epochs of a baseline would distort the estimates for ADMM, because masked epochs are faster.
   if (started?.manifest.spec.method !== 'admm') return undefined;
   const times = phaseNames.map((phase) => {
     const begin = records.find((record) => record.type === 'phase-started' && record.phase === phase);
@@ -44,7 +49,9 @@ export function epochTimesOf(records: readonly JournalRecord[]): EpochTimes | un
   return times.every((time) => time !== undefined) ? (Object.fromEntries(times) as EpochTimes) : undefined;
 }
 
-/** Keeps a run's times for later plans. They only serve estimates: if they cannot be written, that is a warning. */
+/**
+ * Stores a run's times for later plans. A failed write causes only a warning, because the times serve only estimates.
+ */
 export async function rememberEpochTimes(
   runtime: Host,
   spec: Spec,
@@ -61,7 +68,7 @@ export async function rememberEpochTimes(
   }
 }
 
-/** What earlier runs on this machine have measured. If it cannot be read, that is a warning, and nothing is known. */
+/** Reads the times that earlier runs on this machine have measured. If this fails, it warns and returns none. */
 export async function measuredTimes(
   runtime: Pick<Host, 'files'>,
   warn: (line: string) => void,
@@ -77,8 +84,8 @@ export async function measuredTimes(
 }
 
 /**
- * Seconds that the trials would keep `trainers` busy if these shared the work evenly, dense training counted once for those that share it.
- * undefined if no run like one of the trials has been measured.
+ * Estimates the seconds for the trials if `trainers` trainers share the work evenly. Shared dense training counts once.
+ * Returns undefined if no run with the same workload as one of the trials has been measured.
  */
 export function estimateSeconds(
   trials: readonly Trial[],
@@ -102,7 +109,7 @@ export function estimateSeconds(
 
 const processorName = (): string => cpus()[0]?.model ?? 'unknown';
 
-/** What an epoch's time depends on, on this processor. How many weights survive matters little. */
+/** Key of the settings on which an epoch's time depends. The number of survivors matters little. */
 const workload = (
   { engine, model, dataset: { name, validation, limit }, batch, threadsPerTrainer }: Spec,
   processor: string,

@@ -8,20 +8,20 @@ const count = z.int().min(0);
 const number = z.int().min(1);
 
 const trialSchema = z.strictObject({
-  /** From 1, in the order of the plan. */
+  /** Number of the trial in the order of the plan, from 1. */
   number,
-  /** From 1; trials of a cell differ in their seeds alone. */
+  /** Number of the cell, from 1. Trials of one cell differ only in their seeds. */
   cell: number,
-  /** The keys that vary and make a difference to the trial's method, without the seed; of a baseline, `method`. */
+  /** Settings of the varying keys that matter to the trial's method, without the seed. A baseline also has `method`. */
   settings: z.record(z.string(), plainSchema),
   spec: specSchema,
-  /** Hash of what determines the result. */
+  /** Hash of everything that determines the result. */
   key: z.string(),
-  /** Hash of what determines the dense weights: trials with the same one share dense training. */
+  /** Hash of everything that determines the dense weights. Trials with equal hashes share dense training. */
   denseKey: z.string(),
-  /** `key` of the trial whose network it starts from, in a chain. */
+  /** In a chain, the `key` of the trial from whose network this one starts. */
   start: z.string().optional(),
-  /** Weights kept in all, and by layer if that is known before the dense network is trained. */
+  /** Number of weights that are kept in total, and per layer if this is known before dense training. */
   kept: z.strictObject({ total: count, layers: z.record(z.string(), count).optional() }),
 });
 /** One experiment of a sweep. */
@@ -29,10 +29,10 @@ export type Trial = z.infer<typeof trialSchema>;
 
 export const planSchema = z.strictObject({
   name: z.string(),
-  /** The base experiment's file. */
+  /** Path of the base experiment. */
   base: z.string(),
   trials: z.array(trialSchema),
-  /** Combinations that came twice and are run once; baselines that several cells share do not count. */
+  /** Number of duplicate combinations, which are run once. Baselines that several cells share do not count. */
   duplicates: count,
   trainersPerTrial: number.optional(),
   earlyStopping: earlyStoppingSchema.optional(),

@@ -25,9 +25,9 @@ export type { SweepPlan, Trial } from './plan-format.js';
 import type { SweepOverrides } from '../records.js';
 
 /**
- * Reads a sweep and its base experiment and works out every trial.
- * @throws Failure `input`; one line for each problem of the sweep's file, or all those of the first trial that has any, each at the
- * place that it comes from: the sweep's file, the base's or the command line
+ * Reads a sweep and its base experiment and plans all trials.
+ * @throws Failure `input`, with one line for each problem in the sweep's file or, if that has none, in the first trial
+ * with problems. Each line names its place: the sweep's file, the base's file or the command line.
  */
 export async function planSweep(
   runtime: Pick<Host, 'files'>,
@@ -72,14 +72,14 @@ export async function planSweep(
   for (const [index, cell] of [...cells, ...baselinesOf(sweep, cells, places)].entries()) {
     const { seed } = resolve(cell);
     const known = trials.size;
-    // One a seed, as those of the chain's point before.
+    // A cell has one trial per seed, in the same order as the previous point of its chain.
     const ofCell: Trial[] = [];
     for (let i = 0; i < sweep.seeds; i++) {
       const spec = resolve([...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }]);
       const from = index % chained > 0 ? before[i] : undefined;
       const key = resultKey(spec, from?.key);
       const same = trials.get(key);
-      // That baselines of several cells are one run is what they are for.
+      // Equal baselines of several cells are intended, so they do not count as duplicates.
       if (same && index < cells.length) duplicates++;
       const trial = same ?? {
         number: trials.size + 1,
@@ -108,7 +108,7 @@ export async function planSweep(
   };
 }
 
-/** Throws Failure if a point of a chain is another network than the one before, or keeps more of a layer. */
+/** Throws Failure if a chain's point has another network than the previous point, or keeps more weights of a layer. */
 function requireFewer(trial: Trial, before: Trial, cell: Cell): void {
   const place = cell.at(-1)?.place;
   if (trial.denseKey !== before.denseKey) {
@@ -154,7 +154,7 @@ function chooses(override: string, { grid }: SweepDescription, places: Places): 
   return true;
 }
 
-/** Every cell again by each baseline. */
+/** Returns every cell once more for each baseline method. */
 function baselinesOf({ baseline }: SweepDescription, cells: readonly Cell[], places: Places): Cell[] {
   return baseline.flatMap((method) =>
     cells.map((cell) => [...cell, { key: 'method', value: method, place: places.ofValue(['baseline']) }]),
@@ -175,7 +175,7 @@ function readSweep(text: string, file: string, places: Places): SweepDescription
   return parsed.data;
 }
 
-/** What varies, but for what the method does without. */
+/** Returns the settings of a cell, without those that make no difference to the method. */
 const settingsOf = (cell: Cell, method: string): Record<string, Plain> =>
   Object.fromEntries(cell.filter(({ key }) => matters(key, method)).map(({ key, value }) => [key, value]));
 

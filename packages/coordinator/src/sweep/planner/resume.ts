@@ -2,9 +2,10 @@ import { Failure } from '@prunegrid/core/failure';
 import type { SweepPlan, Trial } from './plan.js';
 
 /**
- * The plan by which a sweep is resumed: the trials of before under their old numbers, then those that `now` has gained.
- * @throws Failure `input`, with the differences, if the sweep's file or its base was edited so that a trial of before is no longer in it,
- * and, unless `extend`, if a trial was gained
+ * Returns the plan with which a sweep is resumed: the earlier trials under their old numbers, then the new trials of
+ * `now`.
+ * @throws Failure `input`, with the differences, if an earlier trial is missing because the sweep's file or its base
+ * has changed, or if there are new trials and `extend` is false
  */
 export function reconcile(
   before: SweepPlan,
@@ -43,7 +44,7 @@ export function reconcile(
 
 const cellKey = ({ settings }: Trial): string => JSON.stringify(settings);
 
-/** What distinguishes the first trial that is lost from the trial of now that is most like it, key by key. */
+/** Returns, key by key, the differences between the first missing trial and the most similar new trial. */
 function differences([first, ...more]: readonly Trial[], gained: readonly Trial[]): string {
   const before = flat(first.spec);
   const changes = gained.map((trial) => {
@@ -60,7 +61,7 @@ function differences([first, ...more]: readonly Trial[], gained: readonly Trial[
   return `trial ${first.number} ${fewest ? `changed ${fewest.join(', ')}` : 'is gone'}${others}`;
 }
 
-/** `admm.rho.from` and the like, each with its value. */
+/** Flattens an object to a map from dotted keys, such as `admm.rho.from`, to values. */
 function flat(value: object, prefix = '', into = new Map<string, string>()): Map<string, string> {
   for (const [key, inner] of Object.entries(value) as [string, unknown][]) {
     if (typeof inner === 'object' && inner !== null) flat(inner, `${prefix}${key}.`, into);

@@ -10,23 +10,24 @@ import { z } from 'zod';
 import type { QueuePlace } from '../records.js';
 
 /*
- * A queue is a folder: `entries/` holds a file for each sweep that is to be worked on, in the order of their names, `ended/` holds
- * those that need no more work, and `server.lock` says who serves it. Moving an entry out of `entries/` ends its sweep.
+ * A queue is a folder. `entries/` holds a file for each waiting or active sweep, and the names sort in the order of
+ * submission. `ended/` holds the entries that need no more work, and `server.lock` names the process that serves the queue.
+ * Moving an entry out of `entries/` ends its sweep.
  *
- * Everybody who submits sweeps writes into the folder, so nothing in it is trusted.
+ * Every user who submits sweeps can write to the folder, so the server trusts nothing in it.
  */
 
 type Part = 'entries' | 'ended';
 
 const entrySchema = z.strictObject({
-  /** The sweep's folder, an absolute path. */
+  /** Absolute path of the sweep's folder. */
   sweep: z.string().min(1),
   maxConcurrent: z.int().min(1).optional(),
   retries: z.int().min(0),
   failFast: z.boolean(),
   mlflow: z.string().optional(),
 });
-/** Which sweep is to be worked on, and how. */
+/** A queue entry: the sweep to run and its options. */
 export type QueueEntry = z.infer<typeof entrySchema>;
 
 export const entryFormat: Format<typeof entrySchema> = {
@@ -35,14 +36,14 @@ export const entryFormat: Format<typeof entrySchema> = {
   schema: entrySchema,
 };
 
-/** An entry takes some 200 bytes. */
+/** Largest size of an entry that is read, in bytes. A typical entry has about 200 bytes. */
 const MOST_BYTES = 64 << 10;
 
 const ending = '.json';
 export const entryFile = ({ folder, entry }: QueuePlace, part: Part = 'entries'): string =>
   join(folder, part, `${entry}${ending}`);
 
-/** Throws Failure if the folder cannot be made. */
+/** Creates the folders of a queue. Throws Failure if they cannot be created. */
 export async function createQueue({ files }: Pick<Host, 'files'>, folder: string): Promise<void> {
   try {
     for (const part of ['entries', 'ended']) await files.makeFolder(join(folder, part));
@@ -52,11 +53,11 @@ export async function createQueue({ files }: Pick<Host, 'files'>, folder: string
   }
 }
 
-/** For a sweep that is submitted at this time, in Unix milliseconds. */
+/** Returns the name of the entry of a sweep that is submitted at `time`, in Unix milliseconds. */
 export const entryName = (time: number, runId: string): string =>
   `${new Date(time).toISOString().replaceAll(/[-:]/g, '')}-${runId.slice(0, 8)}`;
 
-/** The names of the entries in the order in which they came. Throws Failure if the folder is no queue or cannot be read. */
+/** Returns the entries' names in the order of submission. Throws Failure if the folder is no queue or is unreadable. */
 export async function listEntries(
   { files }: Pick<Host, 'files'>,
   folder: string,
@@ -71,8 +72,8 @@ export async function listEntries(
 }
 
 /**
- * Reads an entry. What cannot be one is not opened: a pipe would never end, a link may lead anywhere.
- * @throws Failure `input` if it is none, or one of another version
+ * Reads an entry. It opens only plain files, because a pipe would never end and a link could point anywhere.
+ * @throws Failure `input`, if the file is not an entry or has another version
  */
 export async function readEntry(
   { files }: Pick<Host, 'files'>,
@@ -97,11 +98,11 @@ export async function readEntry(
   }
 }
 
-/** Puts an entry into the queue, whole or not at all. Throws Failure if it cannot be written. */
+/** Adds an entry to the queue atomically. Throws Failure if the entry cannot be written. */
 export const putEntry = (runtime: Host, place: QueuePlace, entry: QueueEntry): Promise<void> =>
   writeStored(runtime, entryFile(place), entryFormat, entry);
 
-/** Takes an entry out of those that are to be worked on. Resolves to false if it was out already. */
+/** Moves an entry to `ended/`. Resolves to false if the entry was no longer in the queue. */
 export async function endEntry({ files }: Pick<Host, 'files'>, place: QueuePlace): Promise<boolean> {
   try {
     await files.rename(entryFile(place), entryFile(place, 'ended'));
@@ -115,7 +116,7 @@ export async function endEntry({ files }: Pick<Host, 'files'>, place: QueuePlace
 export const isQueued = async ({ files }: Pick<Host, 'files'>, place: QueuePlace): Promise<boolean> =>
   (await files.status(entryFile(place), { followLinks: false })) !== undefined;
 
-/** Whether a server works on the queue that the sweep is waiting in; undefined if it is in none, or was taken out. */
+/** Whether a server serves the queue in which the sweep waits; undefined if the sweep is in no queue. */
 export async function queuedAt(
   runtime: Pick<Host, 'clock' | 'files' | 'processes'>,
   place: QueuePlace | undefined,
@@ -129,7 +130,7 @@ export const isQueue = async ({ files }: Pick<Host, 'files'>, folder: string): P
 
 const lockFile = (folder: string): string => join(folder, 'server.lock');
 
-/** Two servers must not serve one queue. Throws Failure if another one does. */
+/** Locks the queue, because only one server may serve it. Throws Failure if another server holds the lock. */
 export function lockQueue(runtime: Host, folder: string): Promise<HeldLock> {
   return holdLock(
     runtime,
@@ -139,6 +140,6 @@ export function lockQueue(runtime: Host, folder: string): Promise<HeldLock> {
   );
 }
 
-/** The process that serves the queue; null if none does. */
+/** Returns the process that serves the queue, or null if there is none. */
 export const serverOf = (runtime: Pick<Host, 'clock' | 'files' | 'processes'>, folder: string) =>
   liveHolder(runtime, lockFile(folder));

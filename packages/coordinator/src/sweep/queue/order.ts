@@ -1,26 +1,27 @@
-/** What decides whose turn it is. */
+/** Properties of a sweep that decide whether it becomes active or is preempted. */
 interface Turn {
   user: string;
   status: 'queued' | 'active' | 'preempting' | 'ended';
-  /** Whether it may lose its place: it has had something of it. */
+  /** Whether the sweep has started a trial since it became active. Only then may it be preempted. */
   begun: boolean;
 }
 
-/** Trainer-milliseconds of a user. */
+/** Returns the trainer-milliseconds that a user has used. */
 type Use = (user: string) => number;
 
 /**
- * The queued sweeps that are to become active now, `most` in all and one of each user at a time: first comes the user who has used the least,
- * then who came first.
- * @param sweeps in the order in which they came
+ * Returns the queued sweeps that become active now. At most `most` sweeps are active in total, and one of each user.
+ * The user with the smallest use comes first; among users with equal use, the one whose sweep was submitted first.
+ * @param sweeps all sweeps, in the order of submission
  */
 export function nextSweeps<Sweep extends Turn>(sweeps: readonly Sweep[], most: number, use: Use): Sweep[] {
   return waiting(sweeps, use).slice(0, Math.max(0, most - placed(sweeps).length));
 }
 
 /**
- * The active sweeps that are to give their places up: one for each user who waits for a place and finds none, of the user who has used the
- * most, unless that is no more than what the waiting one has used. A sweep that is being preempted holds its place until its work has ended.
+ * Returns the active sweeps to preempt: one for each waiting user for whom no place is free. The sweep of the user with
+ * the largest use is chosen, but only if that use is larger than the waiting user's. A sweep that is being preempted
+ * counts as active until its jobs have ended.
  */
 export function sweepsToPreempt<Sweep extends Turn>(sweeps: readonly Sweep[], most: number, use: Use): Sweep[] {
   const taken = placed(sweeps);
@@ -35,7 +36,7 @@ export function sweepsToPreempt<Sweep extends Turn>(sweeps: readonly Sweep[], mo
 const placed = <Sweep extends Turn>(sweeps: readonly Sweep[]): Sweep[] =>
   sweeps.filter(({ status }) => status === 'active' || status === 'preempting');
 
-/** The first queued sweep of each user who has no place, who has used the least first. */
+/** Returns the first queued sweep of each user who has no active sweep, ordered by use, the smallest first. */
 function waiting<Sweep extends Turn>(sweeps: readonly Sweep[], use: Use): Sweep[] {
   const users = new Set(placed(sweeps).map(({ user }) => user));
   const first = sweeps.filter(({ user, status }) => {

@@ -16,18 +16,18 @@ import type { SweepState } from '../state.js';
 import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, readEntry } from './folder.js';
 import { nextSweeps, sweepsToPreempt } from './order.js';
 
-/** A sweep of the queue as the server sees it. */
+/** What the server knows of one sweep in its queue. */
 export interface ServedSweep {
-  /** Its entry's name. */
+  /** Name of the sweep's queue entry. */
   entry: string;
   folder: string;
   user: string;
   name: string;
-  /** `preempting` while it gives its place up to another user's sweep, `ended` when its entry is about to go. */
+  /** The status is `preempting` until a preempted sweep has stopped, and `ended` until its entry is removed. */
   status: 'queued' | 'active' | 'preempting' | 'ended';
-  /** While it is active or being preempted. */
+  /** The open sweep, present while the sweep is active or being preempted. */
   open?: OpenSweep;
-  /** How its trials stand, once this server has worked on it. */
+  /** State of the sweep's trials, present after this server has first run the sweep. */
   state?: SweepState;
 }
 
@@ -35,52 +35,53 @@ export interface ServerOptions {
   resources: SweepResources;
   /** The queue's folder, locked by the caller. */
   queue: string;
-  /** Trainer processes of each active sweep. How many of all are at work at the same time is the scheduler's to say. */
+  /** Trainer processes of each active sweep. The scheduler limits how many of them work at the same time. */
   trainers: number;
   /** Files that the trainers load as extensions: absolute paths. */
   extensions: readonly string[];
-  /** Sweeps that are active at the same time, one of each user at most. */
+  /** Most sweeps that are active at the same time. Each user has at most one of them. */
   maxSweeps: number;
   /** Ends all work at the next step. */
   signal: AbortSignal;
-  /** What follows a sweep by its journal. */
+  /** Returns the subscribers to the journal of a sweep. */
   subscribersOf: (entry: QueueEntry) => readonly SweepSubscriber[];
-  /** Sees each record of an active sweep after its state has taken it in. */
+  /** Called with each record of an active sweep, after the sweep's state has been updated with it. */
   onEvent: (sweep: ServedSweep & { open: OpenSweep }, record: Recorded<SweepEvent>) => void;
-  /** Called when a sweep has come, ended or gone. */
+  /** Called after each reading of the queue, with all its sweeps. */
   onChange: (sweeps: readonly ServedSweep[]) => void;
   warn: (line: string) => void;
 }
 
 interface KnownSweep extends ServedSweep {
   options: QueueEntry;
-  /** Ends its work at the next step. */
+  /** Ends the sweep's jobs at the next step. */
   controller: AbortController;
-  /** Has it begin nothing more. There is a new one each time that it becomes active. */
+  /** Stops the sweep from starting more jobs. A new one is created whenever the sweep becomes active. */
   preemption: AbortController;
-  /** Whether a trial was begun since it became active. */
+  /** Whether a trial has started since the sweep became active. */
   begun: boolean;
-  /** It is left alone until this time of the monotonic clock, since it could not be worked on. */
+  /** Milliseconds of the monotonic clock until which the sweep is not tried again, because its last run has failed. */
   restsUntil: number;
 }
 
-/** How often the server looks into the queue, in milliseconds. */
+/** Milliseconds between two readings of the queue. */
 const LOOK_MS = 1000;
-/** How long a sweep is left alone that could not be worked on for a reason which may go away, in milliseconds. */
+/** Milliseconds before a sweep is tried again after a failure that may be temporary. */
 const REST_MS = 60_000;
-/** Time for local trainers to come, in seconds. */
+/** Seconds within which local trainers must connect. */
 const WAIT_S = 120;
 
 const preempted = new Failure('interrupted', 'preempted: others wait for their turn');
 
 /**
- * Works on the sweeps of a queue until `signal` aborts; then the entries of those that have not ended are still there, for the next server. What
- * is wrong with one sweep or entry is a warning and keeps no other one back. If more users have sweeps than there are places, they take turns.
+ * Runs the sweeps of a queue until `signal` aborts. Entries of unfinished sweeps then stay in the queue for the next
+ * server. An error of one sweep or entry causes a warning and does not delay the others. If more users have sweeps than
+ * may be active, the users take turns by preemption.
  */
 export class SweepServer {
   private readonly sweeps = new Map<string, KnownSweep>();
   private readonly running = new Set<Promise<void>>();
-  /** The latest warning of each entry, which is given once; the queue's own goes by the empty name. */
+  /** Latest warning of each entry, kept so that it is not repeated. The key of the queue's own warning is ''. */
   private readonly warnings = new Map<string, string>();
 
   constructor(private readonly options: ServerOptions) {}
@@ -104,7 +105,7 @@ export class SweepServer {
     try {
       entries = await listEntries(resources.runtime, queue);
     } catch (error) {
-      // A file system that is away for a while: nothing was taken out.
+      // The file system may be unavailable for a while, so no entry counts as removed.
       return this.warnOnce('', error);
     }
     const there = new Set(entries);
@@ -164,7 +165,7 @@ export class SweepServer {
     }
   }
 
-  /** Never rejects. */
+  /** Runs a sweep until it ends, fails or is preempted. Never rejects. */
   private async work(sweep: KnownSweep): Promise<void> {
     const { entry, folder } = sweep;
     const { queue, signal, resources } = this.options;
@@ -179,7 +180,7 @@ export class SweepServer {
         await lock.release();
       }
       this.warnings.delete(entry);
-      // What the server's own end has interrupted stays in the queue.
+      // A sweep that the end of the server has interrupted stays in the queue.
       if (ended && !signal.aborted) await endEntry(runtime, { folder: queue, entry });
       sweep.status = ended ? 'ended' : 'queued';
     } catch (error) {
@@ -189,7 +190,10 @@ export class SweepServer {
     }
   }
 
-  /** Resolves to false if the sweep was preempted. Throws if it may do better later, as when the disk is full. */
+  /**
+   * Runs a sweep. Resolves to true if it needs no more work, and to false if it was preempted. Rejects if a later try
+   * may succeed, for example after the disk was full.
+   */
   private async runUntilPreempted(sweep: KnownSweep, lock: HeldLock): Promise<boolean> {
     const { resources, trainers, extensions, onEvent, warn } = this.options;
     const { runtime } = resources;
@@ -197,7 +201,7 @@ export class SweepServer {
     const { signal } = controller;
     const open = await openSweep(runtime, folder, await readSweepFile(runtime, folder), lock);
     const { state, journal } = open;
-    // A server that was killed just then had not come to ending the entry.
+    // The sweep has ended already if an earlier server was killed before it could remove the entry.
     if (state.ended || signal.aborted) {
       await journal.close();
       return true;

@@ -28,25 +28,25 @@ export interface AttemptOptions {
   warn: (line: string) => void;
 }
 
-/** What is known of a job's latest attempt, if there was one. */
+/** State of a job's latest attempt, if it had one. */
 type LatestAttempt = Pick<TrialState, 'folder' | 'attempts' | 'kind'>;
 
 interface Attempt {
-  /** What the sweep's journal is told of it. */
+  /** Description of the attempt for the sweep's journal. */
   told: JobFolder;
   resumeState?: ResumeState;
 }
 
-/** Makes attempts at a sweep's jobs, each in a run folder of its own, and tells the sweep's journal of them. */
+/** Makes attempts at the jobs of a sweep, each in its own run folder, and records them in the sweep's journal. */
 export class Attempts {
   constructor(private readonly options: AttemptOptions) {}
 
-  /** Rejects if the attempt fails, and with `Paused` if the job is to go on with more trainers. */
+  /** Makes one attempt. Rejects if the attempt fails, and with `Paused` if the job is to resume on more trainers. */
   make(job: Job, group: TrainerGroup): Promise<void> {
     return job.kind === 'dense' ? this.trainDense(job.key, group) : this.tryTrial(job.trial, group);
   }
 
-  /** Resolves to false if the network is not in the store. */
+  /** Uses the stored dense network with this `denseKey`. Resolves to false if the store does not have it. */
   async reuseDense(key: string): Promise<boolean> {
     const { store, sweep } = this.options;
     const network = await store.findDense(key);
@@ -57,7 +57,7 @@ export class Attempts {
   private async trainDense(key: string, group: TrainerGroup): Promise<void> {
     const { sweep, store } = this.options;
     const { journal, state } = sweep;
-    // Another sweep may have trained it meanwhile.
+    // Another sweep may have trained the network since this job became ready.
     if (await this.reuseDense(key)) return;
     const attempt = await this.nextAttempt(join('dense', key.slice(0, 12)), state.dense.get(key), group);
     await journal.append({ type: 'dense-started', key, ...attempt.told });
@@ -99,7 +99,7 @@ export class Attempts {
     }
   }
 
-  /** The network that the trial starts from. Throws Failure if it is no longer there. */
+  /** Returns the network from which the trial starts, if it is in a chain. Throws Failure if it no longer exists. */
   private async networkBefore(trial: Trial): Promise<ChainPoint | undefined> {
     const { sweep, store } = this.options;
     const before = sweep.index.startOf(trial);
@@ -111,7 +111,7 @@ export class Attempts {
     );
   }
 
-  /** Resumes the latest attempt if its run was saved and can be resumed, else begins one in a folder under `place`. */
+  /** Returns the latest attempt if it has a usable snapshot, otherwise a new attempt in a folder under `place`. */
   private async nextAttempt(place: string, latest: LatestAttempt | undefined, group: TrainerGroup): Promise<Attempt> {
     const trainers = group.trainers.map(({ number }) => number);
     const { folder, attempts = 0 } = latest ?? {};
@@ -126,9 +126,9 @@ export class Attempts {
     return { told: { attempt, folder: join(place, `attempt-${attempt}`), runId, trainers } };
   }
 
-  /** From what the latest attempt can be resumed on these trainers. */
+  /** Returns the state from which these trainers can resume the latest attempt, if there is one. */
   private async resumable({ folder, kind }: LatestAttempt, group: TrainerGroup): Promise<ResumeState | undefined> {
-    // A run that failed by itself, such as by a loss that is not finite, would fail again after the snapshot.
+    // A run that failed in training, for example by a loss that is not finite, would fail again after the snapshot.
     if (folder === undefined || kind === 'training') return undefined;
     const { sweep, resources, warn } = this.options;
     const { resumeState, problems } = await readResumeState(resources.runtime, join(sweep.folder, folder));
@@ -169,7 +169,7 @@ export class Attempts {
   }
 }
 
-/** Epochs of retraining that had finished when the run was saved. */
+/** Returns the records of the retraining epochs that had finished when the snapshot was written. */
 const retrainedBefore = ({ records, snapshot }: ResumeState) =>
   records
     .slice(0, snapshot.seq)

@@ -1,42 +1,46 @@
 import type { EarlyStoppingRule } from '../planner/description.js';
 import type { Trial } from '../planner/plan-format.js';
 
-/** Trials that keep as many weights by the same method: other ones are no rivals, and baselines retrain for longer. */
+/**
+ * Returns the class of a trial. Trials of one class keep the same number of weights and use the same method, so that
+ * comparing them is fair: baselines, for example, retrain for longer.
+ */
 export const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string => `${kept.total} by ${spec.method}`;
 
-/** What a trial came to in one epoch of retraining. */
+/** Result of a trial in one epoch of retraining. */
 export interface EpochReport {
   trial: number;
-  /** Only trials of one class are compared: see `classOf`. */
+  /** Class of the trial, see `classOf`. Only trials of one class are compared. */
   class: string;
-  /** Of retraining, from 1. */
+  /** Epoch of retraining, from 1. */
   epoch: number;
-  /** Held-out. */
+  /** Held-out accuracy, from 0 to 1. */
   accuracy: number;
 }
 
-/** Ends trials that others of their class have left behind. It knows of an epoch what `report` was told, by any trial. */
+/** Decides which trials to stop because others of their class do better. It knows only the epochs given to `report`. */
 export class EarlyStopping {
-  /** Reports by trial, in the order of the epochs. */
+  /** Reports of each trial, in the order of the epochs. */
   private readonly curves = new Map<number, EpochReport[]>();
 
   constructor(private readonly rule: EarlyStoppingRule) {}
 
-  /** Takes note of an epoch. Returns the reason why the trial should end with it, if there is one. */
+  /** Records an epoch. Returns the reason to stop the trial after it, if there is one. */
   report(report: EpochReport): string | undefined {
     const curve = this.curves.get(report.trial) ?? [];
     this.curves.set(report.trial, [...curve, report]);
     return this.rule.rule === 'asha' ? this.asha(this.rule, report) : this.median(this.rule, report);
   }
 
-  /** Forgets a trial that restarts. */
+  /** Deletes the reports of a trial that restarts. */
   forget(trial: number): void {
     this.curves.delete(trial);
   }
 
   /**
-   * Asynchronous successive halving, its stopping variant: Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020.
-   * At the epochs firstEpoch * reduction^k only the best 1/reduction of those that have come so far go on.
+   * Stopping variant of asynchronous successive halving: Li et al., "A System for Massively Parallel Hyperparameter
+   * Tuning", MLSys 2020. At each epoch firstEpoch * reduction^k, only the best 1/reduction of the trials that have
+   * reached it continue.
    */
   private asha({ firstEpoch, reduction }: Extract<EarlyStoppingRule, { rule: 'asha' }>, report: EpochReport) {
     const rung = Math.log(report.epoch / firstEpoch) / Math.log(reduction);
@@ -49,8 +53,8 @@ export class EarlyStopping {
   }
 
   /**
-   * The median rule: Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial ends when its best so far is below the median of the
-   * others' averages up to the same epoch.
+   * Median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial is stopped if its best accuracy so
+   * far is below the median of the other trials' average accuracies up to the same epoch.
    */
   private median({ firstEpoch, trials }: Extract<EarlyStoppingRule, { rule: 'median' }>, report: EpochReport) {
     if (report.epoch < firstEpoch) return undefined;
@@ -62,7 +66,7 @@ export class EarlyStopping {
     return `median: at epoch ${report.epoch} of retraining ${share(own)} held out is below the others' median, ${share(middle)}`;
   }
 
-  /** Other trials of the same class that have come as far. */
+  /** Returns the other trials of the same class that have reached the epoch. */
   private rivals({ trial, class: own, epoch }: EpochReport): number[] {
     return [...this.curves]
       .filter(([other, curve]) => other !== trial && curve[0].class === own && (curve.at(-1)?.epoch ?? 0) >= epoch)

@@ -1,46 +1,50 @@
 import type { Clock } from '@prunegrid/core/runtime';
 
-/** What a sweep could start at this moment. */
+/** Number of trainers that a sweep could use now. */
 export interface Demand {
-  /** Trainers that the next job takes at once. More are given in multiples of it. */
+  /** Trainers that the next job needs at once. Trainers are granted in multiples of this number. */
   each: number;
-  /** Trainers that the sweep could use in all, without those that it has already. */
+  /** Trainers that the sweep could use in addition to those that it has. */
   most: number;
 }
 
-/** A sweep that wants trainers for its user. */
+/** A sweep that requests trainers on behalf of its user. */
 export interface Tenant {
   user: string;
   demand: () => Demand;
-  /** Starts jobs at once and takes trainers for them by its `Allocation`: `trainers` at most. */
+  /** Starts jobs immediately and takes at most `trainers` trainers for them through the tenant's `Allocation`. */
   start: (trainers: number) => void;
 }
 
-/** A tenant's place at the scheduler. */
+/** A tenant's handle to the scheduler. */
 export interface Allocation {
-  /** Is to be called when the demand may have changed. */
+  /** Must be called when the demand may have changed. */
   requestTrainers: () => void;
-  /** Is to be called from `start`, for each job that is started. Returns what gives the trainers back, which is to be called once. */
+  /**
+   * Must be called from `start` for each started job. Returns a function that must be called once to return its
+   * trainers.
+   */
   take: (trainers: number) => () => void;
-  /** Trainers that could be taken now and that nobody wants; those of its own pool may be fewer. */
+  /** Returns the number of trainers that are free and that no tenant wants. The tenant's own pool may have fewer. */
   idle: () => number;
-  /** Nothing is started any more; what was taken is still to be given back. */
+  /** Withdraws the tenant, so that it starts no more jobs. Trainers that it has taken must still be returned. */
   leave: () => void;
 }
 
 /**
- * Shares out a number of trainers among the users of sweeps, a job at a time. First comes, among the users who want some, the one who
- * has used the fewest trainer-seconds; of one user's sweeps, that which came first. A new user starts with the least that any
- * other one has used by then: having been away is no credit.
+ * Shares a number of trainers among the users of sweeps, one job at a time. Among the users who want trainers, the one
+ * who has used the fewest trainer-seconds comes first; among one user's sweeps, the earliest. A new user starts with
+ * the smallest use of any other user, so that nobody gains credit by being absent.
  */
 export class FairShareScheduler {
   private readonly tenants = new Set<Tenant>();
-  /** Trainer-milliseconds of each user, without those of `taken`. */
+  /** Trainer-milliseconds that each user has used, without the allocations in `taken`, which have not ended. */
   private readonly used = new Map<string, number>();
   private readonly allocations = new Set<{ user: string; trainers: number; since: number }>();
 
   /**
-   * @param trainers how many may be at work at the same time; `Infinity` if those that are there are the limit
+   * @param trainers most trainers that may work at the same time; `Infinity` if only their number in the pools is a
+   * limit
    */
   constructor(
     private readonly trainers: number,
@@ -65,19 +69,22 @@ export class FairShareScheduler {
       idle: () => this.trainers - this.allocated,
       leave: () => {
         this.tenants.delete(tenant);
-        // Trainers may have been kept for it.
+        // Trainers may have been reserved for this tenant, so others may be able to start now.
         this.allocate();
       },
     };
   }
 
-  /** Says which users are here, those included that wait for their turn to join. What others have used is forgotten. */
+  /**
+   * Sets the current users, including those whose sweeps still wait in the queue. The use of all other users is
+   * forgotten.
+   */
   setTenants(users: ReadonlySet<string>): void {
     for (const user of this.used.keys()) if (!users.has(user)) this.used.delete(user);
     for (const user of users) this.admit(user);
   }
 
-  /** Trainer-milliseconds that the user has used, up to this moment. */
+  /** Returns the trainer-milliseconds that the user has used until `time`, in milliseconds of the monotonic clock. */
   useOf(user: string, time = this.clock.monotonic()): number {
     return [...this.allocations]
       .filter((allocation) => allocation.user === user)
@@ -90,7 +97,7 @@ export class FairShareScheduler {
     this.used.set(user, uses.length > 0 ? Math.min(...uses) : 0);
   }
 
-  /** Starts what can start, until nobody takes more. */
+  /** Lets tenants start jobs until none takes more trainers. */
   private allocate(): void {
     let before: number;
     do {
@@ -106,14 +113,15 @@ export class FairShareScheduler {
       .filter(({ each, most }) => most >= each);
     const grants = new Map<Tenant, number>();
     const granted = (tenant: Tenant) => grants.get(tenant) ?? 0;
-    // Between users who have used the same, as at the very start, trainers go round.
+    // Among users with equal use, for example at the start, the one with the fewest trainers comes first.
     const trainersOf = (user: string) =>
       [...grants].reduce((sum, [other, trainers]) => (other.user === user ? sum + trainers : sum), 0);
     for (let free = this.trainers - this.allocated; ;) {
       const [first] = queue
         .filter(({ tenant, each, most }) => granted(tenant) + each <= most)
         .sort((a, b) => a.use - b.use || trainersOf(a.tenant.user) - trainersOf(b.tenant.user));
-      // Who needs more than are free has the others wait: else there would never be enough at once.
+      // If the first tenant needs more trainers than are free, all others wait. Otherwise enough would never be free at
+      // once.
       if (!first || first.each > free) return grants;
       grants.set(first.tenant, granted(first.tenant) + first.each);
       free -= first.each;

@@ -2,14 +2,14 @@ import type { Clock } from '@prunegrid/core/runtime';
 
 import type { StepProgress } from '../../training/context.js';
 
-/** What a sweep gives trainers to do: to train the dense network that trials share, or a trial. */
+/** A job of a sweep: training the dense network that trials share, or running a trial. */
 export type Job = { kind: 'dense'; key: string } | { kind: 'trial'; trial: number };
 
 export const nameOf = (job: Job): string => (job.kind === 'dense' ? `dense ${job.key}` : `trial ${job.trial}`);
 
-/** A job under way. */
+/** A running job. */
 export class RunningJob {
-  /** Is aborted with `Paused` as its reason when the job is to go on with more trainers. */
+  /** Aborted with the reason `Paused` when the job is to resume on more trainers. */
   readonly pause = new AbortController();
   /** The first and the latest progress that is known: seconds, and the share of all steps that was done then. */
   private marks: { at: number; share: number }[] = [];
@@ -25,7 +25,7 @@ export class RunningJob {
     this.marks = [...this.marks.slice(0, 1), { at: this.clock.monotonic() / 1000, share }];
   }
 
-  /** Seconds to the job's end at the speed so far; 0 as long as that is not known. */
+  /** Estimated seconds to the end of the job at its speed so far; 0 while the speed is unknown. */
   get secondsLeft(): number {
     const [first, last] = this.marks;
     if (!last || last.share === first.share) return 0;

@@ -14,17 +14,17 @@ import { TrialIndex } from './trial-index.js';
 export interface OpenSweep extends SweepFile {
   folder: string;
   state: SweepState;
-  /** Of the plan. */
+  /** Index of the plan's trials. */
   index: TrialIndex;
   journal: Journal<SweepEvent>;
-  /** Rejects once another process has taken the folder over: then nothing may be written into it. */
+  /** Rejects after another process has taken over the folder. Nothing may be written to it then. */
   checkLock: HeldLock['check'];
 }
 
-/** What a sweep's journal begins with, or is resumed by. */
+/** First record of a new or resumed sweep. */
 export type FirstEvent = Extract<SweepEvent, { type: 'sweep-started' | 'sweep-resumed' }>;
 
-/** The record by which the sweep's journal is resumed, or by which it begins. */
+/** Returns the record that starts or resumes the sweep. */
 export function beginning(
   { manifest, state }: Pick<OpenSweep, 'manifest' | 'state'>,
   changes: { again: number[]; added: number } = { again: [], added: 0 },
@@ -34,7 +34,7 @@ export function beginning(
 }
 
 /**
- * Opens the journal of a sweep, or begins it.
+ * Opens the journal of a sweep, or creates it.
  * @param lock the lock on the folder, which the caller holds
  * @throws Failure if the journal is damaged or cannot be written
  */

@@ -3,21 +3,21 @@ import type { StepProgress } from '../../training/context.js';
 import type { Job } from './job.js';
 import type { SweepResources } from './resources.js';
 
-/** How a sweep is to be run. */
+/** Options for running a sweep. */
 export interface RunTrialsOptions {
   resources: SweepResources;
   trainers: TrainerChoice;
-  /** Numbers of the trials to be worked on; if absent, all that are waiting. */
+  /** Numbers of the trials to run; if absent, all waiting trials run. */
   only?: ReadonlySet<number> | undefined;
-  /** Aborts when the user wants an end, and `interrupted` rejects at the same moment. */
+  /** Aborts when the user interrupts the sweep; `interrupted` rejects at the same moment. */
   signal: AbortSignal;
-  /** Aborts when the sweep is to give way to others: nothing more is begun, and what is running comes to its end. */
+  /** Aborts when the sweep is preempted. No more jobs start then, and running jobs finish. */
   preemption?: AbortSignal | undefined;
   interrupted: Promise<never>;
   maxConcurrent: number;
-  /** Further attempts at a job that has lost a trainer. */
+  /** Largest number of retries of a job that has lost a trainer. */
   retries: number;
-  /** Whether the first failure for good ends the sweep. */
+  /** Whether the first failure that is not retried ends the sweep. */
   failFast: boolean;
   onProgress: (job: Job, progress: StepProgress & { imagesPerSecond: number }) => void;
   warn: (line: string) => void;

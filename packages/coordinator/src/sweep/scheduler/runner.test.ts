@@ -13,7 +13,10 @@ import { TrialIndex } from './trial-index.js';
 
 type Options = ConstructorParameters<typeof SweepRunner>[0];
 
-/** A sweep whose dense network is there, on trainers that are never asked for anything: who leases them has finished at once. */
+/**
+ * A sweep whose dense network is there, on trainers that are never asked for anything: who leases them has finished at
+ * once.
+ */
 function sweepOf(microBatches: number[], trainersPerTrial: number | undefined, trainers: number) {
   const trials = microBatches.map(
     (count, i) =>

@@ -12,30 +12,33 @@ import type { SweepResources } from './resources.js';
 import type { OpenSweep } from './open-sweep.js';
 import type { RunTrialsOptions } from './options.js';
 
-/** A job that is to go on with more trainers must have more than so many seconds ahead of it: saving and resuming it take one or two. */
+/**
+ * Seconds that a job must still have to run before it is paused and resumed on more trainers. Saving and resuming take
+ * one or two seconds, so a shorter job would gain little.
+ */
 const REGROUP_SECONDS = 10;
 
 export interface RunnerOptions extends AttemptOptions, Omit<RunTrialsOptions, 'interrupted' | 'only'> {
   sweep: OpenSweep;
   resources: SweepResources;
-  /** The trials to be worked on, of one workload; the others of the sweep are left alone. */
+  /** The trials to run, all of one workload. Other trials of the sweep stay as they are. */
   trials: readonly Trial[];
   pool: TrainerPool;
-  /** Rejects when no trainer is to be expected any more. */
+  /** Rejects when no more trainers can come. */
   trainersEnded: Promise<never>;
 }
 
 /**
- * Works through trials on the trainers of a pool: as many at once as there are trainers for, a dense network that trials share before these.
- * What was done, and with what outcome, is in the sweep's journal.
+ * Runs the trials of a sweep on the trainers of a pool, as many at once as the trainers and the limits allow. A dense
+ * network that trials share is trained before them. Every attempt and its outcome is recorded in the sweep's journal.
  */
 export class SweepRunner {
   private readonly running = new Map<string, RunningJob>();
-  /** Trials that were found to have no start. */
+  /** Numbers of the trials that have failed because the network from which they start will never exist. */
   private readonly hopeless = new Set<number>();
   private readonly attempts: Attempts;
   private readonly controller = new AbortController();
-  /** Ends all jobs at the next step: the user wants it, or something makes going on useless. */
+  /** Ends all jobs at the next step, because the user interrupted the sweep or an error makes more work useless. */
   private readonly signal: AbortSignal;
   private wake: () => void = () => undefined;
 
@@ -52,12 +55,12 @@ export class SweepRunner {
     options.trainersEnded.catch((error: unknown) => this.controller.abort(error));
   }
 
-  /** Is to be called whenever trainers have come or left. */
+  /** Must be called whenever trainers have joined or left the pool. */
   changed(): void {
     this.wake();
   }
 
-  /** Resolves when nothing is left to do. Rejects, once all jobs have ended, if it was ended before its time. */
+  /** Resolves when nothing is left to do. If the work is ended early, it rejects after all jobs have ended. */
   async run(): Promise<void> {
     const { resources, sweep } = this.options;
     await this.failHopeless();
@@ -79,19 +82,19 @@ export class SweepRunner {
     if (this.readyJobs().length > 0) this.options.preemption?.throwIfAborted();
   }
 
-  /** Nothing more is begun. */
+  /** Whether no more jobs may start. */
   private get isEnding(): boolean {
     return this.signal.aborted || this.options.preemption?.aborted === true;
   }
 
-  /** Waits for a change, but not for ever if there is nobody left to bring it about. */
+  /** Waits for a change. If too few trainers are left to cause one, it ends the work after `trainers.wait` seconds. */
   private async unlessDeserted(changed: Promise<void>): Promise<void> {
     const { pool, sweep, resources, trainers } = this.options;
     const { wait } = trainers;
     const { trainersPerTrial = 1 } = sweep.plan;
     const here = pool.trainers.length;
     const needed = this.startable(1).reduce((_, { most }) => Math.min(most, trainersPerTrial), 1);
-    // Jobs under way end by themselves, and trainers that others have are given back.
+    // A running job ends by itself, and other sweeps return their trainers, so a change will come.
     if (here >= needed || (here > 0 && this.running.size > 0)) return changed;
     const none = new Failure(
       'trainers',
@@ -104,7 +107,7 @@ export class SweepRunner {
     timer.cancel();
   }
 
-  /** What others start from and this or an earlier sweep has computed already need not be computed again. */
+  /** Reuses the stored networks from which trials start, so that they are not computed again. */
   private async lookIntoStore(): Promise<void> {
     const { trials, sweep, store } = this.options;
     const waiting = () => trials.filter(({ number }) => this.isWaiting(number));
@@ -118,7 +121,7 @@ export class SweepRunner {
     for (const key of keys) await this.attempts.reuseDense(key);
   }
 
-  /** What could start now, in the order in which it should. */
+  /** Returns the jobs that could start now, in the order in which they should start. */
   private readyJobs(): Job[] {
     const { trials, sweep } = this.options;
     const { state } = sweep;
@@ -134,7 +137,7 @@ export class SweepRunner {
     ];
   }
 
-  /** Whether the network that it starts from is there. */
+  /** Whether the network from which the trial starts exists. */
   private canStart(trial: Trial): boolean {
     const { index, state } = this.options.sweep;
     const before = index.startOf(trial);
@@ -145,7 +148,7 @@ export class SweepRunner {
     return this.options.sweep.state.trials.get(trial)?.status === 'waiting';
   }
 
-  /** What could start now if so many trainers were free, in the order in which it should. */
+  /** Returns the jobs that could start now if `free` trainers were free, in the order in which they should start. */
   private startable(free = this.options.pool.freeCount): { job: Job; most: number }[] {
     const { store, maxConcurrent } = this.options;
     if (this.isEnding) return [];
@@ -155,7 +158,7 @@ export class SweepRunner {
       .map((job) => ({ job, most: this.mostOf(job) }));
   }
 
-  /** Trainers that a job can use: more than micro-batches would have nothing to do. */
+  /** Number of trainers that a job can use. Each trainer needs at least one micro-batch. */
   private mostOf = (job: Job): number => this.options.sweep.index.of(job).spec.batch.microBatches;
 
   private demand(): Demand {
@@ -167,7 +170,7 @@ export class SweepRunner {
     return { each: trainersPerTrial === Infinity ? 1 : (shares.at(0) ?? 1), most: Math.min(most, pool.freeCount) };
   }
 
-  /** If trainers are idle and no job is left to be started, lets the trial with the fewest go on with more. */
+  /** If trainers are idle and no job can start, pauses the job with the fewest trainers, so that it resumes on more. */
   private regroup(allocation: Allocation): void {
     const { pool, sweep } = this.options;
     const { trainersPerTrial } = sweep.plan;
@@ -195,14 +198,14 @@ export class SweepRunner {
         .finally(() => {
           this.running.delete(id);
           unclaim();
-          // Has the scheduler look who can start now, be it with the dense network that this one has trained.
+          // This makes the scheduler start other jobs, including those that need the dense network of this one.
           giveBack();
           this.wake();
         });
     }
   }
 
-  /** One attempt. Rejects with what must end the sweep. */
+  /** Makes one attempt at a job. Rejects only with an error that must end the sweep. */
   private async runJob({ job, trainers, pause }: RunningJob): Promise<void> {
     try {
       await this.options.pool.lease(
@@ -233,9 +236,9 @@ export class SweepRunner {
     const { attempts = 0, retries = 0 } =
       (job.kind === 'dense' ? state.dense.get(job.key) : state.trials.get(job.trial)) ?? {};
     const trainerFailed = kind === 'trainers' || (kind === 'environment' && error instanceof TrainerReported);
-    // Such as a full disk: not the job's fault, which waits until the sweep goes on.
+    // An error such as a full disk is not caused by the job, which waits until the sweep is resumed.
     if (kind === 'environment' && !trainerFailed) return this.controller.abort(error);
-    // A bad spec fails again, and so does a loss that is not finite; a lost trainer has nothing to do with the job.
+    // Only the failure of a trainer is worth a retry: a bad spec or a loss that is not finite would fail again.
     const again = trainerFailed && retries < maxRetries;
     const failedAttempt = { attempt: attempts, kind, message, again };
     if (job.kind === 'trial') await journal.append({ type: 'trial-failed', trial: job.trial, ...failedAttempt });
@@ -243,10 +246,10 @@ export class SweepRunner {
     if (!again && failFast) this.controller.abort(error);
   }
 
-  /** Trials that will not have the network that they start from. */
+  /** Records the failure of the trials whose starting network will never exist. */
   private async failHopeless(): Promise<void> {
     const { plan, journal } = this.options.sweep;
-    // In the order of the plan, in which a chain's points follow one another.
+    // The plan lists a chain's points in order, so one pass fails all points after the first failure.
     for (const trial of plan.trials) {
       if (!this.isWaiting(trial.number) || this.hopeless.has(trial.number)) continue;
       const failure = this.failureBefore(trial);
@@ -256,7 +259,7 @@ export class SweepRunner {
     }
   }
 
-  /** Why what it starts from will never be there. */
+  /** Returns why the network from which the trial starts will never exist; undefined if it exists or still may. */
   private failureBefore(trial: Trial): { kind: string; message: string } | undefined {
     const { index, state } = this.options.sweep;
     const dense = state.dense.get(trial.denseKey);

@@ -1,16 +1,17 @@
-/** How many trainers each job gets. */
+/** Arguments of `shareOut`. */
 export interface Shares {
-  /** Trainers that are free. */
+  /** Number of free trainers. */
   free: number;
-  /** Jobs that could start now, in the order in which they should; `most` is how many trainers a job can use. */
+  /** Jobs that could start now, in the order in which they should start. A job can use at most `most` trainers. */
   ready: readonly { most: number }[];
-  /** Trainers of each job, or `most` of it if that is less; if absent, the free trainers are shared out evenly. */
+  /** Number of trainers of each job, limited by its `most`. If absent, the free trainers are shared evenly. */
   each?: number | undefined;
 }
 
 /**
- * Trainers for the first of the `ready` jobs, one entry for each that starts now. A job's trainers are given all at once. When fewer
- * jobs are ready than trainers are free, a job gets several: the number of trainers does not change its result.
+ * Returns the number of trainers for each job that starts now, in the order of `ready`. A job gets all its trainers at
+ * once. If fewer jobs are ready than trainers are free, a job gets several, because their number does not change its
+ * result.
  */
 export function shareOut({ free, ready, each }: Shares): number[] {
   const shares: number[] = [];

@@ -8,8 +8,9 @@ export { beginning, type FirstEvent, openSweep, type OpenSweep } from './open-sw
 export { type SweepResources, sweepResources } from './resources.js';
 
 /**
- * Follows a sweep by its journal, such as the mirror to MLflow. It is called before anything is appended. What it returns is called
- * when the last record is written and awaited before the journal is closed, so it must come to an end.
+ * Subscribes to the journal of a sweep, as the mirror to MLflow does. It is called before the first record is appended.
+ * The function that it returns is called after the last record and awaited before the journal is closed, so it must
+ * settle.
  */
 export type SweepSubscriber = (
   sweep: Pick<OpenSweep, 'folder' | 'journal'>,
@@ -17,15 +18,15 @@ export type SweepSubscriber = (
 ) => Promise<() => Promise<void>>;
 
 export interface RunSweepOptions extends RunTrialsOptions {
-  /** They are ended in this order: the report is written before the mirror sends it. */
+  /** Subscribers, which end in this order, so that the report is written before the mirror sends it. */
   subscribers: readonly SweepSubscriber[];
-  /** Sees each record after the state has taken it in. */
+  /** Called with each record after the state has been updated with it. */
   onEvent: (record: Recorded<SweepEvent>) => void;
 }
 
 /**
- * Writes `first` into the sweep's journal, works through all trials that are waiting then, and closes the journal. Rejects as
- * `runTrials` does.
+ * Appends `first` to the sweep's journal, runs all waiting trials and closes the journal. It rejects as `runTrials`
+ * does.
  */
 export async function runSweep(
   sweep: OpenSweep,

@@ -1,7 +1,7 @@
 import type { Trial } from '../planner/plan-format.js';
 import { type Job, nameOf } from './job.js';
 
-/** The trials of a plan, found by what others know them by. A plan may have 10,000 of them. */
+/** Index of the trials of a plan by key, for fast access, because a plan may have 10,000 trials. */
 export class TrialIndex {
   private readonly byNumber = new Map<number, Trial>();
   private readonly byKey = new Map<string, Trial>();
@@ -19,19 +19,19 @@ export class TrialIndex {
     }
   }
 
-  /** The trial, or one of those that share the dense network. */
+  /** Returns the trial of a job, or one of the trials that share the dense network. */
   of(job: Job): Trial {
     const trial = job.kind === 'dense' ? this.byDense.get(job.key) : this.byNumber.get(job.trial);
     if (!trial) throw new RangeError(`${nameOf(job)} is not in the plan`);
     return trial;
   }
 
-  /** The trial whose network another one starts from; undefined if that is the dense one. */
+  /** Returns the trial from whose network another one starts; undefined if it starts from the dense network. */
   startOf({ start }: Trial): Trial | undefined {
     return start === undefined ? undefined : this.byKey.get(start);
   }
 
-  /** Whether others start from the trial's network. */
+  /** Whether other trials start from the network of the trial. */
   isStart({ key }: Trial): boolean {
     return this.starts.has(key);
   }

@@ -17,8 +17,8 @@ import type { OpenSweep } from './open-sweep.js';
 import type { RunTrialsOptions } from './options.js';
 
 /**
- * Works through the trials of a sweep that are waiting, and ends its journal with `sweep-finished` or `sweep-interrupted`. Rejects with
- * what ended the sweep before its time; trials that fail are no reason.
+ * Runs the waiting trials of a sweep. The last record of its journal is then `sweep-finished` or `sweep-interrupted`.
+ * It rejects with the error that ended the sweep early. The failure of a trial is not such an error.
  */
 export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Promise<void> {
   const { plan, state, journal } = sweep;
@@ -27,7 +27,7 @@ export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Pr
   requireTrainersPerTrial(plan, trainers);
   const stopping = plan.earlyStopping && new EarlyStopping(plan.earlyStopping);
   if (stopping) await recallReports(stopping, runtime, sweep);
-  // Nobody awaits it: if the journal cannot be written, the work that goes on finds out as well.
+  // No caller awaits this write. If the journal cannot be written, the jobs' own records fail as well.
   const note = (event: SweepEvent) => void journal.append(event).catch((error: Error) => warn(error.message));
   const joined = ({ number, hello, ready }: Trainer) => {
     const { host, pid } = hello;
@@ -41,7 +41,7 @@ export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Pr
       preemption?.throwIfAborted();
       let runner: SweepRunner | undefined;
       const changed = () => runner?.changed();
-      // Trainers that leave when they may are no news.
+      // Trainers that leave at the end, when there is no runner, are not recorded.
       const left = ({ number }: Trainer) => runner && note({ type: 'trainer-left', trainer: number });
       const events = { runtime, launcher, warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
@@ -63,11 +63,11 @@ export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Pr
   }
 }
 
-/** Throws Failure `input` if a trial would wait for more trainers than there will ever be. */
+/** Throws Failure `input` if a trial needs more trainers than the user has chosen in total. */
 function requireTrainersPerTrial({ trainersPerTrial, trials }: SweepPlan, { trainers, external }: TrainerChoice): void {
   if (trainersPerTrial === undefined) return;
   const wanted = trainers + external;
-  // A trial gets no more trainers than it has micro-batches.
+  // A trial uses at most one trainer per micro-batch.
   const most = Math.max(...trials.map(({ spec }) => Math.min(trainersPerTrial, spec.batch.microBatches)));
   if (most <= wanted) return;
   throw new Failure(
@@ -76,17 +76,17 @@ function requireTrainersPerTrial({ trainersPerTrial, trials }: SweepPlan, { trai
   );
 }
 
-/** Trials that can share trainers, in the order of the plan. */
+/** Groups the trials by workload, because only trials of one workload can share trainers. It keeps the plan's order. */
 function byWorkload(trials: readonly Trial[]): Trial[][] {
   return [
     ...groupBy(trials, ({ spec: { engine, model, dataset, threadsPerTrainer } }) =>
-      // Shifts are drawn at each step; the rest is loaded once.
+      // The shift is no part of the workload, because it is drawn at each step and not loaded.
       JSON.stringify([engine, model, { ...dataset, shift: 0 }, threadsPerTrainer] satisfies Workload[keyof Workload][]),
     ).values(),
   ];
 }
 
-/** Tells early stopping what trials of before came to in retraining: it holds the others against it. */
+/** Reports the retraining epochs of earlier trials to early stopping, which compares other trials with them. */
 async function recallReports(
   stopping: EarlyStopping,
   runtime: Pick<Host, 'files'>,

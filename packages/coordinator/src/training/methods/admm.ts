@@ -9,7 +9,7 @@ import type { LayerTensors } from '../run-folder.js';
 import type { PhaseState } from '../snapshot.js';
 import type { Before, Method, Training } from './method.js';
 
-/** ADMM (Zhang et al. 2018): each iteration trains W towards Z - U, projects Z and updates U. */
+/** ADMM (Zhang et al. 2018). Each iteration trains W towards Z - U, projects Z and updates U. */
 export const admm: Method = {
   name: 'admm',
   title: 'ADMM',
@@ -59,7 +59,7 @@ async function prune(training: Training, before: Before, layers: readonly LayerT
   return weights;
 }
 
-/** Z - U of all layers, one after another. */
+/** Returns Z - U of all layers, concatenated. */
 async function targets(clock: Clock, states: readonly LayerState[]): Promise<Float32Array> {
   const all = new Float32Array(states.reduce((length, { Z }) => length + Z.length, 0));
   let offset = 0;
@@ -78,7 +78,7 @@ function admmTensors(layers: readonly { name: string }[], states: readonly Layer
   return { Z: byLayer(({ Z }) => Z), U: byLayer(({ U }) => U) };
 }
 
-/** What `recall` needs to resume: Z, U and the support of Z of all layers, one after another. */
+/** Returns the state that `recall` needs to resume: Z, U and the support of Z, each concatenated over all layers. */
 const keep = (states: readonly LayerState[]): PhaseState<Pieces> => ({
   tensors: {
     Z: inTurn(states.map(({ Z }) => Z)),
@@ -96,7 +96,7 @@ function recall(layers: readonly LayerToPrune[], rho: number, { tensors = {} }: 
   });
 }
 
-/** The tensors one after another, without a copy of them. */
+/** Concatenates tensors without copying them. */
 function inTurn(tensors: readonly TensorData[]): Pieces {
   return {
     length: tensors.reduce((length, tensor) => length + tensor.length, 0),

@@ -3,11 +3,12 @@ import { countLayers, keptIn, type LayerToPrune, survivorsOf } from '../layers.j
 import type { Before, Method, Training } from './method.js';
 
 /**
- * Gradual magnitude pruning (Zhu & Gupta 2017, "To prune, or not to prune", arXiv 1710.01878): masked training in which each epoch
- * begins with fewer weights, the smallest of those left being cut. The last epoch trains what the layers' constraints leave.
+ * Gradual magnitude pruning (Zhu & Gupta 2017, "To prune, or not to prune", arXiv 1710.01878): masked training in which
+ * the smallest remaining weights are pruned before each epoch. The last epoch trains the weights that satisfy the
+ * layers' constraints.
  *
- * The optimizer's moments start afresh with each mask, thus at each epoch: a survivor's moments belong to another network than the
- * one that it is now in.
+ * The optimizer's moments are reset to zero for each mask, and thus at each epoch, because the earlier moments belong
+ * to another network.
  */
 export const gradual: Method = {
   name: 'gradual',
@@ -46,9 +47,9 @@ async function prune(training: Training, before: Before, layers: readonly LayerT
 }
 
 /**
- * Weights of a layer that epoch `epoch` (from 1) of `epochs` trains: the cubic schedule from all `size` that there are before the
- * first epoch to `keep` in the last. In terms of sparsity s, as published: s = s_final + (s_initial - s_final) * (1 - t)^3, with
- * s_initial = 0.
+ * Weights of a layer that epoch `epoch` (from 1) of `epochs` trains: the cubic schedule from all `size` that there are
+ * before the first epoch to `keep` in the last. In terms of sparsity s, as published: s = s_final + (s_initial -
+ * s_final) * (1 - t)^3, with s_initial = 0.
  */
 export function keptAt(epoch: number, epochs: number, { keep, size }: { keep: number; size: number }): number {
   return Math.round(keep + (size - keep) * (1 - epoch / epochs) ** 3);

@@ -7,5 +7,8 @@ import type { Method } from './method.js';
 
 export type { Before, Method, Training } from './method.js';
 
-/** What `method` may name in a spec; the first is the default, the others are baselines at the same number of epochs. */
+/**
+ * Methods that a spec may select. The first one is the default; the others are baselines with the same number of
+ * epochs.
+ */
 export const methods = new Registry<Method>('method', [admm, magnitude, gradual]);

@@ -1,8 +1,8 @@
 import type { Method } from './method.js';
 
 /**
- * Magnitude pruning (Han et al. 2015, a single round): the weights themselves are hard-pruned, and all epochs that are left go into
- * masked retraining.
+ * Magnitude pruning (Han et al. 2015) in a single round. The dense weights are hard-pruned directly, and all remaining
+ * epochs are used for masked retraining.
  */
 export const magnitude: Method = {
   name: 'magnitude',

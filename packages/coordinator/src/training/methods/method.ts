@@ -10,7 +10,7 @@ import type { Projector } from '../projecting/index.js';
 import type { LayerTensors } from '../run-folder.js';
 import type { PhaseState } from '../snapshot.js';
 
-/** A run's training, as a pruning method drives it epoch by epoch. */
+/** The training of a run, which a pruning method controls epoch by epoch. */
 export interface Training {
   readonly context: {
     runtime: Pick<Host, 'clock'>;
@@ -19,62 +19,66 @@ export interface Training {
     group: TrainerGroup;
     projector: Projector;
   };
-  /** Passes over the training images so far, all phases together. */
+  /** Finished epochs of all phases so far. */
   readonly totalEpochs: number;
-  /** Epochs of the phase under way that are finished. */
+  /** Finished epochs of the current phase. */
   readonly epoch: number;
-  /** Begins the phase at its epoch 0 and records that. */
+  /** Starts the phase at epoch 0 and records this. */
   announce(phase: PhaseName): void;
   /**
-   * Hands the trainers the weights (all parameters), with fresh optimizer moments. With `survivors`, ascending positions in the
-   * parameters, only these are trained from now on.
+   * Sends the weights (all parameters) to the trainers and sets the optimizer's moments to zero. With `survivors`,
+   * ascending positions in `weights`, only these parameters are trained from then on.
    */
   setParameters(phase: PhaseName, weights: Float32Array, survivors?: Uint32Array): Promise<void>;
   /**
-   * If the run resumes in the middle of this phase: hands the trainers what they had, and returns what the phase had kept; the
-   * phase is then not to be announced. The epoch of the last step is the one under way, though all its steps may be done.
+   * If the run resumes within this phase, restores the trainers' state and returns the phase's own state; otherwise
+   * returns undefined. A resumed phase must not be announced. The current epoch is then that of the last step, even if
+   * all steps of this epoch are done.
    */
   resume(phase: PhaseName): Promise<{ own: PhaseState } | undefined>;
   /**
-   * Trains one pass over the training images, or the rest of one, and measures the network on the validation part.
-   * @param own called when the run is saved: what the phase needs to resume. Its tensors must not change before the epoch is finished
+   * Trains one epoch, or the rest of one, and evaluates the network on the validation part.
+   * @param own returns the state that the phase needs to resume; its tensors must not change until the epoch has
+   * finished
    */
   trainEpoch(phase: PhaseName, own?: () => PhaseState<TensorData>): Promise<Evaluation>;
-  /** Appends the event to the journal while training goes on, in the order of the calls. */
+  /** Appends an event to the journal, in the order of the calls. Training does not wait for the write. */
   record(event: RunEvent): void;
-  /** Writes the tensors while training goes on. They must not change before the next epoch or evaluation is finished. */
+  /**
+   * Writes a checkpoint during training. Its tensors must not change until the next epoch or evaluation has finished.
+   */
   checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): void;
-  /** Says that the phase ends so many epochs before its time. */
+  /** Reports that the phase ends `count` epochs early. */
   skipEpochs(count: number): void;
 }
 
-/** What a method begins with. */
+/** The network from which a method starts. */
 export interface Before {
-  /** All parameters. */
+  /** Values of all parameters. */
   weights: Float32Array;
-  /** If the network is pruned already: by layer, the positions within it that are trained. Nothing else of these layers is. */
+  /** If the network is already pruned, the positions in each pruned layer that may be trained; absent otherwise. */
   trainable?: ReadonlyMap<string, Uint32Array>;
 }
 
-/** A way to prune a network, as the spec's `method` names it. */
+/** A pruning method, selected by `method` in the spec. */
 export interface Method {
   readonly name: string;
-  /** What screens and charts call it, such as `gradual pruning`. */
+  /** Name of the method on screens and in charts, such as `gradual pruning`. */
   readonly title: string;
   /**
-   * Whether the phase `prune` trains the epochs that `admm` gives. If not, masked retraining has them besides its own, so that all
-   * methods train equally long.
+   * Whether the phase `prune` trains the epochs that `admm` specifies. If not, masked retraining gets them in addition,
+   * so that all methods train for the same number of epochs.
    */
   readonly trains: boolean;
   /**
-   * The keys of `admm` that make a difference to the result, besides the number of epochs. Keys that are not named here are no part
-   * of a result's key, and sweeps do not run a trial again for them.
+   * Keys of `admm` that affect the result, besides the number of epochs. Other keys are not part of a result's key, and
+   * sweeps do not repeat a trial for them.
    */
   readonly uses: readonly Exclude<keyof Spec['admm'], 'iterations' | 'epochsPerIteration'>[];
   /**
-   * From dense weights, or those of a network that is to be pruned further, to those which hard pruning then projects onto the
-   * constraint of each of `layers`. What it trains is the phase `prune`; masked retraining follows, whatever the method.
-   * @returns all parameters
+   * Runs the phase `prune` on a dense or already pruned network. Hard pruning then projects the result onto the
+   * constraints of `layers`, and masked retraining follows.
+   * @returns values of all parameters
    */
   prune(training: Training, before: Before, layers: readonly LayerToPrune[]): Promise<Float32Array>;
 }

@@ -2,8 +2,8 @@ import { hardPrune, initialise, iterateInPlace, type LayerState, type Project } 
 import { type ConstraintData, projectionOnto } from '@prunegrid/numerics/constraints';
 
 /**
- * What is done with a whole layer, under names by which a thread can be told. The arguments belong to the operation: nothing can
- * be read from a state that it was given.
+ * Operations on a whole layer, by the names that orders to threads use. An operation owns its arguments, so a state
+ * that was passed to it must not be read afterwards.
  */
 const operations = {
   initialise: (project: Project, [W, rho]: Arguments['initialise']) => initialise(W, project, rho),
@@ -22,21 +22,21 @@ export type Operation = keyof Operations;
 export type ArgumentsOf<Name extends Operation> = Arguments[Name];
 export type ResultOf<Name extends Operation> = ReturnType<Operations[Name]>;
 
-/** What a layer's weights are held to, and their shape. */
+/** Constraint on a layer's weights, and their shape. */
 export interface Constrained {
   readonly constraint: ConstraintData;
   readonly shape: readonly number[];
 }
 
-/** What a thread is told: plain data, from which it looks the constraint's implementation up. */
+/** Order to a thread. It is plain data, from which the thread looks up the implementation of the constraint. */
 export interface Order<Name extends Operation = Operation> extends Constrained {
   operation: Name;
   args: ArgumentsOf<Name>;
 }
 
 /**
- * What a thread answers. A NonFiniteError comes as its properties, because an error arrives in another thread without its class
- * and properties.
+ * Answer of a thread. A NonFiniteError is sent as its properties, because an error loses its class and properties
+ * between threads.
  */
 export type Answer<Name extends Operation = Operation> =
   { result: ResultOf<Name> } | { nonFinite: { index: number; value: number } };
@@ -53,8 +53,9 @@ export function runOperation<Name extends Operation>({
 }
 
 /**
- * The memory of all arrays in an order or an answer, which moves from one thread to the other with it instead of being copied.
- * Each array must have its memory to itself, or others would lose theirs; the same array may come more than once.
+ * The memory of all arrays in an order or an answer, which moves from one thread to the other with it instead of being
+ * copied. Each array must have its memory to itself, or others would lose theirs; the same array may come more than
+ * once.
  */
 export const memoryOf = (value: unknown): ArrayBuffer[] => [...new Set(buffersIn(value))];
 

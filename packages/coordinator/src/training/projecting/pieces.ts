@@ -1,9 +1,11 @@
 import type { Clock } from '@prunegrid/core/runtime';
 
-/** Elements of a tensor that are worked on without a pause: copying so many into new memory takes 0.7 ms. */
+/** Number of elements that are processed without a pause. Copying this many into new memory takes 0.7 ms. */
 const PIECE = 2 ** 18;
 
-/** Visits the ranges of elements [from, to) that make up a tensor; in between, the event loop does what else there is to be done. */
+/**
+ * Visits a tensor as consecutive ranges of elements [from, to). The event loop handles other events between two ranges.
+ */
 export async function inPieces(
   clock: Pick<Clock, 'turn'>,
   length: number,
@@ -19,7 +21,7 @@ export async function inPieces(
 export const copyInto = (clock: Pick<Clock, 'turn'>, destination: Float32Array, source: Float32Array): Promise<void> =>
   inPieces(clock, source.length, (from, to) => destination.set(source.subarray(from, to), from));
 
-/** A copy in memory of its own. */
+/** Returns a copy in new memory. */
 export async function copyOf(clock: Pick<Clock, 'turn'>, source: Float32Array): Promise<Float32Array> {
   const copy = new Float32Array(source.length);
   await copyInto(clock, copy, source);

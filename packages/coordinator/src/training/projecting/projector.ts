@@ -6,32 +6,35 @@ import { copyInto, copyOf } from './pieces.js';
 import { LayerThreads } from './threads.js';
 
 /**
- * Weights from which on a layer goes to a thread, so that no layer holds up the event loop for longer than 7 ms. An iteration here takes
- * 13 ns a weight: 5.5 ms for LeNet-5's fc1 of 400,000, 12 ms for AlexNet's conv3 of 884,736. Alone, a thread is later done (70 ms
- * for conv3, and 120 for fc3, which takes 55 here): it starts, gets a copy of W and runs code that V8 has not compiled yet. What it
- * leaves to the event loop is 0.5 ms for its start and 0.7 ms for each piece of the copy. Measured by five iterations each on two cores
- * of an AMD EPYC that also had other work, Node 20.
+ * Smallest number of weights for which a layer is processed in a thread, so that no layer blocks the event loop for
+ * more than 7 ms. On the main thread an iteration takes 13 ns per weight: 5.5 ms for the 400,000 of LeNet-5's fc1, 12
+ * ms for the 884,736 of AlexNet's conv3. A single thread takes longer (70 ms for conv3; 120 ms instead of 55 ms for
+ * fc3), because it must start, receive a copy of W and run code that V8 has not compiled. However, it blocks the event
+ * loop only for 0.5 ms at its start and 0.7 ms for each piece of the copy. These are means of five iterations on two
+ * busy cores of an AMD EPYC with Node 20.
  */
 const LARGE = 2 ** 19;
 
-/** A network after hard pruning. Positions ascend and are counted within the layer. */
+/** A network after hard pruning. Positions are ascending and relative to the layer. */
 export interface PrunedNetwork {
-  /** All parameters. */
+  /** Values of all parameters. */
   weights: Float32Array;
-  /** By layer, the positions of weights that may be non-zero. */
+  /** For each layer, the positions of weights that may be non-zero. */
   supports: Map<string, Uint32Array>;
-  /** By layer, the positions of weights that masked retraining may train. */
+  /** For each layer, the positions of weights that masked retraining may train. */
   trainable: Map<string, Uint32Array>;
 }
 
 /**
- * Does what ADMM and hard pruning do with whole layers, and never holds up the event loop for longer than some 10 ms: large layers go
- * to threads, all at the same time as far as there are cores, small ones follow one after another here. The bits are those of admm/'s
- * functions, called one after another. If several layers fail, it rejects with what the first of them throws.
+ * Runs the operations of ADMM and hard pruning on whole layers without blocking the event loop for more than about 10
+ * ms. Large layers run in threads, in parallel if there are enough cores; small layers run one after another on the
+ * main thread. The results have the same bits as serial calls of admm/'s functions. If several layers fail, the call
+ * rejects with the error of the first one.
  *
- * Z, U and the supports move to a layer's thread and back and are never copied. W is: it is a part of the vector of all parameters, which
- * stays. For AlexNet's fc1 that is 151 MB (4 * 9216 * 4096 bytes) as long as its thread lives, besides 302 MB of Z and U which are there
- * anyway; with fc2 on a second core 218 MB, with fc3 and conv3 on four 238 MB.
+ * Z, U and the supports are transferred to a layer's thread and back without a copy. W is copied, because it is part of
+ * the vector of all parameters. While the thread runs, the copy takes 151 MB (4 * 9216 * 4096 bytes) for AlexNet's fc1,
+ * besides the 302 MB of Z and U; with fc2 on a second core it takes 218 MB, and with fc3 and conv3 on four cores 238
+ * MB.
  */
 export class Projector {
   constructor(
@@ -40,12 +43,15 @@ export class Projector {
     private readonly large = LARGE,
   ) {}
 
-  /** Z^0 and U^0 of each layer. `parameters` are all of the model's. */
+  /** Returns Z^0 and U^0 of each layer. `parameters` holds all parameters of the model. */
   initialise(layers: readonly LayerToPrune[], parameters: Float32Array, rho: number): Promise<LayerState[]> {
     return allOf(this.each(layers, parameters, 'initialise', (W) => [W, rho]));
   }
 
-  /** Z^(k+1), U^(k+1) and the residuals of each layer. The states that it is given are gone afterwards, even if it rejects. */
+  /**
+   * Returns Z^(k+1), U^(k+1) and the residuals of each layer. The given states are unusable afterwards, even if it
+   * rejects.
+   */
   iterate(
     layers: readonly LayerToPrune[],
     states: readonly LayerState[],
@@ -55,7 +61,9 @@ export class Projector {
     return allOf(this.each(layers, parameters, 'iterate', (W, i) => [states[i], W, nextRho]));
   }
 
-  /** Projects W of each layer. Returns all parameters, in a new array, and for each layer what `PrunedLayer` says of positions. */
+  /**
+   * Projects W of each layer. Returns all parameters in a new array, and the positions that `PrunedLayer` describes.
+   */
   async pruneNetwork(layers: readonly LayerToPrune[], parameters: Float32Array): Promise<PrunedNetwork> {
     const weights = await copyOf(this.clock, parameters);
     const pruned = await allOf(
@@ -93,7 +101,9 @@ export class Projector {
   }
 }
 
-/** As Promise.all, but rejects only once all have settled, with the failure of the first in their order: nothing is left at work. */
+/**
+ * Awaits all results. Unlike Promise.all, it rejects only when all have settled, with the first error in their order.
+ */
 async function allOf<T>(results: readonly Promise<T>[]): Promise<T[]> {
   await Promise.allSettled(results);
   return Promise.all(results);

@@ -14,27 +14,29 @@ import {
   type ResultOf,
 } from './operations.js';
 
-/** A layer as messages name it, and what its weights are held to; `size` counts them. */
+/** A layer with its name for messages, its constraint and its number of weights, `size`. */
 interface Layer extends Constrained {
   name: string;
   size: number;
 }
 
-/** A network's weights lie in a few of its layers, three of AlexNet's 8: more threads would find nothing to do. */
+/** Largest number of threads. More would be idle, because few layers hold most of the weights: 3 of 8 in AlexNet. */
 const MOST_THREADS = 4;
 
 /**
- * Carries out operations on whole layers in threads of this process, so many at the same time and the largest layers first.
+ * Runs operations on whole layers in threads of this process. The number of parallel threads is limited, and the
+ * largest layers come first.
  *
- * Each layer has a thread of its own, which is started when its turn comes and is gone before the promise settles. If nothing is to be
- * done there is no thread, and what a thread has used is free again: one that stayed would keep hundreds of megabytes of
- * garbage until its next layer. Starting one takes 30 ms, of which the event loop is held up for 0.5 ms. No thread keeps the
- * process alive.
+ * Each operation has its own thread, which has ended before the promise settles. A thread that stayed would keep
+ * hundreds of megabytes of garbage until its next layer. The start of a thread takes 30 ms and blocks the event loop
+ * for 0.5 ms. No thread keeps the process alive.
  */
 export class LayerThreads {
   private readonly waiting: { size: number; begin: () => Promise<void> }[] = [];
   private running = 0;
-  /** Arguments are made for one layer after the other: the largest does not wait for the others' copies. */
+  /**
+   * Arguments are created for one layer at a time, so that the largest layer does not wait for the copies of others.
+   */
   private made: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -43,9 +45,9 @@ export class LayerThreads {
   ) {}
 
   /**
-   * Rejects with what the operation throws, and with a Failure if a thread cannot be started or dies.
+   * Runs one operation. Rejects with the error of the operation, and with a Failure if a thread cannot start or dies.
    *
-   * @param argumentsOf called when the layer's turn comes; all arrays in what it returns move to the thread and are empty here afterwards
+   * @param argumentsOf called when a thread is free; all arrays in its result are transferred to the thread
    */
   run<Name extends Operation>(
     layer: Layer,
@@ -64,7 +66,7 @@ export class LayerThreads {
     };
     return new Promise((resolve, reject) => {
       this.waiting.push({ size: layer.size, begin: () => begin().then(resolve, reject) });
-      // Not before all layers that come with this one are there.
+      // The start waits for a microtask, so that the largest of all layers that are queued together comes first.
       queueMicrotask(() => this.next());
     });
   }
@@ -82,7 +84,7 @@ export class LayerThreads {
   }
 }
 
-/** Settles once the thread is gone. */
+/** Runs an order in a new thread. The promise settles when the thread has ended. */
 function inThread<Name extends Operation>(program: URL, layer: Layer, order: Order<Name>): Promise<ResultOf<Name>> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(program, { workerData: order, transferList: memoryOf(order) });
@@ -96,12 +98,12 @@ function inThread<Name extends Operation>(program: URL, layer: Layer, order: Ord
       else if ('result' in answer) resolve(answer.result);
       else reject(new NonFiniteError(answer.nonFinite.index, answer.nonFinite.value));
     });
-    // Last: listening for messages refs it again.
+    // This must come last, because adding a listener for messages refs the worker again.
     worker.unref();
   });
 }
 
-/** Whether there was no memory for a tensor, for a thread's own heap, or for a thread at all. */
+/** Whether the error means that memory for a tensor, for a thread's heap or for the thread itself was missing. */
 function isOutOfMemory(error: unknown): boolean {
   const { code, message } = error as NodeJS.ErrnoException;
   return (
