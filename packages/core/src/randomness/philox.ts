@@ -9,7 +9,7 @@ const M1 = 0xcd9e8d57;
 const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 
-/** High 32 bits of the 64-bit product of two unsigned 32-bit integers. */
+/** Returns the high 32 bits of the 64-bit product of two unsigned 32-bit integers. */
 function multiplyHigh(a: number, b: number): number {
   const a0 = a & 0xffff;
   const a1 = a >>> 16;
@@ -40,10 +40,13 @@ export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3:
   out[3] = c3;
 }
 
-/** What random numbers are drawn for: keeps the streams of one seed apart. */
+/** The purposes of random numbers. They keep the streams of one seed apart. */
 export const purposes = { initialWeights: 1, order: 2, shift: 3, dropout: 4, sweep: 5 } as const;
 
-/** The numbers of one purpose at one place (phase, epoch or step, sample); the same arguments give the same numbers. */
+/**
+ * Returns the numbers of one purpose at one place (phase, epoch or step, sample). The same arguments give the same
+ * numbers.
+ */
 export class RandomStream {
   private readonly block = new Uint32Array(4);
   private index = 0;
