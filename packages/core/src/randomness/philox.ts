@@ -44,8 +44,8 @@ export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3:
 export const purposes = { initialWeights: 1, order: 2, shift: 3, dropout: 4, sweep: 5 } as const;
 
 /**
- * Returns the numbers of one purpose at one place (phase, epoch or step, sample). The same arguments give the same
- * numbers.
+ * The stream of random numbers for one purpose at one place (phase, epoch or step, sample). A stream made with the same
+ * arguments gives the same numbers.
  */
 export class RandomStream {
   private readonly block = new Uint32Array(4);
@@ -60,7 +60,7 @@ export class RandomStream {
     private readonly sample = 0,
   ) {}
 
-  /** An unsigned 32-bit integer. */
+  /** Returns the next unsigned 32-bit integer. */
   nextUint32(): number {
     if (this.used === 4) {
       philox(this.block, this.index++, this.sample, this.step, this.phase, this.seed, this.purpose);
@@ -69,12 +69,14 @@ export class RandomStream {
     return this.block[this.used++];
   }
 
-  /** Uniform in [0, 1), a multiple of 2^-32. */
+  /** Returns a number that is uniformly distributed over the multiples of 2^-32 in [0, 1). */
   nextFraction(): number {
     return this.nextUint32() * 2 ** -32;
   }
 
-  /** Uniform in 0, ..., bound - 1, without bias (Lemire 2019, by rejection). */
+  /**
+   * Returns an integer that is uniformly distributed over 0, ..., bound - 1. Rejection makes it unbiased (Lemire 2019).
+   */
   nextBelow(bound: number): number {
     const threshold = (0x1_0000_0000 - bound) % bound;
     for (;;) {
