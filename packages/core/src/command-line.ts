@@ -2,10 +2,8 @@ import { Failure } from './failure.js';
 
 /**
  * Runs a command to its end and sets the process's exit code. An expected failure is printed on standard error, one
- * line for
- * each problem, without a stack trace. A wrong flag (an error whose `code` begins with `commander.`, which its parser
- * has
- * already explained) sets the exit code 2. Every other error is a fault of prunegrid and is thrown again.
+ * line for each problem, without a stack trace. A wrong flag (an error whose `code` begins with `commander.`, which its
+ * parser has already explained) sets the exit code 2. Every other error is a fault of prunegrid and is thrown again.
  */
 export async function runCommand(command: () => Promise<unknown>): Promise<void> {
   try {

@@ -11,14 +11,12 @@ const loaded = new WeakMap<object, Set<string>>();
 
 /**
  * Loads extensions: ES modules whose default export is a function that receives the registries and adds members to
- * them. A
- * file that was loaded before with the same registries is not loaded again.
+ * them. A file that was loaded before with the same registries is not loaded again.
  *
  * @param files paths as the user gave them, relative to the working folder
  * @returns the absolute paths of the files
  * @throws {Failure} `input`, one line for each file, if a file cannot be loaded, has no function as its default export,
- *   or
- * its function throws
+ *   or its function throws
  */
 export async function loadExtensions(files: readonly string[], registries: object): Promise<string[]> {
   const before = loaded.get(registries) ?? new Set<string>();
