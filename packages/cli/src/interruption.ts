@@ -1,18 +1,18 @@
 import { Failure } from '@prunegrid/core/failure';
 
-/** The signals by which a process is asked to end, as an abort signal for the work that it does. */
+/** The signals that ask a process to end, as an abort signal for its work. */
 export interface Interruption {
   /** Aborts, with a Failure as its reason, when the user or the system asks the process to end. */
   readonly signal: AbortSignal;
-  /** From now on such a signal aborts the work. A second one ends the process at once. */
+  /** From this call on, such a signal aborts the work. A second signal ends the process at once. */
   listen: () => void;
-  /** From now on such signals have their usual effect. */
+  /** From this call on, such signals have their usual effect. */
   ignore: () => void;
 }
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** What an interruption needs of `process`. */
+/** The parts of `process` that an interruption needs. */
 export type SignalSource = Pick<NodeJS.Process, 'on' | 'off' | 'exit'>;
 
 /**
@@ -24,7 +24,7 @@ export function interruptionOf(source: SignalSource, remedy: string, hangUp: boo
   const controller = new AbortController();
   const heard = signals.filter((signal) => signal !== 'SIGHUP' || hangUp);
   const stop = (signal: NodeJS.Signals) => {
-    // Local trainers leave by themselves when the coordinator is gone.
+    // Local trainers end by themselves after the coordinator has ended.
     if (controller.signal.aborted) source.exit(new Failure('interrupted', '').exitCode);
     controller.abort(new Failure('interrupted', `${signal}: stopped; ${remedy}`));
   };

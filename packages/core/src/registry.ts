@@ -8,8 +8,7 @@ export interface Named {
 
 /**
  * The members of one kind that this process knows, such as its engines or its constraints. The project's own members
- * are
- * registered where the registry is created; extensions add further ones.
+ * are registered where the registry is created; extensions add further ones.
  *
  * @example
  * const constraints = new Registry<Constraint>('constraint', [cardinality]);

@@ -21,8 +21,7 @@ export const bfloat16Words = (values: number): number => Math.ceil(values / 2);
 
 /**
  * Packs values that bfloat16 represents exactly, two in each 32-bit word. The first one is in the lower half. If the
- * number
- * of values is odd, the upper half of the last word is zero.
+ * number of values is odd, the upper half of the last word is zero.
  */
 export function packBfloat16(values: Float32Array): Uint32Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -1,7 +1,6 @@
 /**
  * The number of elements that follow the vector for each step of a round: the mean loss of the global batch in nats (or
- * one
- * trainer's share of it) and the number of correct answers.
+ * one trainer's share of it) and the number of correct answers.
  */
 export const STEP_METRICS = 2;
 

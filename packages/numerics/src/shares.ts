@@ -14,8 +14,7 @@ export interface Slice {
 
 /**
  * Returns the slice of a vector that each trainer of a lease owns, in the trainers' order. Every slice begins at an
- * even
- * index, so that the two bfloat16 values that share a 32-bit word belong to the same slice.
+ * even index, so that the two bfloat16 values that share a 32-bit word belong to the same slice.
  */
 export function slicesOf(length: number, trainers: number): Slice[] {
   return evenShares(Math.ceil(length / 2), trainers).map(({ first, count }) => ({

@@ -10,8 +10,8 @@ const MOST = 10_000;
 
 /**
  * Makes a new folder for a run or a sweep for which the user named none: `parent/name`, or `parent/name-2`,
- * `parent/name-3`
- * and so on if that name is taken. Two processes that ask for the same name at the same time get two different folders.
+ * `parent/name-3` and so on if that name is taken. Two processes that ask for the same name at the same time get two
+ * different folders.
  * @returns the folder's path, which begins with `parent`
  * @throws {Failure} `environment` if no folder can be made there
  */

@@ -10,8 +10,7 @@ const ABANDONED_MS = 86_400_000;
 
 /**
  * `.NAME.PID@HOST.RANDOM.tmp`. The name states which process writes the file, so that other processes can tell whether
- * that
- * process still runs.
+ * that process still runs.
  */
 const pattern = /^\..+\.(?<pid>\d+)@(?<host>.+)\.[0-9a-f]{8}\.tmp$/;
 

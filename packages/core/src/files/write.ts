@@ -6,10 +6,8 @@ import { removeAbandoned, temporaryName } from './temporary.js';
 
 /**
  * Writes a file atomically and durably. At every moment, even after a power failure, the name refers either to the
- * complete
- * old content or to the complete new content; after the promise is fulfilled it refers to the new content. Each piece
- * is
- * written before the next one is requested from `pieces`.
+ * complete old content or to the complete new content; after the promise is fulfilled it refers to the new content.
+ * Each piece is written before the next one is requested from `pieces`.
  *
  * Also removes files that a killed process left incomplete in the same folder.
  *

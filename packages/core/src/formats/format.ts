@@ -2,8 +2,8 @@ import type { z } from 'zod';
 
 /**
  * The format of a kind of stored file. Every such file states the name and version of its format and is validated when
- * it
- * is read. A file of another version or a damaged file causes an error message of one line, and never a wrong result.
+ * it is read. A file of another version or a damaged file causes an error message of one line, and never a wrong
+ * result.
  */
 export interface Format<Schema extends z.ZodType = z.ZodType> {
   /** The format's name, such as `prunegrid.manifest`. */

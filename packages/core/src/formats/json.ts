@@ -20,8 +20,7 @@ export const writeStored = <Schema extends z.ZodType<object>>(
  * Reads and validates a file that `writeStored` wrote.
  * @param remedy what to do if the file is missing or damaged, such as `restore it, or start the sweep anew`
  * @throws {Failure} `input` if the file is missing, damaged, or of another format or version; `environment` if it
- *   cannot be
- * read
+ *   cannot be read
  */
 export async function readStored<Schema extends z.ZodType<object>>(
   { files }: Pick<Host, 'files'>,

@@ -9,8 +9,7 @@ import type { Host } from '../runtime/index.js';
 const HEARTBEAT_MS = 5_000;
 /**
  * A holder on another host counts as dead if it has not touched the file for this long, in milliseconds. The time is
- * long
- * enough for a stalled file system or a busy machine.
+ * long enough for a stalled file system or a busy machine.
  */
 const STALE_MS = 30_000;
 /**
@@ -33,8 +32,8 @@ export type Holder = z.infer<typeof holderSchema>;
 export interface HeldLock {
   /**
    * Resolves if the lock is still held. Rejects with a Failure if another process has taken it; nothing may be written
-   * after
-   * that. The file is read only if a heartbeat is overdue, for example after this process was stopped and continued.
+   * after that. The file is read only if a heartbeat is overdue, for example after this process was stopped and
+   * continued.
    */
   check(): Promise<void>;
   release(): Promise<void>;
@@ -42,8 +41,7 @@ export interface HeldLock {
 
 /**
  * Takes a lock that one process at a time can hold, by means of a file. A holder on this host keeps the lock as long as
- * its
- * process exists, even if it is stopped. A holder on another host keeps it as long as it touches the file.
+ * its process exists, even if it is stopped. A holder on another host keeps it as long as it touches the file.
  *
  * @throws {Failure} what `taken` returns if another process has the lock
  * @throws {Failure} `input` if the folder does not exist, `environment` if the file cannot be written

@@ -52,8 +52,7 @@ export const nodeProcesses: Processes = {
 
 /**
  * Returns what Linux's /proc says about a process (proc_pid_stat(5)), or undefined on other systems. `startTime` is in
- * clock
- * ticks since the machine started.
+ * clock ticks since the machine started.
  */
 function linuxStatus(pid: number): { state: string; startTime: string; boot: string } | undefined {
   try {

@@ -5,11 +5,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
  * Runs `work` in one process of this machine at a time. Other processes call `onWait` once and wait for their turn.
  *
  * The lock is a listening socket in Linux's abstract namespace. The kernel closes it when its process ends for any
- * reason, so
- * no stale lock can remain. Waiting processes are connected to the socket and notice its end at once. If such a socket
- * cannot
- * be opened, `work` runs without the lock. The lock only avoids doing the work twice; correctness must not depend on
- * it.
+ * reason, so no stale lock can remain. Waiting processes are connected to the socket and notice its end at once. If
+ * such a socket cannot be opened, `work` runs without the lock. The lock only avoids doing the work twice; correctness
+ * must not depend on it.
  *
  * @throws the signal's reason if the signal fires during the wait
  */

@@ -2,8 +2,7 @@
 export interface FileHandle {
   /**
    * Fills `into` with the bytes from `position` on. Returns the number of bytes read, which is smaller than the length
-   * of
-   * `into` only at the end of the file.
+   * of `into` only at the end of the file.
    */
   read(into: Uint8Array, position: number): Promise<number>;
   /** Writes all of `bytes` at `position`. Rejects if the disk accepts only a part of them. */
@@ -37,10 +36,8 @@ export type OpenMode = 'read' | 'update' | 'create' | 'replace';
 
 /**
  * The file system. It throws the errors of Node.js, whose `code` states the reason (`ENOENT`, `EEXIST`, `ENOSPC`,
- * `EACCES`,
- * ...); callers turn them into a Failure that names the remedy. Tests pass a disk in memory that can be full, fail, or
- * lose
- * what was not synced.
+ * `EACCES`, ...); callers turn them into a Failure that names the remedy. Tests pass a disk in memory that can be full,
+ * fail, or lose what was not synced.
  */
 export interface Files {
   open(path: string, mode: OpenMode): Promise<FileHandle>;
@@ -51,8 +48,7 @@ export interface Files {
   /**
    * Returns the status of a file or folder, or undefined if it does not exist.
    * @param options with `followLinks: false`, a symbolic link has a status of its own with the kind `other`; otherwise
-   *   the
-   * status is that of the link's target
+   *   the status is that of the link's target
    */
   status(path: string, options?: { followLinks: boolean }): Promise<FileStatus | undefined>;
   /** Returns the names in a folder, sorted. */

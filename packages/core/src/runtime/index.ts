@@ -30,8 +30,7 @@ export interface Host {
 /**
  * Everything outside the process. It is passed as an argument and never imported, so that the same code runs on a real
  * machine and in tests with a virtual clock, a disk in memory and a network that loses messages. A function takes only
- * the
- * parts that it needs: `Pick<Runtime, 'clock' | 'files'>`.
+ * the parts that it needs: `Pick<Runtime, 'clock' | 'files'>`.
  */
 export interface Runtime extends Host {
   readonly transport: Transport;

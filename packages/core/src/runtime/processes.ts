@@ -38,14 +38,12 @@ export interface Processes {
   isAlive(pid: number): boolean;
   /**
    * Returns a text that distinguishes the process from earlier and later ones with the same id, or undefined if the
-   * system
-   * does not provide one.
+   * system does not provide one.
    */
   birthOf(pid: number): string | undefined;
   /**
    * Sends a signal to a process of this machine. Throws the error of Node.js if the process does not exist or belongs
-   * to
-   * another user.
+   * to another user.
    */
   kill(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void;
   /** Starts Node.js with a program file, its arguments and V8 options. */
@@ -56,8 +54,7 @@ export interface Processes {
   ): ChildProcess;
   /**
    * Runs a command to its end and returns its standard output. Rejects if the command does not exist or its exit code
-   * is not
-   * 0.
+   * is not 0.
    */
   run(command: string, args: readonly string[], folder: string): Promise<string>;
 }

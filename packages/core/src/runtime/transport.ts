@@ -11,30 +11,25 @@ export interface SharedMemory {
 
 /**
  * A stream of messages in both directions. Each message is delivered completely and in order; after the stream has
- * broken,
- * none is delivered.
+ * broken, none is delivered.
  */
 export interface MessageStream {
   /** The memory that both ends share, or undefined if they share none. */
   readonly sharedMemory?: SharedMemory | undefined;
   /**
    * Sends `head` and `data` as one message. Resolves when both arrays may be changed and the stream accepts more data.
-   * It never
-   * rejects; if the stream has ended, the next `receive` gives the reason.
+   * It never rejects; if the stream has ended, the next `receive` gives the reason.
    */
   send(head: Uint8Array, data?: Uint8Array): Promise<void>;
   /**
    * Resolves to the next message, which is valid until the next call, or to undefined if the other end has closed the
-   * stream.
-   * Rejects with StreamBroken.
+   * stream. Rejects with StreamBroken.
    */
   receive(): Promise<Buffer | undefined>;
   /**
    * Ends the stream at both ends. Messages sent before still arrive. With a `reason`, the other end's `receive` rejects
-   * with
-   * it if the network can transmit it, and with another StreamBroken otherwise. A pending `receive` at this end
-   * resolves to
-   * undefined.
+   * with it if the network can transmit it, and with another StreamBroken otherwise. A pending `receive` at this end
+   * resolves to undefined.
    */
   close(reason?: string): void;
   /** Resolves when the stream has ended for any reason. It never rejects. */
@@ -43,8 +38,7 @@ export interface MessageStream {
 
 /**
  * The stream ended unexpectedly: the other end is gone, does not answer, or is not prunegrid. The message is part of a
- * line
- * for the user.
+ * line for the user.
  */
 export class StreamBroken extends Error {
   override readonly name = 'StreamBroken';

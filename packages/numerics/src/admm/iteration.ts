@@ -44,10 +44,8 @@ export function iterate(state: LayerState, W: Float32Array, project: Project, ne
 
 /**
  * Does the same as `iterate`, but overwrites Z and U of the given state, which must not be used afterwards, even if
- * this
- * throws NonFiniteError. In addition to W, Z, U and the two supports, it needs only the memory of the projection;
- * `iterate`
- * needs a second Z and U.
+ * this throws NonFiniteError. In addition to W, Z, U and the two supports, it needs only the memory of the projection;
+ * `iterate` needs a second Z and U.
  */
 export function iterateInPlace(
   state: LayerState,
@@ -88,8 +86,7 @@ export function iterateInPlace(
 
 /**
  * Returns the share of the positions in `after` that are not in `before`, from 0 to 1. Both arrays ascend. The share is
- * 0
- * if `after` is empty.
+ * 0 if `after` is empty.
  */
 function supportChange(before: Uint32Array, after: Uint32Array): number {
   let added = 0;

@@ -4,10 +4,9 @@ export const magnitudes = (weights: Float32Array): Float32Array => weights.map(M
 /**
  * Returns layer-adaptive magnitudes (Lee et al., "Layer-Adaptive Sparsity for the Magnitude-based Pruning", ICLR 2021,
  * equation 4). The score of a weight is its square divided by the sum of the squares of all weights of the layer that
- * are at
- * least as large in magnitude. The scores are in ascending order, not in the order of the weights, because only the
- * number
- * of scores above a threshold is needed. The largest score of a layer is 1, so every layer keeps at least one weight.
+ * are at least as large in magnitude. The scores are in ascending order, not in the order of the weights, because only
+ * the number of scores above a threshold is needed. The largest score of a layer is 1, so every layer keeps at least
+ * one weight.
  */
 export function lampScores(weights: Float32Array): Float32Array {
   const scores = magnitudes(weights).sort();

@@ -12,12 +12,9 @@ export function uniform(layers: readonly Shaped[], total: number): number[] {
 
 /**
  * Erdős–Rényi-kernel (Evci et al., "Rigging the Lottery", ICML 2020, after Mocanu et al., Nature Communications 2018).
- * A
- * layer's density is proportional to the sum of its extents divided by their product, so narrow layers keep a larger
- * share. A
- * layer whose density would exceed 1 stays dense, and the other layers share the rest. Returns whole numbers whose sum
- * is
- * exactly `total`.
+ * A layer's density is proportional to the sum of its extents divided by their product, so narrow layers keep a larger
+ * share. A layer whose density would exceed 1 stays dense, and the other layers share the rest. Returns whole numbers
+ * whose sum is exactly `total`.
  */
 export function erdosRenyiKernel(layers: readonly Shaped[], total: number): number[] {
   return apportion(
@@ -29,10 +26,8 @@ export function erdosRenyiKernel(layers: readonly Shaped[], total: number): numb
 
 /**
  * Divides `total` in proportion to `claims`, so that no share exceeds its limit. What exceeds a limit is divided among
- * the
- * other shares. Fractions are rounded by the largest-remainder method; of two equal remainders, the earlier one is
- * rounded
- * up. `total` is at most the sum of the limits.
+ * the other shares. Fractions are rounded by the largest-remainder method; of two equal remainders, the earlier one is
+ * rounded up. `total` is at most the sum of the limits.
  */
 function apportion(claims: readonly number[], limits: readonly number[], total: number): number[] {
   const shares = claims.map(() => 0);

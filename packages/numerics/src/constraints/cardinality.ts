@@ -10,8 +10,7 @@ export const atMost = (keep: number): Cardinality => ({ kind: 'cardinality', kee
 
 /**
  * The cardinality constraint (Zhang et al. 2018, equation 2): S is the set of tensors with at most `keep` non-zeros.
- * The
- * projection keeps the `keep` entries of largest magnitude and sets all others to zero.
+ * The projection keeps the `keep` entries of largest magnitude and sets all others to zero.
  */
 export const cardinality: Constraint<Cardinality> = {
   name: 'cardinality',
@@ -39,8 +38,7 @@ const nonFinite = 0x7f80;
  * Returns the positions of the `keep` entries of largest magnitude, in ascending order.
  *
  * It always returns exactly `keep` positions: among equal magnitudes, including zeros, the lowest positions are kept.
- * It takes
- * O(n) time in three passes. In addition to the result it needs 384 KiB, whatever the tensor's size.
+ * It takes O(n) time in three passes. In addition to the result it needs 384 KiB, whatever the tensor's size.
  *
  * @throws {RangeError} if `keep` is not an integer from 0 to `values.length`
  * @throws {NonFiniteError} if `values` holds NaN or an infinity
@@ -75,8 +73,7 @@ interface Threshold {
 
 /**
  * Finds the threshold by radix selection. A histogram of the upper 15 magnitude bits finds the bin; a second histogram,
- * of
- * the lower 16 bits, finds the entry within the bin.
+ * of the lower 16 bits, finds the entry within the bin.
  */
 function selectThreshold(values: Float32Array, bits: Uint32Array, keep: number): Threshold {
   const upper = new Uint32Array(1 << 15);
@@ -97,8 +94,7 @@ function selectThreshold(values: Float32Array, bits: Uint32Array, keep: number):
 
 /**
  * Returns the bin that holds the entry of this rank (1 is the largest) and the entry's rank within the bin. Rank 0 is
- * in the
- * top bin.
+ * in the top bin.
  */
 function binOfRank(histogram: Uint32Array, rank: number): { bin: number; rank: number } {
   let bin = histogram.length - 1;

@@ -26,8 +26,7 @@ export interface Projection {
   /**
    * Positions that masked retraining may change without violating the constraint, ascending. Left out if they equal
    * `support`. They do for every constraint that only says which weights may be non-zero. They differ for quantized
-   * weights,
-   * which are non-zero but fixed.
+   * weights, which are non-zero but fixed.
    */
   readonly trainable?: Uint32Array;
 }
@@ -41,18 +40,15 @@ export interface Constraint<Data extends ConstraintData = ConstraintData> {
   readonly name: string;
   /**
    * Returns why no tensor of this shape can meet the constraint, or undefined if one can. The reason is a clause for
-   * the
-   * user, such as `keep: found 30; must be a whole number from 0 to 20, the weights of the layer`. The data come from a
-   * spec
-   * and have not been validated.
+   * the user, such as `keep: found 30; must be a whole number from 0 to 20, the weights of the layer`. The data come
+   * from a spec and have not been validated.
    */
   problem(data: Data, shape: readonly number[]): string | undefined;
   /** Returns the largest number of weights that may be non-zero in a tensor of this shape. */
   keeps(data: Data, shape: readonly number[]): number;
   /**
    * Returns the point of S that is nearest to the tensor. If several points are equally near, it always returns the
-   * same
-   * one. The tensor is not changed.
+   * same one. The tensor is not changed.
    * @throws {RangeError} if the data do not fit the tensor; `problem` says why
    * @throws {NonFiniteError} if the tensor holds NaN or an infinity
    */

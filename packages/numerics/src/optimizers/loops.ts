@@ -24,8 +24,7 @@ interface Rule {
 
 /**
  * Kingma & Ba 2015, algorithm 1. The L2 term is part of the gradient. `rate` and `correction` include the corrections
- * of
- * the moments' bias.
+ * of the moments' bias.
  */
 const adam: Rule = {
   moments: ['m', 'v'],
@@ -62,11 +61,9 @@ const joined = (name: string) =>
 
 /**
  * Returns a function that takes the addresses of w, g, the penalty's target z and the moments, then the number of
- * bytes,
- * rho and the rule's constants. The gradient of the loss plus the penalty's gradient is rounded to float32, which gives
- * the
- * same bits as adding the penalty in a separate pass. The addition costs no extra time, because the divisions take
- * longer.
+ * bytes, rho and the rule's constants. The gradient of the loss plus the penalty's gradient is rounded to float32,
+ * which gives the same bits as adding the penalty in a separate pass. The addition costs no extra time, because the
+ * divisions take longer.
  */
 function loop(name: string, { moments, constants, update }: Rule): string {
   const written = ['w', ...moments];
@@ -108,13 +105,10 @@ const module = assemble(
 
 /**
  * Updates parameters by one step. All addresses lie in one memory. The arguments are, in this order: the addresses of
- * w,
- * the gradient, the penalty's target (which is read only if rho is not 0) and the moments; the number of bytes, a
- * positive
- * multiple of 16; rho; and the optimizer's constants. Adam's constants are the weight decay, beta1, 1 - beta1, beta2,
- * 1 - beta2, the learning rate and the factor of the square root, both including the bias correction, and epsilon.
- * SGD's
- * constants are the weight decay, the momentum and the learning rate.
+ * w, the gradient, the penalty's target (which is read only if rho is not 0) and the moments; the number of bytes, a
+ * positive multiple of 16; rho; and the optimizer's constants. Adam's constants are the weight decay, beta1, 1 - beta1,
+ * beta2, 1 - beta2, the learning rate and the factor of the square root, both including the bias correction, and
+ * epsilon. SGD's constants are the weight decay, the momentum and the learning rate.
  */
 export type Loop = (...numbers: number[]) => void;
 

@@ -15,8 +15,7 @@ export interface ParameterRange {
 
 /**
  * The penalty term of ADMM's W-subproblem, (rho/2) * ||W - Z + U||_F^2 (Zhang et al. 2018, eq. 8: the squared norm,
- * with
- * the factor one half). Its gradient rho * (W - Z + U) is added to the gradient of the loss.
+ * with the factor one half). Its gradient rho * (W - Z + U) is added to the gradient of the loss.
  */
 export interface Penalty {
   rho: number;
@@ -29,10 +28,8 @@ export interface Penalty {
 
 /**
  * Updates a vector of parameters in place. The arithmetic uses the processor's double precision and rounds to float32
- * when
- * it stores a value. Therefore every replica that receives the same gradients has the same bits, whatever engine
- * computed
- * the gradients.
+ * when it stores a value. Therefore every replica that receives the same gradients has the same bits, whatever engine
+ * computed the gradients.
  */
 export interface Optimizer {
   readonly parameters: Float32Array;
@@ -121,8 +118,7 @@ const sgdsNumbers =
 
 /**
  * The number of parameters that a loop updates per call. Their gradient is copied to the loop's memory and is still in
- * the
- * processor's cache when the loop reads it.
+ * the processor's cache when the loop reads it.
  */
 const BLOCK = 1 << 14;
 /** The number of parameters that a loop updates together. */
@@ -131,8 +127,7 @@ const MEMORY_BYTES = 2 ** 32;
 
 /**
  * All vectors of an optimizer, in a WebAssembly memory that its loops can read and write. Pages that are never written
- * to
- * take no physical memory.
+ * to take no physical memory.
  */
 class Vectors {
   readonly memory: WebAssembly.Memory;
@@ -142,8 +137,7 @@ class Vectors {
   private readonly gradient: Float32Array;
   /**
    * Room for the last parameters of a range if they are fewer than a loop updates together: as many elements for each
-   * vector
-   * except the gradient.
+   * vector except the gradient.
    */
   private readonly rest: readonly Float32Array[];
 

@@ -20,8 +20,7 @@ const { add } = new WebAssembly.Instance(module, { addition: { memory } }).expor
 
 /**
  * Adds `b` to `a` element by element and returns `a`. It adds four elements at a time, which takes a quarter of the
- * time of
- * a JavaScript loop and gives the same bits.
+ * time of a JavaScript loop and gives the same bits.
  */
 export function addInPlace(a: Float32Array, b: Float32Array): Float32Array {
   for (let from = 0; from < a.length; from += BLOCK) {

@@ -1,11 +1,8 @@
 /**
  * Adds vectors in a fixed binary tree. The bits of the sum then depend only on the leaves, and not on who adds them or
- * in
- * which order they arrive. The nodes are numbered as in a heap: 1 is the root, node i has the children 2i and 2i + 1,
- * and
- * leaf j of n leaves (n is a power of two) is node n + j. Each trainer adds the leaves below its own nodes; the
- * coordinator
- * adds the rest.
+ * in which order they arrive. The nodes are numbered as in a heap: 1 is the root, node i has the children 2i and 2i +
+ * 1, and leaf j of n leaves (n is a power of two) is node n + j. Each trainer adds the leaves below its own nodes; the
+ * coordinator adds the rest.
  */
 export class TreeSum<Vector = Float32Array> {
   private readonly partial = new Map<number, Vector>();
@@ -41,8 +38,7 @@ function addInPlace(sum: Float32Array, other: Float32Array): Float32Array {
 
 /**
  * Returns the nodes that a TreeSum over `leaves` leaves holds after the leaves first, ..., first + count - 1 were
- * added, in
- * ascending order.
+ * added, in ascending order.
  */
 export function coveringNodes(first: number, count: number, leaves: number): number[] {
   const nodes = new Set<number>();
