@@ -85,7 +85,7 @@ export async function benchExchange(weights: number, trainers: number, rounds: n
 
 const namesOf: Record<Way, string> = { sharded: 'among themselves', hub: 'through the coordinator' };
 
-/** Milliseconds of one time. */
+/** Returns the milliseconds that one repetition takes. */
 async function giveAndFetch(group: TrainerGroup, vector: Float32Array, times: number): Promise<number> {
   const started = performance.now();
   for (let time = 0; time < times; time++) {

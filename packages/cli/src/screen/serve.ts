@@ -18,7 +18,7 @@ export interface ServeScreen {
   /** Shows the sweeps of the queue as they are at this moment. */
   sweeps: (sweeps: readonly ServedSweep[]) => void;
   warn: (line: string) => void;
-  /** Leaves finished lines only. */
+  /** Removes the live region and leaves only finished lines. */
   close: () => void;
 }
 
