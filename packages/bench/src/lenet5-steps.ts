@@ -36,7 +36,10 @@ export interface Turn {
   among: Traffic;
 }
 
-/** Starts trainer processes that have the data set and stay ready between turns, for as long as `work` takes. Throws Failure. */
+/**
+ * Starts trainer processes that have the data set and stay ready between turns, for as long as `work` takes. Throws
+ * Failure.
+ */
 export function withReadyTrainers<T>(
   trainers: number,
   threadsPerTrainer: number,

@@ -1,6 +1,6 @@
 /**
- * Figures of several rounds, in each of which every contender had its turn: what disturbs the machine for longer than a turn
- * disturbs all of them, so ratios hold where the figures themselves do not.
+ * Figures of several rounds, in each of which every contender had its turn: what disturbs the machine for longer than a
+ * turn disturbs all of them, so ratios hold where the figures themselves do not.
  */
 export class Rounds<Name extends string> {
   constructor(private readonly figures: ReadonlyMap<Name, readonly number[]>) {}

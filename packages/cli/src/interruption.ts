@@ -36,9 +36,10 @@ export function interruptionOf(source: SignalSource, remedy: string, hangUp: boo
 }
 
 /**
- * Whether SIGHUP asks the process to end, as it does when a terminal is closed. Under nohup it does not. A process of Node's cannot see that
- * it was started to ignore the signal, because Node sets every signal back to its default before any of this runs. But nohup takes all three
- * standard streams off the terminal, and a process without a terminal has no reason to end with one.
+ * Whether SIGHUP asks the process to end, as it does when a terminal is closed. Under nohup it does not. A process of
+ * Node's cannot see that it was started to ignore the signal, because Node sets every signal back to its default before
+ * any of this runs. But nohup takes all three standard streams off the terminal, and a process without a terminal has
+ * no reason to end with one.
  * @param onTerminal whether each of the standard streams is a terminal
  */
 export const hangUpEnds = (onTerminal: readonly boolean[]): boolean => onTerminal.includes(true);

@@ -14,9 +14,10 @@ type Way = Exclude<ReductionChoice, 'auto'>;
 const ways: readonly Way[] = ['sharded', 'hub'];
 
 /**
- * A vector of `weights` float32 there and back by trainer processes that compute nothing, 1, 2, 4, ... up to `trainers` at once, beside grpc-js' raw
- * buffers of as many bytes as the coordinator would move. Two and more add up as in training, by the coordinator's own `TrainerGroup`: among themselves and
- * through the coordinator. With one, which would exchange nothing, it is W that is given and fetched.
+ * A vector of `weights` float32 there and back by trainer processes that compute nothing, 1, 2, 4, ... up to `trainers`
+ * at once, beside grpc-js' raw buffers of as many bytes as the coordinator would move. Two and more add up as in
+ * training, by the coordinator's own `TrainerGroup`: among themselves and through the coordinator. With one, which
+ * would exchange nothing, it is W that is given and fetched.
  */
 export async function benchExchange(weights: number, trainers: number, rounds: number): Promise<BenchTable> {
   const counts = trainerCounts(trainers);

@@ -17,7 +17,10 @@ export interface Exchanged {
   reduction: Reduction;
 }
 
-/** Processes that exchange all that trainers exchange and compute nothing, behind a listener of the coordinator's own kind. */
+/**
+ * Processes that exchange all that trainers exchange and compute nothing, behind a listener of the coordinator's own
+ * kind.
+ */
 export class IdleTrainers {
   private constructor(
     private readonly gateway: Gateway,

@@ -17,8 +17,8 @@ export interface JournalOptions {
 }
 
 /**
- * The durable, append-only record of a run or a sweep, `journal.jsonl` in its folder: the source of truth from which the screen,
- * `metrics.jsonl` and MLflow are fed.
+ * The durable, append-only record of a run or a sweep, `journal.jsonl` in its folder: the source of truth from which
+ * the screen, `metrics.jsonl` and MLflow are fed.
  *
  *     const journal = await Journal.create(host, folder, runJournal);
  *     const unsubscribe = journal.subscribe((record) => screen.show(record));

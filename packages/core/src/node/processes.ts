@@ -57,7 +57,8 @@ export const nodeProcesses: Processes = {
 function linuxStatus(pid: number): { state: string; startTime: string; boot: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the program's name in parentheses, which may hold spaces and parentheses; the state is the third.
+    // The second field is the program's name in parentheses, which may hold spaces and parentheses; the state is the
+    // third.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
     return { state: fields[0], startTime: fields[19], boot };

@@ -1,8 +1,9 @@
 /**
- * Philox4x32-10, a counter-based generator (Salmon, Moraes, Dror, Shaw: Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011).
+ * Philox4x32-10, a counter-based generator (Salmon, Moraes, Dror, Shaw: Parallel Random Numbers: As Easy as 1, 2, 3, SC
+ * 2011).
  *
- * A draw is a pure function of a key and a counter, so a random number depends on the seed, its purpose, the step and the
- * sample, never on which trainer draws it or what was drawn before.
+ * A draw is a pure function of a key and a counter, so a random number depends on the seed, its purpose, the step and
+ * the sample, never on which trainer draws it or what was drawn before.
  */
 const M0 = 0xd2511f53;
 const M1 = 0xcd9e8d57;

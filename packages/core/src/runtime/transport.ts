@@ -62,18 +62,22 @@ export interface IncomingCall {
 export interface Listener {
   /** `HOST:PORT` or `unix:PATH`, with the port that was taken. */
   readonly address: string;
-  /** Takes no more calls. The streams of `peers` stay open, since each trainer closes its own; those of `coordination` end. */
+  /**
+   * Takes no more calls. The streams of `peers` stay open, since each trainer closes its own; those of `coordination`
+   * end.
+   */
   close(): Promise<void>;
 }
 
 /**
- * The network. It makes and accepts every connection, of the coordinator and of the trainers among themselves, so that credentials, limits
- * and liveness have one place.
+ * The network. It makes and accepts every connection, of the coordinator and of the trainers among themselves, so that
+ * credentials, limits and liveness have one place.
  */
 export interface Transport {
   /**
-   * @param address `HOST:PORT`, port 0 for a free one, or `unix:PATH`; of the service `peers` also `unix:`, for a new path that only this user can
-   *   reach and that is removed when the listener closes. Rejects with Node's error if it cannot be listened on.
+   * @param address `HOST:PORT`, port 0 for a free one, or `unix:PATH`; of the service `peers` also `unix:`, for a new
+   *   path that only this user can reach and that is removed when the listener closes. Rejects with Node's error if it
+   *   cannot be listened on.
    */
   listen(service: Service, address: string, onCall: (call: IncomingCall) => void): Promise<Listener>;
   /** Rejects with StreamBroken if nobody accepts the call within `timeoutMs`. */

@@ -20,8 +20,8 @@ export interface LayerState {
 }
 
 /**
- * The state before the first iteration: Z^0 = projection of W, U^0 = 0. Z^0 shares no memory with W: otherwise W - Z would
- * stay zero while W is trained.
+ * The state before the first iteration: Z^0 = projection of W, U^0 = 0. Z^0 shares no memory with W: otherwise W - Z
+ * would stay zero while W is trained.
  *
  * @param project onto the layer's constraint
  * @throws {RangeError} `rho` is not a positive number, or the constraint does not fit the layer.
