@@ -21,22 +21,25 @@ const adam = { $case: 'adam', value: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, 
 const RATE = 1e-4;
 const RHO = 1e-3;
 
-/** Steps of a turn before the clock starts. */
+/** The number of steps of a turn that are not timed. */
 export const WARM_UP = 3;
 
 export type StepKind = 'dense' | 'ADMM' | 'masked 71x';
 export const stepKinds: readonly StepKind[] = ['dense', 'ADMM', 'masked 71x'];
 
-/** What one turn came to. */
+/** The measurements of one turn. */
 export interface Turn {
   imagesPerSecond: number;
-  /** Of a step, between the coordinator and all its trainers. */
+  /** The bytes that the coordinator and its trainers exchange in one step. */
   traffic: Traffic;
-  /** Of a step, among the trainers. */
+  /** The bytes that the trainers exchange with each other in one step. */
   among: Traffic;
 }
 
-/** Starts trainer processes that have the data set and stay ready between turns, for as long as `work` takes. Throws Failure. */
+/**
+ * Starts trainer processes that have the data set and stay ready between turns, for as long as `work` takes. Throws
+ * Failure.
+ */
 export function withReadyTrainers<T>(
   trainers: number,
   threadsPerTrainer: number,
@@ -73,7 +76,7 @@ export async function takeTurnApart(pool: TrainerPool, trainers: number, steps: 
   return (await Promise.all(turns)).reduce((sum, { imagesPerSecond }) => sum + imagesPerSecond, 0);
 }
 
-/** On a `share`th of the global batch. */
+/** Times steps on 1/`share` of the global batch. */
 async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, share: number): Promise<Turn> {
   const dense = initialParameters(lenet5, 1);
   const layers = prunedLayers(lenet5, { keep }, dense);

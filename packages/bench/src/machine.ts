@@ -2,7 +2,7 @@ import { cpus, loadavg, totalmem } from 'node:os';
 
 import { version } from '@prunegrid/core/version';
 
-/** What was measured on, and how busy it was. */
+/** The machine on which a benchmark ran, and how busy it was. */
 export interface Machine {
   /** ISO 8601. */
   date: string;

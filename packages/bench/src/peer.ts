@@ -24,7 +24,10 @@ export function startPeer(program: string, ...args: string[]): Peer {
   return { process: child, left };
 }
 
-/** What a turn took; `pause`, where it is measured, is the longest time for which the peer's event loop did not turn, in milliseconds. */
+/**
+ * What a turn took; `pause`, where it is measured, is the longest time for which the peer's event loop did not turn, in
+ * milliseconds.
+ */
 export interface PeerTurn {
   milliseconds: number;
   pause?: number;

@@ -1,6 +1,6 @@
 /**
- * Figures of several rounds, in each of which every contender had its turn: what disturbs the machine for longer than a turn
- * disturbs all of them, so ratios hold where the figures themselves do not.
+ * Figures of several rounds, in each of which every contender had its turn: what disturbs the machine for longer than a
+ * turn disturbs all of them, so ratios hold where the figures themselves do not.
  */
 export class Rounds<Name extends string> {
   constructor(private readonly figures: ReadonlyMap<Name, readonly number[]>) {}
@@ -20,7 +20,7 @@ export class Rounds<Name extends string> {
   }
 }
 
-/** Lets the contenders measure one after another, `count` times; every other round goes backwards. */
+/** Lets the contenders measure one after another, `count` times. Every second round uses the reverse order. */
 export async function inTurns<Name extends string>(
   count: number,
   contenders: ReadonlyMap<Name, () => number | Promise<number>>,
@@ -34,7 +34,7 @@ export async function inTurns<Name extends string>(
   return new Rounds(figures);
 }
 
-/** The mean of the two in the middle where their number is even. */
+/** Returns the median: for an even number of values, the mean of the two middle ones. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;

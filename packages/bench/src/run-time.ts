@@ -15,9 +15,10 @@ export interface RunTime {
 }
 
 /**
- * Takes the time between two records for what the second one tells of, but for checkpoints, which are written meanwhile. The run was not interrupted, and its
- * method is ADMM.
- * @param epochs where given, as if each phase had had so many: what comes with each epoch counts for more, what comes once does not
+ * Takes the time between two records for what the second one tells of, but for checkpoints, which are written
+ * meanwhile. The run was not interrupted, and its method is ADMM.
+ * @param epochs where given, as if each phase had had so many: what comes with each epoch counts for more, what comes
+ *   once does not
  */
 export function runTimeOf(records: readonly JournalRecord[], epochs?: Readonly<Record<PhaseName, number>>): RunTime {
   const time: RunTime = { steps: 0, epochEvaluations: 0, stageEvaluations: 0, saving: 0 };

@@ -22,9 +22,9 @@ import type { BenchTable } from './table.js';
 const TIMED = 40;
 
 /**
- * LeNet-5's steps by trainer processes and the coordinator's own `TrainerGroup`: images a second and what is exchanged. Two
- * references exchange nothing: the engine's gradients alone in one process, and two trainers apart, each on half the batch.
- * Throws Failure.
+ * LeNet-5's steps by trainer processes and the coordinator's own `TrainerGroup`: images a second and what is exchanged.
+ * Two references exchange nothing: the engine's gradients alone in one process, and two trainers apart, each on half
+ * the batch. Throws Failure.
  */
 export async function benchStep(rounds: number): Promise<BenchTable> {
   const gradientsAlone = await engineAlone();

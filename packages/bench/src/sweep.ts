@@ -29,8 +29,9 @@ const toy = {
 };
 
 /**
- * What `prunegrid sweep run` adds to its trials: from a trial's last record until the same trainer is in the first phase of the next
- * lie the trainer's release and lease, the sweep's journal, the new run folder and the dense weights. Throws Failure.
+ * What `prunegrid sweep run` adds to its trials: from a trial's last record until the same trainer is in the first
+ * phase of the next lie the trainer's release and lease, the sweep's journal, the new run folder and the dense weights.
+ * Throws Failure.
  */
 export async function benchSweep(trials: number): Promise<BenchTable> {
   const folder = await mkdtemp(join(tmpdir(), 'prunegrid-bench-'));

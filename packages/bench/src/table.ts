@@ -2,24 +2,24 @@ import { columns as linedUp } from '@prunegrid/core/text/columns';
 import { grouped } from '@prunegrid/core/text/figures';
 import type { Machine } from './machine.js';
 
-/** What a benchmark measured. */
+/** The results of a benchmark. */
 export interface BenchTable {
-  /** What was measured how, in one line. */
+  /** What was measured and how, in one line. */
   about: string;
   /** A key of the rows for each column, with its heading. */
   columns: Readonly<Record<string, string>>;
-  /** Figures by column; one that is not there does not apply. */
+  /** The figures by column. A figure that does not apply is absent. */
   rows: readonly ({ name: string } & Readonly<Record<string, string | number>>)[];
 }
 
-/** Counts whole, other figures with three significant digits, `-` for what does not apply. */
+/** Formats counts as whole numbers, other figures with three significant digits, and absent figures as `-`. */
 export function shown(value: string | number | undefined): string {
   if (value === undefined) return '-';
   if (typeof value === 'string') return value;
   return Number.isInteger(value) || Math.abs(value) >= 100 ? grouped(value) : value.toPrecision(3);
 }
 
-/** For a terminal, without a newline at the end. */
+/** Returns the table for a terminal, without a newline at the end. */
 export function renderTable({ about, columns, rows }: BenchTable, machine: Machine): string {
   const keys = Object.keys(columns);
   return [

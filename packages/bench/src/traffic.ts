@@ -2,7 +2,7 @@ import type { Traffic } from '@prunegrid/transport/channel';
 
 import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
 
-/** What has passed between the coordinator and the group's trainers so far. */
+/** Returns the traffic between the coordinator and the group's trainers so far. */
 export function trafficOf({ trainers: members }: TrainerGroup): Traffic {
   const channels = members.map(({ channel }) => channel.traffic);
   return {

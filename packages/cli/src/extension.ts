@@ -1,4 +1,4 @@
-/** What an extension's file is typed by; docs/extending.md has an example of each kind of member. */
+/** The types for an extension's file. docs/extending.md has an example of each kind of member. */
 export type { Extension, Registries } from '@prunegrid/coordinator/extension';
 export type { Launcher } from '@prunegrid/coordinator/launch';
 export type { Method } from '@prunegrid/coordinator/training/methods';

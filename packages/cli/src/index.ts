@@ -1,6 +1,7 @@
 /**
- * The programming interface of prunegrid: what its commands do, for programs. Nothing here writes to the terminal or ends the process.
- * Every function throws a `Failure` for what a user can remedy; its message is one line that names the place and the remedy.
+ * The programming interface of prunegrid: what its commands do, for programs. Nothing here writes to the terminal or
+ * ends the process. Every function throws a `Failure` for what a user can remedy; its message is one line that names
+ * the place and the remedy.
  */
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 import { nodeRuntime } from '@prunegrid/transport/node';

@@ -1,19 +1,19 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Clock, Timer } from '@prunegrid/core/runtime';
 
-/** The signals by which a process is asked to end, as an abort signal for the work that it does. */
+/** The signals that ask a process to end, as an abort signal for its work. */
 export interface Interruption {
   /** Aborts, with a Failure as its reason, when the user or the system asks the process to end. */
   readonly signal: AbortSignal;
-  /** From now on such a signal aborts the work. A second one ends the process at once. */
+  /** From this call on, such a signal aborts the work. A second signal ends the process at once. */
   listen: () => void;
-  /** From now on such signals have their usual effect. */
+  /** From this call on, such signals have their usual effect. */
   ignore: () => void;
 }
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** What an interruption needs of `process`. */
+/** The parts of `process` that an interruption needs. */
 export type SignalSource = Pick<NodeJS.Process, 'on' | 'off' | 'exit'>;
 
 /** Between two looks at whether the wrapper is still there, in milliseconds. */
@@ -51,7 +51,7 @@ export function interruptionOf(source: SignalSource, remedy: string, hangUp: boo
   const controller = new AbortController();
   const heard = signals.filter((signal) => signal !== 'SIGHUP' || hangUp);
   const stop = (signal: NodeJS.Signals) => {
-    // Local trainers leave by themselves when the coordinator is gone.
+    // Local trainers end by themselves after the coordinator has ended.
     if (controller.signal.aborted) source.exit(new Failure('interrupted', '').exitCode);
     controller.abort(new Failure('interrupted', `${signal}: stopped; ${remedy}`));
   };
@@ -76,9 +76,10 @@ export function interruptionOf(source: SignalSource, remedy: string, hangUp: boo
 }
 
 /**
- * Whether SIGHUP asks the process to end, as it does when a terminal is closed. Under nohup it does not. A process of Node's cannot see that
- * it was started to ignore the signal, because Node sets every signal back to its default before any of this runs. But nohup takes all three
- * standard streams off the terminal, and a process without a terminal has no reason to end with one.
+ * Whether SIGHUP asks the process to end, as it does when a terminal is closed. Under nohup it does not. A process of
+ * Node's cannot see that it was started to ignore the signal, because Node sets every signal back to its default before
+ * any of this runs. But nohup takes all three standard streams off the terminal, and a process without a terminal has
+ * no reason to end with one.
  * @param onTerminal whether each of the standard streams is a terminal
  */
 export const hangUpEnds = (onTerminal: readonly boolean[]): boolean => onTerminal.includes(true);

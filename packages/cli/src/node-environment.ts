@@ -5,8 +5,8 @@ import type { CommandEnvironment, OutputStream } from './environment.js';
 import { hangUpEnds, interruptionOf, wrapperOf } from './interruption.js';
 
 /**
- * A standard stream whose failure costs the user what was to be written, and nothing else: a run does not end because nobody reads
- * its output any more, as in `prunegrid run ... | head -1`, or because a log's disk is full.
+ * A standard stream whose errors only lose the output. A run does not end because nobody reads its output any more, as
+ * in `prunegrid run ... | head -1`, or because the disk with its log is full.
  */
 class StandardStream implements OutputStream {
   closed = false;
@@ -20,7 +20,7 @@ class StandardStream implements OutputStream {
     try {
       this.stream.write(text);
     } catch (error) {
-      // A file is written to at once, so that its errors are thrown.
+      // Files are written synchronously, so their errors are thrown here.
       this.failed(error as NodeJS.ErrnoException);
     }
   }
@@ -50,7 +50,7 @@ class StandardStream implements OutputStream {
   };
 }
 
-/** The environment of a command that this process was started for. */
+/** Returns the environment of the command for which this process was started. */
 export function nodeEnvironment(runtime: Runtime, process: NodeJS.Process): CommandEnvironment {
   const { stdout, stderr, env, argv } = process;
   const hangUp = hangUpEnds([0, 1, 2].map((descriptor) => isatty(descriptor)));

@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import { DEFAULT_LAUNCHER, defaultTrainers } from './api/defaults.js';
 
-/** A parser of a flag's whole number, which must be at least `least`. */
+/** Returns a parser for a flag whose value is a whole number that is at least `least`. */
 export function wholeNumber(least: number) {
   return (text: string): number => {
     const value = Number(text);
@@ -23,7 +23,10 @@ export function address(text: string): string {
   return text;
 }
 
-/** Adds `--extension`: the files are loaded before the command begins, and their absolute paths are its option `extensions`. */
+/**
+ * Adds `--extension`. The files are loaded before the command starts, and their absolute paths become its option
+ * `extensions`.
+ */
 export function withExtensions(command: Command): Command {
   return command.option('--extension <file>', extensionHelp, collect, []).hook('preAction', async (_, action) => {
     const { extension: files } = action.opts<{ extension: string[] }>();
@@ -33,18 +36,18 @@ export function withExtensions(command: Command): Command {
   });
 }
 
-/** What `withTrainerOptions` adds to a command's options. */
+/** The options that `withTrainerOptions` adds to a command. */
 export interface TrainerFlags extends TrainerChoice {
   /** The name of the launcher that starts the trainers. */
   launcher: string;
 }
 
-/** The options of every command that starts a coordinator: `TrainerFlags`. */
+/** Adds the options `TrainerFlags`, which every command that starts a coordinator has. */
 export function withTrainerOptions(command: Command): Command {
   const { trainers, external, listen, wait, reduction } = defaultTrainers;
   return withExtensions(command)
     .hook('preAction', async (_, action) => {
-      // A misspelt name is said before anything is made.
+      // The name is checked first, so that a misspelt name is reported before any folder is made.
       const { launcher } = action.opts<TrainerFlags>();
       (await import('@prunegrid/coordinator/launch')).launchers.get(launcher);
     })
@@ -73,5 +76,5 @@ export function withTrainerOptions(command: Command): Command {
     );
 }
 
-/** Gathers the values of a flag that may be repeated. */
+/** Collects the values of a flag that may be repeated. */
 export const collect = (value: string, previous: string[]): string[] => [...previous, value];

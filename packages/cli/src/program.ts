@@ -12,7 +12,7 @@ import type { SyncCommandOptions } from './commands/sync.js';
 import type { CommandEnvironment } from './environment.js';
 import { collect, wholeNumber, withExtensions, withTrainerOptions } from './options.js';
 
-/** The command with all its subcommands. The code of a subcommand is loaded when it is run. */
+/** Returns the command with all its subcommands. The code of a subcommand is loaded when it is run. */
 export function programOf(environment: CommandEnvironment): Command {
   const program = new Command('prunegrid')
     .description('Prunes neural networks by ADMM, data-parallel over trainers.')

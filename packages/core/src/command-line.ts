@@ -1,9 +1,9 @@
 import { Failure } from './failure.js';
 
 /**
- * Runs a command to its end and sets the process's exit code. An expected failure becomes one line for each of its
- * problems on standard error, without a stack trace. A wrong flag (an error whose `code` begins with `commander.`,
- * which its parser has already explained) exits with 2. Anything else is a fault of prunegrid's and is thrown on.
+ * Runs a command to its end and sets the process's exit code. An expected failure is printed on standard error, one
+ * line for each problem, without a stack trace. A wrong flag (an error whose `code` begins with `commander.`, which its
+ * parser has already explained) sets the exit code 2. Every other error is a fault of prunegrid and is thrown again.
  */
 export async function runCommand(command: () => Promise<unknown>): Promise<void> {
   try {

@@ -3,19 +3,20 @@ import { pathToFileURL } from 'node:url';
 
 import { Failure } from './failure.js';
 
-/** Explains the flag `--extension <file>`, which every program that loads extensions has. */
+/** Help text for the flag `--extension <file>`, which every program that loads extensions has. */
 export const extensionHelp = 'an ES module that adds engines, models, constraints and the like; may be repeated';
 
-/** Files that were loaded already, for each set of registries: a second time would add everything twice. */
+/** The files already loaded, for each set of registries. Loading a file twice would add all of its members twice. */
 const loaded = new WeakMap<object, Set<string>>();
 
 /**
- * Loads extensions: ES modules whose default export is a function that gets the registries and adds members to them. A file that
- * was loaded before with the same registries is not run again.
+ * Loads extensions: ES modules whose default export is a function that receives the registries and adds members to
+ * them. A file that was loaded before with the same registries is not loaded again.
  *
- * @param files paths as the user gave them, seen from the working folder
+ * @param files paths as the user gave them, relative to the working folder
  * @returns the absolute paths of the files
- * @throws Failure `input` if a file cannot be loaded, has no function as its default export, or its function throws; one line each
+ * @throws {Failure} `input`, one line for each file, if a file cannot be loaded, has no function as its default export,
+ *   or its function throws
  */
 export async function loadExtensions(files: readonly string[], registries: object): Promise<string[]> {
   const before = loaded.get(registries) ?? new Set<string>();

@@ -1,4 +1,4 @@
-/** What went wrong, as far as the caller's next move depends on it. The README lists the exit codes. */
+/** The kind of a failure, which tells the caller how to react. The README lists the exit code of each kind. */
 export type FailureKind = 'input' | 'training' | 'trainers' | 'environment' | 'interrupted';
 
 export const exitCodes: Record<FailureKind, number> = {

@@ -1,14 +1,14 @@
 import { Failure } from './failure.js';
 import { suggest } from './text/suggestion.js';
 
-/** What a registry holds: anything that goes by a name, which users write in a spec or on the command line. */
+/** A member of a registry. Users write its name in a spec or on the command line. */
 export interface Named {
   readonly name: string;
 }
 
 /**
- * The members of one kind that this process knows, such as its engines or its constraints. What the project brings along
- * is registered where the registry is made; an extension adds its own.
+ * The members of one kind that this process knows, such as its engines or its constraints. The project's own members
+ * are registered where the registry is created; extensions add further ones.
  *
  * @example
  * const constraints = new Registry<Constraint>('constraint', [cardinality]);
@@ -29,11 +29,11 @@ export class Registry<Member extends Named> implements Iterable<Member> {
   }
 
   /**
-   * Registers a member, behind those that there are.
-   * @throws Failure `input` if a member of this name is there already, or if the name is not a text of at least one character
+   * Registers a member after the existing ones.
+   * @throws {Failure} `input` if a member of this name exists already, or if the name is not a non-empty string
    */
   add(member: Member): void {
-    // Extensions are plain JavaScript: types do not hold there.
+    // Extensions may be plain JavaScript, in which types are not checked.
     const { name } = member as { name: unknown };
     if (typeof name !== 'string' || name === '') {
       throw new Failure('input', `${this.kind} without a name: give it one that users can write, as text`);
@@ -45,8 +45,8 @@ export class Registry<Member extends Named> implements Iterable<Member> {
   }
 
   /**
-   * The member of this name.
-   * @throws Failure `input` if there is none; its message lists what there is and suggests the nearest name
+   * Returns the member of this name.
+   * @throws {Failure} `input` if there is none; the message lists all names and suggests the nearest one
    */
   get(name: string): Member {
     const member = this.members.get(name);
@@ -54,7 +54,7 @@ export class Registry<Member extends Named> implements Iterable<Member> {
     return member;
   }
 
-  /** The member of this name, or undefined if there is none. */
+  /** Returns the member of this name, or undefined if there is none. */
   find(name: string): Member | undefined {
     return this.members.get(name);
   }

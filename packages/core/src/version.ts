@@ -1,4 +1,4 @@
 import { createRequire } from 'node:module';
 
-/** prunegrid's own version. */
+/** The version of prunegrid. */
 export const version = (createRequire(import.meta.url)('../package.json') as { version: string }).version;

@@ -1,35 +1,50 @@
-/** How long somebody may be silent who is waited for, measured against the time that the same wait has usually taken. Times are in milliseconds. */
+/**
+ * How long a process that is waited for may be silent, relative to the usual duration of the wait. Times are in
+ * milliseconds.
+ */
 export interface WaitLimits {
-  /** Silence for `warnFactor` times the usual time is worth a warning, but not less than `warnMs`. */
+  /** A warning is issued after `warnFactor` times the usual duration, but not before `warnMs`. */
   warnFactor: number;
   warnMs: number;
-  /** Silence for `factor` times the usual time ends the work, but not less than `deadlineMs`. */
+  /** The work ends after `factor` times the usual duration, but not before `deadlineMs`. */
   factor: number;
   deadlineMs: number;
-  /** The deadline of a wait of which nothing is known yet; a warning comes after `deadlineMs`. */
+  /** The deadline if the usual duration is not known yet. In this case a warning is issued after `deadlineMs`. */
   firstDeadlineMs: number;
 }
 
-/** Of the coordinator for its trainers. */
+/** The coordinator's limits for its trainers. */
 export const trainerLimits: WaitLimits = {
   ...{ warnFactor: 5, warnMs: 10_000 },
   ...{ factor: 20, deadlineMs: 30_000, firstDeadlineMs: 900_000 },
 };
 
-/** Of a trainer for another one: shorter than the coordinator's, so that it is the one who knows that says who is silent. */
+/**
+ * A trainer's limits for other trainers. They are shorter than the coordinator's, so that the trainer that knows who is
+ * silent reports it first.
+ */
 export const peerLimits: WaitLimits = { ...trainerLimits, deadlineMs: 20_000, firstDeadlineMs: 600_000 };
 
-/** @param usual milliseconds that the wait takes usually; undefined if that is not known */
+/**
+ * Returns the deadline of a wait in milliseconds.
+ * @param usual the usual duration in milliseconds; undefined if it is not known
+ */
 export const deadlineOf = (usual: number | undefined, limits: WaitLimits): number =>
   usual === undefined ? limits.firstDeadlineMs : Math.max(limits.deadlineMs, limits.factor * usual);
 
-/** @param usual milliseconds that the wait takes usually; undefined if that is not known */
+/**
+ * Returns the time after which a warning is issued, in milliseconds.
+ * @param usual the usual duration in milliseconds; undefined if it is not known
+ */
 export const warningOf = (usual: number | undefined, limits: WaitLimits): number =>
   usual === undefined ? limits.deadlineMs : Math.max(limits.warnMs, limits.warnFactor * usual);
 
-/** What a wait takes usually: an exponential moving average in which each new time weighs an eighth, as TCP's round-trip time (RFC 6298). */
+/**
+ * Estimates the usual duration of a wait by an exponential moving average with the weight 1/8 for a new value, like the
+ * smoothed round-trip time of TCP (RFC 6298).
+ */
 export class UsualTime {
-  /** Milliseconds; undefined before the first one. */
+  /** The estimate in milliseconds; undefined before the first measurement. */
   milliseconds: number | undefined;
 
   add(milliseconds: number): void {

@@ -1,13 +1,19 @@
-/** Elements behind the vector for each step of a round: the global batch's mean loss in nats, or a share of it, and the count of correct answers. */
+/**
+ * The number of elements that follow the vector for each step of a round: the mean loss of the global batch in nats (or
+ * one trainer's share of it) and the number of correct answers.
+ */
 export const STEP_METRICS = 2;
 
-/** Steps after which the trainers exchange once. */
+/** Consecutive steps that end with one exchange between the trainers. */
 export interface Round {
   first: number;
   count: number;
 }
 
-/** Cuts steps into the rounds of local SGD: one ends after every `every`-th step of the phase, and the last one with the last step. */
+/**
+ * Divides steps into the rounds of local SGD. A round ends after every `every`-th step of the phase and after the last
+ * step.
+ */
 export function roundsOf(firstStep: number, steps: number, every: number): Round[] {
   const rounds: Round[] = [];
   const end = firstStep + steps;

@@ -1,4 +1,4 @@
-/** Deals `count` things to `hands` in contiguous shares whose sizes differ by one at most. */
+/** Divides `count` items into `hands` contiguous shares whose sizes differ by at most one. */
 export function evenShares(count: number, hands: number): { first: number; count: number }[] {
   return Array.from({ length: hands }, (_, hand) => {
     const first = Math.floor((hand * count) / hands);
@@ -12,7 +12,10 @@ export interface Slice {
   to: number;
 }
 
-/** The slices of a vector that the trainers of a lease own, in their order. They begin at even elements, so that two of bfloat16 are never parted. */
+/**
+ * Returns the slice of a vector that each trainer of a lease owns, in the trainers' order. Every slice begins at an
+ * even index, so that the two bfloat16 values that share a 32-bit word belong to the same slice.
+ */
 export function slicesOf(length: number, trainers: number): Slice[] {
   return evenShares(Math.ceil(length / 2), trainers).map(({ first, count }) => ({
     from: 2 * first,

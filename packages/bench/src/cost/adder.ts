@@ -4,8 +4,8 @@ import { CHUNK_ELEMENTS } from '@prunegrid/trainer/worker';
 
 import { leave, type PeerMessage } from '../peer.js';
 
-// Adds up what a trainer or the coordinator adds up in a step, whenever it is told to, until it is disconnected: its own vector's slice lies in memory, the others' chunks in
-// buffers that are used again, as they do where they have just been received.
+// Performs the additions of a trainer or of the coordinator in one step whenever it is told to, until it is
+// disconnected. Its own slice is in memory; the chunks of the others are in buffers that are reused, as in training.
 
 const [slice, vectors, times] = process.argv.slice(2, 5).map(Number);
 const newTree = process.argv[5] === 'trainer' ? () => new TreeSum(addInPlace) : () => new TreeSum();

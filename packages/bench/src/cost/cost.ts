@@ -12,7 +12,9 @@ import type { BenchTable } from '../table.js';
 import { fits, MOST_MEMORY } from './memory.js';
 
 const SMALLEST = 1e4;
-/** Bytes of vectors of the network's size that a turn goes through in each trainer, or sends among all of them, roughly. */
+/**
+ * Bytes of vectors of the network's size that a turn goes through in each trainer, or sends among all of them, roughly.
+ */
 const TURN_BYTES = 100e6;
 
 /** What an ADMM iteration costs besides its steps, in milliseconds. */
@@ -29,10 +31,12 @@ interface ExchangeCost {
 }
 
 /**
- * What grows with a network of 10^4, 10^5, ... up to `largest` weights on 1, 2, 4, ... up to `most` trainers, in classes. Of a step: a trainer moves its weights
- * (Adam and the penalty's gradient), and all exchange a gradient, of which the additions are a part; those who exchange compute nothing. Of an ADMM iteration: the
- * coordinator projects, and logs to a disk. Gradients are missing: what they take depends on the network's shape rather than on its size, see `benchStep`.
- * `rounds` holds for small networks; from 17 million weights on everything is measured once. Throws Failure.
+ * What grows with a network of 10^4, 10^5, ... up to `largest` weights on 1, 2, 4, ... up to `most` trainers, in
+ * classes. Of a step: a trainer moves its weights (Adam and the penalty's gradient), and all exchange a gradient, of
+ * which the additions are a part; those who exchange compute nothing. Of an ADMM iteration: the coordinator projects,
+ * and logs to a disk. Gradients are missing: what they take depends on the network's shape rather than on its size, see
+ * `benchStep`. `rounds` holds for small networks; from 17 million weights on everything is measured once. Throws
+ * Failure.
  */
 export async function benchCost(largest: number, most: number, rounds: number): Promise<BenchTable> {
   const counts = trainerCounts(most);
@@ -134,7 +138,8 @@ async function medianOf(program: string, args: readonly (number | string)[], rou
 
 /** In the system's folder for temporary files, which should be on a disk. Undefined where it does not fit. */
 async function iterationCost(weights: number, rounds: number): Promise<IterationCost | undefined> {
-  // W, Z and U, as the file has them, and for one at a time a whole vector and the order of its elements, twice until the garbage is collected.
+  // W, Z and U, as the file has them, and for one at a time a whole vector and the order of its elements, twice until
+  // the garbage is collected.
   if (!fits(1, 3 + 3 + 4, weights)) return undefined;
   const folder = await mkdtemp(join(tmpdir(), 'prunegrid-bench-'));
   try {

@@ -11,8 +11,9 @@ import { runJournal } from '@prunegrid/coordinator/training/records';
 import { modelMetadata, writeModel } from '@prunegrid/coordinator/training/run-folder';
 import { leave, type PeerMessage } from '../peer.js';
 
-// What the coordinator does after an ADMM iteration's steps, for a network with a single layer, whenever it is told to, until it is disconnected: `project`, or
-// `log` into a folder. A process by itself, so that its memory is free again when it has left.
+// What the coordinator does after an ADMM iteration's steps, for a network with a single layer, whenever it is told to,
+// until it is disconnected: `project`, or `log` into a folder. A process by itself, so that its memory is free again
+// when it has left.
 
 const [size, folder] = [Number(process.argv[2]), process.argv[3]];
 const KEPT = 0.02;

@@ -1,8 +1,8 @@
 import { totalmem } from 'node:os';
 
-/** Of the machine's memory: what else runs on it needs some, too. */
+/** The share of the machine's memory that a benchmark may use; other programs need the rest. */
 export const MOST_MEMORY = 0.6;
-/** Of a process whose vectors are small. */
+/** The memory of a process whose vectors are small, in bytes. */
 const PROCESS_BYTES = 120e6;
 
 /** Whether processes with so many vectors of so many float32 altogether can be measured on this machine. */

@@ -2,8 +2,9 @@ import { createOptimizer } from '@prunegrid/numerics/optimizers';
 
 import { leave, type PeerMessage } from '../peer.js';
 
-// Moves weights as a trainer does between a step's sum and the next step's gradient, whenever it is told to, until it is disconnected. The sum comes in pieces,
-// which lie in the cache; Adam's moments, W and the penalty's target lie in memory.
+// Moves weights as a trainer does between a step's sum and the next step's gradient, whenever it is told to, until it
+// is disconnected. The sum comes in pieces, which lie in the cache; Adam's moments, W and the penalty's target lie in
+// memory.
 
 const [weights, piece, times] = process.argv.slice(2).map(Number);
 /** As experiments/lenet5-mnist.yaml has them. */

@@ -14,9 +14,10 @@ type Way = Exclude<ReductionChoice, 'auto'>;
 const ways: readonly Way[] = ['sharded', 'hub'];
 
 /**
- * A vector of `weights` float32 there and back by trainer processes that compute nothing, 1, 2, 4, ... up to `trainers` at once, beside grpc-js' raw
- * buffers of as many bytes as the coordinator would move. Two and more add up as in training, by the coordinator's own `TrainerGroup`: among themselves and
- * through the coordinator. With one, which would exchange nothing, it is W that is given and fetched.
+ * A vector of `weights` float32 there and back by trainer processes that compute nothing, 1, 2, 4, ... up to `trainers`
+ * at once, beside grpc-js' raw buffers of as many bytes as the coordinator would move. Two and more add up as in
+ * training, by the coordinator's own `TrainerGroup`: among themselves and through the coordinator. With one, which
+ * would exchange nothing, it is W that is given and fetched.
  */
 export async function benchExchange(weights: number, trainers: number, rounds: number): Promise<BenchTable> {
   const counts = trainerCounts(trainers);
@@ -85,7 +86,7 @@ export async function benchExchange(weights: number, trainers: number, rounds: n
 
 const namesOf: Record<Way, string> = { sharded: 'among themselves', hub: 'through the coordinator' };
 
-/** Milliseconds of one time. */
+/** Returns the milliseconds that one repetition takes. */
 async function giveAndFetch(group: TrainerGroup, vector: Float32Array, times: number): Promise<number> {
   const started = performance.now();
   for (let time = 0; time < times; time++) {

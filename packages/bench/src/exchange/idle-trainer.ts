@@ -10,7 +10,8 @@ import { version } from '@prunegrid/core/version';
 import { leave } from '../peer.js';
 import { idleReady } from './idle-ready.js';
 
-// A trainer that exchanges all that a trainer exchanges and computes nothing. It holds W, a gradient and, if the coordinator adds up, the sum.
+// A trainer that exchanges all that a trainer exchanges and computes nothing. It holds W, a gradient and, if the
+// coordinator adds up, the sum.
 
 const CONNECT_MS = 30_000;
 const [address, length, leaves] = process.argv.slice(2);

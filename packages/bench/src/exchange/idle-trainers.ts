@@ -8,16 +8,19 @@ import { trafficOf } from '../traffic.js';
 
 const JOIN_SECONDS = 60;
 
-/** What steps came to. */
+/** The measurements of several steps. */
 export interface Exchanged {
-  /** Of one step. */
+  /** The duration of one step in milliseconds. */
   milliseconds: number;
-  /** Between the coordinator and all trainers. */
+  /** The bytes that the coordinator and all trainers exchange in one step. */
   bytesPerStep: number;
   reduction: Reduction;
 }
 
-/** Processes that exchange all that trainers exchange and compute nothing, behind a listener of the coordinator's own kind. */
+/**
+ * Processes that exchange all that trainers exchange and compute nothing, behind a listener of the coordinator's own
+ * kind.
+ */
 export class IdleTrainers {
   private constructor(
     private readonly gateway: Gateway,
@@ -50,7 +53,7 @@ export class IdleTrainers {
     return this.gateway.pool.lease(count, work);
   }
 
-  /** `times` steps by `count` of them, after one that does not count. */
+  /** Measures `times` steps by `count` of the trainers, after one step that is not measured. */
   exchange(count: number, vector: Float32Array, times: number): Promise<Exchanged> {
     return this.lend(count, async (group) => {
       await group.beginPhase(idlePhase(this.peers.length), vector);
@@ -68,13 +71,13 @@ export class IdleTrainers {
     });
   }
 
-  /** Ends them in the middle of their work, where it has failed. */
+  /** Kills the processes after a failure. */
   async abandon(): Promise<void> {
     for (const { process } of this.peers) process.kill();
     await this.gateway.close();
   }
 
-  /** Returns the largest peak memory of one, in bytes. */
+  /** Returns the largest peak memory of a trainer process, in bytes. */
   async dismiss(): Promise<number> {
     await this.gateway.pool.dismiss();
     const peaks = await Promise.all(this.peers.map(({ left }) => left));
@@ -83,13 +86,13 @@ export class IdleTrainers {
   }
 }
 
-/** Without an optimizer. */
+/** A phase without an optimizer. */
 export const idlePhase = (microBatches: number) => ({
   ...{ seed: 1, phase: 1, optimizer: undefined, globalBatch: microBatches },
   ...{ microBatches, shift: 0, dropout: 0, bfloat16: false, syncEvery: 1 },
 });
 
-/** 1, 2, 4, ... up to `most`. */
+/** Returns 1, 2, 4, ... up to `most`. */
 export function trainerCounts(most: number): number[] {
   const counts = [1];
   while (2 * counts[counts.length - 1] <= most) counts.push(2 * counts[counts.length - 1]);

@@ -4,7 +4,7 @@ import { clientOptions, coordinationService } from '@prunegrid/transport/node/gr
 import { leave } from '../peer.js';
 import { RawEnd } from './raw-end.js';
 
-// Sends so many bytes, waits for as many, and begins anew until the other side ends the stream.
+// Sends so many bytes, receives as many, and restarts until the other side ends the stream.
 
 const [address, length] = process.argv.slice(2);
 const bytes = Number(length);

@@ -1,6 +1,6 @@
 /**
- * What the cardinality constraint's projection keeps, found by sorting all magnitudes: what there is to compare with. Returns the projected tensor;
- * `keep` is at least 1, and there are no NaN in `values`.
+ * What the cardinality constraint's projection keeps, found by sorting all magnitudes: what there is to compare with.
+ * Returns the projected tensor; `keep` is at least 1, and there are no NaN in `values`.
  */
 export function projectBySorting(values: Float32Array, keep: number): Float32Array {
   const magnitudes = values.map(Math.abs).sort();

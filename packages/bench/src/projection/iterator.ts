@@ -10,8 +10,8 @@ import { weightsOf } from '@prunegrid/coordinator/training/layers';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { leave, peakBytes, type PeerMessage } from '../peer.js';
 
-// Iterates layers whenever it is told to, inline or in threads, until it is disconnected. A process by itself, so that its peak memory and
-// its event loop are its own.
+// Iterates layers whenever it is told to, inline or in threads, until it is disconnected. A process by itself, so that
+// its peak memory and its event loop are its own.
 
 /** Four layers of AlexNet, with what the paper keeps of them. */
 const shapes = [

@@ -13,8 +13,9 @@ const KEPT = 0.02;
 const MIB = 2 ** 20;
 
 /**
- * The Z projection of tensors of random weights by admm/'s selection, and by sorting: time, and memory besides the tensor. Then an
- * iteration of AlexNet's largest layers on the event loop, and in threads: also for how long the event loop is held up.
+ * The Z projection of tensors of random weights by admm/'s selection, and by sorting: time, and memory besides the
+ * tensor. Then an iteration of AlexNet's largest layers on the event loop, and in threads: also for how long the event
+ * loop is held up.
  */
 export async function benchProjection(rounds: number): Promise<BenchTable> {
   const rows: Row[] = [];

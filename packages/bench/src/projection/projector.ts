@@ -4,7 +4,8 @@ import { atMost, denseForm, projectionOnto } from '@prunegrid/numerics/constrain
 import { leave, peakBytes, type PeerMessage } from '../peer.js';
 import { projectBySorting } from './by-sorting.js';
 
-// Projects the same tensor whenever it is told to, until it is disconnected. A process by itself, so that its peak memory is its own.
+// Projects the same tensor whenever it is told to, until it is disconnected. A process by itself, so that its peak
+// memory is its own.
 
 const [way, length, keep] = process.argv.slice(2);
 const values = new Float32Array(Number(length));

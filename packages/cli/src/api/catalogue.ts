@@ -2,7 +2,7 @@ import { datasets } from '@prunegrid/trainer/datasets';
 import { engines } from '@prunegrid/trainer/engines';
 import { models } from '@prunegrid/trainer/models';
 
-/** What this process can train, extensions included. */
+/** What this process can train, including the members that extensions added. */
 export const catalogue = {
   get engines() {
     return engines.names;
@@ -15,6 +15,6 @@ export const catalogue = {
   },
 };
 
-/** Weights of a network, biases apart. */
+/** Returns the number of a network's weights without its biases, or NaN if the network is unknown. */
 export const weightsOfModel = (name: string): number =>
   models.find(name)?.layers.reduce((sum, layer) => sum + layer.weights, 0) ?? NaN;

@@ -1,23 +1,26 @@
 import type { Environment } from '@prunegrid/coordinator/tracking/address';
 import type { Runtime } from '@prunegrid/core/runtime';
 
-/** What the programming interface needs of the machine. The entry points of the package make it. */
+/** What the programming interface needs of the machine. The entry points of the package create it. */
 export interface ApiContext {
   readonly runtime: Runtime;
   /** The environment's variables, such as MLFLOW_TRACKING_URI. */
   readonly variables: Environment;
 }
 
-/** What every function that may take a while can be given to say what it does. */
+/** Callbacks of every function that may take long, which report what it does. */
 export interface Notices {
-  /** Told, in one line each, what the user should know and what does not end the work, such as an MLflow server that does not answer. */
+  /**
+   * Called with one line for each problem that the user should know about and that does not end the work, such as an
+   * MLflow server that does not answer.
+   */
   onWarning?: (line: string) => void;
-  /** Told, in one line each, how the installation of the engine proceeds, if it is not installed yet. */
+  /** Called with one line for each step of the engine's installation, if the engine is not installed yet. */
   onInstall?: (line: string) => void;
 }
 
-/** Stands in for a callback that was not given. */
+/** The default for a callback that was not given. */
 export const ignore = (): void => undefined;
 
-/** `20261127T121541Z`: a time, given in Unix milliseconds, as a part of a folder's name. */
+/** Formats a time in Unix milliseconds as a part of a folder's name: `20261127T121541Z`. */
 export const timeInName = (time: number): string => new Date(time).toISOString().replaceAll(/[-:]|\.\d+/g, '');

@@ -1,6 +1,6 @@
 import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 
-/** What a run has if nothing else is asked for: two trainers on this machine. */
+/** The trainers of a run by default: two on this machine. */
 export const defaultTrainers: TrainerChoice = {
   trainers: 2,
   external: 0,
@@ -13,11 +13,11 @@ export const defaultTrainers: TrainerChoice = {
 /** The launcher that starts trainers if no other one is named. */
 export const DEFAULT_LAUNCHER = 'local';
 
-/** The trainers that a program has asked for, with the defaults for the rest. */
+/** Returns the trainers that a program has asked for, with defaults for the options that it left out. */
 export function trainerChoice(options: Partial<TrainerChoice>): TrainerChoice {
   const { trainers, external, listen, wait, reduction, extensions } = { ...defaultTrainers, ...options };
   return { trainers, external, listen, wait, reduction, extensions };
 }
 
-/** How many further attempts a trial gets that has lost a trainer. */
+/** How many times a trial that has lost a trainer is tried again. */
 export const DEFAULT_RETRIES = 3;

@@ -10,17 +10,17 @@ import { join } from 'node:path';
 
 import { type ApiContext, ignore, type Notices } from './context.js';
 
-/** Images that are evaluated together. */
+/** The number of images that are evaluated together. */
 const BLOCK = 500;
-/** What a model file that is in no run folder is evaluated on. */
+/** The data set on which a model file is evaluated if it is not in a run folder. */
 const wholeDataset: DatasetChoice = { name: 'mnist', validation: 5000 };
 
 export interface EvaluateOptions extends Pick<Notices, 'onInstall'> {
-  /** The network. Default: the one that the file's metadata name. */
+  /** The network. By default, the one that the file's metadata name. */
   model?: string;
 }
 
-/** What a model file holds and how good it is. Accuracies are shares of correct answers. */
+/** The content of a model file and its accuracy. Accuracies are shares of correct answers. */
 export interface ModelEvaluation {
   file: string;
   model: string;
@@ -74,7 +74,7 @@ export async function evaluateModel(
   };
 }
 
-/** The data that the folder's run was evaluated on itself; undefined if the folder has no journal. */
+/** Returns the data on which the folder's run was evaluated, or undefined if the folder has no journal. */
 async function datasetOf(folder: string, runtime: ApiContext['runtime']): Promise<DatasetChoice | undefined> {
   if (!(await runtime.files.status(journalFile(folder)))) return undefined;
   const [first] = await readJournal(runtime, folder, runJournal);

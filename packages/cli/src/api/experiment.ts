@@ -4,7 +4,7 @@ import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import { catalogue } from './catalogue.js';
 import type { ApiContext } from './context.js';
 
-/** An experiment that was read and checked. */
+/** An experiment that was read and validated. */
 export interface Experiment {
   /** The file that it was read from. */
   readonly file: string;
@@ -13,7 +13,7 @@ export interface Experiment {
 }
 
 export interface LoadOptions {
-  /** `key=value` each, such as `admm.rho=1e-3`: takes the place of what the file says. Later ones win. */
+  /** Entries of the form `key=value`, such as `admm.rho=1e-3`, which replace values of the file. Later entries win. */
   set?: readonly string[];
 }
 

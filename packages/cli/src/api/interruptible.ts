@@ -1,9 +1,9 @@
 import { Failure } from '@prunegrid/core/failure';
 
 /**
- * Does `work` until a program's signal aborts. The work is told of it by a signal whose reason is always a Failure, and by a promise that
- * rejects with the same reason and never resolves.
- * @param remedy the end of the Failure's line, if the program's reason is none: how the work can be resumed
+ * Runs `work` until a program's signal aborts. `work` receives a signal whose reason is always a Failure, and a promise
+ * that rejects with the same reason and never resolves.
+ * @param remedy the end of the Failure's line if the program's reason is not a Failure: how the work can be resumed
  */
 export async function interruptible<T>(
   signal: AbortSignal | undefined,
@@ -20,7 +20,7 @@ export async function interruptible<T>(
   const interrupted = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Failure));
   });
-  // Whoever waits for it sees the reason.
+  // Whoever awaits the promise receives the reason. Without this line Node.js would report an unhandled rejection.
   interrupted.catch(() => undefined);
   if (signal?.aborted) abort();
   else signal?.addEventListener('abort', abort);

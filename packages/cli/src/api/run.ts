@@ -28,39 +28,45 @@ import { DEFAULT_LAUNCHER, trainerChoice } from './defaults.js';
 import type { Experiment } from './experiment.js';
 import { interruptible } from './interruptible.js';
 
-/** How long the end of a run waits for MLflow to take the rest, in milliseconds. */
+/** How long the end of a run waits until MLflow has received the remaining records, in milliseconds. */
 const DRAIN_MS = 30_000;
-/** How long the reason for a trainer's end may take to arrive, in milliseconds. */
+/** How long to wait for the reason why a trainer ended, in milliseconds. */
 const REASON_MS = 1000;
 
-/** How far a run has come, some ten times a second at most. `loss` and `accuracy` (a share) are those of the latest training images. */
+/**
+ * The progress of a run, reported at most about ten times per second. `loss` (in nats) and `accuracy` (a share) are
+ * those of the latest training images.
+ */
 export type Progress = StepProgress & { imagesPerSecond: number };
 
-/** A run that is about to begin or to be resumed. */
+/** A run that is about to start or to be resumed. */
 export interface StartedRun {
   folder: string;
   spec: Spec;
-  /** The events of before, if the run is resumed. */
+  /** The earlier events, if the run is resumed. */
   history: readonly JournalRecord[];
 }
 
 export interface FollowOptions extends Partial<TrainerChoice>, Notices {
-  /** The name of the launcher that starts the trainers. Default: `local`, processes of this machine. */
+  /** The name of the launcher that starts the trainers. By default `local`, which starts processes of this machine. */
   launcher?: string;
-  /** An MLflow server that follows the run. Default: the server that the run was sent to before, or else MLFLOW_TRACKING_URI. */
+  /**
+   * The address of an MLflow server to which the run is sent. By default, the server to which the run was sent before,
+   * or otherwise MLFLOW_TRACKING_URI.
+   */
   mlflow?: string;
-  /** Ends the run at the next step when it aborts. The run is saved and can be resumed. */
+  /** When this signal aborts, the run ends after the current step. It is saved and can be resumed. */
   signal?: AbortSignal;
   /** Called once, before the first event. */
   onStart?: (run: StartedRun) => void;
-  /** Sees each event once it is in the journal. It must not throw. */
+  /** Called with each event after it was written to the journal. It must not throw. */
   onEvent?: (event: JournalRecord) => void;
-  /** Sees how far the run has come between events. It must not throw. */
+  /** Called with the run's progress between events. It must not throw. */
   onProgress?: (progress: Progress) => void;
 }
 
 export interface RunOptions extends FollowOptions {
-  /** The run folder, new or empty. Default: `runs/NAME-seedSEED-TIME`. */
+  /** The run folder, new or empty. By default `runs/NAME-seedSEED-TIME`. */
   folder?: string;
 }
 
@@ -69,7 +75,7 @@ export interface FinishedRun {
   result: RunResult;
 }
 
-/** What is known of a run before its folder is locked and its trainers are there. */
+/** The parts of a run that are known before its folder is locked and its trainers have started. */
 type Prepared = Omit<JournaledRun, 'group' | 'runtime' | 'projector' | 'checkLock'>;
 
 export async function runExperiment(
@@ -112,11 +118,14 @@ export async function resumeExperiment(
   return runToEnd({ folder, runId, spec, specFile, resumeState }, options, context);
 }
 
-/** Makes the folder of a run that is given none. Returns it relative to the working folder. Throws Failure. */
+/**
+ * Makes a folder for a run for which the user named none. Returns its path relative to the working folder. Throws
+ * Failure.
+ */
 export const claimRunFolder = (runtime: Host, { name, seed }: Spec): Promise<string> =>
   claimNewFolder(runtime, 'runs', `${name}-seed${seed}-${timeInName(runtime.clock.now())}`);
 
-/** Runs an experiment in its folder, with everything that is fed from its journal. */
+/** Runs an experiment in its folder, with all subscribers of its journal. */
 async function runToEnd(run: Prepared, options: FollowOptions, context: ApiContext): Promise<FinishedRun> {
   const { folder, spec, resumeState } = run;
   const { signal, onStart, onWarning = ignore } = options;
@@ -176,13 +185,16 @@ async function runOn(
   );
 }
 
-/** Keeps the times of a run for later plans. */
+/** Stores the measured epoch times of a run, by which later sweeps are planned. */
 async function measure(runtime: Host, folder: string, spec: Spec, warn: (line: string) => void): Promise<void> {
   const times = epochTimesOf(await readJournal(runtime, folder, runJournal));
   if (times) await rememberEpochTimes(runtime, spec, times, warn);
 }
 
-/** Two coordinators must not run one experiment in one folder. Throws Failure if another one does. */
+/**
+ * Locks the run folder, because two coordinators must not run one experiment in one folder. Throws Failure if another
+ * one holds the lock.
+ */
 const lockRun = (runtime: Host, folder: string) =>
   holdLock(
     runtime,
@@ -190,7 +202,10 @@ const lockRun = (runtime: Host, folder: string) =>
     (holder) => new Failure('environment', `${folder}: ${holder} is working on this run: wait for its end`),
   );
 
-/** A broken stream is noticed first, and how its trainer ended a moment later: the latter is the better thing to say. */
+/**
+ * A broken stream is noticed before the end of the trainer process. This function waits for the latter, because its
+ * message is more helpful.
+ */
 async function withReason(error: unknown, ended: Promise<never>, { clock }: Host): Promise<unknown> {
   if (!(error instanceof Failure) || error.kind !== 'trainers') return error;
   return Promise.race([ended, clock.sleep(REASON_MS).then(() => error)]).catch((reason: unknown) => reason);

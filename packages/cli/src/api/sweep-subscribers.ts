@@ -5,26 +5,29 @@ import { destinationOf } from '@prunegrid/coordinator/tracking/sync';
 
 import type { ApiContext } from './context.js';
 
-/** How long the end of a sweep waits for MLflow to take the rest, in milliseconds. */
+/** How long the end of a sweep waits until MLflow has received the remaining records, in milliseconds. */
 const DRAIN_MS = 30_000;
 
-/** The files of a sweep's folder that MLflow gets. The report is written when the sweep ends, and again by `prunegrid report`. */
+/**
+ * The files of a sweep's folder that are sent to MLflow. The report is written when the sweep ends, and by `prunegrid
+ * report`.
+ */
 export const sweepFiles: readonly string[] = ['sweep.json', ...Object.values(reportFiles)];
 
 /**
- * What follows every sweep: the report, then the mirror, which also sends the report.
- * @param mlflow the server's address; by default the one of before, or the environment's
+ * Returns the subscribers of every sweep: the report, and then the MLflow mirror, which also sends the report.
+ * @param mlflow the server's address; by default the server to which the sweep was sent before, or the environment's
  */
 export const sweepSubscribers = (mlflow: string | undefined, context: ApiContext): SweepSubscriber[] => [
   reportAtEnd(context),
   mirrorTo(mlflow, context),
 ];
 
-/** Draws how far the sweep has come, into its folder. */
+/** Writes the report into the sweep's folder when the sweep ends. */
 function reportAtEnd({ runtime }: ApiContext): SweepSubscriber {
   return ({ folder }) =>
     Promise.resolve(async () => {
-      // What draws is loaded only when there is something to draw.
+      // The chart library is loaded only when a report is drawn.
       const [{ readReport }, { writeReport }] = await Promise.all([
         import('@prunegrid/coordinator/report/sweep/data'),
         import('@prunegrid/coordinator/report/sweep/write'),

@@ -37,57 +37,63 @@ import { interruptible } from './interruptible.js';
 import type { Progress } from './run.js';
 import { sweepSubscribers } from './sweep-subscribers.js';
 
-/** A sweep that was read and checked, with all its trials. */
+/** A sweep that was read and validated, with all its trials. */
 export interface PlannedSweep {
   /** The file that it was read from. */
   readonly file: string;
-  /** What was given in place of what the files say. */
+  /** The values that replace those of the files. */
   readonly overrides: SweepOverrides;
   readonly plan: SweepPlan;
 }
 
-/** A sweep that is about to begin or to be resumed. */
+/** A sweep that is about to start or to be resumed. */
 export interface StartedSweep {
   folder: string;
   plan: SweepPlan;
-  /** How the trials stand. It follows the events: each of them is in it before `onEvent` is called. */
+  /** The state of all trials. It includes each event before `onEvent` is called with it. */
   state: SweepState;
 }
 
 export interface FollowSweepOptions extends Partial<TrainerChoice>, Notices {
-  /** The name of the launcher that starts the trainers. Default: `local`, processes of this machine. */
+  /** The name of the launcher that starts the trainers. By default `local`, which starts processes of this machine. */
   launcher?: string;
-  /** How many trials may run at the same time. Default: as many as there are trainers for. */
+  /** How many trials may run at the same time. By default, as many as the trainers allow. */
   maxConcurrent?: number;
-  /** How many further attempts a trial gets that has lost a trainer. Default: 3. */
+  /** How many times a trial that has lost a trainer is tried again. By default 3. */
   retries?: number;
-  /** Whether the sweep ends when the first trial fails for good. Default: false. */
+  /** Whether the sweep ends when the first trial has failed for the last time. By default false. */
   failFast?: boolean;
-  /** An MLflow server that follows the sweep. Default: the server that the sweep was sent to before, or else MLFLOW_TRACKING_URI. */
+  /**
+   * The address of an MLflow server to which the sweep is sent. By default, the server to which the sweep was sent
+   * before, or otherwise MLFLOW_TRACKING_URI.
+   */
   mlflow?: string;
-  /** Ends the sweep at the next step when it aborts. What is running is saved, and the sweep can be resumed. */
+  /**
+   * When this signal aborts, the sweep ends after the current step. Running trials are saved, and the sweep can be
+   * resumed.
+   */
   signal?: AbortSignal;
   /** Called once, before the first event. */
   onStart?: (sweep: StartedSweep) => void;
-  /** Sees each event of the sweep once it is in the journal. It must not throw. */
+  /** Called with each event of the sweep after it was written to the journal. It must not throw. */
   onEvent?: (event: Recorded<SweepEvent>) => void;
-  /** Sees how far a trial or a dense network has come between events. It must not throw. */
+  /** Called with the progress of a trial or a dense network between events. It must not throw. */
   onProgress?: (job: Job, progress: Progress) => void;
 }
 
 export interface SweepOptions extends FollowSweepOptions {
-  /** The sweep's folder, new or empty. Default: `sweeps/NAME-TIME`. */
+  /** The sweep's folder, new or empty. By default `sweeps/NAME-TIME`. */
   folder?: string;
 }
 
 export interface ResumeSweepOptions extends FollowSweepOptions {
-  /** Tries the trials again that have failed, and no others. Default: false. */
+  /** Whether only the failed trials are run again. By default false. */
   failed?: boolean;
-  /** Adds the trials that the sweep's file has gained since the sweep began. Default: false. */
+  /** Whether trials are added that the sweep's file has gained since the sweep started. By default false. */
   extend?: boolean;
 }
 
-/** A sweep that has ended. Trials that failed are in its state. */
+/** A sweep that has ended. Its state includes the trials that failed. */
 export type FinishedSweep = StartedSweep;
 
 export async function planSweep(
@@ -152,13 +158,16 @@ export async function resumeSweep(
   }
 }
 
-/** Makes the folder of a sweep that is given none. Returns it relative to the working folder. Throws Failure. */
+/**
+ * Makes a folder for a sweep for which the user named none. Returns its path relative to the working folder. Throws
+ * Failure.
+ */
 export const claimSweepFolder = (runtime: Host, { name }: SweepPlan): Promise<string> =>
   claimNewFolder(runtime, 'sweeps', `${name}-${timeInName(runtime.clock.now())}`);
 
 const enginesOf = ({ trials }: SweepPlan): string[] => trials.map(({ spec }) => spec.engine);
 
-/** What is written down of how a sweep was started. */
+/** Returns the manifest that records how a sweep was started. */
 export async function describeSweep(
   { file, plan, overrides }: PlannedSweep,
   { runtime }: ApiContext,
@@ -178,8 +187,9 @@ export async function describeSweep(
 }
 
 /**
- * Runs what is left of a sweep, whose folder the caller has locked.
- * @param changes what a sweep is resumed with: failed trials to try again, the number of trials added, and whether only those are run
+ * Runs the trials of a sweep that have not finished. The caller has locked the sweep's folder.
+ * @param changes how the sweep is resumed: the failed trials to try again, the number of added trials, and whether only
+ *   those are run
  */
 async function runToEnd(
   folder: string,

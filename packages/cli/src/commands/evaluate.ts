@@ -7,7 +7,10 @@ export interface EvaluateCommandOptions {
   json: boolean;
 }
 
-/** `prunegrid evaluate`: the non-zero weights and the accuracy of any file that holds a network, ours or another program's. */
+/**
+ * `prunegrid evaluate`: prints the number of non-zero weights and the accuracy of a file that holds a network. The file
+ * may come from prunegrid or another program. Throws Failure.
+ */
 export async function evaluate(
   place: string,
   { json, ...options }: EvaluateCommandOptions,

@@ -6,7 +6,9 @@ import { join, resolve } from 'node:path';
 
 import { type CommandEnvironment, complain, print } from '../environment.js';
 
-/** `prunegrid report`: a sweep's results as a page for people and as tables for papers and programs. Throws Failure. */
+/**
+ * `prunegrid report`: writes a sweep's results as an HTML page and as tables for papers and programs. Throws Failure.
+ */
 export async function report(
   place: string,
   { json }: { json: boolean },

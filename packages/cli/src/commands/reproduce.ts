@@ -20,8 +20,8 @@ export interface ReproduceOptions extends SweepCommandOptions, SweepOverrides {
 const experiments = fileURLToPath(new URL('../../../../experiments/', import.meta.url));
 
 /**
- * `prunegrid reproduce`: runs what a table of the paper needs and is not in its folder yet, and prints the table, even if the sweep was ended
- * before its time. Throws Failure.
+ * `prunegrid reproduce`: runs the trials of a table of the paper that its folder lacks and prints the table, even if
+ * the sweep was interrupted. Throws Failure.
  */
 export async function reproduce(
   name: string,
@@ -51,12 +51,12 @@ export async function reproduce(
 
 type Sweep = Awaited<ReturnType<typeof readSweep>>;
 
-/** The sweep in the folder; undefined if there is none. */
+/** Returns the sweep in the folder, or undefined if there is none. */
 async function sweepIn(runtime: Host, folder: string): Promise<Sweep | undefined> {
   return (await runtime.files.status(join(folder, 'sweep.json'))) ? readSweep(runtime, resolve(folder)) : undefined;
 }
 
-/** Throws Failure `input` if the folder's sweep has other overrides. */
+/** Throws a Failure of kind `input` if the folder's sweep was started with other overrides. */
 function requireSame(folder: string, { set = [], seeds }: SweepOverrides, options: ReproduceOptions): void {
   const { set: nowSet = [], seeds: nowSeeds } = options;
   if (String(set) === String(nowSet) && seeds === nowSeeds) return;
@@ -70,7 +70,7 @@ function requireSame(folder: string, { set = [], seeds }: SweepOverrides, option
   );
 }
 
-/** The table, with the results that its sweep has so far. */
+/** Compares the table with the results that its sweep has so far. */
 function comparisonWith(table: PaperTable, { state, manifest }: Sweep, folder: string): Comparison {
   const trials = [...state.trials.values()];
   const failed = trials.find(({ status }) => status === 'failed');

@@ -9,7 +9,7 @@ export interface RunCommandOptions extends ShowRunOptions {
   seed?: number;
 }
 
-/** `prunegrid run`. Throws Failure; the journal then ends with it. */
+/** `prunegrid run`: runs an experiment. Throws Failure, which is then also the last record of the journal. */
 export async function run(
   file: string,
   { set, seed, out, ...options }: RunCommandOptions,

@@ -18,7 +18,9 @@ export interface ServeOptions {
   json: boolean;
 }
 
-/** `prunegrid serve`: works on the sweeps of a queue until it is interrupted, which it throws as Failure. */
+/**
+ * `prunegrid serve`: runs the sweeps of a queue until it is interrupted. Throws Failure, also when it is interrupted.
+ */
 export async function serve(
   place: string,
   { trainers, maxSweeps, extensions, json }: ServeOptions,

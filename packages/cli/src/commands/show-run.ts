@@ -12,8 +12,8 @@ export interface ShowRunOptions extends TrainerChoice {
 }
 
 /**
- * Shows a run on a screen while it is running, and its result beside the paper's at the end.
- * @param run runs it, and is handed what follows it
+ * Shows a run on a screen while it runs, and at the end its result beside the paper's.
+ * @param run starts the run and receives the callbacks that follow it
  */
 export async function showRun(
   folder: string,
@@ -30,7 +30,7 @@ export async function showRun(
       signal: interruption.signal,
       onStart({ history }) {
         screen.recall(history);
-        // Before, there is nothing to save.
+        // Before this moment there is nothing to save, so signals keep their usual effect.
         interruption.listen();
       },
       onEvent: (event) => screen.event(event),

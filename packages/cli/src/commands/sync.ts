@@ -8,7 +8,7 @@ export interface SyncCommandOptions {
   mlflow?: string;
 }
 
-/** `prunegrid sync`, of a run or of a sweep with all its runs. */
+/** `prunegrid sync`: sends to MLflow what it lacks of a run, or of a sweep with all its runs. Throws Failure. */
 export async function sync(
   folder: string,
   { mlflow }: SyncCommandOptions,

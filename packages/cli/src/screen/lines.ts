@@ -88,7 +88,10 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
   }
 }
 
-/** The largest primal residual as a share of ||W||, the largest dual residual and the largest change of support, each with its layer. */
+/**
+ * The largest primal residual as a share of ||W||, the largest dual residual and the largest change of support, each
+ * with its layer.
+ */
 export function residualParts(layers: readonly LayerResiduals[]): string[] {
   const largest = (name: string, of: (layer: LayerResiduals) => number, show: (value: number) => string): string[] => {
     const [first, ...rest] = layers;

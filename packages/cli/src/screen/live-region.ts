@@ -20,7 +20,9 @@ export class LiveRegion {
 
   constructor(private readonly terminal: Terminal) {}
 
-  /** The columns that are used: one less than the terminal has, because some wrap as soon as the last one is written. */
+  /**
+   * The columns that are used: one less than the terminal has, because some wrap as soon as the last one is written.
+   */
   get width(): number {
     return Math.max(1, (this.terminal.columns ?? 80) - 1);
   }

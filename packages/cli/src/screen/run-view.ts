@@ -7,7 +7,7 @@ export interface PhaseView {
   name: PhaseName;
   epochs: number;
   stepsPerEpoch: number;
-  /** Steps done. */
+  /** The number of steps done. */
   step: number;
   startedAt: number;
   /** Steps done and when, the oldest first: the speed is measured over them. */
@@ -22,9 +22,9 @@ export class RunView {
   spec: Spec | null = null;
   phase: PhaseView | null = null;
   live: Pick<Progress, 'loss' | 'accuracy' | 'imagesPerSecond'> | null = null;
-  /** The latest ADMM iteration. */
+  /** The residuals of the latest ADMM iteration. */
   residuals: { iteration: number; layers: readonly LayerResiduals[] } | null = null;
-  /** Share of the whole run that is done. */
+  /** The share of the whole run that is done, from 0 to 1. */
   share = 0;
   #epochsAhead: Partial<Record<PhaseName, number>> = {};
   /** The seconds that a step of this phase takes, or one of the phase before until a step has been timed. */

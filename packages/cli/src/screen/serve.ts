@@ -18,7 +18,7 @@ export interface ServeScreen {
   /** Shows the sweeps of the queue as they are at this moment. */
   sweeps: (sweeps: readonly ServedSweep[]) => void;
   warn: (line: string) => void;
-  /** Leaves finished lines only. */
+  /** Removes the live region and leaves only finished lines. */
   close: () => void;
 }
 
@@ -65,7 +65,9 @@ export function createServeScreen({ mode, stdout, stderr = stdout, colors: enabl
 /** How many sweeps without a place the table shows. */
 const QUEUED_ROWS = 8;
 
-/** A line for each sweep, those at work first: whose it is, how its trials stand, how many trainers are at work on it. */
+/**
+ * A line for each sweep, those at work first: whose it is, how its trials stand, how many trainers are at work on it.
+ */
 export function serveTable(sweeps: readonly ServedSweep[]): string[] {
   if (sweeps.length === 0) return ['the queue is empty'];
   const [placed, others] = [true, false].map((open) => sweeps.filter((sweep) => (sweep.open !== undefined) === open));

@@ -4,7 +4,9 @@ import { countsOf, describeTrial } from '@prunegrid/coordinator/report/condition
 import type { SweepEvent, JobFolder } from '@prunegrid/coordinator/sweep/records';
 import type { SweepView } from './sweep-view.js';
 
-/** The line that an event of a sweep is worth, after the view and the state have taken it in; null if it is worth none. */
+/**
+ * The line that an event of a sweep is worth, after the view and the state have taken it in; null if it is worth none.
+ */
 export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: Map<string, number>): string | null {
   switch (record.type) {
     case 'sweep-started':

@@ -13,7 +13,10 @@ export interface Running {
   progress?: Progress;
 }
 
-/** What can be said about a sweep at this moment, from its state, which the caller keeps up to date, and from the progress of its jobs. */
+/**
+ * What can be said about a sweep at this moment, from its state, which the caller keeps up to date, and from the
+ * progress of its jobs.
+ */
 export class SweepView {
   readonly running = new Map<string, Running>();
   /** Epochs that were done before this process took the sweep up. */

@@ -24,7 +24,7 @@ export interface SweepScreen {
   progress: (work: Job, progress: Progress) => void;
   /** Shows one line that is no part of the sweep. */
   warn: (line: string) => void;
-  /** Leaves finished lines only. */
+  /** Removes the live region and leaves only finished lines. */
   close: () => void;
 }
 

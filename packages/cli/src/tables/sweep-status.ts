@@ -16,7 +16,8 @@ import { columns } from '@prunegrid/core/text/columns';
 import { counted, grouped, percent, ratio } from '@prunegrid/core/text/figures';
 
 /**
- * A row for each cell: its settings, the mean results of its seeds so far, and how many of its trials have which status.
+ * A row for each cell: its settings, the mean results of its seeds so far, and how many of its trials have which
+ * status.
  * @param weights gives the number of a network's weights, without its biases
  */
 export function cellRows(plan: SweepPlan, state: SweepState, weights: (model: string) => number): (string[] | null)[] {
@@ -41,7 +42,10 @@ export function cellRows(plan: SweepPlan, state: SweepState, weights: (model: st
   ];
 }
 
-/** The best trial of each sparsity by held-out accuracy, the sparsest last. The accuracy on the test set is shown and does not choose. */
+/**
+ * The best trial of each sparsity by held-out accuracy, the sparsest last. The accuracy on the test set is shown and
+ * does not choose.
+ */
 export function bestLines(plan: SweepPlan, state: SweepState, weights: (model: string) => number): string[] {
   const bySparsity = groupBy(
     plan.trials.filter(({ number }) => state.trials.get(number)?.result),

@@ -6,14 +6,14 @@ import type { Places } from './places.js';
 import { failureOf, type Problem } from './problems.js';
 import type { Spec } from './spec.js';
 
-/** What a spec can be held against without building the model. */
+/** The properties of a model that a spec is checked against without building the model. */
 export interface ModelOutline {
   name: string;
-  /** Only weights are pruned and counted, not biases. */
+  /** The weights of the layers. Biases are neither pruned nor counted. */
   parameters: readonly { layer: string; kind: string; shape: readonly number[] }[];
 }
 
-/** What this build can train. */
+/** What this installation can train. */
 export interface Catalogue {
   engines: readonly string[];
   models: readonly ModelOutline[];
@@ -21,8 +21,9 @@ export interface Catalogue {
 }
 
 /**
- * Holds a valid spec against the engines, models, data sets and methods that there are.
- * @throws Failure `input`: unknown engine, model, data set or method, a layer that the model lacks, a constraint that a layer cannot meet
+ * Checks a valid spec against the available engines, models, data sets and methods.
+ * @throws {Failure} `input` if the engine, model, data set or method is unknown, the model lacks a layer, or a layer
+ *   cannot meet its constraint
  */
 export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: Places): void {
   const problems: Problem[] = [];
@@ -54,7 +55,10 @@ export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: 
   if (problems.length > 0) throw failureOf(problems, places);
 }
 
-/** Unknown layers in `keep` and `constraints`, layers in both, and what a layer of its shape cannot be held to. */
+/**
+ * Returns a problem for each unknown layer in `keep` and `constraints`, for each layer that is in both, and for each
+ * constraint that a layer of its shape cannot meet.
+ */
 export function checkAgainstModel(spec: Spec, model: ModelOutline): Problem[] {
   const layers = new Map(
     model.parameters.filter(({ kind }) => kind === 'weight').map(({ layer, shape }) => [layer, shape]),

@@ -4,9 +4,10 @@ import { atMost, type ConstraintData } from '@prunegrid/numerics/constraints';
 import type { Spec } from './spec.js';
 
 /**
- * What each pruned layer is held to: a count from `keep` or the budget, or what `constraints` says.
- * @param layers all of the model's that have weights
- * @param weightsOf a layer's dense weights; called only if the budget depends on them
+ * Returns the constraint of each pruned layer: a cardinality from `keep` or the budget, or the constraint in
+ * `constraints`.
+ * @param layers all layers of the model that have weights
+ * @param weightsOf returns a layer's dense weights; it is called only if the budget depends on them
  */
 export function constraintsOf(
   { keep, budget, constraints = {} }: Pick<Spec, 'keep' | 'budget' | 'constraints'>,

@@ -1,7 +1,7 @@
 import { methods } from '../training/methods/index.js';
 import type { PhaseName, Spec } from './spec.js';
 
-/** Epochs of each phase if none is cut short. Whatever the method, they come to the same number in all. */
+/** Returns the number of epochs of each phase if no phase stops early. Their sum is the same for every method. */
 export function epochsOf({ method, dense, admm, retrain }: Spec): Record<PhaseName, number> {
   const pruning = admm.iterations * admm.epochsPerIteration;
   return methods.get(method).trains
@@ -9,12 +9,15 @@ export function epochsOf({ method, dense, admm, retrain }: Spec): Record<PhaseNa
     : { dense: dense.epochs, prune: 0, retrain: pruning + retrain.epochs };
 }
 
-/** Epochs of a trial that no other trial shares: those after dense training. */
+/** Returns the number of epochs after dense training. No other trial shares them. */
 export function epochsAfterDense(spec: Spec): number {
   const { prune, retrain } = epochsOf(spec);
   return prune + retrain;
 }
 
-/** How many times longer than the spec says a phase is; its learning rates are stretched to fit. */
+/**
+ * Returns the factor by which a phase is longer than the spec says. Its learning rate schedule is stretched by this
+ * factor.
+ */
 export const stretchOf = (spec: Spec, phase: PhaseName): number =>
   phase === 'retrain' ? epochsOf(spec).retrain / spec.retrain.epochs : 1;

@@ -3,15 +3,18 @@ import { createHash } from 'node:crypto';
 import { methods } from '../training/methods/index.js';
 import type { Spec } from './spec.js';
 
-/** Raised when a release computes other weights from the same experiment: earlier results are then not taken for new ones. */
+/**
+ * Must be increased when a release computes other weights from the same experiment, so that earlier results are not
+ * reused.
+ */
 const RESULTS = 1;
 
-/** Keys of `admm` that say how many epochs there are, which every method trains. */
+/** Keys of `admm` that determine the number of epochs, which is the same for every method. */
 const ofEpochs = ['iterations', 'epochsPerIteration'];
 
 /**
- * Whether a key, its parts joined by dots, can make a difference to the result of a method.
- * @throws Failure `input` if there is no such method
+ * Returns whether a key can change the result of a method. The parts of the key are joined by dots.
+ * @throws {Failure} `input` if there is no such method
  */
 export function matters(key: string, method: string): boolean {
   const [section, name] = key.split('.');
@@ -20,27 +23,33 @@ export function matters(key: string, method: string): boolean {
 }
 
 /**
- * SHA-256, in hex, of all that determines an experiment's result: everything but its name and what its method does not use.
- * @param start the key of the experiment whose network it starts from, if any
+ * Returns the SHA-256, in hex, of everything that determines an experiment's result: the spec without its name and
+ * without the keys that its method does not use.
+ * @param start the key of the experiment whose network this one starts from, if any
  */
 export function resultKey({ name: _name, method, engine, exchange, ...rest }: Spec, start?: string): string {
   const spec = { ...rest, ...chosen(engine), ...lossy(exchange), start };
-  // ADMM's keys are without the method, as they were before there was a choice.
+  // The keys of ADMM omit the method, because results of earlier releases, which had no other method, must stay valid.
   if (method === 'admm') return hash(spec);
   const { iterations, epochsPerIteration, ...others } = spec.admm;
   const used = Object.entries(others).filter(([key]) => matters(`admm.${key}`, method));
   return hash({ ...spec, method, admm: { epochs: iterations * epochsPerIteration, ...Object.fromEntries(used) } });
 }
 
-/** SHA-256, in hex, of all that determines the weights after dense training: experiments with the same key can share them. */
+/**
+ * Returns the SHA-256, in hex, of everything that determines the weights after dense training. Experiments with the
+ * same key can share these weights.
+ */
 export function denseKey({ seed, engine, model, dataset, batch, exchange, threadsPerTrainer, dense }: Spec): string {
   return hash({ seed, ...chosen(engine), model, dataset, batch, ...lossy(exchange), threadsPerTrainer, dense });
 }
 
-/** Nothing for the first engine that there was, as keys were before there was a choice. */
+/**
+ * Omits the engine if it is TensorFlow, because keys of earlier releases, which had no other engine, must stay valid.
+ */
 const chosen = (engine: Spec['engine']): Partial<Pick<Spec, 'engine'>> => (engine === 'tensorflow' ? {} : { engine });
 
-/** Nothing if every bit is exchanged, as keys were before there was a choice. */
+/** Omits `exchange` if it loses nothing, because keys of earlier releases, which had no choice, must stay valid. */
 const lossy = (exchange: Spec['exchange']): Partial<Pick<Spec, 'exchange'>> =>
   exchange.gradients === 'float32' && exchange.syncEvery === 1 ? {} : { exchange };
 
@@ -50,7 +59,10 @@ function hash(content: object): string {
     .digest('hex');
 }
 
-/** JSON without spaces and with each object's keys sorted by code unit; keys that hold undefined are left out. */
+/**
+ * Returns JSON without spaces. The keys of each object are sorted by code unit; keys whose value is undefined are
+ * omitted.
+ */
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)

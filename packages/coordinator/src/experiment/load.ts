@@ -8,20 +8,21 @@ import { readSource } from './source.js';
 import { specSchema, type Spec } from './spec.js';
 import { type PlainMap, readYaml } from './yaml.js';
 
-/** Where a spec came from, for the run folder and for later messages. */
+/** The source of a spec, which the run folder keeps and later messages refer to. */
 export interface SpecSource {
   file: string;
-  /** The file as it was read, comments included; overrides not applied. */
+  /** The file's text, including comments and before overrides are applied. */
   text: string;
-  /** What was given with --set, in order. */
+  /** The values of --set, in their order. */
   overrides: readonly string[];
   places: Places;
 }
 
 /**
- * Reads an experiment, applies its overrides and holds it against what can be trained.
- * @param overrides `key=value` each, see `applyOverride`; later ones win
- * @throws Failure `input`; one line for each problem found, each with its place, the key, what is there and what may be
+ * Reads an experiment, applies its overrides and checks it against what can be trained.
+ * @param overrides texts of the form `key=value`, see `applyOverride`; later ones win
+ * @throws {Failure} `input`, with one line for each problem, which states the place, the key, what was found and what
+ *   is allowed
  */
 export async function loadSpec(
   runtime: Pick<Host, 'files'>,
@@ -34,7 +35,7 @@ export async function loadSpec(
   return { spec: parseSpec(text, file, overrides, catalogue, places), source: { file, text, overrides, places } };
 }
 
-/** `loadSpec` without the file system; fills in `places`. */
+/** Does the same as `loadSpec` for a text instead of a file. Adds to `places`. */
 export function parseSpec(
   text: string,
   file: string,
@@ -47,7 +48,7 @@ export function parseSpec(
   return resolveSpec(root, catalogue, places);
 }
 
-/** The keys of an experiment file, not yet validated; fills in `places`. */
+/** Returns the keys of an experiment file before validation. Adds to `places`. */
 export function readExperiment(text: string, file: string, places: Places): PlainMap {
   places.add([], { key: `${file}:1:1`, value: `${file}:1:1` });
   const root = readYaml(text, (line, column) => `${file}:${line}:${column}`, places);
@@ -65,7 +66,7 @@ export function readExperiment(text: string, file: string, places: Places): Plai
   return root;
 }
 
-/** Fills in defaults and holds the experiment against what can be trained. */
+/** Fills in defaults and checks the experiment against what can be trained. */
 export function resolveSpec(root: PlainMap, catalogue: Catalogue, places: Places): Spec {
   const parsed = specSchema.safeParse(root, { reportInput: true, error: requirement });
   if (!parsed.success) throw failureOf(problemsOf(parsed.error.issues), places);

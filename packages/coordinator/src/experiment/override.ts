@@ -30,7 +30,10 @@ export function applyOverride(spec: PlainMap, override: string, places: Places):
   );
 }
 
-/** Replaces what the key held by `value`, which was written at `place`; `null` takes the key out. Throws as `applyOverride`. */
+/**
+ * Sets a key to `value`, which was written at `place`; `null` removes the key. It throws the same errors as
+ * `applyOverride`.
+ */
 export function setKey(spec: PlainMap, path: readonly string[], value: Plain, place: string, places: Places): void {
   const parent = parentOf(spec, path, place, places);
   const last = path.at(-1)!;
@@ -38,7 +41,7 @@ export function setKey(spec: PlainMap, path: readonly string[], value: Plain, pl
   else parent[last] = value;
 }
 
-/** The map that holds the path's last key; maps that are missing on the way are made. */
+/** Returns the map that holds the path's last key. Missing maps on the path are created. */
 function parentOf(spec: PlainMap, path: KeyPath, place: string, places: Places): PlainMap {
   let map = spec;
   path.slice(0, -1).forEach((part, depth) => {

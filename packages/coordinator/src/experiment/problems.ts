@@ -4,15 +4,15 @@ import { Failure } from '@prunegrid/core/failure';
 import { nearest, suggest } from '@prunegrid/core/text/suggestion';
 import type { KeyPath, Places } from './places.js';
 
-/** Something wrong with a spec: `on` says whether the key itself is wrong or what it holds. */
+/** A problem of a spec. `on` says whether the key itself is wrong or its value. */
 export interface Problem {
   path: KeyPath;
   on: 'key' | 'value';
-  /** What was found, and what is allowed. */
+  /** A clause that says what was found and what is allowed. */
   text: string;
 }
 
-/** One Failure for all problems, one line each: place, key, what was found, what is allowed. */
+/** Returns one Failure for all problems, with one line for each: place, key, what was found, what is allowed. */
 export function failureOf(problems: readonly Problem[], places: Places): Failure {
   const lines = problems.map(({ path, on, text }) => {
     const place = on === 'key' ? places.ofKey(path) : places.ofValue(path);
@@ -49,8 +49,8 @@ const isLaxer = (issue: z.core.$ZodIssue, all: readonly z.core.$ZodIssue[]): boo
 const rank = ({ text }: Problem): number => (text.startsWith('unknown key') ? 0 : text.startsWith('missing') ? 2 : 1);
 
 /**
- * Says what is allowed, in plain words; of an unknown key, only which keys the map may have. Messages that the schema
- * itself gives come first.
+ * Returns what is allowed, in plain words. For an unknown key it returns only the keys that the map may have. Messages
+ * of the schema itself take precedence.
  */
 export const requirement: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
@@ -80,7 +80,10 @@ const typeNames: Partial<Record<string, string>> = {
   record: 'a map of keys',
 };
 
-/** Of a union of one scalar and one map, the branch that the input looks like; of any other issue, itself. */
+/**
+ * Returns the issues of the branch that the input resembles if the issue is a union of a scalar and a map. Otherwise it
+ * returns the issue itself.
+ */
 function chosenBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
   const refusesTheType = (inner: z.core.$ZodIssue): boolean =>
@@ -93,7 +96,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
   const { path, input } = issue;
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
-      // As in {from:1}, which YAML reads as one key.
+      // An example is {from:1}, which YAML reads as a single key.
       const remedy = key.includes(':') ? 'put a space after the ":"' : suggest(key, issue.message.split(', '));
       return { path: [...path, key], on: 'key', text: `unknown key; ${remedy}` };
     });
@@ -114,7 +117,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
   return [{ path, on: 'value', text: `found ${show(received(issue))}; ${issue.message}` }];
 }
 
-/** zod leaves an infinite input out of `input` and puts its name into `received`. */
+/** For an infinite input, zod omits `input` and puts the name of the value into `received`. */
 const received = (issue: z.core.$ZodIssue): unknown => ('received' in issue ? Number(issue.received) : issue.input);
 
 const asText = (value: unknown): string => (typeof value === 'string' ? value : show(value));

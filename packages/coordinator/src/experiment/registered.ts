@@ -2,7 +2,10 @@ import type { Named, Registry } from '@prunegrid/core/registry';
 import { suggest } from '@prunegrid/core/text/suggestion';
 import { z } from 'zod';
 
-/** The name of a member of the registry, as it is when the spec is read: extensions may have added some by then. */
+/**
+ * A schema for the name of a member of the registry. Names are looked up when the spec is read, so that members that
+ * extensions added before are accepted.
+ */
 export const registered = (registry: Registry<Named>) =>
   z
     .string({

@@ -6,12 +6,15 @@ import { closest } from 'fastest-levenshtein';
 /** The list of a sweep of 10,000 trials with 400 bytes for each. */
 const maxBytes = 4 * 1024 * 1024;
 
-/** The text of an experiment's or a sweep's YAML file. Throws Failure `input` if it is none, with the remedy. */
+/**
+ * Returns the text of an experiment's or a sweep's YAML file. Throws a Failure of kind `input`, with the remedy, if it
+ * is not a text file.
+ */
 export async function readSource({ files }: Pick<Host, 'files'>, file: string): Promise<string> {
   return decode(await readStart(file, files), file);
 }
 
-/** Reads in pieces up to a bound, so that a pipe works and an endless file does no harm. */
+/** Reads in pieces up to a limit, so that a pipe can be read and an endless file cannot exhaust the memory. */
 async function readStart(file: string, files: Files): Promise<Buffer> {
   const pieces: Buffer[] = [];
   try {
@@ -53,7 +56,7 @@ async function unreadable(file: string, files: Files, cause: unknown): Promise<F
   }
 }
 
-/** What the user may have meant, as the end of a message. */
+/** Returns a hint at the file that the user may have meant, as the end of a message. */
 async function neighbour(file: string, files: Files): Promise<string> {
   const entries = await files.list(dirname(file)).catch((): string[] => []);
   const experiments = entries.filter((entry) => /\.ya?ml$/.test(entry));

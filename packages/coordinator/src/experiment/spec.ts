@@ -8,14 +8,17 @@ const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
 const count = z.number().int().positive();
 
-/** Learning rate as a function of the step within a phase. Every rate is per step of the optimizer. */
+/** The learning rate as a function of the step within a phase. It is applied at every step of the optimizer. */
 const learningRate = z.discriminatedUnion('schedule', [
   z.strictObject({ schedule: z.literal('constant'), value: positive }),
   /** `initial * factor^floor(epoch / everyEpochs)`. */
   z.strictObject({ schedule: z.literal('step'), initial: positive, factor: positive, everyEpochs: count }),
-  /** Half a cosine from `from` at the phase's first step to `to` at its last. */
+  /** Half a cosine from `from` at the phase's first step to `to` at its last step. */
   z.strictObject({ schedule: z.literal('cosine'), from: positive, to: positive }),
-  /** Smith & Topin 2018: cosine from max/divide up to `max` over the `warmup` share, then down to max/finalDivide. */
+  /**
+   * Smith & Topin 2018: a cosine from max/divide up to `max` during the share `warmup` of the steps, then down to
+   * max/finalDivide.
+   */
   z.strictObject({
     schedule: z.literal('one-cycle'),
     max: positive,
@@ -25,7 +28,10 @@ const learningRate = z.discriminatedUnion('schedule', [
   }),
 ]);
 
-/** `weightDecay` is the lambda of an L2 term (lambda/2)*||W||^2 on weights, not biases; it is added to the gradient. */
+/**
+ * `weightDecay` is the factor lambda of an L2 term (lambda/2)*||W||^2 on weights, but not on biases. Its gradient is
+ * added to the gradient of the loss.
+ */
 const optimizer = z.discriminatedUnion('name', [
   z.strictObject({
     name: z.literal('adam'),
@@ -41,7 +47,7 @@ const optimizer = z.discriminatedUnion('name', [
   }),
 ]);
 
-/** rho by ADMM iteration: one number, or a path from `from` (first iteration) to `to` (last one). */
+/** rho for each ADMM iteration: one number, or a schedule from `from` (first iteration) to `to` (last iteration). */
 const rho = z.union([
   positive,
   z.strictObject({ schedule: z.enum(['linear', 'geometric']), from: positive, to: positive }),
@@ -50,11 +56,11 @@ const rho = z.union([
 const sgdPhase = {
   optimizer: optimizer.default({ name: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
   learningRate,
-  /** Probability with which a unit of the model's dropout layer is dropped while training. */
+  /** The probability with which a unit of the model's dropout layer is dropped during training. */
   dropout: fraction.default(0),
 };
 
-/** What a layer's weights are held to, as plain data: a registered constraint's name and its parameters. */
+/** A layer's constraint as plain data: the name of a registered constraint and its parameters. */
 const constraint = z
   .object({ kind: registered(constraints) })
   .catchall(z.union([z.number(), z.string()], { error: 'must be a number or text' }));
@@ -62,23 +68,32 @@ const constraint = z
 const keys = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-" only, 64 at most'),
   seed: z.number().int().min(0).max(0xffffffff).default(1),
-  /** What computes gradients on the trainers. */
+  /** The engine that computes gradients on the trainers. */
   engine: z.string().default('tensorflow'),
   model: z.string(),
   dataset: z.strictObject({
     name: z.string(),
-    /** The last so many training images are held out for choosing and early stopping. */
+    /**
+     * The number of training images, at the end of the training set, that are held out for selection and early
+     * stopping.
+     */
     validation: z.number().int().min(1).default(5000),
-    /** Largest random translation of a training image, in pixels, in each direction. */
+    /** The largest random translation of a training image in each direction, in pixels. */
     shift: z.number().int().min(0).max(8).default(0),
-    /** Use only the first so many images of the training part and of the test set: for smoke runs. */
+    /**
+     * If set, only this many images at the start of the training set and of the test set are used, for short trial
+     * runs.
+     */
     limit: count.optional(),
   }),
   batch: z
     .strictObject({
-      /** Images in one optimizer step, over all trainers. */
+      /** The number of images in one optimizer step, over all trainers. */
       global: count.default(128),
-      /** Parts that the global batch is cut into, a power of two; fixes the order of summation whoever computes them. */
+      /**
+       * The number of micro-batches in the global batch, a power of two. It fixes the order of summation, whichever
+       * trainers compute the micro-batches.
+       */
       microBatches: count.default(4),
     })
     .refine(({ microBatches }) => Number.isInteger(Math.log2(microBatches)), {
@@ -91,12 +106,15 @@ const keys = z.strictObject({
       error: 'must divide batch.global',
     })
     .prefault({}),
-  /** What trainers exchange, if less than every bit is enough. */
+  /** Options that reduce the traffic between trainers if results may differ from those of an exact exchange. */
   exchange: z
     .strictObject({
-      /** `bfloat16`: each micro-batch's gradient is rounded, and what is left out is added to its next one. */
+      /**
+       * `bfloat16`: each micro-batch's gradient is rounded, and the rounding error is added to its next gradient (error
+       * feedback).
+       */
       gradients: z.enum(['float32', 'bfloat16']).default('float32'),
-      /** Above 1, local SGD: each micro-batch moves weights of its own, and all are averaged after so many steps. */
+      /** If above 1, local SGD: each micro-batch has its own weights, and all are averaged after this many steps. */
       syncEvery: count.default(1),
     })
     .refine(({ gradients, syncEvery }) => gradients === 'float32' || syncEvery === 1, {
@@ -104,15 +122,21 @@ const keys = z.strictObject({
       error: 'bfloat16 is for gradients, and with syncEvery above 1 weights are exchanged: take one of the two out',
     })
     .prefault({}),
-  /** Threads of one trainer's engine. Another number gives other bits. */
+  /** The number of threads of each trainer's engine. Another number gives other bits. */
   threadsPerTrainer: count.default(1),
-  /** Weights kept in each pruned layer, as counts; a layer left out stays dense. */
+  /** The number of weights kept in each pruned layer. A layer that is not listed stays dense. */
   keep: z.record(z.string(), z.number().int().min(0)).optional(),
-  /** Instead of `keep`: weights over weights kept, in the whole network, and how the layers share them. */
+  /**
+   * An alternative to `keep`: the compression ratio of the whole network, and the rule by which the layers share the
+   * kept weights.
+   */
   budget: z.strictObject({ rule: registered(budgets), ratio: z.number().gt(1) }).optional(),
-  /** Layers that are held to something else than a count of weights. */
+  /** The constraints of layers that have another constraint than a number of weights. */
   constraints: z.record(z.string(), constraint).optional(),
-  /** ADMM, or a baseline at the same number of epochs. `checkAgainstCatalogue` holds the name against the registered methods. */
+  /**
+   * The pruning method: ADMM, or a baseline with the same number of epochs. `checkAgainstCatalogue` checks that the
+   * name is registered.
+   */
   method: z.string().default('admm'),
   dense: z.strictObject({ epochs: count, ...sgdPhase }),
   admm: z.strictObject({
@@ -120,7 +144,10 @@ const keys = z.strictObject({
     epochsPerIteration: count.default(1),
     rho,
     ...sgdPhase,
-    /** Stop before `iterations` when every layer's ||W - Z||/||W|| and share of changed support are at most these. */
+    /**
+     * If set, ADMM stops before `iterations` when ||W - Z||/||W|| and the share of changed support of every layer are
+     * at most these limits.
+     */
     stopEarly: z.strictObject({ primalResidual: positive, supportChange: fraction }).optional(),
   }),
   retrain: z.strictObject({ epochs: count, ...sgdPhase }),
@@ -141,15 +168,15 @@ export const specSchema = keys
       'beside constraints, but a budget is for all layers: give the others counts by keep, and take the budget out',
   });
 
-/** A resolved experiment: every default is filled in. */
+/** A resolved experiment, in which every default is filled in. */
 export type Spec = z.infer<typeof specSchema>;
 export type RhoSpec = Spec['admm']['rho'];
 export type LearningRateSpec = Spec['dense']['learningRate'];
 export type OptimizerSpec = Spec['dense']['optimizer'];
-/** The phases of a run in their order. `prune` lies between dense training and masked retraining, whatever the method. */
+/** The phases of a run in their order. For every method, `prune` is between dense training and masked retraining. */
 export const phaseNames = ['dense', 'prune', 'retrain'] as const;
 export type PhaseName = (typeof phaseNames)[number];
 
-/** How a phase trains. The epochs of `prune` are trained as `admm` says, whatever the method. */
+/** Returns how a phase trains. For every method, the epochs of `prune` are trained with the settings of `admm`. */
 export const recipeOf = (spec: Spec, phase: PhaseName): Pick<Spec['admm'], 'optimizer' | 'learningRate' | 'dropout'> =>
   phase === 'prune' ? spec.admm : spec[phase];

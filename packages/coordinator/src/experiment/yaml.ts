@@ -137,8 +137,8 @@ const tooMuch = (place: string): Failure =>
   );
 
 /**
- * yaml composes nested values by recursion, and a stack that overflows inside V8's regular expressions ends the whole
- * process instead of throwing. Its parser keeps a stack of its own, so it can look first.
+ * The package yaml composes nested values by recursion, and a stack overflow inside V8's regular expressions ends the
+ * whole process instead of throwing. The parser of yaml keeps its own stack, so the depth can be checked first.
  */
 function refuseDeepNesting(text: string, at: (line: number, column: number) => string): void {
   const lines = new LineCounter();
@@ -146,7 +146,7 @@ function refuseDeepNesting(text: string, at: (line: number, column: number) => s
   const parser = new Parser(lines.addNewLine);
   for (const lexeme of new Lexer().lex(text)) {
     for (const _document of parser.next(lexeme)); // Documents are of no use here, but must be drawn for it to go on.
-    // The document itself and a scalar at the bottom are on the stack as well.
+    // The stack also contains the document itself and a scalar at the deepest level.
     if (parser.stack.length > maxDepth + 2) {
       const { line, col } = lines.linePos(parser.offset);
       throw new Failure('input', `${at(line, col)}: nested more than ${maxDepth} levels deep; write it flatter`);
@@ -156,7 +156,7 @@ function refuseDeepNesting(text: string, at: (line: number, column: number) => s
 
 function parse(text: string, lines: LineCounter, place: (offset: number) => string): Document {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'core', strict: true });
-  // Later errors mostly follow from the first.
+  // Later errors usually follow from the first one.
   const [error] = [...document.errors, ...document.warnings];
   if (error === undefined) return document;
   const where = place(error.pos[0]);

@@ -1,18 +1,24 @@
 import { crc32 } from 'node:zlib';
 
-/** What happened, with its place among the rest: `seq` counts from 0 without gaps, `time` is Unix milliseconds, fixed when it happened. */
+/**
+ * An event with its position in the journal. `seq` counts from 0 without gaps; `time` is the time of the event in Unix
+ * milliseconds.
+ */
 export type Recorded<Event> = { seq: number; time: number } & Event;
 
 /**
- * JSON has no NaN and no infinities, and a loss may well become one. They are written as `{"$number":"NaN"}`,
- * `"Infinity"` and `"-Infinity"`: an object, since a bare string could as well be a host's or an experiment's name.
+ * JSON has no NaN and no infinities, but a loss may become one. They are written as `{"$number":"NaN"}`, `"Infinity"`
+ * and `"-Infinity"`: an object, because a plain string could also be the name of a host or an experiment.
  */
 const nonFinite: Record<string, number> = { NaN, Infinity, '-Infinity': -Infinity };
 
-/** The last key of a line: the CRC-32 of the UTF-8 bytes of the line without it, in hex. */
+/** The last key of a line: the CRC-32, in hex, of the UTF-8 bytes of the line without this key. */
 const checksum = /,"crc":"([0-9a-f]{8})"\}$/;
 
-/** One line of a journal, newline included: a JSON object that ends with its checksum. Non-finite numbers survive `decodeLine`. */
+/**
+ * Returns one line of a journal, including the newline: a JSON object that ends with its checksum. `decodeLine`
+ * restores non-finite numbers.
+ */
 export function encodeLine(value: object): string {
   const text = JSON.stringify(value, (_key, part: unknown) =>
     typeof part === 'number' && !Number.isFinite(part) ? { $number: String(part) } : part,
@@ -21,8 +27,8 @@ export function encodeLine(value: object): string {
 }
 
 /**
- * The object in one line of a journal, its newline and checksum removed.
- * @throws {Error} what is wrong with the line, to follow on its name
+ * Returns the object in one line of a journal without its newline, and removes the checksum.
+ * @throws {Error} that says what is wrong with the line, as a continuation of the line's name
  */
 export function decodeLine(line: string): Record<string, unknown> {
   const crc = checksum.exec(line)?.[1];

@@ -3,15 +3,17 @@ import { z } from 'zod';
 
 import { decodeLine, encodeLine, type Recorded } from './encoding.js';
 
-/** A kind of journal: its name and version, which its first record states, and what its records tell of. */
+/**
+ * The format of a kind of journal: its name and version, which the first record states, and the schema of its records.
+ */
 export type JournalFormat<Event extends { type: string }> = Format<z.ZodType<Event>>;
 
-/** The journal is of another format or version. The message says what to do about it. */
+/** Thrown if the journal is of another format or version. The message states the remedy. */
 export class WrongFormat extends Error {}
 
 const placeSchema = z.looseObject({ seq: z.int().min(0), time: z.number() });
 
-/** A record as a line of the journal, newline included. */
+/** Returns a record as a line of the journal, including the newline. */
 export function encodeRecord<Event extends { type: string }>(
   { name, version }: Pick<JournalFormat<Event>, 'name' | 'version'>,
   record: Recorded<Event>,
@@ -20,9 +22,9 @@ export function encodeRecord<Event extends { type: string }>(
 }
 
 /**
- * The record in one line of a journal.
- * @throws {WrongFormat} the journal is of another format or version
- * @throws {Error} what is wrong with the line, to follow on its name: damage, or another `seq` than is due
+ * Returns the record in one line of a journal.
+ * @throws {WrongFormat} if the journal is of another format or version
+ * @throws {Error} if the line is damaged or has an unexpected `seq`; the message continues the line's name
  */
 export function decodeRecord<Event extends { type: string }>(
   line: string,

@@ -5,17 +5,20 @@ import type { Recorded } from './encoding.js';
 import { encodeRecord, type JournalFormat } from './format.js';
 import { journalFile, journalRecords, journalStart } from './reading.js';
 
-/** What a journal needs of the machine. */
+/** The parts of the machine that a journal needs. */
 type JournalHost = Pick<Host, 'clock' | 'files'>;
 
 export interface JournalOptions {
-  /** Awaited before each write: if it rejects, nothing is written. A coordinator makes sure that the folder is still its own. */
+  /**
+   * Awaited before each write. If it rejects, nothing is written. A coordinator uses it to check that it still holds
+   * the folder's lock.
+   */
   beforeWrite?: (() => Promise<void>) | undefined;
 }
 
 /**
- * The durable, append-only record of a run or a sweep, `journal.jsonl` in its folder: the source of truth from which the screen,
- * `metrics.jsonl` and MLflow are fed.
+ * The durable, append-only record of a run or a sweep, `journal.jsonl` in its folder: the source of truth from which
+ * the screen, `metrics.jsonl` and MLflow are fed.
  *
  *     const journal = await Journal.create(host, folder, runJournal);
  *     const unsubscribe = journal.subscribe((record) => screen.show(record));
@@ -24,9 +27,9 @@ export interface JournalOptions {
  */
 export class Journal<Event extends { type: string }> {
   private readonly listeners = new Set<(record: Recorded<Event>) => void>();
-  /** Settles when every append so far has; one append at a time touches the file. */
+  /** Settles when all earlier appends have settled, so that only one append at a time accesses the file. */
   private queue: Promise<unknown> = Promise.resolve();
-  /** Bytes beyond `length` may be left over from a write that failed half-way. */
+  /** Whether a failed write may have left bytes beyond `length`. */
   private torn = false;
 
   private constructor(
@@ -40,8 +43,8 @@ export class Journal<Event extends { type: string }> {
   ) {}
 
   /**
-   * Begins a new journal in an existing folder.
-   * @throws {Failure} input: the folder holds a journal already. environment: it cannot be written.
+   * Creates a journal in an existing folder.
+   * @throws {Failure} `input` if the folder already holds a journal; `environment` if it cannot be written
    */
   static async create<Event extends { type: string }>(
     { clock, files }: JournalHost,
@@ -63,8 +66,8 @@ export class Journal<Event extends { type: string }> {
   }
 
   /**
-   * Resumes the journal of an earlier process: a torn last line is cut off, and the count continues.
-   * @throws {Failure} input: there is no journal, or it is damaged. environment: it cannot be read or written.
+   * Resumes the journal of an earlier process. An incomplete last line is removed, and `seq` continues.
+   * @throws {Failure} `input` if there is no journal or it is damaged; `environment` if it cannot be read or written
    */
   static async reopen<Event extends { type: string }>(
     { clock, files }: JournalHost,
@@ -84,33 +87,36 @@ export class Journal<Event extends { type: string }> {
     }
   }
 
-  /** The `seq` of the record after those that are written. */
+  /** The `seq` of the next record. */
   get nextSeq(): number {
     return this.seq;
   }
 
   /**
-   * Writes the event down and resolves to its record once that is on the disk (written and synced) and every
-   * subscriber has seen it. Appends are carried out in the order of the calls. Rejects with a `Failure` if the disk
-   * is full or gone: then the event is not in the journal, and a later append may still succeed.
+   * Writes the event and resolves to its record after the record was written and synced to the disk and every
+   * subscriber was called. Appends are executed in the order of the calls. Rejects with a `Failure` if the disk is full
+   * or unavailable; the event is then not in the journal, and a later append may still succeed.
    *
-   * @param told what the event tells of, if that is still under way: it is waited for, and if it rejects, so does the append
+   * @param told a promise for the work that the event reports; the append waits for it, and rejects if it rejects
    */
   append(event: Event, told: Promise<unknown> = Promise.resolve()): Promise<Recorded<Event>> {
-    // It may reject before its turn has come.
+    // The promise may reject before it is awaited, which Node.js would otherwise report as an unhandled rejection.
     told.catch(() => undefined);
     const appended = this.queue.then(() => told).then(() => this.write(event, this.clock.now()));
     this.queue = appended.catch(() => undefined);
     return appended;
   }
 
-  /** `listener` is called with each record that becomes durable from now on, in order; it must not throw. */
+  /**
+   * Calls `listener` with each record that becomes durable from now on, in order. It must not throw. Returns the
+   * function that ends the subscription.
+   */
   subscribe(listener: (record: Recorded<Event>) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
   }
 
-  /** Waits for the appends under way and closes the file. */
+  /** Waits for the pending appends and closes the file. */
   async close(): Promise<void> {
     await this.queue;
     await this.handle.close();

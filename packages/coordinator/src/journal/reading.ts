@@ -8,7 +8,7 @@ import { decodeRecord, type JournalFormat, WrongFormat } from './format.js';
 
 export const journalFile = (folder: string): string => join(folder, 'journal.jsonl');
 
-/** A place between two records: the next one's `seq` and the byte at which its line begins. */
+/** A position between two records: the `seq` of the next record and the byte at which its line starts. */
 export interface JournalPosition {
   seq: number;
   offset: number;
@@ -16,7 +16,7 @@ export interface JournalPosition {
 
 export const journalStart: JournalPosition = { seq: 0, offset: 0 };
 
-/** Every record in the folder's journal. Throws as `journalRecords` does. */
+/** Returns every record in the folder's journal. It throws the same errors as `journalRecords`. */
 export async function readJournal<Event extends { type: string }>(
   host: Pick<Host, 'files'>,
   folder: string,
@@ -28,12 +28,11 @@ export async function readJournal<Event extends { type: string }>(
 }
 
 /**
- * The records from `from` on, read a piece at a time, each with the position after it. A last line without its newline
- * is one that was being written when the power went, or is being written now: nobody was told that it is durable, so
- * it is left out.
+ * Yields the records from `from` on, each with the position after it, and reads the file in pieces. A last line without
+ * a newline is omitted: its write was interrupted or is in progress, so nobody was told that it is durable.
  *
- * @throws {Failure} input: there is no journal, a line is damaged or missing, or the journal is of another format or version. The message
- *   names the line. environment: the file cannot be read.
+ * @throws {Failure} `input` if there is no journal, a line is damaged or missing, or the journal is of another format
+ *   or version; the message names the line. `environment` if the file cannot be read.
  */
 export async function* journalRecords<Event extends { type: string }>(
   host: Pick<Host, 'files'>,
@@ -49,7 +48,7 @@ export async function* journalRecords<Event extends { type: string }>(
     try {
       record = decodeRecord(line.toString('utf8', 0, line.length - 1), format, seq);
     } catch (error) {
-      // Lines hold one record each and seq counts from 0, so the line's number is seq + 1.
+      // Each line holds one record and seq counts from 0, so the number of the line is seq + 1.
       const remedy = error instanceof WrongFormat ? '' : '; restore the file, or cut it off before this line';
       throw new Failure('input', `${file}:${seq + 1} ${(error as Error).message}${remedy}`, { cause: error });
     }

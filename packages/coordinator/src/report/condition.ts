@@ -5,7 +5,7 @@ import { brief } from './setting.js';
 /** The order in which counts of trials are given. */
 export const statusOrder: readonly TrialStatus[] = ['finished', 'running', 'waiting', 'stopped', 'failed'];
 
-/** How many trials have which status: `3 finished, 1 running, 8 waiting`. */
+/** Returns how many trials have which status: `3 finished, 1 running, 8 waiting`. */
 export function countsOf(state: SweepState): string {
   return statusOrder
     .map((status): [number, string] => [state.count(status), status === 'stopped' ? 'stopped early' : status])
@@ -14,12 +14,14 @@ export function countsOf(state: SweepState): string {
     .join(', ');
 }
 
-/** What distinguishes a trial from the others of its sweep: `admm.rho 1e-3, seed 2`. */
+/** Returns what distinguishes a trial from the others of its sweep: `admm.rho 1e-3, seed 2`. */
 export function describeTrial({ settings, spec }: Pick<Trial, 'settings' | 'spec'>): string {
   return [...Object.entries(settings).map(([key, value]) => `${key} ${brief(value)}`), `seed ${spec.seed}`].join(', ');
 }
 
-/** What the condition of a whole sweep follows from: see `ReadSweep`, and `queuedAt` for its place in a queue. */
+/**
+ * The data from which the condition of a whole sweep follows; see `ReadSweep`, and `queuedAt` for the place in a queue.
+ */
 export interface Standing {
   state: SweepState;
   live: boolean;
@@ -36,7 +38,7 @@ export type Condition =
   | 'interrupted'
   | 'broken off';
 
-/** The condition of a whole sweep, in words for the user. */
+/** Returns the condition of a whole sweep, in words for the user. */
 export function conditionOf({ state, live, queued }: Standing): Condition {
   if (live) return 'running';
   if (state.ended) return state.count('failed') > 0 ? 'finished, some trials failed' : 'finished';

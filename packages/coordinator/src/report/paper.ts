@@ -1,18 +1,18 @@
 import type { LayerCount } from '../training/records.js';
 
-/** What the paper reports for one network. Accuracies are shares of the test set. */
+/** The results that the paper reports for one network. Accuracies are shares of the test set. */
 export interface PaperNetwork {
   title: string;
   /** `kept` is absent if only the total is known. */
   layers: readonly (Omit<LayerCount, 'kept'> & { kept?: number })[];
-  /** Weights kept in the whole network, and the compression ratio as the paper gives it. */
+  /** The number of weights kept in the whole network, and the compression ratio that the paper states. */
   total: { kept: number; ratio: number };
   denseAccuracy?: number;
   finalAccuracy: number;
   accuracy: 'top-1' | 'top-5';
-  /** About how many passes over the training images the authors' released recipe makes, in all phases together. */
+  /** The approximate number of epochs of the authors' released recipe, in all phases together. */
   epochs?: number;
-  /** The results of other methods, as published. Their dense networks differ. */
+  /** The published results of other methods. Their dense networks differ. */
   others: readonly { by: string; method: string; ratio: number; accuracy: number }[];
 }
 
@@ -56,7 +56,10 @@ export const lenet300: PaperNetwork = {
   others: [],
 };
 
-/** The same paper's AlexNet on ImageNet, "no accuracy loss" at 80.2 % top-5; what is kept is rounded as there. */
+/**
+ * The same paper's AlexNet on ImageNet, "no accuracy loss" at 80.2 % top-5. The numbers of kept weights are rounded as
+ * in the paper.
+ */
 export const alexnet: PaperNetwork = {
   title: 'AlexNet on ImageNet',
   layers: [
@@ -82,7 +85,10 @@ export const alexnet: PaperNetwork = {
 
 const networks = [lenet5, lenet300, alexnet];
 
-/** The paper's network that has exactly these layers, names and numbers of weights; undefined if the paper has none. */
+/**
+ * Returns the paper's network that has exactly these layers, with the same names and numbers of weights, or undefined
+ * if the paper has none.
+ */
 export function paperNetwork(layers: readonly LayerCount[]): PaperNetwork | undefined {
   return networks.find(
     (network) =>

@@ -1,6 +1,6 @@
 import type { Plain } from '../experiment/yaml.js';
 
-/** A value of a key as YAML writes it on one line. */
+/** Returns the value of a key as YAML writes it on one line. */
 export function brief(value: Plain): string {
   if (Array.isArray(value)) return `[${value.map(brief).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return String(value);

@@ -1,12 +1,12 @@
-/** Values of one kind, such as a cell's accuracies over its seeds. */
+/** The mean and deviation of values of one kind, such as a cell's accuracies over its seeds. */
 export interface Spread {
   n: number;
   mean: number;
-  /** The sample's standard deviation (n - 1); absent for a single value. */
+  /** The sample standard deviation (divisor n - 1); absent if there is only one value. */
   deviation?: number;
 }
 
-/** The spread of the values; undefined if there are none. */
+/** Returns the spread of the values, or undefined if there are none. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   const n = values.length;
   if (n === 0) return undefined;

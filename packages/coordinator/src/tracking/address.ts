@@ -1,20 +1,20 @@
 import { Failure } from '@prunegrid/core/failure';
 import { withoutLogin } from '@prunegrid/core/text/login';
 
-/** The variables of the process's environment, handed in. */
+/** The variables of the process's environment. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where an MLflow server answers, and the value of the Authorization header that it is asked with. */
+/** The address of an MLflow server and the value of the Authorization header for its requests. */
 export interface TrackingAddress {
-  /** http or https, without a login, a query or a slash at the end: fit to be shown and stored. */
+  /** An http or https address without login, query or slash at the end, so that it may be shown and stored. */
   url: string;
   authorization: string | null;
 }
 
 /**
- * Reads an MLflow address as a user gives it. The login comes from the address itself (`http://user:password@host`),
- * else MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, else MLFLOW_TRACKING_TOKEN.
- * Throws a `Failure` for anything but http and https.
+ * Parses an MLflow address from the user. The login comes from the address itself (`http://user:password@host`),
+ * otherwise from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, otherwise from MLFLOW_TRACKING_TOKEN. Throws a
+ * `Failure` if the scheme is not http or https.
  */
 export function trackingAddress(text: string, environment: Environment): TrackingAddress {
   const url = URL.canParse(text) ? new URL(text) : null;
@@ -28,14 +28,18 @@ export function trackingAddress(text: string, environment: Environment): Trackin
   return { url: `${url.origin}${url.pathname.replace(/\/+$/, '')}`, authorization };
 }
 
-/** Throws a `Failure` if the address that is given, or otherwise MLFLOW_TRACKING_URI, is no address of a server: called before anything is begun. */
+/**
+ * Throws a `Failure` if the given address, or otherwise MLFLOW_TRACKING_URI, is not a server's address. It is called
+ * before any work starts.
+ */
 export function requireTracking(url: string | undefined, environment: Environment): void {
   const known = url ?? environment['MLFLOW_TRACKING_URI'];
   if (known) trackingAddress(known, environment);
 }
 
 /**
- * The address that an entry of a queue may hold, which others can read. Throws a `Failure` if it is none, or if there is a login in it.
+ * Returns an address that an entry of a queue may contain. Others can read the entry, so it throws a `Failure` if the
+ * address contains a login or is invalid.
  * @returns undefined if there is no address
  */
 export function addressWithoutLogin(url: string | undefined, environment: Environment): string | undefined {
@@ -62,8 +66,8 @@ function login(url: URL, environment: Environment): string | null {
 }
 
 /**
- * Whether a server of this address runs on this machine: localhost or a loopback address. Such a server is never reached through the
- * environment's proxy, which would look for it on the proxy's machine.
+ * Returns whether a server of this address runs on this machine: localhost or a loopback address. The environment's
+ * proxy is not used for such a server, because the proxy would look for it on the proxy's machine.
  */
 export function isOnThisMachine({ url }: Pick<TrackingAddress, 'url'>): boolean {
   const { hostname } = new URL(url);

@@ -9,21 +9,21 @@ export interface ArtifactsOptions {
   /** The MLflow run that the files belong to. */
   run: RunInfo;
   folder: string;
-  /** Told, in one line, what is left out. */
+  /** Called with one line for each file that is left out. */
   warn: (line: string) => void;
   runtime: Pick<Runtime, 'files'>;
 }
 
-/** Takes the files of a folder to where the server keeps those of one run. */
+/** Uploads the files of a folder to the place where the server stores the artifacts of one run. */
 export class Artifacts {
-  /** Undefined if the server leaves that to its clients. */
+  /** The path under which the server stores artifacts; undefined if the server leaves the storage to its clients. */
   private readonly root: string | undefined;
 
   constructor(private readonly options: ArtifactsOptions) {
     this.root = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/.exec(options.run.artifact_uri)?.[1];
   }
 
-  /** Sends the files of these names. One that is not there costs a warning. Rejects as the client does. */
+  /** Sends the files of these names. A missing file causes a warning. Rejects with the errors of the client. */
   async send(names: string[]): Promise<void> {
     const { client, run, folder, warn } = this.options;
     if (this.root === undefined) {
@@ -39,7 +39,7 @@ export class Artifacts {
     }
   }
 
-  /** Sends the files that are there and whose SHA-256 is not the one in `sent`. Resolves to the new hashes, by name. */
+  /** Sends the existing files whose SHA-256 differs from the one in `sent`. Resolves to the new hashes, by name. */
   async sendChanged(names: readonly string[], sent: Record<string, string>): Promise<Record<string, string>> {
     const changed: Record<string, string> = {};
     for (const name of names) {
@@ -51,7 +51,7 @@ export class Artifacts {
   }
 
   private async put(root: string, name: string): Promise<boolean> {
-    // A journal from elsewhere must not make other files leave the machine.
+    // A journal from another machine must not cause files outside the folder to be uploaded.
     if (isAbsolute(name) || normalize(name).startsWith('..')) return false;
     const { client, folder, runtime } = this.options;
     const file = join(folder, name);
@@ -63,7 +63,7 @@ export class Artifacts {
     return true;
   }
 
-  /** The file's SHA-256 in hex; null if it cannot be read. */
+  /** Returns the file's SHA-256 in hex, or null if the file cannot be read. */
   private async hashOf(file: string): Promise<string | null> {
     const hash = createHash('sha256');
     try {

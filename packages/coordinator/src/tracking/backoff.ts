@@ -1,19 +1,22 @@
 import type { Host } from '@prunegrid/core/runtime';
 
-/** How often and how patiently a request is tried. The clock and randomness are handed in so that tests need not wait. */
+/**
+ * How often a request is tried and how long the pauses are. The clock and randomness are passed in, so that tests need
+ * not wait.
+ */
 export interface Backoff {
-  /** Tries of one request, the first included. */
+  /** The number of tries of one request, including the first. */
   attempts: number;
-  /** Upper bound of the first pause, in milliseconds; it doubles with each further one. */
+  /** The upper bound of the first pause, in milliseconds. It doubles with each further pause. */
   firstDelayMs: number;
-  /** Upper bound of any pause, in milliseconds, one that the server asks for included. */
+  /** The upper bound of every pause, in milliseconds, including a pause that the server asks for. */
   maxDelayMs: number;
-  /** Uniform in [0, 1). */
+  /** Returns a random number that is uniform in [0, 1). */
   random: () => number;
   sleep: (milliseconds: number) => Promise<void>;
 }
 
-/** For a command that a person waits for: five tries within some seconds. */
+/** Returns the backoff for a command that a person waits for: five tries within some seconds. */
 export const patientBackoff = ({ clock, random }: Pick<Host, 'clock' | 'random'>): Backoff => ({
   attempts: 5,
   firstDelayMs: 500,
@@ -22,14 +25,15 @@ export const patientBackoff = ({ clock, random }: Pick<Host, 'clock' | 'random'>
   sleep: (milliseconds) => clock.sleep(milliseconds),
 });
 
-/** Numbers that are uniform in [0, 1). */
+/** Returns a source of random numbers that are uniform in [0, 1). */
 export function uniformOf({ random }: Pick<Host, 'random'>): () => number {
   return () => random.bytes(4).readUInt32LE() / 2 ** 32;
 }
 
 /**
- * Milliseconds to wait after the failed try number `attempt` (from 1): as long as the server asked for by Retry-After,
- * else between a half and the whole of a bound that doubles, so that many clients do not come back in step.
+ * Returns the pause in milliseconds after the failed try number `attempt` (counted from 1). If the server sent
+ * Retry-After, the pause is as long as that. Otherwise it is random, between half of a bound and the bound, which
+ * doubles with each try, so that many clients do not retry at the same moment.
  */
 export function pauseMs(
   { firstDelayMs, maxDelayMs, random }: Pick<Backoff, 'firstDelayMs' | 'maxDelayMs' | 'random'>,
@@ -40,7 +44,10 @@ export function pauseMs(
   return Math.min(retryAfterMs ?? 0, maxDelayMs) || bound * (0.5 + random() / 2);
 }
 
-/** Milliseconds in a Retry-After header, which holds seconds or a date; null if there is none or it is neither. */
+/**
+ * Returns the milliseconds in a Retry-After header (RFC 9110, section 10.2.3), which holds seconds or a date, or null
+ * if the header is missing or invalid.
+ */
 export function retryAfterMs(header: unknown, now: number): number | null {
   if (typeof header !== 'string' || header.trim() === '') return null;
   const milliseconds = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now;

@@ -26,19 +26,19 @@ export interface RunInfo {
 export interface ClientOptions {
   clock: Pick<Clock, 'now'>;
   backoff: Backoff;
-  /** Milliseconds of silence after which a request counts as lost. */
+  /** The milliseconds without an answer after which a request counts as lost. */
   timeoutMs?: number;
-  /** Ends every request under way and to come. */
+  /** Aborts all current and future requests. */
   signal?: AbortSignal;
 }
 
 const transientStatus = new Set([408, 429, 500, 502, 503, 504]);
 
 /**
- * The few calls of MLflow's REST API (2.0, servers of 2.x and 3.x) that a mirror needs.
+ * The calls of MLflow's REST API (2.0, servers of 2.x and 3.x) that a mirror needs.
  *
- * Every call throws `MlflowUnavailable` if the server is still away after the last try, `MlflowRejection` if it
- * refuses with a reason, and another `Failure` if the address, the login or the server's configuration is at fault.
+ * Every call throws `MlflowUnavailable` if the server is still unreachable after the last try, `MlflowRejection` if it
+ * refuses with a reason, and another `Failure` if the address, the login or the server's configuration is wrong.
  */
 export class MlflowClient {
   readonly url: string;
@@ -56,15 +56,15 @@ export class MlflowClient {
       headers: address.authorization === null ? {} : { Authorization: address.authorization },
       maxContentLength: 50_000_000,
       maxBodyLength: Infinity,
-      // Answers other than 2xx are told apart in `accept`.
+      // `accept` handles answers with a status other than 2xx.
       validateStatus: () => true,
-      // Other servers are reached through the proxy that the environment names, if it names one.
+      // Servers on other machines are reached through the proxy that the environment names, if any.
       ...(isOnThisMachine(address) && { proxy: false as const }),
       ...(signal && { signal }),
     });
   }
 
-  /** The experiment of that name, deleted ones included; null if there is none. */
+  /** Returns the experiment of that name, even if it was deleted, or null if there is none. */
   async experimentByName(name: string): Promise<Experiment | null> {
     try {
       const query = { experiment_name: name };
@@ -75,12 +75,15 @@ export class MlflowClient {
     }
   }
 
-  /** Returns the new experiment's id. Not idempotent: rejects with RESOURCE_ALREADY_EXISTS if another client was quicker. */
+  /**
+   * Returns the new experiment's id. The call is not idempotent: it rejects with RESOURCE_ALREADY_EXISTS if another
+   * client has created the experiment.
+   */
   async createExperiment(name: string): Promise<string> {
     return (await this.api<{ experiment_id: string }>('post', 'experiments/create', { name })).experiment_id;
   }
 
-  /** The run, a deleted one included; null if the server never had it or has forgotten it. */
+  /** Returns the run, even if it was deleted, or null if the server does not have it. */
   async run(runId: string): Promise<RunInfo | null> {
     try {
       return (await this.api<{ run: { info: RunInfo } }>('get', 'runs/get', { run_id: runId })).run.info;
@@ -90,14 +93,15 @@ export class MlflowClient {
     }
   }
 
-  /** The run that carries a tag with that value, preferably one that was not deleted; null if there is none. */
+  /** Returns the run with this tag and value, preferably one that was not deleted, or null if there is none. */
   findRun(experimentId: string, tag: Entry): Promise<RunInfo | null> {
     return this.patiently(() => this.searchRun(experimentId, tag));
   }
 
   /**
-   * The run that carries the tag `own`. If there is none it is created with `tags`, which contain `own`. A creation whose answer was lost
-   * may have been carried out, so the run is searched for again before each further try. `startTime` is in Unix milliseconds.
+   * Returns the run that has the tag `own`. If there is none, it is created with `tags`, which must contain `own`. A
+   * creation whose answer was lost may have succeeded, so the run is searched for again before each further try.
+   * `startTime` is in Unix milliseconds.
    */
   findOrCreateRun(experimentId: string, own: Entry, startTime: number, tags: Entry[]): Promise<RunInfo> {
     const body = { experiment_id: experimentId, start_time: startTime, tags };
@@ -108,12 +112,15 @@ export class MlflowClient {
     );
   }
 
-  /** `endTime` is in Unix milliseconds; it is undefined for a run that is still running. */
+  /** Sets a run's status. `endTime` is in Unix milliseconds; it is undefined for a run that is still running. */
   async setStatus(runId: string, status: RunStatus, endTime?: number): Promise<void> {
     await this.api('post', 'runs/update', { run_id: runId, status, end_time: endTime });
   }
 
-  /** A batch within `batchLimits`; sending one again changes nothing. The server stores all of it or nothing. */
+  /**
+   * Sends a batch within `batchLimits`. Sending it again changes nothing. The server stores either all of it or
+   * nothing.
+   */
   async logBatch(runId: string, { params, tags, metrics }: Batch): Promise<void> {
     // JSON has no NaN; MLflow reads these numbers as strings.
     const sendable = metrics.map(({ value, ...rest }) => ({
@@ -124,8 +131,8 @@ export class MlflowClient {
   }
 
   /**
-   * Streams a file of `bytes` length to where the server keeps the artifacts, `path` as in
-   * `mlflow-artifacts:/<path>`. `content` is called once for each try.
+   * Uploads a file of `bytes` bytes as an artifact with the path `path`, as in `mlflow-artifacts:/<path>`. `content` is
+   * called once for each try.
    */
   async putArtifact(path: string, bytes: number, content: () => Readable): Promise<void> {
     const encoded = path.split('/').map(encodeURIComponent).join('/');
@@ -133,7 +140,7 @@ export class MlflowClient {
       this.reach(() =>
         this.http.put(`/api/2.0/mlflow-artifacts/artifacts/${encoded}`, content(), {
           headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes },
-          // A redirect would have to keep the whole body in memory.
+          // To follow a redirect, the client would have to keep the whole body in memory.
           maxRedirects: 0,
         }),
       ),
@@ -160,7 +167,7 @@ export class MlflowClient {
     const response = await this.reach(() =>
       method === 'get' ? this.http.get(url, { params: content }) : this.http.post(url, content),
     );
-    // Whatever else listens there may well answer 200, but hardly with JSON.
+    // A server other than MLflow may answer 200, but hardly with JSON.
     if (typeof response.data !== 'object' || response.data === null) throw refusal(this.url, response);
     return response.data as T;
   }

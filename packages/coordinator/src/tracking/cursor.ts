@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 const cursorSchema = z.strictObject({
-  /** The server, without a login. */
+  /** The server's address without a login. */
   url: z.string(),
   /** The experiment's name. */
   experiment: z.string(),
@@ -21,21 +21,24 @@ const cursorSchema = z.strictObject({
   files: z.record(z.string(), z.string()).optional(),
 });
 
-/** How far a run or a sweep has been sent, and where to: `mlflow.json` in its folder. */
+/** How far a run or a sweep has been sent, and to which server: `mlflow.json` in its folder. */
 export type Cursor = z.infer<typeof cursorSchema>;
 
 export const cursorFormat: Format<typeof cursorSchema> = { name: 'prunegrid.mlflow', version: 1, schema: cursorSchema };
 
-/** What `mlflow.json` holds. `cursor` is null if the run was never sent anywhere, and if the file cannot be used. */
+/** The content of `mlflow.json`. `cursor` is null if the run was never sent, or if the file cannot be used. */
 export interface StoredCursor {
   cursor: Cursor | null;
-  /** Why the file cannot be used, in one line. Sending may start from the beginning: the server keeps one copy of what it gets twice. */
+  /**
+   * Why the file cannot be used, in one line. Sending may restart from the beginning, because the server keeps only one
+   * copy of what it receives twice.
+   */
   problem?: string;
 }
 
 const cursorFile = (folder: string): string => join(folder, 'mlflow.json');
 
-/** Reads the cursor in a folder. Throws a `Failure` if the disk does not give the file. */
+/** Reads the cursor in a folder. Throws a `Failure` if the file cannot be read from the disk. */
 export async function readCursor(runtime: Pick<Host, 'files'>, folder: string): Promise<StoredCursor> {
   const file = cursorFile(folder);
   if (!(await runtime.files.status(file))) return { cursor: null };
@@ -48,6 +51,9 @@ export async function readCursor(runtime: Pick<Host, 'files'>, folder: string): 
   }
 }
 
-/** Replaces the cursor as a whole: a reader, or the next process after a crash, finds the old one or the new one. Throws a `Failure`. */
+/**
+ * Replaces the cursor atomically: a reader, or the next process after a crash, finds either the old one or the new one.
+ * Throws a `Failure`.
+ */
 export const writeCursor = (runtime: Host, folder: string, cursor: Cursor): Promise<void> =>
   writeStored(runtime, cursorFile(folder), cursorFormat, cursor);

@@ -1,10 +1,10 @@
 import { Failure } from '@prunegrid/core/failure';
 
-/** The server is away, slow or overloaded: the same request may succeed later. */
+/** The server is unreachable, slow or overloaded. The same request may succeed later. */
 export class MlflowUnavailable extends Failure {
   constructor(
     message: string,
-    /** How long the server asked to be left alone. */
+    /** The pause that the server asked for, in milliseconds; null if it asked for none. */
     readonly retryAfterMs: number | null,
     options?: ErrorOptions,
   ) {
@@ -12,7 +12,7 @@ export class MlflowUnavailable extends Failure {
   }
 }
 
-/** The server understood the request and refused it, for a reason that has a name, such as RESOURCE_DOES_NOT_EXIST. */
+/** The server understood the request and refused it with an error code, such as RESOURCE_DOES_NOT_EXIST. */
 export class MlflowRejection extends Failure {
   constructor(
     message: string,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** One value of a metric. MLflow tells points apart by all four fields, so sending one again changes nothing. */
+/** One value of a metric. MLflow identifies a point by all four fields, so sending it again changes nothing. */
 export interface Metric {
   key: string;
   value: number;
@@ -21,15 +21,18 @@ export interface Batch {
   metrics: Metric[];
 }
 
-/** What an MLflow server accepts in one call of runs/log-batch, body counted in bytes to be on the safe side. */
+/**
+ * The limits of an MLflow server for one call of runs/log-batch. The body is counted in bytes, which is the stricter
+ * reading.
+ */
 export const batchLimits = { params: 100, tags: 100, metrics: 1000, items: 1000, bytes: 1_000_000 };
 export const paramLength = 6000;
 export const tagLength = 8000;
 const keyLength = 250;
 
 /**
- * `key` in the characters and the length that every MLflow server accepts. A key that has to be changed ends in a hash
- * of the original, so that two keys never become one.
+ * Returns `key` with only the characters and the length that every MLflow server accepts. A changed key ends in a hash
+ * of the original, so that two keys never become equal.
  */
 export function safeKey(key: string): string {
   const safe = key
@@ -42,7 +45,7 @@ export function safeKey(key: string): string {
   return `${safe.slice(0, keyLength - hash.length - 1)}-${hash}`;
 }
 
-/** `value` in at most `length` characters; one that is cut says so at its end. */
+/** Returns `value` shortened to at most `length` characters. A shortened value says so at its end. */
 export function cutTo(length: number, value: string): string {
   if (value.length <= length) return value;
   const note = ` ... [cut: ${value.length} characters]`;
@@ -50,10 +53,10 @@ export function cutTo(length: number, value: string): string {
   return value.slice(0, length - note.length).replace(/[\uD800-\uDBFF]$/, '') + note;
 }
 
-/** Deals what is to be sent into batches within the limits, params and tags first, in their order. */
+/** Divides params, tags and metrics, in this order, into batches within the limits. */
 export function batches({ params, tags, metrics }: Batch, limits = batchLimits): Batch[] {
   const dealt: Batch[] = [];
-  // The run's id and the names of the lists take up some of the body as well.
+  // The run's id and the names of the lists also take up part of the body.
   const envelope = 200;
   let batch: Batch = { params: [], tags: [], metrics: [] };
   let items = 0;

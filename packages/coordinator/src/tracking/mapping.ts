@@ -9,7 +9,7 @@ import {
 import { cutTo, paramLength, safeKey, type Batch, type Entry } from './limits.js';
 import { runIdTag, tagsOf, type Mapping, type MlflowUpdate, type TagValues } from './update.js';
 
-/** A run's journal as an MLflow run, nested in its sweep's where it is part of one. */
+/** Maps a run's journal to an MLflow run, which is nested in the sweep's run if the run is part of a sweep. */
 export const runMapping: Mapping<RunEvent, null> = {
   journal: runJournal,
   begins: 'run-started',
@@ -46,7 +46,7 @@ function params({ spec, trainers, engine, device, dataset }: RunManifest): Entry
   return Object.entries(given).map(([key, value]) => ({ key: safeKey(key), value: cutTo(paramLength, String(value)) }));
 }
 
-/** `{ admm: { rho: 1 } }` as `{ 'admm.rho': 1 }`. */
+/** Flattens nested keys: `{ admm: { rho: 1 } }` becomes `{ 'admm.rho': 1 }`. */
 function flatten(value: object, prefix = ''): Record<string, unknown> {
   const entries = Object.entries(value).filter(([, part]) => part !== undefined);
   return Object.assign(

@@ -22,7 +22,7 @@ export interface MirrorOptions<Event extends { type: string } = RunEvent> {
   /** Shows one line to the user. */
   warn: (line: string) => void;
   environment: Environment;
-  /** How long records gather before they are sent together, in milliseconds. */
+  /** How long records are collected before they are sent together, in milliseconds. */
   gatherMs?: number;
   runtime: Host;
 }
@@ -33,41 +33,41 @@ export type DrainOutcome = { state: 'sent' } | { state: 'behind'; reason: string
 
 export interface Mirror {
   /**
-   * Waits until MLflow has everything that is in the journal, for `timeoutMs` milliseconds at most, and stops. If something
-   * is left, it warns how to send it later. Never rejects.
+   * Waits until MLflow has received everything in the journal, for at most `timeoutMs` milliseconds, and stops the
+   * mirror. If something was not sent, a warning says how to send it later. It never rejects.
    */
   drain(timeoutMs: number): Promise<DrainOutcome>;
-  /** Ends the mirror at once, and the requests that are under way. Never rejects. */
+  /** Stops the mirror and its current requests at once. It never rejects. */
   stop(): Promise<void>;
 }
 
 /**
- * Sends a run to MLflow while it is running, in the background of this process. Training never waits: the mirror reads
- * the journal's file at its own pace, holds a bounded number of records, and keeps trying while the server is away,
- * which costs the user one line.
+ * Sends a run to MLflow while it runs, in the background of this process. Training never waits for it: the mirror reads
+ * the journal's file independently, holds a bounded number of records, and retries while the server is unreachable,
+ * which causes only one line of output.
  *
- * Throws a `Failure` at once for an address that is not http or https. Everything else is a warning.
+ * Throws a `Failure` immediately if the address is not http or https. Every later problem is a warning.
  */
 export function startMirror(options: MirrorOptions): Mirror {
   return new BackgroundMirror(options, 'run', runOutbox);
 }
 
 /**
- * Sends a sweep to MLflow while it is running: one mirror sends the sweep's journal and those of all runs in its folder. Call `drain`
- * after the last record of the last run. Throws as `startMirror` does.
+ * Sends a sweep to MLflow while it runs. One mirror sends the sweep's journal and those of all runs in its folder.
+ * `drain` must be called after the last record of the last run. It throws the same errors as `startMirror`.
  */
 export function startSweepMirror({ sweepFiles, ...options }: SweepMirrorOptions): Mirror {
   return new BackgroundMirror(options, 'sweep', (transferOptions) => sweepOutbox({ ...transferOptions, sweepFiles }));
 }
 
-/** What a mirror sends. */
+/** The data that a mirror sends. */
 interface Outbox {
   /**
-   * Sends all that there is. `final` says that nothing comes after it. Resolves to whether there may be more of which the mirror's
-   * journal says nothing.
+   * Sends everything that is available. `final` says that nothing follows. Resolves to whether there may be more data
+   * that the mirror's journal does not announce.
    */
   send(final: boolean): Promise<boolean>;
-  /** Starts again from the cursors: the server may have lost what it had been sent, or taken only a part of it. */
+  /** Restarts from the cursors, because the server may have lost what it received or accepted only a part of it. */
   forget(): Promise<void>;
 }
 
@@ -94,9 +94,9 @@ function sweepOutbox(options: SweepTransferOptions): Outbox {
   };
 }
 
-/** The first pause while the server is away, and the longest one, in milliseconds. */
+/** The first and the longest pause while the server is unreachable, in milliseconds. */
 const outage = { firstDelayMs: 1_000, maxDelayMs: 30_000 };
-/** The same while somebody waits for the end. */
+/** The pauses while a user waits for the end, in milliseconds. */
 const outageAtEnd = { ...outage, maxDelayMs: 1_000 };
 
 class BackgroundMirror<Event extends { type: string }> implements Mirror {
@@ -106,14 +106,14 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
   private readonly unsubscribe: () => void;
   private readonly finished: Promise<void>;
   private lock: { release(): Promise<void> } | null = null;
-  /** The journal may hold more than has been sent. */
+  /** Whether the journal may hold more records than have been sent. */
   private behind = true;
   private draining = false;
   private failures = 0;
   private reason: string | null = null;
   private warned = false;
   private readonly random: () => number;
-  /** Ends the pause that is under way. */
+  /** Ends the current pause. */
   private wake: () => void = () => undefined;
 
   constructor(
@@ -123,7 +123,7 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
   ) {
     const { url, experiment, folder, journal, warn, environment, runtime } = options;
     this.random = uniformOf(runtime);
-    // The mirror's own loop tries again, and leaves off when it is stopped, so a request is made once.
+    // The mirror's own loop retries, and ends when the mirror is stopped, so each request is made only once.
     const backoff = { ...patientBackoff(runtime), attempts: 1 };
     const { clock } = runtime;
     const client = new MlflowClient(trackingAddress(url, environment), { clock, backoff, signal: this.aborter.signal });
@@ -139,13 +139,13 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
 
   async drain(timeoutMs: number): Promise<DrainOutcome> {
     this.draining = true;
-    // The journal does not say when files have come.
+    // The journal does not announce new files, so they must be looked for.
     this.behind = true;
     this.wake();
     const over = new AbortController();
     const sent = await Promise.race([
       this.finished.then(() => !this.stopped),
-      // The process is kept alive for it: the mirror's own pauses do not do that.
+      // This timer keeps the process alive, which the mirror's own pauses do not.
       this.options.runtime.clock.sleep(timeoutMs, over.signal).then(
         () => false,
         () => false,
@@ -182,12 +182,12 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
   }
 
   private async attempt(): Promise<void> {
-    // A record that comes while the last ones are being sent sets it again.
+    // A record that arrives while earlier ones are being sent sets the flag again.
     this.behind = false;
     try {
       this.lock ??= await holdSendingLock(this.options.runtime, this.options.folder);
       const more = await this.outbox.send(this.draining);
-      // Once it drains, nothing comes any more.
+      // While the mirror drains, no further records arrive.
       if (more && !this.draining) this.behind = true;
       this.failures = 0;
       this.reason = null;
@@ -196,7 +196,7 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
       if (this.stopped) return;
       this.say(error);
       const away = error instanceof MlflowUnavailable ? error : null;
-      // A server that was not merely away may have lost the run: look for it again.
+      // A server that answers with an error may have lost the run, so the run is searched for again.
       if (away === null) await this.outbox.forget();
       this.failures += 1;
       const backoff = this.draining ? outageAtEnd : outage;
@@ -204,14 +204,17 @@ class BackgroundMirror<Event extends { type: string }> implements Mirror {
     }
   }
 
-  /** A server that comes and goes is worth one line in all, not one each time. */
+  /** Only the first interruption is reported, even if the server becomes unreachable several times. */
   private say(error: unknown): void {
     this.reason = error instanceof Error ? error.message : String(error);
     if (!this.warned) this.options.warn(`${this.reason}; training goes on and the mirror keeps trying`);
     this.warned = true;
   }
 
-  /** Waits until `wake` is called, or for so many milliseconds if they are given. An idle mirror keeps no process alive. */
+  /**
+   * Waits until `wake` is called, or for the given number of milliseconds. The wait alone does not keep the process
+   * alive.
+   */
   private async pause(milliseconds: number | null): Promise<void> {
     let timer: Timer | undefined;
     await new Promise<void>((resolve) => {

@@ -2,7 +2,7 @@ import { Failure } from '@prunegrid/core/failure';
 import type { AxiosResponse } from 'axios';
 import { MlflowRejection } from './failures.js';
 
-/** What an answer that no repetition will change means to the user. */
+/** Returns the Failure that explains to the user an answer that would be the same if the request were repeated. */
 export function refusal(url: string, { status, data, headers, config }: AxiosResponse<unknown>): Failure {
   const text = typeof data === 'string' ? data : '';
   const reason = errorOf(data);

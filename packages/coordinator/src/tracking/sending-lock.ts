@@ -4,8 +4,9 @@ import { Failure } from '@prunegrid/core/failure';
 import { holdLock } from '@prunegrid/core/locks/file-lock';
 
 /**
- * The right to send a run to MLflow, which one process at a time holds by `mlflow.lock` in the run folder: two that
- * search for the run at the same moment would both create it. Throws as `holdLock` does.
+ * Takes the lock for sending a run to MLflow, `mlflow.lock` in the run folder. Only one process at a time may hold it,
+ * because two processes that search for the run at the same time would both create it. It throws the same errors as
+ * `holdLock`.
  */
 export const holdSendingLock = (runtime: Host, folder: string): Promise<{ release(): Promise<void> }> =>
   holdLock(

@@ -5,21 +5,25 @@ import { cutTo, paramLength, type Batch, type Entry } from './limits.js';
 import { versionTags } from './mapping.js';
 import { runIdTag, tagsOf, type Mapping, type MlflowUpdate, type TagValues } from './update.js';
 
-/** Trials that have come to an end for good, as the sweep's journal has told so far. */
+/** The number of trials that have ended permanently, according to the sweep's journal so far. */
 interface Tally {
-  /** In the plan. */
+  /** The number of trials in the plan. */
   trials: number;
   finished: number;
   stopped: number;
   failed: number;
-  /** All of these, and those that failed and were then tried again: it only grows. */
+  /**
+   * The number of ended attempts: the trials above and the failed attempts that were followed by another one. It never
+   * decreases.
+   */
   ended: number;
 }
 
 /**
- * A sweep's journal as the MLflow run that its trials are nested in. Its metrics: `sweep/trials`, `sweep/finished`, `sweep/stopped`
- * and `sweep/failed` count trials, their step being the number of trials that have ended; `trial/...` are the results of finished trials,
- * their step being the trial's number. All else about a trial is in its own run.
+ * Maps a sweep's journal to the MLflow run in which the runs of its trials are nested. The metrics `sweep/trials`,
+ * `sweep/finished`, `sweep/stopped` and `sweep/failed` count trials; their step is the number of trials that have
+ * ended. The metrics `trial/...` are the results of finished trials; their step is the trial's number. Everything else
+ * about a trial is in its own run.
  */
 export const sweepMapping: Mapping<SweepEvent, Tally> = {
   journal: sweepJournal,

@@ -5,24 +5,24 @@ import { journalFile, journalRecords, journalStart, type JournalPosition } from 
 import { sweepJournal } from '../sweep/journal-format.js';
 import type { SweepEvent, JobFolder } from '../sweep/records.js';
 
-/** A run of a sweep of which MLflow may lack something. */
+/** A run of a sweep whose data MLflow may lack. */
 export interface SweepPart {
-  /** Relative to the sweep's folder. */
+  /** The run's folder, relative to the sweep's folder. */
   folder: string;
   /**
-   * Unix milliseconds of the moment at which the run was over: it ended, or the coordinator that ran it did. Null until then.
-   * Whatever the run's own journal lacks after that moment will never come.
+   * The time at which the run, or the coordinator that ran it, ended, in Unix milliseconds; null before that. The run's
+   * own journal does not grow after this time.
    */
   overSince: number | null;
-  /** It was resumed after it had been over, so what was sent of it may be incomplete. */
+  /** Whether the run was resumed after it had ended, so that what was sent of it may be incomplete. */
   resumed: boolean;
 }
 
-/** The runs that a sweep's journal tells of, in the order of their starts, without those that are done with. */
+/** The runs that a sweep's journal mentions, in the order of their starts, without those that were sent completely. */
 export class SweepParts {
   private position: JournalPosition = journalStart;
   private readonly parts = new Map<string, SweepPart>();
-  /** The latest attempt's folder, by a trial's number or a dense network's key. */
+  /** The folder of the latest attempt, by a trial's number or a dense network's key. */
   private readonly folders = new Map<number | string, string>();
 
   constructor(
@@ -30,7 +30,10 @@ export class SweepParts {
     private readonly folder: string,
   ) {}
 
-  /** Throws as `journalRecords` does, and a `Failure` for a run that is said to lie outside of the sweep's folder. */
+  /**
+   * Returns the runs that may have to be sent. It throws the same errors as `journalRecords`, and a `Failure` if a
+   * run's folder is outside the sweep's folder.
+   */
   async pending(): Promise<SweepPart[]> {
     for await (const { record, next } of journalRecords(this.runtime, this.folder, sweepJournal, this.position)) {
       switch (record.type) {
@@ -47,7 +50,7 @@ export class SweepParts {
         case 'trial-failed':
           this.end(record.trial, record.time);
           break;
-        // A coordinator that was killed did not say so: the next one's first record shows it.
+        // A coordinator that was killed did not record its end; the first record of the next one shows it.
         case 'sweep-resumed':
         case 'sweep-interrupted':
         case 'sweep-finished':

@@ -11,29 +11,32 @@ import { SweepParts, type SweepPart } from './sweep-parts.js';
 import { Transfer, type TransferOptions } from './transfer.js';
 
 export interface SweepTransferOptions extends TransferOptions {
-  /** Names of files in the sweep's folder that MLflow gets whenever they are there and have changed, such as those of a report. */
+  /**
+   * The names of files in the sweep's folder, such as those of a report, that are sent whenever they exist and have
+   * changed.
+   */
   sweepFiles: readonly string[];
 }
 
-/** A run that has not ended: its transfer knows how far the journal has been read. */
+/** A run that has not ended. Its transfer keeps the position in the journal. */
 interface OpenPart {
   transfer: Transfer<RunEvent, null>;
   lock: { release(): Promise<void> };
 }
 
 export interface SweepPass {
-  /** Journal records that were sent. */
+  /** The number of journal records that were sent. */
   records: number;
-  /** Runs that they belong to, the sweep's own included. */
+  /** The number of runs to which they belong, including the sweep's own run. */
   runs: number;
-  /** Whether there are runs that have not ended: their journals grow without the sweep's. */
+  /** Whether some runs have not ended. Their journals grow even if the sweep's journal does not. */
   live: boolean;
 }
 
 /**
- * Carries a sweep to MLflow: its own journal first, since the others' runs are nested in that one, then the journals of all
- * runs in its folder. What it remembers grows with the runs that have not ended, not with those that have.
- * The caller holds the sweep folder's sending lock; those of the run folders are held here.
+ * Sends a sweep to MLflow: first its own journal, because the other runs are nested in its run, and then the journals
+ * of all runs in its folder. Its memory grows with the number of runs that have not ended, not with the number of ended
+ * runs. The caller holds the sending lock of the sweep's folder; this class takes the locks of the run folders.
  */
 export class SweepTransfer {
   private readonly options: SweepTransferOptions;
@@ -44,7 +47,7 @@ export class SweepTransfer {
 
   constructor(options: SweepTransferOptions) {
     const said = new Set<string>();
-    // What a server does not take from one run, it takes from no run: say so once.
+    // A server that refuses something for one run refuses it for every run, so each warning is issued once.
     const warn = (line: string) => {
       if (!said.has(line)) options.warn(line);
       said.add(line);
@@ -53,15 +56,16 @@ export class SweepTransfer {
     this.parts = new SweepParts(options.runtime, options.folder);
   }
 
-  /** The sweep's own run, once it has one. */
+  /** The transfer of the sweep's own run, or null before it exists. */
   get sweep(): Pick<Transfer<never, never>, 'page' | 'ended' | 'endSent'> | null {
     return this.parent;
   }
 
   /**
-   * Sends all that the folder holds and the server may lack. Resolves to null while the sweep's journal is empty. With `files`, the
-   * sweep's files are sent even if its journal has not grown. A run that cannot be sent keeps no other from being sent: the first such
-   * failure is thrown at the end. Rejects at once if the server is away or refuses the login.
+   * Sends everything that the folder holds and the server may lack. Resolves to null while the sweep's journal is
+   * empty. With `files`, the sweep's files are sent even if its journal has not grown. If a run cannot be sent, the
+   * others are still sent, and the first such failure is thrown at the end. Rejects immediately if the server is
+   * unreachable or refuses the login.
    */
   async sendAll({ files }: { files: boolean }): Promise<SweepPass | null> {
     this.parent ??= await openSweep(this.options);
@@ -90,7 +94,7 @@ export class SweepTransfer {
     return { ...pass, live };
   }
 
-  /** Forgets what was learnt from the server; the cursors tell what need not be sent again. */
+  /** Forgets the state of the server. The cursors state what need not be sent again. */
   async forget(): Promise<void> {
     this.parent = null;
     this.parts = new SweepParts(this.options.runtime, this.options.folder);
@@ -118,7 +122,7 @@ export class SweepTransfer {
     return records;
   }
 
-  /** Null if there is nothing to send yet, or nothing any more. */
+  /** Returns null if there is nothing to send yet, or if everything was sent. */
   private async openPart(part: SweepPart, parent: string): Promise<OpenPart | null> {
     const folder = join(this.options.folder, part.folder);
     const { client, experiment, runtime } = this.options;
@@ -126,7 +130,7 @@ export class SweepTransfer {
     const here = cursor?.url === client.url && cursor.experiment === experiment && cursor.parent === parent;
     const sent = here && cursor.ended && !part.resumed;
     if (sent) this.parts.done(part);
-    // A run is announced in the sweep's journal before it has one of its own.
+    // The sweep's journal mentions a run before the run has a journal of its own.
     if (sent || (await runtime.files.status(journalFile(folder))) === undefined) return null;
     const lock = await holdSendingLock(runtime, folder);
     try {
@@ -146,6 +150,9 @@ export class SweepTransfer {
 
 const openSweep = (options: TransferOptions) => Transfer.open(options, sweepMapping);
 
-/** Whether other runs may be sent all the same, unlike when the server is away or refuses the login. */
+/**
+ * Returns whether other runs can still be sent, which is not the case if the server is unreachable or refuses the
+ * login.
+ */
 const concernsOneRun = (error: unknown): error is Failure =>
   error instanceof MlflowRejection || (error instanceof Failure && error.kind === 'input');

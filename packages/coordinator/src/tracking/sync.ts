@@ -9,14 +9,18 @@ import { holdSendingLock } from './sending-lock.js';
 import { SweepTransfer, type SweepTransferOptions } from './sweep-transfer.js';
 import { Transfer, type TransferOptions } from './transfer.js';
 
-/** What is asked of MLflow, and what answers if nothing is asked. */
+/** The MLflow server and experiment to send to, with their defaults. */
 export interface DestinationOptions {
-  /** Default: the server that the run was sent to before, or else MLFLOW_TRACKING_URI. */
+  /**
+   * The server's address. By default, the server to which the run was sent before, or otherwise MLFLOW_TRACKING_URI.
+   */
   url?: string | undefined;
-  /** Default: the experiment that the run was sent to before, or else `experimentName(environment)`. */
+  /**
+   * The experiment. By default, the one to which the run was sent before, or otherwise `experimentName(environment)`.
+   */
   experiment?: string;
   environment: Environment;
-  /** Told, in one line, what cannot be read or sent. */
+  /** Called with one line for each item that cannot be read or sent. */
   warn: (line: string) => void;
   runtime: Host;
 }
@@ -24,27 +28,27 @@ export interface DestinationOptions {
 export type SyncOptions = DestinationOptions;
 
 export interface SyncResult {
-  /** The server. */
+  /** The server's address. */
   url: string;
   /** The run's or the sweep's page in MLflow. */
   page: string;
-  /** Journal records that the server lacked. */
+  /** The number of journal records that the server lacked. */
   records: number;
-  /** Runs that these belong to; a sweep is one itself. */
+  /** The number of runs to which these records belong. The sweep itself counts as one. */
   runs: number;
-  /** Set if this sync sent the end of the run or sweep. */
+  /** The status that was sent if this call sent the end of the run or sweep; otherwise null. */
   ended: RunStatus | null;
-  /** Whether MLflow shows it as running, because the journal has no end. */
+  /** Whether MLflow shows the run or sweep as running, because the journal has no end. */
   running: boolean;
 }
 
-/** The experiment that runs are put into: MLFLOW_EXPERIMENT_NAME, or else "prunegrid". */
+/** Returns the experiment in which runs are stored: MLFLOW_EXPERIMENT_NAME if it is set, otherwise "prunegrid". */
 export const experimentName = (environment: Environment): string =>
   environment['MLFLOW_EXPERIMENT_NAME'] || 'prunegrid';
 
 /**
- * Where to send a run or a sweep: to the server that is asked for, or else where it was sent before, or else where the environment says;
- * null if none of them names a server.
+ * Returns where to send a run or a sweep: the server in the options, otherwise the server to which it was sent before,
+ * otherwise the server in the environment; null if none of them names a server.
  */
 export async function destinationOf(
   folder: string,
@@ -52,15 +56,15 @@ export async function destinationOf(
 ): Promise<{ url: string; experiment: string } | null> {
   const { cursor: before, problem } = await readCursor(runtime, folder);
   const known = url ?? before?.url ?? environment['MLFLOW_TRACKING_URI'];
-  // If there is a server, it is told by whoever sends.
+  // If a server is known, the function that sends reports the problem.
   if (!known && problem !== undefined) warn(`${problem}, once it is named by prunegrid sync --mlflow`);
   return known ? { url: known, experiment: experiment ?? before?.experiment ?? experimentName(environment) } : null;
 }
 
 /**
- * Sends to MLflow what it lacks of a run, without sending anything twice: behind `prunegrid sync RUN`. A run that has not ended
- * and has no mirror is sent as far as it has come. Throws a `Failure` for an unknown folder or address, while another
- * process sends the run, and if the server is away, refuses or is none.
+ * Sends to MLflow what it lacks of a run, and nothing twice, for `prunegrid sync RUN`. A run that has not ended and has
+ * no mirror is sent up to its latest record. Throws a `Failure` if the folder or the address is invalid, if another
+ * process sends the run, and if the server is unreachable, refuses, or is not an MLflow server.
  */
 export function syncRun(folder: string, options: SyncOptions): Promise<SyncResult> {
   return sending(folder, options, async (transferOptions) => {
@@ -74,9 +78,9 @@ export function syncRun(folder: string, options: SyncOptions): Promise<SyncResul
 }
 
 /**
- * Sends to MLflow what it lacks of a sweep and of all runs in its folder, each of which becomes a run nested in the sweep's: behind
- * `prunegrid sync SWEEP`. Throws as `syncRun` does; if runs cannot be sent for reasons of their own, the first one's reason is thrown after
- * all others were sent.
+ * Sends to MLflow what it lacks of a sweep and of all runs in its folder, for `prunegrid sync SWEEP`. Each of the runs
+ * is nested in the sweep's run. It throws the same errors as `syncRun`. If single runs cannot be sent, the first error
+ * is thrown after all other runs were sent.
  */
 export function syncSweep(
   folder: string,

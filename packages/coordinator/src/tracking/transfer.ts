@@ -10,23 +10,29 @@ import { MlflowRejection } from './failures.js';
 import { batches, type Entry } from './limits.js';
 import { runIdTag, tagsOf, type Mapping, type MlflowUpdate, type RunEnd } from './update.js';
 
-/** Journal records that are held in memory and acknowledged together. */
+/** The number of journal records that are held in memory and acknowledged together. */
 const recordsAtOnce = 250;
 
 export interface TransferOptions {
   client: MlflowClient;
   /** The folder of a run or a sweep. */
   folder: string;
-  /** The experiment's name. The experiment is created if there is none. */
+  /** The experiment's name. The experiment is created if it does not exist. */
   experiment: string;
-  /** Told, in one line, what cannot be sent and is left out. */
+  /** Called with one line for each item that cannot be sent and is left out. */
   warn: (line: string) => void;
-  /** The MLflow id of the run to be nested in. Default: that of the sweep that the journal names, if the server has it. */
+  /**
+   * The MLflow id of the run in which this one is nested. By default, the id of the sweep that the journal names, if
+   * the server has it.
+   */
   parent?: string;
   runtime: Host;
 }
 
-/** Some records: what they mean in MLflow, where the next record begins, and the mapping's state before that one. */
+/**
+ * Records that were read: their meaning in MLflow, the position of the next record, and the mapping's state at that
+ * position.
+ */
 interface Reading<State> {
   updates: MlflowUpdate[];
   next: JournalPosition;
@@ -34,13 +40,13 @@ interface Reading<State> {
 }
 
 /**
- * Carries a journal to one MLflow run. Each step may be cut off anywhere and done again: the run is searched for before
- * it is created, points and files that arrive twice are the same ones, and the cursor moves only when the server has
- * acknowledged everything before it. So a cursor that is lost or damaged costs time and makes no duplicates. The caller
- * holds the sending lock.
+ * Sends a journal to one MLflow run. Each step may be interrupted and repeated: the run is searched for before it is
+ * created, points and files that arrive twice are stored once, and the cursor advances only after the server has
+ * acknowledged everything before it. Therefore a lost or damaged cursor costs time, but causes no duplicates. The
+ * caller holds the sending lock.
  */
 export class Transfer<Event extends { type: string }, State> {
-  /** The end that this process has sent last. */
+  /** The end that this process has sent last; null if it has sent none. */
   endSent: RunStatus | null = null;
   private readonly artifacts: Artifacts;
   private position: JournalPosition = journalStart;
@@ -56,7 +62,7 @@ export class Transfer<Event extends { type: string }, State> {
     this.state = mapping.initial;
   }
 
-  /** Finds or creates the MLflow run; null while the journal is empty. */
+  /** Finds or creates the MLflow run. Resolves to null while the journal is empty. */
   static async open<Event extends { type: string }, State>(
     options: TransferOptions,
     mapping: Mapping<Event, State>,
@@ -68,7 +74,8 @@ export class Transfer<Event extends { type: string }, State> {
     if (problem !== undefined) warn(problem);
     const fits = stored?.url === client.url && stored.experiment === experiment;
     let cursor: Cursor = fits ? stored : { url: client.url, experiment, mlflowRun: null, nextSeq: 0 };
-    // Also says where to send to when this process ends before the server is ever reached.
+    // The cursor is written now, so that it names the destination even if this process ends before it reaches the
+    // server.
     if (!fits) await writeCursor(runtime, folder, cursor);
 
     let run = cursor.mlflowRun === null ? null : await client.run(cursor.mlflowRun.runId);
@@ -109,14 +116,17 @@ export class Transfer<Event extends { type: string }, State> {
     return this.cursor.ended ?? false;
   }
 
-  /** Sends what the journal holds and the server may lack, a bounded number of records at a time; resolves to how many. */
+  /**
+   * Sends what the journal holds and the server may lack, a bounded number of records at a time. Resolves to the number
+   * of records sent.
+   */
   async sendAll(): Promise<number> {
     let records = 0;
     for (let sent = await this.sendNext(); sent > 0; sent = await this.sendNext()) records += sent;
     return records;
   }
 
-  /** Sends those of the folder's files that are there and were not sent as they are now. */
+  /** Sends those of the named files that exist and have changed since they were sent. */
   async sendFiles(names: readonly string[]): Promise<void> {
     const { files = {} } = this.cursor;
     const changed = await this.artifacts.sendChanged(names, files);
@@ -195,7 +205,7 @@ export class Transfer<Event extends { type: string }, State> {
   }
 }
 
-/** MLflow's own tag for the run that a run is nested in. */
+/** The tag in which MLflow stores the run in which a run is nested. */
 const parentTag = 'mlflow.parentRunId';
 
 interface First<Event> {
@@ -204,7 +214,7 @@ interface First<Event> {
   parentRunId?: string;
 }
 
-/** Throws a `Failure` if the journal does not begin with what the run is. */
+/** Returns the first record of the journal. Throws a `Failure` if it does not describe the run. */
 async function firstRecord<Event extends { type: string }>(
   runtime: Host,
   folder: string,
@@ -239,7 +249,7 @@ async function findOrCreateExperiment(client: MlflowClient, name: string): Promi
     try {
       return await client.createExperiment(name);
     } catch (error) {
-      // Another run was quicker.
+      // Another process has created the experiment in the meantime.
       if (!(error instanceof MlflowRejection && error.code === 'RESOURCE_ALREADY_EXISTS')) throw error;
       found = await client.experimentByName(name);
       if (found === null) throw error;
@@ -252,7 +262,7 @@ async function findOrCreateExperiment(client: MlflowClient, name: string): Promi
   return found.experiment_id;
 }
 
-/** One entry a key, the last one said. */
+/** Returns one entry for each key, the last one. */
 function latest(entries: Entry[]): Entry[] {
   return [...new Map(entries.map((entry) => [entry.key, entry])).values()];
 }

@@ -3,10 +3,10 @@ import type { Recorded } from '../journal/encoding.js';
 import type { RunStatus } from './client.js';
 import { cutTo, safeKey, tagLength, type Batch, type Entry } from './limits.js';
 
-/** The tag by which a run is found again on a server that has it already. */
+/** The tag by which a run is found on a server that already has it. */
 export const runIdTag = 'prunegrid.run_id';
 
-/** What one journal record means in MLflow. */
+/** The meaning of one journal record in MLflow. */
 export interface MlflowUpdate extends Batch {
   /** Set if the record resumes a run that had ended. */
   again?: true;
@@ -24,15 +24,18 @@ export interface RunEnd {
   artifacts: string[];
 }
 
-/** How the records of a journal become one MLflow run. */
+/** How the records of a journal are mapped to one MLflow run. */
 export interface Mapping<Event extends { type: string }, State> {
   /** The kind of journal whose records are mapped. */
   journal: JournalFormat<Event>;
-  /** The type of the record that begins each such journal. */
+  /** The type of the first record of each such journal. */
   begins: Event['type'];
-  /** The run that the first record names, and the run of which it is a part; null for any other record. */
+  /** Returns the run that the first record names and the run of which it is a part, or null for any other record. */
   identity(record: Recorded<Event>): { runId: string; parentRunId?: string } | null;
-  /** The state before the first record. A record means the same whenever it is mapped: that depends only on the records before it. */
+  /**
+   * The state before the first record. The state depends only on the records so far, so a record always has the same
+   * meaning.
+   */
   initial: State;
   map(record: Recorded<Event>, before: State): { update: MlflowUpdate; after: State };
 }

@@ -2,13 +2,15 @@ import { Failure } from '../failure.js';
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
 
-/** Whether the error says that there is no such file or folder. */
+/** Returns whether the error says that the file or folder does not exist. */
 export const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(codeOf(error));
 
-/** Whether the error comes from the file system, and not from the program. */
+/** Returns whether the error comes from the file system rather than from the program. */
 export const isFileError = (error: unknown): boolean => error instanceof Error && codeOf(error) !== '';
 
-/** The Failure for a file or folder that could not be written: it names the place, the reason and what to do about it. */
+/**
+ * Returns the Failure for a file or folder that could not be written. It names the place, the reason and the remedy.
+ */
 export function writeFailure(place: string, cause: unknown): Failure {
   return new Failure('environment', `${place} cannot be written: ${reasonOf(cause)}`, { cause });
 }

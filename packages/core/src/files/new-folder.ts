@@ -3,14 +3,17 @@ import { join } from 'node:path';
 import { Failure } from '../failure.js';
 import type { Host } from '../runtime/index.js';
 
-/** Folders of one name, such as runs that begin in the same second; more than these are a fault. */
+/**
+ * The largest number of folders with the same base name, such as runs that start in the same second. More are a fault.
+ */
 const MOST = 10_000;
 
 /**
- * Makes a new folder for a run or a sweep that was given none: `parent/name`, or `parent/name-2`, `parent/name-3` and so on if that is
- * taken. Two processes that ask for the same name at the same moment get two folders.
+ * Makes a new folder for a run or a sweep for which the user named none: `parent/name`, or `parent/name-2`,
+ * `parent/name-3` and so on if that name is taken. Two processes that ask for the same name at the same time get two
+ * different folders.
  * @returns the folder's path, which begins with `parent`
- * @throws {Failure} environment: no folder can be made there.
+ * @throws {Failure} `environment` if no folder can be made there
  */
 export async function claimNewFolder({ files }: Pick<Host, 'files'>, parent: string, name: string): Promise<string> {
   try {
@@ -28,7 +31,7 @@ export async function claimNewFolder({ files }: Pick<Host, 'files'>, parent: str
   throw new Failure('environment', `${join(parent, name)} is there ${MOST} times; name another with --out`);
 }
 
-/** False if there is anything of that name. */
+/** Returns false if a file or folder of that name exists. */
 async function claimed(files: Host['files'], folder: string): Promise<boolean> {
   try {
     await files.claimFolder(folder);

@@ -2,19 +2,26 @@ import { join } from 'node:path';
 
 import type { Host } from '../runtime/index.js';
 
-/** A temporary file of another machine counts as abandoned after so long without a change, in milliseconds: one day. */
+/**
+ * A temporary file of another machine counts as abandoned if it has not changed for this long, in milliseconds: one
+ * day.
+ */
 const ABANDONED_MS = 86_400_000;
 
-/** `.NAME.PID@HOST.RANDOM.tmp`: it says who writes the file, so that others can tell whether the writer is still there. */
+/**
+ * `.NAME.PID@HOST.RANDOM.tmp`. The name states which process writes the file, so that other processes can tell whether
+ * that process still runs.
+ */
 const pattern = /^\..+\.(?<pid>\d+)@(?<host>.+)\.[0-9a-f]{8}\.tmp$/;
 
-/** A name for a file that is to be renamed to `name` when it is whole. No other writer has the same. */
+/** Returns a name for a file that is renamed to `name` when it is complete. No other writer uses the same name. */
 export const temporaryName = ({ processes, random }: Pick<Host, 'processes' | 'random'>, name: string): string =>
   `.${name}.${processes.pid}@${processes.host}.${random.bytes(4).toString('hex')}.tmp`;
 
 /**
- * Removes the temporary files in a folder whose writer was killed: a process of this machine that is gone, or one that has
- * not changed the file for a day. It does not matter if this fails: the next writer tries again.
+ * Removes the temporary files in a folder whose writer has died: a process of this machine that no longer runs, or a
+ * process of another machine that has not changed the file for a day. Errors are ignored, because the next writer tries
+ * again.
  */
 export async function removeAbandoned(host: Host, folder: string): Promise<void> {
   const { clock, files, processes } = host;
@@ -28,6 +35,6 @@ export async function removeAbandoned(host: Host, folder: string): Promise<void>
       if (modified !== undefined && clock.now() - modified > ABANDONED_MS) await files.remove(file);
     }
   } catch {
-    // What was to be written lies on the disk.
+    // The new content is already on the disk, so a failure to clean up must not make the write fail.
   }
 }

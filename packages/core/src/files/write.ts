@@ -5,12 +5,13 @@ import { writeFailure } from './failures.js';
 import { removeAbandoned, temporaryName } from './temporary.js';
 
 /**
- * Writes a file atomically and durably: its name stands for the old content or for all of the new one, also after a power cut, and
- * for the new one once the promise is fulfilled. The pieces are written one after the other, each before the next is asked for.
+ * Writes a file atomically and durably. At every moment, even after a power failure, the name refers either to the
+ * complete old content or to the complete new content; after the promise is fulfilled it refers to the new content.
+ * Each piece is written before the next one is requested from `pieces`.
  *
- * A file that a killed process has left half-written in the same folder is removed.
+ * Also removes files that a killed process left incomplete in the same folder.
  *
- * @throws {Failure} environment: the disk is full, or the folder is missing or not writable. Nothing is left behind.
+ * @throws {Failure} `environment` if the disk is full, or the folder is missing or not writable; no file is left behind
  */
 export async function writeBytes(host: Host, file: string, pieces: Iterable<Uint8Array>): Promise<void> {
   const { files } = host;
@@ -27,11 +28,11 @@ export async function writeBytes(host: Host, file: string, pieces: Iterable<Uint
   await removeAbandoned(host, folder);
 }
 
-/** Writes a text in UTF-8 as `writeBytes` does. */
+/** Writes a text in UTF-8. Guarantees and errors are those of `writeBytes`. */
 export const writeText = (host: Host, file: string, text: string): Promise<void> =>
   writeBytes(host, file, [Buffer.from(text)]);
 
-/** Writes a value as indented JSON, as `writeBytes` does. */
+/** Writes a value as indented JSON. Guarantees and errors are those of `writeBytes`. */
 export const writeJson = (host: Host, file: string, value: unknown): Promise<void> =>
   writeText(host, file, `${JSON.stringify(value, null, 2)}\n`);
 

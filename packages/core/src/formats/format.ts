@@ -1,20 +1,21 @@
 import type { z } from 'zod';
 
 /**
- * What a kind of stored file looks like. Every such file says its format's name and version, and is validated when it is read: a file of
- * another version, or a damaged one, ends in one clear line and never in a wrong result.
+ * The format of a kind of stored file. Every such file states the name and version of its format and is validated when
+ * it is read. A file of another version or a damaged file causes an error message of one line, and never a wrong
+ * result.
  */
 export interface Format<Schema extends z.ZodType = z.ZodType> {
-  /** Such as `prunegrid.manifest`. */
+  /** The format's name, such as `prunegrid.manifest`. */
   readonly name: string;
-  /** It grows by one whenever an older reader would misunderstand the file. */
+  /** The version, which increases by one whenever an older reader would misunderstand the file. */
   readonly version: number;
   readonly schema: Schema;
 }
 
 /**
- * What is wrong with the format's name and version that a file states; undefined if nothing is.
- * The text goes on after the file's name: `has version 2 of ...`.
+ * Returns what is wrong with the format name and version that a file states, or undefined if they are right. The text
+ * continues a sentence that begins with the file's name: `has version 2 of ...`.
  */
 export function versionProblem(
   { name, version }: Pick<Format, 'name' | 'version'>,
@@ -28,7 +29,9 @@ export function versionProblem(
   return `has version ${shown(stated.version)} of ${name}, and this prunegrid knows version ${version}; use the prunegrid that wrote it`;
 }
 
-/** The first thing that a schema finds wrong, such as `trainers: Invalid input: expected number, received string`. */
+/**
+ * Returns the first problem that a schema found, such as `trainers: Invalid input: expected number, received string`.
+ */
 export function firstProblem({ issues }: z.ZodError): string {
   const [{ path, message }] = issues;
   return path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message;

@@ -6,8 +6,8 @@ import type { Host } from '../runtime/index.js';
 import { firstProblem, type Format, versionProblem } from './format.js';
 
 /**
- * Writes a JSON object under the format's name and version, whole or not at all.
- * @throws {Failure} environment: it cannot be written.
+ * Writes a JSON object together with the format's name and version. The write is atomic.
+ * @throws {Failure} `environment` if the file cannot be written
  */
 export const writeStored = <Schema extends z.ZodType<object>>(
   host: Host,
@@ -17,9 +17,10 @@ export const writeStored = <Schema extends z.ZodType<object>>(
 ): Promise<void> => writeJson(host, file, { format: name, version, ...(value as object) });
 
 /**
- * Reads what `writeStored` has written, and validates it.
+ * Reads and validates a file that `writeStored` wrote.
  * @param remedy what to do if the file is missing or damaged, such as `restore it, or start the sweep anew`
- * @throws {Failure} input: the file is missing, damaged, or of another format or version. environment: it cannot be read.
+ * @throws {Failure} `input` if the file is missing, damaged, or of another format or version; `environment` if it
+ *   cannot be read
  */
 export async function readStored<Schema extends z.ZodType<object>>(
   { files }: Pick<Host, 'files'>,
@@ -37,7 +38,7 @@ export async function readStored<Schema extends z.ZodType<object>>(
   return parseStored(text, file, format, remedy);
 }
 
-/** The value in the text of such a file. Throws as `readStored` does. */
+/** Returns the value in the text of a file that `writeStored` wrote. It throws the same errors as `readStored`. */
 export function parseStored<Schema extends z.ZodType<object>>(
   text: string,
   file: string,

@@ -5,39 +5,46 @@ import { Failure } from '../failure.js';
 import { isFileError, isMissing, writeFailure } from '../files/index.js';
 import type { Host } from '../runtime/index.js';
 
-/** The holder touches the file this often, in milliseconds ... */
+/** How often the holder updates the file's modification time, in milliseconds. */
 const HEARTBEAT_MS = 5_000;
-/** ... and counts as gone on another host after so long without: long enough for a stalled file system or a busy machine. */
+/**
+ * A holder on another host counts as dead if it has not touched the file for this long, in milliseconds. The time is
+ * long enough for a stalled file system or a busy machine.
+ */
 const STALE_MS = 30_000;
-/** Two processes that find the same stale file at the same moment are told apart after so long, in milliseconds. */
+/**
+ * How long a process waits before it checks that its lock was not removed, in milliseconds. This decides between two
+ * processes that find the same stale file at the same time.
+ */
 const CONTEST_MS = 100;
 
 const holderSchema = z.object({
   token: z.string(),
   pid: z.number(),
   host: z.string(),
-  /** As `Processes.birthOf` says: a later process may have the same id. */
+  /** The value of `Processes.birthOf`, because a later process may have the same id. */
   birth: z.string().optional(),
 });
 
-/** Who holds a lock. */
+/** The process that holds a lock. */
 export type Holder = z.infer<typeof holderSchema>;
 
 export interface HeldLock {
   /**
-   * Resolves if the lock is still held, and rejects with a Failure if another process has taken it, after which nothing may be written
-   * any more. It reads the file only if a heartbeat is overdue, as after this process was stopped and continued.
+   * Resolves if the lock is still held. Rejects with a Failure if another process has taken it; nothing may be written
+   * after that. The file is read only if a heartbeat is overdue, for example after this process was stopped and
+   * continued.
    */
   check(): Promise<void>;
   release(): Promise<void>;
 }
 
 /**
- * A right that one process at a time has, by a file. A holder of this host keeps the lock as long as it lives, even if it is stopped;
- * one of another host as long as it touches the file.
+ * Takes a lock that one process at a time can hold, by means of a file. A holder on this host keeps the lock as long as
+ * its process exists, even if it is stopped. A holder on another host keeps it as long as it touches the file.
  *
- * @throws what `taken` makes of the holder if another process has the lock
- * @throws {Failure} input if there is no folder, environment if the file cannot be written
+ * @throws {Failure} what `taken` returns if another process has the lock
+ * @throws {Failure} `input` if the folder does not exist, `environment` if the file cannot be written
  */
 export async function holdLock(host: Host, file: string, taken: (holder: string) => Failure): Promise<HeldLock> {
   const { clock, files, random } = host;
@@ -46,7 +53,8 @@ export async function holdLock(host: Host, file: string, taken: (holder: string)
     const other = await liveHolder(host, file);
     if (other === null) await files.remove(file);
     if (other !== null || !(await tryCreate(host, file, token))) throw taken(describe(other));
-    // Another process may have judged the same file stale and removed ours for it: who is named in the end, holds it.
+    // Another process may have judged the same file stale and removed this process's new file. The process that the
+    // file names after the wait holds the lock.
     await clock.sleep(CONTEST_MS);
     const winner = await readHolder(host, file);
     if (winner?.token !== token) throw taken(describe(winner));
@@ -63,7 +71,7 @@ export async function holdLock(host: Host, file: string, taken: (holder: string)
       );
     } else {
       confirmed = now;
-      // A folder that has gone away is noticed by whoever writes into it.
+      // The error is ignored: if the folder is gone, the next write into it fails.
       await files.touch(file).catch(() => undefined);
     }
   };
@@ -80,7 +88,7 @@ export async function holdLock(host: Host, file: string, taken: (holder: string)
   };
 }
 
-/** False if the file is there already. */
+/** Returns false if the file already exists. */
 async function tryCreate({ files, processes }: Host, file: string, token: string): Promise<boolean> {
   const { pid, host } = processes;
   const birth = processes.birthOf(pid);
@@ -102,7 +110,7 @@ async function tryCreate({ files, processes }: Host, file: string, token: string
   }
 }
 
-/** The process that has the lock; null if none has it any more. */
+/** Returns the process that holds the lock, or null if no living process holds it. */
 export async function liveHolder(
   host: Pick<Host, 'clock' | 'files' | 'processes'>,
   file: string,
@@ -111,10 +119,11 @@ export async function liveHolder(
   const status = await files.status(file);
   if (!status) return null;
   const holder = await readHolder(host, file);
-  // A process that is stopped touches nothing, and still goes on from where it was when it is continued.
+  // A stopped process does not touch the file, but resumes its work when it is continued. So a holder on this host is
+  // judged by whether its process exists.
   if (holder?.host === processes.host) return isThere(processes, holder) ? holder : null;
   if (clock.now() - status.modified > STALE_MS) return null;
-  // A file that is still empty was created this very moment.
+  // An empty file was created a moment ago and its holder has not been written yet.
   return holder ?? { token: '', pid: NaN, host: 'unknown' };
 }
 

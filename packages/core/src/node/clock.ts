@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 import type { Clock } from '../runtime/clock.js';
 
-/** The machine's clock and Node's timers. */
+/** The clock and timers of Node.js. */
 export const nodeClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

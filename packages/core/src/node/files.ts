@@ -7,9 +7,9 @@ import { cacheFolder } from '../cache-folder.js';
 import type { FileHandle, Files, OpenMode } from '../runtime/files.js';
 
 const flags: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'wx+', replace: 'w+' };
-/** Bytes that `readPieces` reads at a time. */
+/** The number of bytes that `readPieces` reads at a time. */
 const PIECE_BYTES = 1 << 20;
-/** One call of read(2) or write(2) moves less than 2 GiB. */
+/** The largest number of bytes per call, because one call of read(2) or write(2) moves less than 2 GiB. */
 const MOST_BYTES = 1 << 30;
 
 /** The machine's file system. */
@@ -28,7 +28,7 @@ export const nodeFiles: Files = {
         return filled;
       },
       async write(bytes, position) {
-        // A single write may be short, above all on a disk that is about to be full.
+        // One write may write fewer bytes than requested, especially if the disk is almost full.
         for (let written = 0; written < bytes.length;) {
           const length = Math.min(bytes.length - written, MOST_BYTES);
           written += (await handle.write(bytes, written, length, position + written)).bytesWritten;
@@ -46,7 +46,7 @@ export const nodeFiles: Files = {
       ? none()
       : // Node counts the last byte in.
         (createReadStream(path, {
-          // A pipe has no places to start at.
+          // A pipe cannot be read from a given position.
           ...(start > 0 && { start }),
           end: end - 1,
           highWaterMark: PIECE_BYTES,
@@ -82,5 +82,5 @@ export const nodeFiles: Files = {
 };
 
 async function* none(): AsyncGenerator<Buffer> {
-  // There is nothing between the two places.
+  // The range is empty.
 }

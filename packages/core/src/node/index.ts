@@ -4,7 +4,7 @@ import { nodeFiles } from './files.js';
 import { nodeProcesses } from './processes.js';
 import { nodeRandom } from './random.js';
 
-/** This machine, but for its network. */
+/** The interfaces of `Host`, which exclude the network, implemented with Node.js. */
 export const nodeHost: Host = {
   clock: nodeClock,
   files: nodeFiles,

@@ -12,10 +12,10 @@ export const nodeProcesses: Processes = {
   isAlive(pid) {
     try {
       process.kill(pid, 0);
-      // A zombie has ended, and only its parent has not looked at how.
+      // A zombie has ended, but its parent has not collected its exit status yet.
       return linuxStatus(pid)?.state !== 'Z';
     } catch (error) {
-      // It is another user's.
+      // The process exists, but belongs to another user.
       return (error as NodeJS.ErrnoException).code === 'EPERM';
     }
   },
@@ -38,7 +38,7 @@ export const nodeProcesses: Processes = {
       child.on('error', reject);
       child.on('close', (code, signal) => resolve({ code, signal }));
     });
-    // Whoever waits for its end learns of it.
+    // Whoever awaits `ended` receives the error. Without this line Node.js would report an unhandled rejection.
     ended.catch(() => undefined);
     return {
       pid: child.pid,
@@ -50,11 +50,15 @@ export const nodeProcesses: Processes = {
   run: async (command, args, folder) => (await promisify(execFile)(command, args, { cwd: folder })).stdout,
 };
 
-/** What Linux's /proc says of a process (proc_pid_stat(5)); undefined elsewhere. `startTime` is in clock ticks since the machine's start. */
+/**
+ * Returns what Linux's /proc says about a process (proc_pid_stat(5)), or undefined on other systems. `startTime` is in
+ * clock ticks since the machine started.
+ */
 function linuxStatus(pid: number): { state: string; startTime: string; boot: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the program's name in parentheses, which may hold spaces and parentheses; the state is the third.
+    // The second field is the program's name in parentheses, which may hold spaces and parentheses; the state is the
+    // third.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
     return { state: fields[0], startTime: fields[19], boot };

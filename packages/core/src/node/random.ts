@@ -2,5 +2,5 @@ import { randomBytes, randomUUID } from 'node:crypto';
 
 import type { RandomSource } from '../runtime/random.js';
 
-/** The operating system's randomness. */
+/** Random values from the operating system. */
 export const nodeRandom: RandomSource = { uuid: () => randomUUID(), bytes: (count) => randomBytes(count) };

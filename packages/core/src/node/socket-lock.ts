@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
- * Runs `work` in one process of this machine at a time; the others call `onWait` once and wait for their turn.
+ * Runs `work` in one process of this machine at a time. Other processes call `onWait` once and wait for their turn.
  *
- * The lock is a listening socket in Linux's abstract namespace: the kernel drops it with its process, however that
- * dies, so no lock can be left behind, and those who wait are connected to it and learn of its end at once. Where
- * such a socket cannot be had, `work` runs without: the lock saves doing it twice, and nothing else may hang on it.
- * @throws the signal's reason when it fires while waiting.
+ * The lock is a listening socket in Linux's abstract namespace. The kernel closes it when its process ends for any
+ * reason, so no stale lock can remain. Waiting processes are connected to the socket and notice its end at once. If
+ * such a socket cannot be opened, `work` runs without the lock. The lock only avoids doing the work twice; correctness
+ * must not depend on it.
+ *
+ * @throws the signal's reason if the signal fires during the wait
  */
 export async function exclusively<T>(
   name: string,
@@ -33,7 +35,7 @@ export async function exclusively<T>(
   }
 }
 
-/** Takes the lock and gives the function that lets go of it, or undefined while another process holds it. */
+/** Takes the lock and returns the function that releases it, or undefined if another process holds it. */
 function claim(path: string): Promise<(() => void) | undefined> {
   return new Promise((resolve) => {
     const waiting = new Set<Socket>();
@@ -53,7 +55,7 @@ function claim(path: string): Promise<(() => void) | undefined> {
   });
 }
 
-/** Resolves when the holder lets go or dies: either ends the connection to it. */
+/** Resolves when the holder releases the lock or dies, because both close the connection to it. */
 function released(path: string, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect({ path, ...(signal && { signal }) });

@@ -1,15 +1,16 @@
 /**
- * Philox4x32-10, a counter-based generator (Salmon, Moraes, Dror, Shaw: Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011).
+ * Philox4x32-10, a counter-based generator (Salmon, Moraes, Dror, Shaw: Parallel Random Numbers: As Easy as 1, 2, 3, SC
+ * 2011).
  *
- * A draw is a pure function of a key and a counter, so a random number depends on the seed, its purpose, the step and the
- * sample, never on which trainer draws it or what was drawn before.
+ * A draw is a pure function of a key and a counter, so a random number depends on the seed, its purpose, the step and
+ * the sample, never on which trainer draws it or what was drawn before.
  */
 const M0 = 0xd2511f53;
 const M1 = 0xcd9e8d57;
 const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 
-/** High 32 bits of the 64-bit product of two unsigned 32-bit integers. */
+/** Returns the high 32 bits of the 64-bit product of two unsigned 32-bit integers. */
 function multiplyHigh(a: number, b: number): number {
   const a0 = a & 0xffff;
   const a1 = a >>> 16;
@@ -40,10 +41,13 @@ export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3:
   out[3] = c3;
 }
 
-/** What random numbers are drawn for: keeps the streams of one seed apart. */
+/** The purposes of random numbers. They keep the streams of one seed apart. */
 export const purposes = { initialWeights: 1, order: 2, shift: 3, dropout: 4, sweep: 5 } as const;
 
-/** The numbers of one purpose at one place (phase, epoch or step, sample); the same arguments give the same numbers. */
+/**
+ * The stream of random numbers for one purpose at one place (phase, epoch or step, sample). A stream made with the same
+ * arguments gives the same numbers.
+ */
 export class RandomStream {
   private readonly block = new Uint32Array(4);
   private index = 0;
@@ -57,7 +61,7 @@ export class RandomStream {
     private readonly sample = 0,
   ) {}
 
-  /** An unsigned 32-bit integer. */
+  /** Returns the next unsigned 32-bit integer. */
   nextUint32(): number {
     if (this.used === 4) {
       philox(this.block, this.index++, this.sample, this.step, this.phase, this.seed, this.purpose);
@@ -66,12 +70,14 @@ export class RandomStream {
     return this.block[this.used++];
   }
 
-  /** Uniform in [0, 1), a multiple of 2^-32. */
+  /** Returns a number that is uniformly distributed over the multiples of 2^-32 in [0, 1). */
   nextFraction(): number {
     return this.nextUint32() * 2 ** -32;
   }
 
-  /** Uniform in 0, ..., bound - 1, without bias (Lemire 2019, by rejection). */
+  /**
+   * Returns an integer that is uniformly distributed over 0, ..., bound - 1. Rejection makes it unbiased (Lemire 2019).
+   */
   nextBelow(bound: number): number {
     const threshold = (0x1_0000_0000 - bound) % bound;
     for (;;) {

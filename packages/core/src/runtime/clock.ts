@@ -1,20 +1,22 @@
-/** Something that will happen and can still be called off. */
+/** A scheduled call that can still be cancelled. */
 export interface Timer {
   cancel(): void;
 }
 
-/** Time, and what happens at a later time. Tests hand in a virtual clock, which takes no time at all. */
+/** The current time and scheduled calls. Tests pass a virtual clock, whose waits take no real time. */
 export interface Clock {
-  /** Unix time in milliseconds: for what is shown and stored. It may jump when the machine's clock is set. */
+  /** Returns the Unix time in milliseconds, to be shown or stored. It may jump when the machine's clock is set. */
   now(): number;
-  /** Milliseconds that only grow: for durations and deadlines. */
+  /** Returns milliseconds that never decrease, for durations and deadlines. */
   monotonic(): number;
-  /** Resolves after `milliseconds`. Rejects with the signal's reason when `signal` aborts first, or has aborted. */
+  /**
+   * Resolves after `milliseconds`. Rejects with the signal's reason if `signal` aborts earlier or has aborted already.
+   */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
-  /** Calls `action` once, after `milliseconds`. A timer does not keep a process alive that has nothing else to do. */
+  /** Calls `action` once, after `milliseconds`. The timer alone does not keep the process alive. */
   after(milliseconds: number, action: () => void): Timer;
-  /** Calls `action` again and again, every `milliseconds`. It does not keep the process alive either. */
+  /** Calls `action` every `milliseconds` until it is cancelled. The timer alone does not keep the process alive. */
   every(milliseconds: number, action: () => void): Timer;
-  /** Resolves once the event loop has taken its turn: incoming messages are then seen, and what was sent has left. */
+  /** Resolves after one turn of the event loop, when pending messages have been received and sent. */
   turn(): Promise<void>;
 }

@@ -1,22 +1,28 @@
-/** A file that is open. Positions and lengths are in bytes from the file's start. */
+/** An open file. Positions and lengths are in bytes; positions count from the start of the file. */
 export interface FileHandle {
-  /** Fills `into` from `position` on. Returns the bytes read, fewer only at the end of the file. */
+  /**
+   * Fills `into` with the bytes from `position` on. Returns the number of bytes read, which is smaller than the length
+   * of `into` only at the end of the file.
+   */
   read(into: Uint8Array, position: number): Promise<number>;
-  /** Writes all of `bytes` at `position`. Rejects when the disk takes only some of them. */
+  /** Writes all of `bytes` at `position`. Rejects if the disk accepts only a part of them. */
   write(bytes: Uint8Array, position: number): Promise<void>;
-  /** The file's length. */
+  /** Returns the file's length in bytes. */
   size(): Promise<number>;
   truncate(length: number): Promise<void>;
-  /** Resolves when everything that was written would survive a power cut. The file's name may not: see `Files.syncFolder`. */
+  /**
+   * Resolves when everything written so far would survive a power failure. The file's name may not survive it; see
+   * `Files.syncFolder`.
+   */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface FileStatus {
   kind: 'file' | 'folder' | 'other';
-  /** Bytes; 0 for a folder. */
+  /** The length in bytes; 0 for a folder. */
   size: number;
-  /** Time of the last change, in Unix milliseconds. */
+  /** The time of the last change, in Unix milliseconds. */
   modified: number;
 }
 
@@ -29,36 +35,41 @@ export interface FileStatus {
 export type OpenMode = 'read' | 'update' | 'create' | 'replace';
 
 /**
- * The file system. Failures are Node's own errors, whose `code` says why (`ENOENT`, `EEXIST`, `ENOSPC`, `EACCES`, ...): callers turn
- * them into a Failure that names the remedy. Tests hand in a disk in memory that can be full, fail or lose what was not synced.
+ * The file system. It throws the errors of Node.js, whose `code` states the reason (`ENOENT`, `EEXIST`, `ENOSPC`,
+ * `EACCES`, ...); callers turn them into a Failure that names the remedy. Tests pass a disk in memory that can be full,
+ * fail, or lose what was not synced.
  */
 export interface Files {
   open(path: string, mode: OpenMode): Promise<FileHandle>;
-  /** The whole file. */
+  /** Returns the content of a file. */
   read(path: string): Promise<Buffer>;
-  /** The bytes from number `start` to number `end` - 1, in pieces. They are read while they are asked for. */
+  /** Yields the bytes from number `start` to number `end` - 1 in pieces. Each piece is read when it is requested. */
   readPieces(path: string, start?: number, end?: number): AsyncIterable<Buffer>;
   /**
-   * Undefined if there is no such file or folder.
-   * @param options followLinks: false, to see a symbolic link itself, whose kind is `other`, and not what it leads to
+   * Returns the status of a file or folder, or undefined if it does not exist.
+   * @param options with `followLinks: false`, a symbolic link has a status of its own with the kind `other`; otherwise
+   *   the status is that of the link's target
    */
   status(path: string, options?: { followLinks: boolean }): Promise<FileStatus | undefined>;
-  /** The names in a folder, sorted. */
+  /** Returns the names in a folder, sorted. */
   list(folder: string): Promise<string[]>;
-  /** Makes the folder and those above it. It may exist already. */
+  /** Makes a folder and its missing parents. It does nothing if the folder exists. */
   makeFolder(path: string): Promise<void>;
-  /** Makes the folder, whose parent exists. Rejects with `EEXIST` if there is anything of that name: one of two callers wins. */
+  /**
+   * Makes a folder in an existing parent. Rejects with `EEXIST` if the name is taken, so only one of two callers
+   * succeeds.
+   */
   claimFolder(path: string): Promise<void>;
-  /** Puts `from` in the place of `to`, in one step. */
+  /** Renames `from` to `to` atomically and replaces what `to` was. */
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file, or a folder with all in it. Nothing happens if there is none. */
+  /** Removes a file, or a folder with its content. It does nothing if there is none. */
   remove(path: string): Promise<void>;
-  /** Sets the time of the last change to now. */
+  /** Sets the time of the last change to the current time. */
   touch(path: string): Promise<void>;
-  /** Makes the names of a folder's files survive a power cut. */
+  /** Resolves when the names of a folder's files would survive a power failure. */
   syncFolder(folder: string): Promise<void>;
-  /** The user's folder for things that can be computed or fetched again. It may not exist yet. */
+  /** Returns the user's folder for files that can be computed or downloaded again. It may not exist yet. */
   cacheFolder(): string;
-  /** A new folder of its own for this user's temporary files; its name begins with `prefix`. */
+  /** Makes a new folder for this user's temporary files, whose name begins with `prefix`, and returns its path. */
   makeTemporaryFolder(prefix: string): Promise<string>;
 }

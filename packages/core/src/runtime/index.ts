@@ -19,7 +19,7 @@ export {
   type Transport,
 } from './transport.js';
 
-/** A machine but for its network. */
+/** The machine without its network. */
 export interface Host {
   readonly clock: Clock;
   readonly files: Files;
@@ -28,8 +28,9 @@ export interface Host {
 }
 
 /**
- * Everything outside of the process, handed in and never reached for: the same code then runs on a machine, and in tests with a
- * virtual clock, a disk in memory and a network that loses messages. A function takes what it needs: `Pick<Runtime, 'clock' | 'files'>`.
+ * Everything outside the process. It is passed as an argument and never imported, so that the same code runs on a real
+ * machine and in tests with a virtual clock, a disk in memory and a network that loses messages. A function takes only
+ * the parts that it needs: `Pick<Runtime, 'clock' | 'files'>`.
  */
 export interface Runtime extends Host {
   readonly transport: Transport;

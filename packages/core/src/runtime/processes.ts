@@ -5,45 +5,56 @@ export interface ProcessEnd {
 }
 
 export interface StartOptions {
-  /** Variables on top of this process's own. */
+  /** Environment variables in addition to those of this process. */
   env?: Readonly<Record<string, string>>;
   folder?: string;
-  /** In a process group of its own, so that Ctrl-C in this terminal does not reach it. */
+  /** Whether the process gets its own process group, so that Ctrl-C in this terminal does not reach it. */
   detached?: boolean;
-  /** A file to which its standard output and standard error are appended; otherwise `onError` sees the latter. */
+  /**
+   * A file to which the standard output and standard error are appended. Without it, `onError` receives standard error.
+   */
   outputFile?: string;
-  /** Called with what it writes to standard error. */
+  /** Called with the text that the process writes to standard error. */
   onError?: (text: string) => void;
 }
 
-/** A process that was started from here. */
+/** A process that this process started. */
 export interface ChildProcess {
-  /** Undefined if it could not be started: `ended` then rejects with the reason. */
+  /** The process id, or undefined if the process could not be started; `ended` then rejects with the reason. */
   readonly pid: number | undefined;
-  /** Resolves when it has ended and all of its output has been seen. */
+  /** Resolves when the process has ended and all of its output has been received. */
   readonly ended: Promise<ProcessEnd>;
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
-  /** Lets this process end before the other one. */
+  /** Allows this process to end before the child process does. */
   release(): void;
 }
 
-/** This process and others of the machine. */
+/** This process and the other processes of the machine. */
 export interface Processes {
   readonly pid: number;
   /** The machine's name. */
   readonly host: string;
-  /** Whether there is a process with this id on this machine, of whatever user. */
+  /** Returns whether a process with this id exists on this machine. It may belong to any user. */
   isAlive(pid: number): boolean;
-  /** Tells the process with this id from an earlier or later one of the same id; undefined if the system does not tell. */
+  /**
+   * Returns a text that distinguishes the process from earlier and later ones with the same id, or undefined if the
+   * system does not provide one.
+   */
   birthOf(pid: number): string | undefined;
-  /** Sends a signal to a process of this machine. Throws Node's error if there is none, or if it is another user's. */
+  /**
+   * Sends a signal to a process of this machine. Throws the error of Node.js if the process does not exist or belongs
+   * to another user.
+   */
   kill(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void;
-  /** Starts Node on a program file with these arguments and V8 options. */
+  /** Starts Node.js with a program file, its arguments and V8 options. */
   startNode(
     program: string,
     args: readonly string[],
     options?: StartOptions & { v8?: readonly string[] },
   ): ChildProcess;
-  /** Runs a command to its end and returns its standard output. Rejects if it is not there or exits with another code than 0. */
+  /**
+   * Runs a command to its end and returns its standard output. Rejects if the command does not exist or its exit code
+   * is not 0.
+   */
   run(command: string, args: readonly string[], folder: string): Promise<string>;
 }

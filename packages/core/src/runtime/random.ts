@@ -1,6 +1,9 @@
-/** Randomness for names and secrets, which nobody can foresee. Numbers that results depend on come from a RandomStream instead. */
+/**
+ * Unpredictable random values for names and secrets. Random numbers that affect results come from a RandomStream
+ * instead.
+ */
 export interface RandomSource {
-  /** A UUID, version 4. */
+  /** Returns a UUID, version 4 (RFC 9562). */
   uuid(): string;
   bytes(count: number): Buffer;
 }

@@ -1,31 +1,45 @@
-/** Memory that the sender of a stream writes and its receiver reads: both processes are on one machine. Offsets and lengths are in bytes. */
+/**
+ * Memory that the sender of a stream writes and its receiver reads, if both processes are on one machine. Offsets and
+ * lengths are in bytes.
+ */
 export interface SharedMemory {
-  /** Returns false if the machine's memory has no room for it. */
+  /** Writes `bytes` at `offset`. Returns false if the machine has too little memory for them. */
   write(offset: number, bytes: Uint8Array): boolean;
-  /** Fills `into`. Throws if nothing has been written there. */
+  /** Fills `into` with the bytes from `offset` on. Throws if nothing has been written there. */
   read(offset: number, into: Uint8Array): void;
 }
 
-/** Messages in both directions, each of them delivered whole and in order, or not at all once the stream has broken. */
+/**
+ * A stream of messages in both directions. Each message is delivered completely and in order; after the stream has
+ * broken, none is delivered.
+ */
 export interface MessageStream {
-  /** The memory that both ends share, if they do. */
+  /** The memory that both ends share, or undefined if they share none. */
   readonly sharedMemory?: SharedMemory | undefined;
   /**
-   * Sends `head` and `data` as one message. Resolves when both may be changed and the stream takes more. Never rejects on a stream that is over: the next `receive` says why.
+   * Sends `head` and `data` as one message. Resolves when both arrays may be changed and the stream accepts more data.
+   * It never rejects; if the stream has ended, the next `receive` gives the reason.
    */
   send(head: Uint8Array, data?: Uint8Array): Promise<void>;
-  /** The next message, valid until the next call; undefined once the other end has closed the stream. Rejects with StreamBroken. */
+  /**
+   * Resolves to the next message, which is valid until the next call, or to undefined if the other end has closed the
+   * stream. Rejects with StreamBroken.
+   */
   receive(): Promise<Buffer | undefined>;
   /**
-   * Ends the stream at both ends; what has been sent still arrives. With a `reason`, the other end's `receive` rejects with it if the
-   * network can carry it, and with another StreamBroken if not. A `receive` that waits here resolves to undefined.
+   * Ends the stream at both ends. Messages sent before still arrive. With a `reason`, the other end's `receive` rejects
+   * with it if the network can transmit it, and with another StreamBroken otherwise. A pending `receive` at this end
+   * resolves to undefined.
    */
   close(reason?: string): void;
-  /** Resolves once the stream is over, whoever ended it and for whatever reason. Never rejects. */
+  /** Resolves when the stream has ended for any reason. It never rejects. */
   readonly closed: Promise<void>;
 }
 
-/** The stream is over and should not be: the other end is gone, does not answer, or is no prunegrid. The message is part of a line for the user. */
+/**
+ * The stream ended unexpectedly: the other end is gone, does not answer, or is not prunegrid. The message is part of a
+ * line for the user.
+ */
 export class StreamBroken extends Error {
   override readonly name = 'StreamBroken';
 }
@@ -48,18 +62,22 @@ export interface IncomingCall {
 export interface Listener {
   /** `HOST:PORT` or `unix:PATH`, with the port that was taken. */
   readonly address: string;
-  /** Takes no more calls. The streams of `peers` stay open, since each trainer closes its own; those of `coordination` end. */
+  /**
+   * Takes no more calls. The streams of `peers` stay open, since each trainer closes its own; those of `coordination`
+   * end.
+   */
   close(): Promise<void>;
 }
 
 /**
- * The network. It makes and accepts every connection, of the coordinator and of the trainers among themselves, so that credentials, limits
- * and liveness have one place.
+ * The network. It makes and accepts every connection, of the coordinator and of the trainers among themselves, so that
+ * credentials, limits and liveness have one place.
  */
 export interface Transport {
   /**
-   * @param address `HOST:PORT`, port 0 for a free one, or `unix:PATH`; of the service `peers` also `unix:`, for a new path that only this user can
-   *   reach and that is removed when the listener closes. Rejects with Node's error if it cannot be listened on.
+   * @param address `HOST:PORT`, port 0 for a free one, or `unix:PATH`; of the service `peers` also `unix:`, for a new
+   *   path that only this user can reach and that is removed when the listener closes. Rejects with Node's error if it
+   *   cannot be listened on.
    */
   listen(service: Service, address: string, onCall: (call: IncomingCall) => void): Promise<Listener>;
   /** Rejects with StreamBroken if nobody accepts the call within `timeoutMs`. */

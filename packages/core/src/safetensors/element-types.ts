@@ -1,12 +1,20 @@
-/** How the elements of a stored tensor become float32. Files and supported machines are both little-endian. */
+/**
+ * How the elements of a stored tensor are converted to float32. Files and supported machines are both little-endian.
+ */
 export interface ElementType {
-  /** Bytes of one element. */
+  /** The size of one element in bytes. */
   bytes: number;
-  /** `raw` owns its buffer, starts at its first byte, and may be reused as the result's memory. */
+  /**
+   * Converts the bytes of a tensor. `raw` must own its buffer and start at its first byte; the result may reuse the
+   * memory.
+   */
   toFloat32(raw: Uint8Array<ArrayBuffer>): Float32Array;
 }
 
-/** The element types that can be read, by their name in the header. Others hold integers or fractions of a byte. */
+/**
+ * The element types that can be read, by their name in the header. The other types hold integers or elements of less
+ * than one byte.
+ */
 export const elementTypes: ReadonlyMap<unknown, ElementType> = new Map([
   ['F32', { bytes: 4, toFloat32: (raw) => new Float32Array(raw.buffer) }],
   ['F64', { bytes: 8, toFloat32: (raw) => Float32Array.from(new Float64Array(raw.buffer)) }],
@@ -14,7 +22,7 @@ export const elementTypes: ReadonlyMap<unknown, ElementType> = new Map([
   ['BF16', { bytes: 2, toFloat32: brainFloatToFloat32 }],
 ] satisfies [string, ElementType][]);
 
-/** IEEE 754 binary16: one sign bit, five of exponent (bias 15), ten of fraction. */
+/** Converts IEEE 754 binary16: one sign bit, five exponent bits (bias 15) and ten fraction bits. */
 function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >>> 10) & 0x1f;

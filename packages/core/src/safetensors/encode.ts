@@ -4,30 +4,34 @@ import { elementsOf, isReserved, maxHeaderBytes, quoted } from './header.js';
 export interface NamedTensor {
   name: string;
   shape: readonly number[];
-  /** As many elements as the shape has. */
+  /** The elements, as many as the shape has. */
   data: TensorData;
 }
 
-/** An array, whose own memory is written, or what makes the elements while they are written. */
+/** Either an array, which is written without a copy, or pieces that are computed while they are written. */
 export type TensorData = Float32Array | Pieces;
 
-/** A tensor that is nowhere in memory as a whole. */
+/** A tensor that is never completely in memory. */
 export interface Pieces {
-  /** Elements of all pieces together. */
+  /** The number of elements of all pieces together. */
   length: number;
-  /** From the first element to the last, the same each time. A piece is good until the next is asked for, which may take its memory. */
+  /**
+   * Yields the elements from the first to the last, and the same ones at each call. A piece is valid until the next one
+   * is requested, which may reuse its memory.
+   */
   pieces: () => Iterable<Float32Array>;
 }
 
-/** Of an array, the array itself. */
+/** Returns the pieces of a tensor. An array is its only piece. */
 export const piecesOf = (data: TensorData): Iterable<Float32Array> =>
   data instanceof Float32Array ? [data] : data.pieces();
 
 /**
- * The bytes of a safetensors file, in pieces to be written one after the other, each before the next is asked for. Arrays' own
- * memory is handed out, not copied. The same tensors in the same order give the same bytes.
+ * Returns the bytes of a safetensors file in pieces, which are to be written in their order. Each piece must be written
+ * before the next one is requested. The memory of arrays is returned without a copy. The same tensors in the same order
+ * give the same bytes.
  *
- * @throws {RangeError} a name comes twice or is reserved, or a shape does not fit its data. At once, not with the first piece.
+ * @throws {RangeError} immediately, if a name is reserved or occurs twice, or a shape does not fit its data
  */
 export function encode(
   tensors: readonly NamedTensor[],
@@ -57,7 +61,10 @@ function* headerAndData(header: Uint8Array, tensors: readonly NamedTensor[]): Ge
   for (const { data } of tensors) for (const piece of piecesOf(data)) yield bytesOf(piece);
 }
 
-/** The JSON's length as a little-endian u64, and the JSON padded with spaces so that the data starts at a multiple of 8. */
+/**
+ * Returns the length of the JSON as a little-endian u64, followed by the JSON. The JSON is padded with spaces so that
+ * the data start at a multiple of 8.
+ */
 function encodeHeader(header: Map<string, unknown>): Uint8Array {
   const json = Buffer.from(JSON.stringify(Object.fromEntries(header)));
   const length = Math.ceil(json.length / 8) * 8;

@@ -1,14 +1,14 @@
-/** The deepest header there can be: a list (shape) in an object (tensor) in an object (header). */
+/** The deepest nesting of a valid header: a list (shape) in an object (tensor) in an object (header). */
 const deepest = 3;
 
 /**
- * JSON.parse for a header that may be hostile: refuses what JSON.parse lets pass, a key that comes twice (readers would
- * disagree on which one counts) and nesting that only serves to fill the memory.
+ * Parses the JSON of a header that may be malicious. Unlike JSON.parse, it refuses a key that occurs twice, because
+ * readers would disagree on which value counts, and deep nesting, which could exhaust the memory.
  *
- * @throws {SyntaxError}
+ * @throws {SyntaxError} if the text is not such JSON
  */
 export function parseHeaderJson(text: string): unknown {
-  /** The keys of each object or list that is open at this place. A list has none. */
+  /** The keys of each object or list that is open at this position. A list has no keys. */
   const open: Set<unknown>[] = [];
   for (let i = 0; i < text.length; i++) {
     const character = text[i];
@@ -30,14 +30,14 @@ export function parseHeaderJson(text: string): unknown {
   return JSON.parse(text);
 }
 
-/** Where the text goes on after the string that starts at `start`. */
+/** Returns the position after the string that starts at `start`. */
 function endOfString(text: string, start: number): number {
   let i = start + 1;
   while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
   return i + 1;
 }
 
-/** A string is a key where a colon follows it. */
+/** Returns whether the string that ends at `end` is a key, which means that a colon follows it. */
 function isKey(text: string, end: number): boolean {
   let i = end;
   while (text[i] === ' ' || text[i] === '\t' || text[i] === '\n' || text[i] === '\r') i += 1;

@@ -5,7 +5,7 @@ import { parseHeaderJson } from './header-json.js';
 /** The reference implementation's limit on the header, in bytes. */
 export const maxHeaderBytes = 100_000_000;
 
-/** Where a tensor lies in the data, in bytes from the data's start. */
+/** The position of a tensor in the data, in bytes from the start of the data. */
 export interface StoredTensor {
   name: string;
   type: ElementType;
@@ -15,27 +15,33 @@ export interface StoredTensor {
 }
 
 export interface Header {
-  /** In the order in which they lie in the file. */
+  /** The tensors in the order of their positions in the file. */
   tensors: StoredTensor[];
   metadata: Record<string, string>;
 }
 
-/** The failure of a file that breaks the format; one line, whatever the file holds. */
+/** Returns the failure for a file that violates the format. Its message is one line, whatever the file contains. */
 export function malformed(file: string, what: string): Failure {
   return new Failure('input', `${file} is not a usable safetensors file: ${what}`);
 }
 
-/** A name from a file, fit for one line of a message. */
+/** Returns a name from a file in a form that fits into one line of a message. */
 export function quoted(name: string): string {
   return JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}...` : name);
 }
 
-/** Names that a plain object already has, such as `__proto__`: no tensor is called so in earnest. */
+/**
+ * Returns whether a tensor may not have this name, because every plain object has a property of that name, such as
+ * `__proto__`, or because the format reserves it.
+ */
 export function isReserved(name: string): boolean {
   return name === '__metadata__' || name in Object.prototype;
 }
 
-/** Number of elements of a shape, NaN where it is not a list of counts or the number is not exact in double precision. */
+/**
+ * Returns the number of elements of a shape, or NaN if the shape is not a list of counts or the number is not exact in
+ * double precision.
+ */
 export function elementsOf(shape: unknown): number {
   if (!Array.isArray(shape)) return NaN;
   let elements = 1;
@@ -47,10 +53,10 @@ export function elementsOf(shape: unknown): number {
 }
 
 /**
- * Reads a header and checks all that it claims, so that what it returns can be allocated and read without another look:
- * the tensors fill the `dataBytes` bytes after the header from the first to the last, without overlaps or gaps.
+ * Parses a header and validates all of it, so that the result can be allocated and read without further checks. The
+ * tensors fill the `dataBytes` bytes after the header completely, without overlaps or gaps.
  *
- * @throws {Failure} input
+ * @throws {Failure} `input` if the header is invalid
  */
 export function parseHeader(file: string, bytes: Uint8Array, dataBytes: number): Header {
   const { __metadata__: metadata = {}, ...entries } = parseObject(file, bytes);

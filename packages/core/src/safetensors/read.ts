@@ -5,22 +5,26 @@ import { malformed, maxHeaderBytes, parseHeader, type StoredTensor } from './hea
 
 export interface Tensor {
   shape: number[];
-  /** Row-major, as float32 whatever the file's element type; float64 is rounded, to infinity if it is too large. */
+  /**
+   * The elements, row-major, converted to float32. Values of float64 are rounded, and become infinite if they are too
+   * large.
+   */
   data: Float32Array;
 }
 
 export interface Safetensors {
-  /** By name, in the order in which they lie in the file. */
+  /** The tensors by name, in the order of their positions in the file. */
   tensors: Map<string, Tensor>;
   metadata: Record<string, string>;
 }
 
 /**
- * Reads a safetensors file of F32, F64, F16 or BF16 tensors. Every claim of the file is checked against its size before
- * memory is allocated for it; at most a file's size, twice for types other than F32, is held.
+ * Reads a safetensors file of F32, F64, F16 or BF16 tensors. Every size that the header states is checked against the
+ * file's size before memory is allocated. At most the file's size is held in memory, or twice that for types other than
+ * F32.
  *
- * @throws {Failure} input: not readable, or not a safetensors file that the format allows, with what is wrong.
- * @throws {Failure} environment: a sound file that does not fit into memory.
+ * @throws {Failure} `input` if the file is not readable or not a valid safetensors file; the message says what is wrong
+ * @throws {Failure} `environment` if a valid file does not fit into memory
  */
 export function readSafetensors({ files }: Pick<Host, 'files'>, file: string): Promise<Safetensors> {
   return opened(files, file, async (handle) => {
@@ -31,7 +35,7 @@ export function readSafetensors({ files }: Pick<Host, 'files'>, file: string): P
   });
 }
 
-/** Reads the metadata of a safetensors file, and none of its tensors. Throws as `readSafetensors` does. */
+/** Reads only the metadata of a safetensors file. It throws the same errors as `readSafetensors`. */
 export function readSafetensorsMetadata(
   { files }: Pick<Host, 'files'>,
   file: string,
@@ -41,7 +45,7 @@ export function readSafetensorsMetadata(
 
 async function opened<T>(files: Host['files'], file: string, read: (handle: FileHandle) => Promise<T>): Promise<T> {
   try {
-    // It is asked before the file is opened, since opening a named pipe would wait for a writer.
+    // The status is read before the file is opened, because opening a named pipe would wait for a writer.
     const status = await files.status(file);
     if (status && status.kind !== 'file') throw malformed(file, 'it is not a regular file');
     const handle = await files.open(file, 'read');
@@ -78,7 +82,7 @@ async function readTensor(
   return { shape, data: type.toFloat32(await read(handle, file, dataStart + begin, dataStart + end)) };
 }
 
-/** The file's bytes from `begin` to before `end`, in a buffer of their own. */
+/** Returns the file's bytes from `begin` to `end` - 1, in a new buffer. */
 async function read(handle: FileHandle, file: string, begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(end - begin);
   if ((await handle.read(bytes, begin)) < bytes.length) throw malformed(file, 'it was cut off while it was read');

@@ -1,6 +1,6 @@
 /**
- * Lines up cells in columns, two spaces apart: the first column to the left, the others to the right. A row that is null
- * is a rule across. Cells must hold characters of one column's width each.
+ * Aligns cells in columns that are two spaces apart: the first column to the left, the others to the right. A null row
+ * becomes a horizontal rule. Every character of a cell must be one terminal column wide.
  */
 export function columns(rows: readonly (readonly string[] | null)[]): string[] {
   const widths: number[] = [];

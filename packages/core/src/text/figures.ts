@@ -1,20 +1,28 @@
-/** `6,050`. */
+/** Returns a whole number with thousands separators: `6,050`. */
 export const grouped = (value: number): string => Math.round(value).toLocaleString('en-US');
 
-/** A share as a percentage with two decimals, as accuracies are given: `99.36 %`; `-` where there is none. */
+/**
+ * Returns a share as a percentage with two decimals, as used for accuracies: `99.36 %`; `-` if the share is not finite.
+ */
 export const percent = (share: number): string => (Number.isFinite(share) ? `${(share * 100).toFixed(2)} %` : '-');
 
-/** A share as a percentage with two significant digits, as the paper gives what is kept: `20 %`, `1.4 %`, `0.9 %`. */
+/**
+ * Returns a share as a percentage with two significant digits, as the paper gives the share of weights kept: `20 %`,
+ * `1.4 %`, `0.9 %`.
+ */
 export const roughPercent = (share: number): string =>
   Number.isFinite(share) ? `${Number((share * 100).toPrecision(2))} %` : '-';
 
-/** How far something has come: `100 %` only once it is all done. The tiny term makes up for rounding, as in 0.29 * 100. */
+/**
+ * Returns progress as a whole percentage that is `100 %` only when everything is done. The small term compensates for
+ * rounding errors, as in 0.29 * 100.
+ */
 export const wholePercent = (share: number): string => `${Math.floor(share * 100 + 1e-9)} %`;
 
-/** How many times fewer weights: `71.2x`; `-` where nothing is left. */
+/** Returns the compression ratio: `71.2x`; `-` if no weight is kept. */
 export const ratio = (weights: number, kept: number): string => (kept > 0 ? `${(weights / kept).toFixed(1)}x` : '-');
 
-/** `4 s`, `2:05` (minutes) or `1:02:05` (hours). */
+/** Returns a duration as `4 s`, `2:05` (minutes) or `1:02:05` (hours). */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
@@ -23,5 +31,5 @@ export function duration(seconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-/** `1 epoch`, `6 epochs`. */
+/** Returns a count with its noun: `1 epoch`, `6 epochs`. */
 export const counted = (count: number, what: string): string => `${grouped(count)} ${what}${count === 1 ? '' : 's'}`;

@@ -1,2 +1,2 @@
-/** A text in which the login of an address (`http://user:password@host`) is left out. */
+/** Returns the text without the login of an address (`http://user:password@host`). */
 export const withoutLogin = (text: string): string => text.replace(/:\/\/[^/?#]*@/, '://');

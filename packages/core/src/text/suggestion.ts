@@ -1,8 +1,8 @@
 import { closest, distance } from 'fastest-levenshtein';
 
 /**
- * What to say about a name that is not among the allowed ones: `did you mean "conv1"? Allowed: conv1, conv2` if one of
- * them is near, else `allowed: conv1, conv2`.
+ * Returns a hint for a name that is not allowed: `did you mean "conv1"? Allowed: conv1, conv2` if an allowed name is
+ * similar, otherwise `allowed: conv1, conv2`.
  */
 export function suggest(found: string, allowed: readonly string[]): string {
   const near = nearest(found, allowed);
@@ -11,12 +11,12 @@ export function suggest(found: string, allowed: readonly string[]): string {
     : `did you mean "${near}"? Allowed: ${allowed.join(', ')}`;
 }
 
-/** The allowed name that `found` is most probably a misspelling of, or undefined if none is near enough. */
+/** Returns the allowed name that `found` most probably misspells, or undefined if none is similar enough. */
 export function nearest(found: string, allowed: readonly string[]): string | undefined {
   if (allowed.length === 0) return undefined;
   const near = closest(found, allowed);
   const exceptForCase = near.toLowerCase() === found.toLowerCase();
-  // Two swapped letters are two edits; a name made up of nothing but edits is another name.
+  // Two swapped letters count as two edits. A name of which every letter would change is not similar.
   const close = distance(found, near) <= Math.min(Math.max(2, near.length / 3), near.length - 1);
   return exceptForCase || close ? near : undefined;
 }

@@ -1,47 +1,54 @@
-/** A convolution's kernel as [height, width, in, out], or a dense layer's matrix as [in, out]. */
+/** The shape of a convolution's kernel, [height, width, in, out], or of a dense layer's matrix, [in, out]. */
 export type WeightShape = readonly [number, number, number, number] | readonly [number, number];
 
-/** The name by which a layer reads the network's input, all units of which carry something. */
+/** The name that stands for the network's input in `reads`. No unit of the input is dead. */
 const INPUT = 'input';
 
-/** One layer of a graph in which units of some layers are the inputs of others. */
+/** A layer of a graph, in which the units of some layers are the inputs of others. */
 export interface ConnectedLayer {
   name: string;
   shape: WeightShape;
   /** Positions of the kept weights in the flattened tensor; `dense` if the layer is not pruned. */
   support: Uint32Array | 'dense';
-  /** What the layer reads: layers that stand before it, or `input`. By default the layer just before it; the first one reads the input. */
+  /**
+   * The layers that this layer reads, which must precede it, or `input`. By default it reads the preceding layer; the
+   * first layer reads the input.
+   */
   reads?: readonly string[];
-  /** How it combines what it reads: the sum of layers of equally many units (the default), or their units one layer after another. */
+  /**
+   * How the layer combines what it reads: it adds layers that have equally many units (the default), or it concatenates
+   * their units.
+   */
   combination?: 'add' | 'concatenate';
 }
 
-/** Units (output channels or neurons, by number, ascending) of one layer that no longer carry anything. */
+/** The dead units of one layer. Units are output channels or neurons, given by number in ascending order. */
 export interface DeadUnits {
   layer: string;
-  /** Number of the layer's units. The whole layer is dead if `dead` lists as many. */
+  /** The number of the layer's units. If `dead` has as many elements, the whole layer is dead. */
   of: number;
-  /** No path of kept weights leads here from the network's input: the unit is constant. */
+  /** Units that no path of kept weights connects to the network's input. Their output is constant. */
   unfed: number[];
-  /** No path of kept weights leads from here to the network's output: nothing reads the unit. */
+  /** Units that no path of kept weights connects to the network's output. Their output has no effect. */
   unread: number[];
-  /** Either of the two. */
+  /** The units that are in `unfed` or `unread`. */
   dead: number[];
 }
 
-/** What a layer reads, with the place of each source among the layer's input units. */
+/** The layers that a layer reads, with the position of each among the layer's input units. */
 interface Inputs {
   sources: { name: string; first: number; units: number }[];
   units: number;
 }
 
 /**
- * Finds the units that extreme sparsity has cut off, for each layer that has any. Biases do not count: a unit with a bias alone
- * is dead. Layers that no other layer reads are the network's output.
+ * Finds the dead units of each layer, which occur at extreme sparsity; layers without dead units are left out. Biases
+ * are ignored: a unit with only a bias is dead. The layers that no other layer reads are the network's output.
  *
- * A convolution that feeds a dense layer is flattened channels last, row (h*W + w)*C + c.
+ * If a dense layer reads a convolution, the convolution's output is flattened with channels last, in the row order (h*W
+ * + w)*C + c.
  *
- * @throws {RangeError} a layer's shape does not fit to what it reads, or it reads what does not stand before it.
+ * @throws {RangeError} if a layer's shape does not fit what it reads, or it reads a layer that does not precede it
  */
 export function findDeadUnits(layers: readonly ConnectedLayer[]): DeadUnits[] {
   const inputs = inputsOf(layers);
@@ -90,7 +97,7 @@ export function findDeadUnits(layers: readonly ConnectedLayer[]): DeadUnits[] {
     .filter(({ dead }) => dead.length > 0);
 }
 
-/** What each layer reads. Throws RangeError if that does not fit. */
+/** Returns what each layer reads. Throws a RangeError if the shapes do not fit. */
 function inputsOf(layers: readonly ConnectedLayer[]): Inputs[] {
   const units = new Map<string, number>();
   return layers.map((layer, l) => {
@@ -105,7 +112,7 @@ function inputsOf(layers: readonly ConnectedLayer[]): Inputs[] {
     const counts = known.filter((count) => count !== undefined);
     const sum = counts.reduce((total, count) => total + count, 0);
     const rows = rowsOf(layer);
-    // The network's input has as many units as the other sources leave it.
+    // The number of units of the network's input follows from the layer's shape and its other sources.
     const unitsOfInput = combination === 'add' ? (counts[0] ?? rows) : rows - sum;
     const all = known.map((count) => count ?? unitsOfInput);
     if (combination === 'add' && all.some((count) => count !== all[0])) {
@@ -125,7 +132,7 @@ function inputsOf(layers: readonly ConnectedLayer[]): Inputs[] {
   });
 }
 
-/** Inputs of each unit, at each place of the kernel. */
+/** Returns the number of inputs of each unit at each position of the kernel. */
 function rowsOf({ shape }: ConnectedLayer): number {
   return shape[shape.length - 2];
 }
@@ -134,7 +141,7 @@ function unitsOf({ shape }: ConnectedLayer): number {
   return shape[shape.length - 1];
 }
 
-/** Visits the connections that `layer` keeps, as pairs of units: one of its `inputUnits`, one of its own. */
+/** Visits the connections that `layer` keeps as pairs of units: one of its `inputUnits` and one of its own units. */
 function forEachConnection(
   layer: ConnectedLayer,
   inputUnits: number,

@@ -1,21 +1,24 @@
 import { distance, norm } from './norms.js';
 import { type LayerState, type Project, requirePositive } from './state.js';
 
-/** How far a layer is from W = Z after an iteration; norms are Euclidean over the layer's weights. */
+/**
+ * The residuals of a layer after an iteration, which measure the distance to W = Z. Norms are Euclidean norms over the
+ * layer's weights.
+ */
 export interface Residuals {
-  /** rho of this iteration. */
+  /** The penalty parameter rho of this iteration. */
   rho: number;
-  /** ||W - Z||. */
+  /** The primal residual ||W - Z||. */
   primal: number;
-  /** rho * ||Z^(k+1) - Z^k||. */
+  /** The dual residual rho * ||Z^(k+1) - Z^k||. */
   dual: number;
-  /** ||W||, to judge the primal residual by. */
+  /** ||W||, relative to which the primal residual is judged. */
   weightNorm: number;
-  /** Share of the kept positions that the last iteration did not keep. */
+  /** The share of the kept positions that the previous iteration did not keep, from 0 to 1. */
   supportChange: number;
 }
 
-/** What comes out of an iteration. */
+/** The result of an iteration. */
 export interface Iterated {
   state: LayerState;
   residuals: Residuals;
@@ -40,8 +43,9 @@ export function iterate(state: LayerState, W: Float32Array, project: Project, ne
 }
 
 /**
- * Does the same in the memory of the given state's own Z and U: that state is gone afterwards, even if this throws
- * NonFiniteError. Besides W, Z, U and the two supports it needs what the projection needs; `iterate` needs another Z and U.
+ * Does the same as `iterate`, but overwrites Z and U of the given state, which must not be used afterwards, even if
+ * this throws NonFiniteError. In addition to W, Z, U and the two supports, it needs only the memory of the projection;
+ * `iterate` needs a second Z and U.
  */
 export function iterateInPlace(
   state: LayerState,
@@ -80,7 +84,10 @@ export function iterateInPlace(
   };
 }
 
-/** Share of `after`'s positions that are not in `before`, from 0 to 1; both ascend. It is 0 if `after` is empty. */
+/**
+ * Returns the share of the positions in `after` that are not in `before`, from 0 to 1. Both arrays ascend. The share is
+ * 0 if `after` is empty.
+ */
 function supportChange(before: Uint32Array, after: Uint32Array): number {
   let added = 0;
   let b = 0;

@@ -1,11 +1,11 @@
-/** ||A||_F of a flattened tensor, summed in double precision. */
+/** Returns ||A||_F of a flattened tensor, summed in double precision. */
 export function norm(a: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i] * a[i];
   return Math.sqrt(sum);
 }
 
-/** ||A - B||_F of two flattened tensors of one length, summed in double precision. */
+/** Returns ||A - B||_F of two flattened tensors of equal length, summed in double precision. */
 export function distance(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) {

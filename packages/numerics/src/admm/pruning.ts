@@ -1,13 +1,15 @@
 import { denseForm } from '../constraints/constraint.js';
 import type { Project } from './state.js';
 
-/** A layer after hard pruning: what masked retraining starts from and holds on to. */
+/** A layer after hard pruning. Masked retraining starts from these weights and keeps this support. */
 export interface PrunedLayer {
-  /** The projected weights, in a new array: +0 outside the support. */
+  /** The projected weights, in a new array. They are +0 outside the support. */
   weights: Float32Array;
   /** Positions that may be non-zero, ascending. */
   support: Uint32Array;
-  /** Positions that masked retraining may train, ascending: for most constraints the support, and then the same array. */
+  /**
+   * Positions that masked retraining may change, ascending. For most constraints this is the same array as `support`.
+   */
   trainable: Uint32Array;
 }
 

@@ -1,7 +1,7 @@
-/** One rho for every iteration, or a path from `from` at the first to `to` at the last one. */
+/** Either one rho for every iteration, or a schedule from `from` in the first iteration to `to` in the last one. */
 export type RhoSchedule = number | { schedule: 'linear' | 'geometric'; from: number; to: number };
 
-/** rho of iteration `k` (counted from 0) of `iterations`; where there is only one iteration, `from`. */
+/** Returns rho of iteration `k` (counted from 0) of `iterations`. If there is only one iteration, it returns `from`. */
 export function rhoAt(schedule: RhoSchedule, k: number, iterations: number): number {
   if (typeof schedule === 'number') return schedule;
   const { from, to } = schedule;

@@ -1,14 +1,14 @@
 import type { Residuals } from './iteration.js';
 
-/** Limits that every layer has to meet. */
+/** The limits that every layer must meet before ADMM may stop early. */
 export interface StoppingRule {
-  /** Largest ||W - Z|| / ||W||. */
+  /** The largest allowed ||W - Z|| / ||W||. */
   primalResidual: number;
-  /** Largest share of the support that the last iteration changed. */
+  /** The largest allowed share of the support that the last iteration changed, from 0 to 1. */
   supportChange: number;
 }
 
-/** Whether every layer's weights lie close enough to their sparse copy and its support has come to rest. */
+/** Returns whether every layer's primal residual and change of support are within the limits. */
 export function converged(layers: readonly Residuals[], rule: StoppingRule): boolean {
   return layers.every(
     ({ primal, weightNorm, supportChange }) =>

@@ -5,42 +5,43 @@ import { select } from '../constraints/index.js';
 import { lampScores, magnitudes } from './score-rules.js';
 import { erdosRenyiKernel, uniform } from './shape-rules.js';
 
-/** A layer's weights as a tensor: [height, width, in, out] of a convolution, [in, out] of a dense layer. */
+/** The shape of a layer's weights: [height, width, in, out] for a convolution, [in, out] for a dense layer. */
 export interface BudgetLayer {
   name: string;
   shape: readonly number[];
 }
 
-/** A rule by which a number of weights for the whole network is shared among its layers. Pure. */
+/** A rule that distributes the number of weights kept in the whole network over its layers. It is a pure function. */
 export interface BudgetRule {
-  /** What `budget.rule` says in a spec. */
+  /** The name that `budget.rule` refers to in a spec. */
   readonly name: string;
-  /** Whether the counts are known only once the dense network is trained. */
+  /** Whether the rule needs the trained dense weights. */
   readonly dependsOnWeights: boolean;
   /**
-   * The weights that each layer keeps, in the order of `layers`: whole numbers whose sum is exactly `total`, of no layer more than
-   * it has.
+   * Returns the number of weights that each layer keeps, in the order of `layers`. They are whole numbers, their sum is
+   * exactly `total`, and none exceeds the number of weights of its layer.
    * @param total at most the number of weights of all layers
-   * @param weightsOf a layer's dense weights; may be called only if the rule `dependsOnWeights`
+   * @param weightsOf returns a layer's dense weights; may be called only if the rule `dependsOnWeights`
    */
   share(layers: readonly BudgetLayer[], total: number, weightsOf: (layer: string) => Float32Array): number[];
 }
 
-/** One number for the whole network, and how the layers share it. */
+/** The compression ratio of the whole network and the rule by which the layers share the kept weights. */
 export interface Budget {
   /** The name of a registered rule. */
   rule: string;
-  /** Weights of the network over weights kept, above 1. */
+  /** The compression ratio: the number of weights divided by the number of weights kept. It is greater than 1. */
   ratio: number;
 }
 
 /**
- * What `budget.rule` may name:
+ * The rules that `budget.rule` may name:
  *
- * - `uniform`: the same share of every layer.
- * - `magnitude`: the largest magnitudes of the whole network (Han et al., NeurIPS 2015, with one threshold for all layers).
- * - `erk`: shares by the layers' shapes, `erdosRenyiKernel`.
- * - `lamp`: the largest layer-adaptive scores of the whole network, `lampScores`.
+ * - `uniform` keeps the same share of every layer.
+ * - `magnitude` keeps the largest magnitudes of the whole network (Han et al., NeurIPS 2015, with one threshold for all
+ *   layers).
+ * - `erk` chooses the shares by the layers' shapes; see `erdosRenyiKernel`.
+ * - `lamp` keeps the largest layer-adaptive scores of the whole network; see `lampScores`.
  */
 export const budgets = new Registry<BudgetRule>('budget rule', [
   { name: 'uniform', dependsOnWeights: false, share: uniform },
@@ -49,16 +50,17 @@ export const budgets = new Registry<BudgetRule>('budget rule', [
   byScore('lamp', lampScores),
 ]);
 
-/** Weights that the whole network keeps, rounded to the nearest. */
+/** Returns the number of weights that the whole network keeps, rounded to the nearest integer. */
 export function keptInAll(layers: readonly BudgetLayer[], ratio: number): number {
   return Math.round(layers.reduce((sum, { shape }) => sum + sizeOf(shape), 0) / ratio);
 }
 
 /**
- * Weights kept in each layer, by name, whose sum is exactly `keptInAll`; no layer keeps more than it has.
+ * Returns the number of weights kept in each layer, by the layer's name. Their sum is exactly `keptInAll`, and no layer
+ * keeps more weights than it has.
  *
- * @param weightsOf a layer's dense weights; called only if the rule depends on them
- * @throws Failure `input` if no rule of this name is registered
+ * @param weightsOf returns a layer's dense weights; it is called only if the rule depends on them
+ * @throws {Failure} `input` if no rule of this name is registered
  */
 export function keepsFor(
   { rule, ratio }: Budget,
@@ -69,7 +71,7 @@ export function keepsFor(
   return Object.fromEntries(layers.map(({ name }, i) => [name, counts[i]]));
 }
 
-/** The rule that keeps the largest scores of the whole network. */
+/** Returns the rule that keeps the weights with the largest scores of the whole network. */
 function byScore(name: string, scoresOf: (weights: Float32Array) => Float32Array): BudgetRule {
   return {
     name,
@@ -82,7 +84,10 @@ function byScore(name: string, scoresOf: (weights: Float32Array) => Float32Array
   };
 }
 
-/** How many of the `total` largest scores lie in each layer; ties go to the earlier layer. */
+/**
+ * Returns how many of the `total` largest scores are in each layer. Among equal scores, those of earlier layers are
+ * chosen.
+ */
 function countsOfLargest(scores: readonly Float32Array[], total: number): number[] {
   const all = new Float32Array(scores.reduce((length, { length: more }) => length + more, 0));
   const starts: number[] = [];

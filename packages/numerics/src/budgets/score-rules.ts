@@ -1,11 +1,12 @@
-/** The magnitude of each weight, in a new array. */
+/** Returns the magnitude of each weight, in a new array. */
 export const magnitudes = (weights: Float32Array): Float32Array => weights.map(Math.abs);
 
 /**
- * Layer-adaptive magnitudes (Lee et al., "Layer-Adaptive Sparsity for the Magnitude-based Pruning", ICLR 2021, equation 4): a weight's
- * square over the sum of the squares of all weights of its layer that are no smaller. The scores are returned in ascending order,
- * not in the order of the weights, because only the number of scores above a threshold is of use. The largest score of a layer is
- * 1, so no layer loses all its weights.
+ * Returns layer-adaptive magnitudes (Lee et al., "Layer-Adaptive Sparsity for the Magnitude-based Pruning", ICLR 2021,
+ * equation 4). The score of a weight is its square divided by the sum of the squares of all weights of the layer that
+ * are at least as large in magnitude. The scores are in ascending order, not in the order of the weights, because only
+ * the number of scores above a threshold is needed. The largest score of a layer is 1, so every layer keeps at least
+ * one weight.
  */
 export function lampScores(weights: Float32Array): Float32Array {
   const scores = magnitudes(weights).sort();

@@ -1,19 +1,20 @@
 import { sizeOf } from '../shape.js';
 
-/** Layers are given by their weights' shapes, see `BudgetLayer`. */
+/** A layer with the shape of its weights; see `BudgetLayer`. */
 interface Shaped {
   shape: readonly number[];
 }
 
-/** Gives every layer the same share of its weights, in whole numbers whose sum is exactly `total`. */
+/** Keeps the same share of every layer. Returns whole numbers whose sum is exactly `total`. */
 export function uniform(layers: readonly Shaped[], total: number): number[] {
   return apportion(layers.map(size), layers.map(size), total);
 }
 
 /**
- * Erdős–Rényi-kernel (Evci et al., "Rigging the Lottery", ICML 2020, after Mocanu et al., Nature Communications 2018): a layer's
- * density is proportional to the sum of its extents over their product, so narrow layers keep more. A layer that would
- * get more than all its weights stays dense, and the others share the rest. Returns whole numbers whose sum is exactly `total`.
+ * Erdős–Rényi-kernel (Evci et al., "Rigging the Lottery", ICML 2020, after Mocanu et al., Nature Communications 2018).
+ * A layer's density is proportional to the sum of its extents divided by their product, so narrow layers keep a larger
+ * share. A layer whose density would exceed 1 stays dense, and the other layers share the rest. Returns whole numbers
+ * whose sum is exactly `total`.
  */
 export function erdosRenyiKernel(layers: readonly Shaped[], total: number): number[] {
   return apportion(
@@ -24,8 +25,9 @@ export function erdosRenyiKernel(layers: readonly Shaped[], total: number): numb
 }
 
 /**
- * Shares `total` out in proportion to `claims`, and to none more than its limit: what exceeds a limit is shared among the others.
- * Fractions are rounded by the largest remainder, ties to the earlier one. `total` is at most the sum of the limits.
+ * Divides `total` in proportion to `claims`, so that no share exceeds its limit. What exceeds a limit is divided among
+ * the other shares. Fractions are rounded by the largest-remainder method; of two equal remainders, the earlier one is
+ * rounded up. `total` is at most the sum of the limits.
  */
 function apportion(claims: readonly number[], limits: readonly number[], total: number): number[] {
   const shares = claims.map(() => 0);

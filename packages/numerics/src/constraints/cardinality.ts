@@ -1,7 +1,7 @@
 import { sizeOf } from '../shape.js';
 import { type Constraint, type ConstraintData, NonFiniteError } from './constraint.js';
 
-/** At most `keep` non-zeros, l_i in the paper. */
+/** The largest number of non-zeros, `keep`, which is l_i in the paper. */
 export interface Cardinality extends ConstraintData {
   readonly kind: 'cardinality';
   readonly keep: number;
@@ -10,8 +10,8 @@ export interface Cardinality extends ConstraintData {
 export const atMost = (keep: number): Cardinality => ({ kind: 'cardinality', keep });
 
 /**
- * The constraint of the paper (Zhang et al. 2018, equation 2): S is the set of tensors with at most `keep` non-zeros. The
- * nearest point keeps the `keep` entries of largest magnitude; all others become zero.
+ * The cardinality constraint (Zhang et al. 2018, equation 2): S is the set of tensors with at most `keep` non-zeros.
+ * The projection keeps the `keep` entries of largest magnitude and sets all others to zero.
  */
 export const cardinality: Constraint<Cardinality> = {
   name: 'cardinality',
@@ -30,19 +30,19 @@ export const cardinality: Constraint<Cardinality> = {
 const isCount = (keep: unknown, size: number): boolean =>
   typeof keep === 'number' && Number.isInteger(keep) && keep >= 0 && keep <= size;
 
-/** Bits of a float32 without its sign: as an integer they order finite values as their magnitudes do. */
+/** The bits of a float32 without its sign. Compared as integers, they order finite values by magnitude. */
 const magnitudeMask = 0x7fffffff;
-/** The upper half of the bits of infinity. That of NaN is as large or larger. */
+/** The upper half of the bits of infinity. The upper half of NaN is at least as large. */
 const nonFinite = 0x7f80;
 
 /**
- * The positions of the `keep` entries of largest magnitude, ascending.
+ * Returns the positions of the `keep` entries of largest magnitude, in ascending order.
  *
- * There are always exactly `keep` of them: among equal magnitudes, zeros included, the lowest positions are kept. It takes
- * O(n) time in three passes; beside the result it needs 384 KiB, whatever the tensor's size.
+ * It always returns exactly `keep` positions: among equal magnitudes, including zeros, the lowest positions are kept.
+ * It takes O(n) time in three passes. In addition to the result it needs 384 KiB, whatever the tensor's size.
  *
- * @throws {RangeError} `keep` is not an integer from 0 to `values.length`.
- * @throws {NonFiniteError} `values` holds NaN or an infinity.
+ * @throws {RangeError} if `keep` is not an integer from 0 to `values.length`
+ * @throws {NonFiniteError} if `values` holds NaN or an infinity
  */
 export function select(values: Float32Array, keep: number): Uint32Array {
   if (!isCount(keep, values.length)) {
@@ -66,13 +66,16 @@ export function select(values: Float32Array, keep: number): Uint32Array {
 }
 
 interface Threshold {
-  /** Magnitude bits of the `keep`-th largest entry. */
+  /** The magnitude bits of the `keep`-th largest entry. */
   magnitude: number;
-  /** How many entries of exactly this magnitude are kept. */
+  /** The number of entries of exactly this magnitude that are kept. */
   ties: number;
 }
 
-/** Finds the threshold by radix selection: a histogram over the upper 15 magnitude bits finds the bin, a second one the lower 16 bits within it. */
+/**
+ * Finds the threshold by radix selection. A histogram of the upper 15 magnitude bits finds the bin; a second histogram,
+ * of the lower 16 bits, finds the entry within the bin.
+ */
 function selectThreshold(values: Float32Array, bits: Uint32Array, keep: number): Threshold {
   const upper = new Uint32Array(1 << 15);
   for (let i = 0; i < bits.length; i++) {
@@ -90,7 +93,10 @@ function selectThreshold(values: Float32Array, bits: Uint32Array, keep: number):
   return { magnitude: (high.bin << 16) | low.bin, ties: low.rank };
 }
 
-/** The bin that holds the entry of this rank (1 is the largest), and the entry's rank within it. Rank 0 lies in the top bin. */
+/**
+ * Returns the bin that holds the entry of this rank (1 is the largest) and the entry's rank within the bin. Rank 0 is
+ * in the top bin.
+ */
 function binOfRank(histogram: Uint32Array, rank: number): { bin: number; rank: number } {
   let bin = histogram.length - 1;
   while (histogram[bin] < rank) rank -= histogram[bin--];

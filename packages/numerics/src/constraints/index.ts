@@ -13,12 +13,12 @@ export {
   type Tensor,
 } from './constraint.js';
 
-/** What weights can be held to; `ConstraintData.kind` names one of these. */
+/** The registered constraints. `ConstraintData.kind` names one of them. */
 export const constraints = new Registry<Constraint>('constraint', [cardinality]);
 
 /**
- * The projection of tensors of one shape onto one constraint.
- * @throws Failure `input` if no constraint of this kind is registered
+ * Returns the projection of tensors of shape `shape` onto the constraint `data`.
+ * @throws {Failure} `input` if no constraint of this kind is registered
  */
 export function projectionOnto(data: ConstraintData, shape: readonly number[]): (values: Float32Array) => Projection {
   const constraint = constraints.get(data.kind);

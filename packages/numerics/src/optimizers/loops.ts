@@ -1,7 +1,9 @@
 import { compileModule } from '../webassembly/compile.js';
 
-// The loops over all parameters, in WebAssembly's text format: four float32 at a time, computed with in double precision two by two. Adam takes 0.4 of the
-// time of the same loop in JavaScript, which divides and takes roots one by one, and has the same bits: those of IEEE 754, on any processor.
+// The optimizers' loops over all parameters, in WebAssembly's text format. A loop loads four float32 values at a time
+// and computes with them in double precision, two by two. Adam takes 0.4 of the time of the same loop in JavaScript,
+// which divides and takes square roots one value at a time. The resulting bits are equal, because both follow IEEE 754
+// on every processor.
 
 const get = (name: string) => `(local.get $${name})`;
 const set = (name: string, value: string) => `(local.set $${name} ${value})`;
@@ -11,16 +13,19 @@ const operation =
     `(f64x2.${name} ${operands.join(' ')})`;
 const [add, sub, mul, div, sqrt] = ['add', 'sub', 'mul', 'div', 'sqrt'].map(operation);
 
-/** How an optimizer moves a parameter w along its gradient g. */
+/** How an optimizer updates a parameter w from its gradient g. */
 interface Rule {
   moments: string[];
-  /** Numbers that are the same for all parameters. */
+  /** The names of the numbers that are the same for all parameters. */
   constants: string[];
-  /** Assignments to the moments and to w, in double precision. */
+  /** Assignments to the moments and to w, computed in double precision. */
   update: string[];
 }
 
-/** Kingma & Ba 2015, algorithm 1; the L2 term is part of the gradient. `rate` and `correction` hold the corrections of the moments' bias. */
+/**
+ * Kingma & Ba 2015, algorithm 1. The L2 term is part of the gradient. `rate` and `correction` include the corrections
+ * of the moments' bias.
+ */
 const adam: Rule = {
   moments: ['m', 'v'],
   constants: ['decay', 'beta1', 'rest1', 'beta2', 'rest2', 'rate', 'correction', 'epsilon'],
@@ -45,7 +50,7 @@ const sgd: Rule = {
   ],
 };
 
-/** Two of four float32, in double precision. */
+/** Converts two of four float32 values to double precision. */
 const widened = (half: number, four: string) =>
   half === 0
     ? `(f64x2.promote_low_f32x4 ${four})`
@@ -55,8 +60,10 @@ const joined = (name: string) =>
   `(i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 ${get(`${name}0`)} ${get(`${name}1`)})`;
 
 /**
- * A function of the addresses of w, g, the penalty's target z and the moments, then bytes, rho and the rule's constants. The penalty's gradient is rounded to
- * float32 with the loss's, as if it had been added in a pass of its own; it hides behind the divisions.
+ * Returns a function that takes the addresses of w, g, the penalty's target z and the moments, then the number of
+ * bytes, rho and the rule's constants. The gradient of the loss plus the penalty's gradient is rounded to float32,
+ * which gives the same bits as adding the penalty in a separate pass. The addition costs no extra time, because the
+ * divisions take longer.
  */
 function loop(name: string, { moments, constants, update }: Rule): string {
   const written = ['w', ...moments];
@@ -97,9 +104,11 @@ const module = compileModule(
 );
 
 /**
- * Moves parameters, in a memory in which all addresses lie, by one step: addresses of w, the gradient, the penalty's target (read where rho is not 0) and the moments;
- * bytes, a multiple of 16 and not 0; rho; then of Adam the weight decay, beta1, 1 - beta1, beta2, 1 - beta2, the rate and the root's correction, both with that of the
- * bias, and epsilon; of SGD the weight decay, the momentum and the rate.
+ * Updates parameters by one step. All addresses lie in one memory. The arguments are, in this order: the addresses of
+ * w, the gradient, the penalty's target (which is read only if rho is not 0) and the moments; the number of bytes, a
+ * positive multiple of 16; rho; and the optimizer's constants. Adam's constants are the weight decay, beta1, 1 - beta1,
+ * beta2, 1 - beta2, the learning rate and the factor of the square root, both including the bias correction, and
+ * epsilon. SGD's constants are the weight decay, the momentum and the learning rate.
  */
 export type Loop = (...numbers: number[]) => void;
 

@@ -3,49 +3,59 @@ import { PAGE_BYTES } from '../webassembly/compile.js';
 import { type Loop, loopsOn } from './loops.js';
 import { type Adam, momentCounts, type OptimizerChoice, type Sgd } from './state.js';
 
-/** The parameters from, ..., to - 1, which are of one kind. */
+/** The parameters from, ..., to - 1 of the vector. All of them are of one kind. */
 export interface ParameterRange {
   from: number;
   to: number;
-  /** Whether L2 regularisation acts on them: on weights, not on biases. */
+  /** Whether L2 regularisation applies to these parameters. It applies to weights, but not to biases. */
   decayed: boolean;
-  /** Whether their gradient is simply added to them, as with running means, which no optimizer moves. */
+  /** Whether the gradient is added to these parameters without an optimizer, as for running means. */
   added?: boolean;
 }
 
 /**
- * ADMM's, (rho/2) * ||W - Z + U||_F^2 (Zhang et al. 2018, eq. 8: squared norm, with the one half), whose gradient rho * (W - Z + U) is added to that of the loss.
+ * The penalty term of ADMM's W-subproblem, (rho/2) * ||W - Z + U||_F^2 (Zhang et al. 2018, eq. 8: the squared norm,
+ * with the factor one half). Its gradient rho * (W - Z + U) is added to the gradient of the loss.
  */
 export interface Penalty {
   rho: number;
-  /** Z - U of a range's parameters: the coordinator sends the difference, since Z and U are constants of the W-subproblem. */
+  /**
+   * Z - U for the parameters of a range. The coordinator sends the difference, because Z and U are constants of the
+   * W-subproblem.
+   */
   target: Float32Array;
 }
 
 /**
- * Updates a vector of parameters in place. The arithmetic is the processor's own in double precision, rounded to float32 when
- * stored, so every replica that sees the same gradients has the same bits, whatever engine it computes with.
+ * Updates a vector of parameters in place. The arithmetic uses the processor's double precision and rounds to float32
+ * when it stores a value. Therefore every replica that receives the same gradients has the same bits, whatever engine
+ * computed the gradients.
  */
 export interface Optimizer {
   readonly parameters: Float32Array;
-  /** The running moments, each as long as the parameters: Adam's first and second, SGD's velocity. */
+  /** The moments, each as long as the parameters: Adam's first and second moment, or SGD's velocity. */
   readonly moments: readonly Float32Array[];
-  /** Those of the ranges, by their index. */
+  /** The penalties of the ranges; the key is the index of the range. */
   readonly penalties: ReadonlyMap<number, Penalty>;
-  /** Replaces all penalties; the targets are copied. */
+  /** Replaces all penalties and copies their targets. */
   setPenalties(penalties: ReadonlyMap<number, Penalty>): void;
-  /** Begins step `number`, from 1, in which each parameter is to be moved once. */
+  /** Begins step `number`, counted from 1. The returned function must be applied to each parameter exactly once. */
   step(number: number, learningRate: number): Update;
 }
 
-/** Moves the parameters from number `from` on along their gradient; others are not read. */
+/**
+ * Updates as many parameters as `gradient` has elements, starting at parameter number `from`. Other parameters are not
+ * read.
+ */
 export type Update = (gradient: Float32Array, from: number) => void;
 
 /**
- * @param ranges cover the parameters, in order
- * @param parameters where it begins; they are copied
- * @param moments where it goes on; they are copied. By default it begins with zeros.
- * Throws Failure where there are more parameters than it can hold: some 2.6 * 10^8 with Adam, 3.5 * 10^8 with SGD.
+ * Creates an optimizer that holds its own copy of the parameters and moments.
+ * @param ranges consecutive ranges that together cover all parameters
+ * @param parameters the initial parameters, which are copied
+ * @param moments the moments of an earlier optimizer that this one resumes, which are copied; zeros by default
+ * @throws {Failure} if there are more parameters than the memory can hold: about 2.6 * 10^8 with Adam, 3.5 * 10^8 with
+ *   SGD
  */
 export function createOptimizer(
   choice: OptimizerChoice,
@@ -91,7 +101,7 @@ export function createOptimizer(
   };
 }
 
-/** `Loop`'s constants of a step, behind the weight decay. */
+/** Returns the constants of one step for a `Loop`, without the weight decay, which precedes them. */
 type Numbers = (step: number, learningRate: number) => number[];
 
 const adamsNumbers =
@@ -106,20 +116,29 @@ const sgdsNumbers =
   ({ momentum }: Sgd): Numbers =>
   (_step, learningRate) => [momentum, learningRate];
 
-/** Parameters that a loop goes through at a time: their gradient is copied to where the loop can reach it, and is in the cache when it does. */
+/**
+ * The number of parameters that a loop updates per call. Their gradient is copied to the loop's memory and is still in
+ * the processor's cache when the loop reads it.
+ */
 const BLOCK = 1 << 14;
-/** A loop moves so many together. */
+/** The number of parameters that a loop updates together. */
 const FOUR = 4;
 const MEMORY_BYTES = 2 ** 32;
 
-/** All vectors of an optimizer, in a memory that its loops can reach; what is never written to takes no room. */
+/**
+ * All vectors of an optimizer, in a WebAssembly memory that its loops can read and write. Pages that are never written
+ * to take no physical memory.
+ */
 class Vectors {
   readonly memory: WebAssembly.Memory;
   readonly parameters: Float32Array;
   readonly target: Float32Array;
   readonly moments: readonly Float32Array[];
   private readonly gradient: Float32Array;
-  /** For the last parameters of a range, where they are fewer than a loop moves together: as many of each vector but the gradient. */
+  /**
+   * Room for the last parameters of a range if they are fewer than a loop updates together: as many elements for each
+   * vector except the gradient.
+   */
   private readonly rest: readonly Float32Array[];
 
   constructor(parameters: Float32Array, moments: number) {
@@ -137,14 +156,14 @@ class Vectors {
         at += 4 * length;
         return new Float32Array(this.memory.buffer, at - 4 * length, length);
       });
-    // Those that begin at multiples of 16 bytes first.
+    // The vectors whose addresses must be multiples of 16 bytes are allocated first.
     [this.gradient] = vectors(1, BLOCK);
     this.rest = vectors(kept, FOUR);
     [this.parameters, this.target, ...this.moments] = vectors(kept, length);
     this.parameters.set(parameters);
   }
 
-  /** Moves the parameters from number `from` on, as many as `gradient` has elements. */
+  /** Updates as many parameters as `gradient` has elements, starting at parameter number `from`. */
   update(loop: Loop, gradient: Float32Array, from: number, constants: readonly number[]): void {
     const inFours = gradient.length - (gradient.length % FOUR);
     for (let start = 0; start < inFours; start += BLOCK) {

@@ -14,15 +14,18 @@ export interface Sgd {
 
 export type OptimizerChoice = { $case: 'adam'; value: Adam } | { $case: 'sgd'; value: Sgd };
 
-/** An optimizer in the middle of its work. */
+/** The state of an optimizer between two steps. */
 export interface OptimizerState {
-  /** Steps done. */
+  /** The number of steps done so far. */
   steps: number;
-  /** As `Optimizer.moments`. */
+  /** The moments, in the order of `Optimizer.moments`. */
   moments: readonly Float32Array[];
-  /** Where gradients are rounded to bfloat16: by micro-batch, what that has left out of them so far. */
+  /**
+   * The residuals of error feedback for each micro-batch, present if gradients are rounded to bfloat16: the sum of the
+   * rounding errors that no later gradient has compensated yet.
+   */
   residuals?: readonly Float32Array[];
 }
 
-/** How many moments an optimizer has: Adam the first and the second, SGD the velocity. */
+/** The number of moments of each optimizer: Adam has a first and a second moment, SGD has the velocity. */
 export const momentCounts: Readonly<Record<OptimizerChoice['$case'], number>> = { adam: 2, sgd: 1 };

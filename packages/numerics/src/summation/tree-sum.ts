@@ -1,15 +1,16 @@
 /**
- * Adds vectors up in a fixed binary tree, so that the sum's bits depend on the leaves alone, not on who adds or in which order they
- * arrive. Nodes are numbered as in a heap: 1 is the root, node i has the children 2i and 2i + 1, and of n leaves (a power of two)
- * leaf j is node n + j. Trainers add what lies below one of their own nodes, the coordinator adds the rest.
+ * Adds vectors in a fixed binary tree. The bits of the sum then depend only on the leaves, and not on who adds them or
+ * in which order they arrive. The nodes are numbered as in a heap: 1 is the root, node i has the children 2i and 2i +
+ * 1, and leaf j of n leaves (n is a power of two) is node n + j. Each trainer adds the leaves below its own nodes; the
+ * coordinator adds the rest.
  */
 export class TreeSum<Vector = Float32Array> {
   private readonly partial = new Map<number, Vector>();
 
-  /** @param sumOf adds two vectors, of which it may make the sum; by default arrays */
+  /** @param sumOf adds two vectors and returns the sum; it may overwrite either of them. By default it adds arrays. */
   constructor(private readonly sumOf = addElements as unknown as (a: Vector, b: Vector) => Vector) {}
 
-  /** Takes `vector` over (it may be added to) as the sum of all leaves below `node`. */
+  /** Takes ownership of `vector`, which may be overwritten, as the sum of all leaves below `node`. */
   add(node: number, vector: Vector): void {
     for (let sibling = this.partial.get(node ^ 1); node > 1 && sibling; sibling = this.partial.get(node ^ 1)) {
       this.partial.delete(node ^ 1);
@@ -19,12 +20,12 @@ export class TreeSum<Vector = Float32Array> {
     this.partial.set(node, vector);
   }
 
-  /** The largest subtrees summed so far, as [node, sum], by ascending node. */
+  /** Returns the largest subtrees summed so far as pairs [node, sum], in ascending order of node. */
   nodes(): [number, Vector][] {
     return [...this.partial].sort(([a], [b]) => a - b);
   }
 
-  /** The sum of all leaves, once every leaf is in. */
+  /** The sum of all leaves, or undefined if a leaf is still missing. */
   get total(): Vector | undefined {
     return this.partial.get(1);
   }
@@ -35,7 +36,10 @@ function addElements(sum: Float32Array, other: Float32Array): Float32Array {
   return sum;
 }
 
-/** The nodes that a TreeSum over `leaves` leaves holds once the leaves first, ..., first + count - 1 are in, ascending. */
+/**
+ * Returns the nodes that a TreeSum over `leaves` leaves holds after the leaves first, ..., first + count - 1 were
+ * added, in ascending order.
+ */
 export function coveringNodes(first: number, count: number, leaves: number): number[] {
   const nodes = new Set<number>();
   for (let leaf = 0; leaf < count; leaf++) {

@@ -5,7 +5,11 @@ import { Failure } from '@prunegrid/core/failure';
 requireMemory();
 const wabt = await assembler();
 
-/** Compiles a module in WebAssembly's text format, which may use 128-bit vectors. Throws Error where it is none. */
+/**
+ * Compiles a module in WebAssembly's text format, which may use 128-bit vectors.
+ * @throws {Error} if the text is not a valid module
+ * @throws {Failure} if this process cannot reserve enough address space
+ */
 export function compileModule(name: string, text: string): WebAssembly.Module {
   const assembled = wabt.parseWat(`${name}.wat`, text, { simd: true });
   try {
@@ -15,10 +19,13 @@ export function compileModule(name: string, text: string): WebAssembly.Module {
   }
 }
 
-/** Bytes of the unit in which memory is given. */
+/** The size of a WebAssembly memory page, in bytes. */
 export const PAGE_BYTES = 1 << 16;
 
-/** Throws Failure where the system gives this process no room for addresses: V8 sets aside some GiB of them for each memory, whatever its size. */
+/**
+ * Throws a Failure if this process cannot reserve enough address space: V8 reserves several GiB of addresses for each
+ * WebAssembly memory, whatever its size.
+ */
 function requireMemory(): void {
   try {
     new WebAssembly.Memory({ initial: 1, maximum: 1 });

@@ -1,9 +1,9 @@
-// TypeScript knows WebAssembly as a part of browsers alone.
+// TypeScript declares WebAssembly only in its library for browsers.
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
   }
-  /** In pages of 64 KiB. */
+  /** The limits are numbers of pages of 64 KiB. */
   class Memory {
     constructor(limits: { initial: number; maximum: number });
     readonly buffer: ArrayBuffer;

@@ -8,8 +8,8 @@ import { withdraw } from './enqueue.js';
 import { soon } from './waiting.js';
 
 /**
- * `prunegrid sweep cancel`: ends a running sweep at the next step, as Ctrl-C does, and takes it out of its queue. Throws Failure if it is
- * neither running on this machine nor queued.
+ * `prunegrid sweep cancel`: ends a running sweep after the current step, as Ctrl-C does, and removes it from its queue.
+ * Throws Failure if it is neither running on this machine nor queued.
  */
 export async function sweepCancel(
   place: string,
@@ -23,7 +23,7 @@ export async function sweepCancel(
   const withdrawn = await withdraw(runtime, manifest);
   const holder = await coordinatorOf(runtime, folder);
   if (!holder && !withdrawn) throw new Failure('input', `${place}: is not running`);
-  // A server ends the sweep by itself once it is out of the queue.
+  // A server ends the sweep without a signal when the sweep is no longer in the queue.
   const served = withdrawn || (manifest.queue && (await serverOf(runtime, manifest.queue.folder))?.pid === holder?.pid);
   if (holder && !served) {
     if (holder.host !== processes.host) {

@@ -10,7 +10,7 @@ import type { SweepPlanOptions } from './plan.js';
 import type { SweepResumeOptions } from './resume.js';
 import type { SweepRunOptions } from './run.js';
 
-/** Adds `plan`, `run`, `resume`, `submit`, `status`, `watch`, `cancel` and `ls`. */
+/** Adds the subcommands `plan`, `run`, `resume`, `submit`, `status`, `watch`, `cancel` and `ls`. */
 export function addSweepCommands(sweep: Command, environment: CommandEnvironment): void {
   withOverrides(withExtensions(sweep.command('plan')))
     .description('print every trial of a sweep and what they share; starts nothing')
@@ -68,7 +68,7 @@ export function addSweepCommands(sweep: Command, environment: CommandEnvironment
     );
 }
 
-/** Adds `reproduce`, which runs a sweep that is named by what it reproduces. */
+/** Adds the command `reproduce`, which runs the sweep of a table of the paper. */
 export function addReproduceCommand(program: Command, environment: CommandEnvironment): void {
   withOverrides(withRunOptions(program.command('reproduce')))
     .description("run what a table of the paper needs, and print it beside the paper's figures")
@@ -96,12 +96,12 @@ function withOverrides(command: Command): Command {
     .option('--seeds <n>', 'run each cell with so many seeds, whatever the file says', wholeNumber(1));
 }
 
-/** Adds what the commands have in common that look at a sweep's folder. */
+/** Adds the description, the argument and the options that all commands for a sweep's folder share. */
 function ofFolder(command: Command, description: string): Command {
   return command.description(description).argument('<dir>', "the sweep's folder").option('--json', 'print JSON', false);
 }
 
-/** The flags that were given, without --out, --json and defaults: `['--trainers', '4', '--fail-fast']`. */
+/** Returns the flags that were given, without --out, --json and defaults: `['--trainers', '4', '--fail-fast']`. */
 function flagsOf(command: Command): string[] {
   return command.options.flatMap((option) => {
     const name = option.attributeName();

@@ -22,11 +22,12 @@ export interface QueueOptions extends SweepRunOptions {
   user?: string;
 }
 
-/** The flags that set what the queue's server decides. */
+/** Flags for settings that the queue's server decides. */
 const serversOwn = ['--trainers', '--external', '--listen', '--wait', '--reduction'];
 
 /**
- * `prunegrid sweep submit --queue`: plans a sweep, makes its folder and puts it into a queue, whether or not a server is up. Throws Failure.
+ * `prunegrid sweep submit --queue`: plans a sweep, makes its folder and adds it to a queue, whether or not a server
+ * runs. Throws Failure.
  * @param flags the flags that were given
  */
 export async function sweepEnqueue(
@@ -56,7 +57,7 @@ export async function sweepEnqueue(
     failFast,
     ...(mlflow && { mlflow }),
   }).catch(async (error: unknown) => {
-    // Otherwise the same command would find the folder taken.
+    // Without this, the same command would fail the next time because the folder is taken.
     await runtime.files.remove(join(resolve(shown), 'sweep.json'));
     throw error;
   });
@@ -69,6 +70,9 @@ export async function sweepEnqueue(
   print(environment, `Watch it: prunegrid sweep watch ${shown}; take it out: prunegrid sweep cancel ${shown}`);
 }
 
-/** Takes a sweep out of its queue, which ends it if a server works on it. Returns false if it was in none. */
+/**
+ * Removes a sweep from its queue. If a server is running the sweep, this ends it. Returns false if the sweep was in no
+ * queue.
+ */
 export const withdraw = async (runtime: Host, { queue }: SweepManifest): Promise<boolean> =>
   queue !== undefined && (await endEntry(runtime, queue));

@@ -6,7 +6,7 @@ import { join, relative, resolve } from 'node:path';
 import { type CommandEnvironment, print } from '../../environment.js';
 import { readStanding, type StandingSweep, summaryOf } from './standing.js';
 
-/** `prunegrid sweep ls`: the sweeps in a folder or a queue, a line each. */
+/** `prunegrid sweep ls`: prints one line for each sweep in a folder or a queue. */
 export async function sweepList(
   parent: string,
   { json }: { json: boolean },
@@ -14,7 +14,7 @@ export async function sweepList(
 ): Promise<void> {
   const found: { place: string; sweep: StandingSweep }[] = [];
   for (const place of await placesIn(parent, environment.runtime)) {
-    // Other folders may lie there too, and a queue's sweep may have been deleted.
+    // The folder may also contain other folders, and the folder of a queued sweep may have been deleted.
     const sweep = await readStanding(environment.runtime, place).catch(() => undefined);
     if (sweep) found.push({ place, sweep });
   }
@@ -40,7 +40,10 @@ export async function sweepList(
   );
 }
 
-/** Folders that may hold sweeps. If `parent` is a queue, these are its sweeps' folders in the order in which they came. */
+/**
+ * Returns the folders that may hold sweeps. For a queue, these are the folders of its sweeps in the order of
+ * submission.
+ */
 async function placesIn(parent: string, runtime: CommandEnvironment['runtime']): Promise<string[]> {
   const folder = resolve(parent);
   if (!(await isQueue(runtime, folder)))

@@ -7,7 +7,10 @@ export interface SweepResumeOptions extends SweepCommandOptions {
   extend: boolean;
 }
 
-/** `prunegrid sweep resume`: finishes what is unfinished, or with `failed` tries those trials again that have failed, and no others. Throws Failure. */
+/**
+ * `prunegrid sweep resume`: runs the trials that have not finished, or with `failed` only the trials that have failed.
+ * Throws Failure.
+ */
 export async function sweepResume(
   folder: string,
   { failed, extend, ...options }: SweepResumeOptions,

@@ -8,7 +8,7 @@ export interface SweepRunOptions extends SweepCommandOptions, SweepOverrides {
   out?: string;
 }
 
-/** `prunegrid sweep run`. Throws Failure; the sweep's folder then says how far it has come. */
+/** `prunegrid sweep run`: runs a sweep. Throws Failure; the sweep's folder then records how far the sweep has come. */
 export async function sweepRun(
   file: string,
   { set, seeds, out, ...options }: SweepRunOptions,

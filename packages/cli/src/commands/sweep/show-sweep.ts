@@ -17,9 +17,9 @@ export interface SweepCommandOptions extends TrainerChoice {
 }
 
 /**
- * Shows a sweep on a screen while it is running, and how it stands at the end. Throws Failure if it was ended before its time, and, of the
- * first one's kind, if trials have failed.
- * @param run runs it, and is handed what follows it
+ * Shows a sweep on a screen while it runs, and at the end the state of its trials. Throws Failure if the sweep was
+ * interrupted or if trials have failed; in the latter case the kind is that of the first failed trial.
+ * @param run starts the sweep and receives the callbacks that follow it
  */
 export async function showSweep(
   folder: string,
@@ -37,7 +37,7 @@ export async function showSweep(
       signal: interruption.signal,
       onStart({ plan, state }) {
         screen = createSweepScreen({ ...screenOptions(environment, json), plan, state, weights: weightsOfModel });
-        // Before, there is nothing to save.
+        // Before this moment there is nothing to save, so signals keep their usual effect.
         interruption.listen();
       },
       onEvent: (record) => screen?.event(record),
@@ -60,5 +60,5 @@ export async function showSweep(
   }
 }
 
-/** The kind that decides the exit code. A failure that nobody expected counts as the environment's. */
+/** Returns the kind that determines the exit code. An unexpected error counts as `environment`. */
 const kindOf = (kind = ''): FailureKind => (Object.hasOwn(exitCodes, kind) ? (kind as FailureKind) : 'environment');

@@ -5,15 +5,15 @@ import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
 import type { Host } from '@prunegrid/core/runtime';
 import { resolve } from 'node:path';
 
-/** A sweep at this moment. */
+/** The current state of a sweep. */
 export interface StandingSweep extends ReadSweep {
-  /** Its place in the queue that it is waiting in; absent if it is in none. */
+  /** Its place in the queue in which it waits; absent if it is in no queue. */
   queued?: { served: boolean };
-  /** How far the jobs that are running have come. */
+  /** The progress of the jobs that are running. */
   progress: readonly JobProgress[];
 }
 
-/** Reads how a sweep stands. Throws Failure if the folder holds none. */
+/** Reads the current state of a sweep. Throws Failure if the folder holds none. */
 export async function readStanding(runtime: Host, place: string): Promise<StandingSweep> {
   const folder = resolve(place);
   const sweep = await readSweep(runtime, folder);
@@ -25,7 +25,7 @@ export async function readStanding(runtime: Host, place: string): Promise<Standi
   };
 }
 
-/** How a sweep stands, for programs. */
+/** Returns the current state of a sweep as data for programs. */
 export function summaryOf(folder: string, sweep: StandingSweep): object {
   const { plan, state, manifest, progress } = sweep;
   return {

@@ -6,10 +6,10 @@ import { LiveRegion } from '../../screen/live-region.js';
 import { renderStatus } from '../../tables/sweep-status.js';
 import { readStanding, summaryOf } from './standing.js';
 
-/** How often `watch` looks at the sweep's folder, in milliseconds. */
+/** How often `watch` reads the sweep's folder, in milliseconds. */
 const WATCH_MS = 1000;
 
-/** `prunegrid sweep status`: how a sweep stands now. Throws Failure if the folder holds none. */
+/** `prunegrid sweep status`: prints the current state of a sweep. Throws Failure if the folder holds none. */
 export async function sweepStatus(
   place: string,
   { json }: { json: boolean },
@@ -23,8 +23,9 @@ export async function sweepStatus(
 }
 
 /**
- * `prunegrid sweep watch`: shows how a sweep stands until it is neither running nor queued, on a terminal drawn again and again, otherwise in
- * a line for each change. Ends as soon as nobody reads what it writes. Throws Failure if the folder holds no sweep.
+ * `prunegrid sweep watch`: shows the state of a sweep until it is neither running nor queued. On a terminal it redraws
+ * the state; otherwise it prints a line for each change. It ends when nobody reads its output any more. Throws Failure
+ * if the folder holds no sweep.
  */
 export async function sweepWatch(
   place: string,

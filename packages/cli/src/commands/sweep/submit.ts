@@ -8,8 +8,9 @@ import type { SweepRunOptions } from './run.js';
 import { soon } from './waiting.js';
 
 /**
- * `prunegrid sweep submit`: does the same as `run` in a process of its own that outlives the terminal, and returns once the sweep has begun. The
- * output of that process goes to `log.txt` in the sweep's folder. Throws Failure if the process ends before the sweep begins.
+ * `prunegrid sweep submit`: does the same as `run`, but in a separate process that continues after the terminal is
+ * closed. It returns when the sweep has started. That process writes its output to `log.txt` in the sweep's folder.
+ * Throws Failure if the process ends before the sweep has started.
  */
 export async function sweepSubmit(
   file: string,

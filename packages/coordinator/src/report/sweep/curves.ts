@@ -3,18 +3,21 @@ import { brief } from '../setting.js';
 import { methods } from '../../training/methods/index.js';
 import type { CellRow, SweepTable } from './table.js';
 
-/** Cells that differ in how much they keep and in nothing else: one line of a chart. */
+/** Cells that differ only in how many weights they keep. They form one line of a chart. */
 export interface Curve {
-  /** Such as `admm.rho 0.01`, or a baseline's name. */
+  /** The name, such as `admm.rho 0.01`, or a baseline's name. */
   name: string;
-  /** Densest first. */
+  /** The cells, with the smallest compression ratio first. */
   rows: CellRow[];
 }
 
-/** Keys that say how much is kept rather than how the network is brought there. */
+/** Returns whether a key determines how many weights are kept rather than how the network is pruned. */
 const saysHowMuch = (key: string): boolean => /^(keep|budget)(\.|$)/.test(key) && key !== 'budget.rule';
 
-/** The table's cells as curves over sparsity; ADMM first. Cells of several networks never share one. */
+/**
+ * Returns the table's cells as curves over the compression ratio, with ADMM first. Cells of different networks are
+ * never on one curve.
+ */
 export function curvesOf({ rows }: SweepTable): Curve[] {
   const models = new Set(rows.map(({ model }) => model)).size;
   const severalMethods = new Set(rows.map(({ method }) => method)).size > 1;

@@ -17,15 +17,15 @@ import { type Curve, curvesOf } from './curves.js';
 import { histogramsOf, type LayerHistogram } from './histograms.js';
 import { type CellRow, type SweepTable, sweepTable } from './table.js';
 
-/** A trial that finished, and what its run's journal tells of it. */
+/** A trial that finished, with data from its run's journal. */
 export interface FinishedTrial {
   trial: Trial;
   layers: LayerCount[];
-  /** By ADMM iteration, from the first; empty for baselines. */
+  /** The residuals of the layers for each ADMM iteration; empty for baselines. */
   residuals: LayerResiduals[][];
 }
 
-/** All that a report shows of a sweep. */
+/** All data that a report shows of a sweep. */
 export interface ReportData {
   folder: string;
   manifest: SweepManifest;
@@ -35,19 +35,24 @@ export interface ReportData {
   records: Recorded<SweepEvent>[];
   table: SweepTable;
   curves: Curve[];
-  /** The best trial of each sparsity that has one, by held-out accuracy; densest first. */
+  /** The trial with the highest held-out accuracy at each compression ratio, with the smallest ratio first. */
   best: FinishedTrial[];
-  /** The same among ADMM's trials alone. */
+  /** The same for ADMM's trials only. */
   bestByAdmm: FinishedTrial[];
-  /** The sparsity that is looked at closely: the paper's, else the middle one; its best trial on each curve of ADMM. */
+  /**
+   * The best trial of each ADMM curve at one compression ratio: the paper's ratio if there is one, otherwise the middle
+   * one.
+   */
   focus: { curve: string; finished: FinishedTrial }[];
-  /** Of the best of `focus`. */
+  /** The histograms of the best trial in `focus`. */
   histograms?: { trial: number; layers: LayerHistogram[] };
-  /** What could not be read, a line each. */
+  /** One line for each item that could not be read. */
   gaps: string[];
 }
 
-/** Reads a sweep's folder. Throws Failure if it holds no sweep; a run within it that cannot be read leaves a gap. */
+/**
+ * Reads a sweep's folder. Throws Failure if it holds no sweep. A run that cannot be read becomes an entry of `gaps`.
+ */
 export async function readReport(
   runtime: Pick<Host, 'clock' | 'files' | 'processes'>,
   folder: string,
@@ -131,7 +136,7 @@ function focusOf(curves: readonly Curve[], best: readonly FinishedTrial[]): { cu
   );
 }
 
-/** The folder of a trial's run. Throws Failure if another sweep computed the trial. */
+/** Returns the folder of a trial's run. Throws Failure if another sweep computed the trial. */
 function folderOf(folder: string, { number }: Trial, state: SweepState): string {
   const run = state.trials.get(number)?.folder;
   if (run !== undefined) return join(folder, run);

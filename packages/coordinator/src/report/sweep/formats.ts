@@ -4,7 +4,7 @@ import { brief } from '../setting.js';
 import type { Spread } from '../spread.js';
 import { type CellRow, missingOf, type SweepTable } from './table.js';
 
-/** A share in per cent, with two decimals. */
+/** Formats a share in per cent, with two decimals. */
 const percentage = (share: number): string => (share * 100).toFixed(2);
 
 const measures = [
@@ -19,14 +19,17 @@ function settingOf({ settings, method }: CellRow, axis: string): string {
   return axis === 'method' ? method : '-';
 }
 
-/** `99.36 ± 0.05`, or the mean alone if there is one seed. */
+/** Formats a spread as `99.36 ± 0.05`, or as the mean alone if there is one seed. */
 function withDeviation(spread: Spread | undefined): string {
   if (!spread) return '-';
   const { mean, deviation } = spread;
   return deviation === undefined ? percentage(mean) : `${percentage(mean)} ± ${percentage(deviation)}`;
 }
 
-/** The table for people: a header and a row of text for each cell. Accuracies are in per cent, as mean ± sample deviation over seeds. */
+/**
+ * Returns the table for people: a header and a row of text for each cell. Accuracies are in per cent, as the mean ± the
+ * sample standard deviation over seeds.
+ */
 export function rowsOf(table: SweepTable): { header: string[]; rows: string[][] } {
   return {
     header: [...table.axes, 'kept', 'compression', ...measures.map(([, title]) => `${title}, %`), 'n', 'missing'],
@@ -41,15 +44,15 @@ export function rowsOf(table: SweepTable): { header: string[]; rows: string[][] 
   };
 }
 
-/** Plain text without a newline at the end. */
+/** Returns the table as plain text without a newline at the end. */
 export function tableText(table: SweepTable): string {
   const { header, rows } = rowsOf(table);
   return columns([header, null, ...rows]).join('\n');
 }
 
 /**
- * The table for programs, as CSV (RFC 4180, lines end in CRLF). Accuracies are shares, with a column for each mean and each deviation. A
- * field is empty if there is no such figure.
+ * Returns the table for programs as CSV (RFC 4180; lines end in CRLF). Accuracies are shares, with a column for each
+ * mean and each deviation. A field without a value is empty.
  */
 export function tableCsv({ axes, rows }: SweepTable): string {
   const names = ['dense', 'pruned', 'held_out', 'test'];
@@ -78,7 +81,7 @@ export function tableCsv({ axes, rows }: SweepTable): string {
   return [header, ...lines].map((line) => `${line.map(field).join(',')}\r\n`).join('');
 }
 
-/** A table of GitHub-flavoured Markdown. */
+/** Returns the table in GitHub-flavoured Markdown. */
 export function tableMarkdown(table: SweepTable): string {
   const { header, rows } = rowsOf(table);
   const cell = (text: string) => text.replaceAll(/[\\|<>*_`]/g, '\\$&').replaceAll(/\s+/g, ' ');
@@ -93,7 +96,7 @@ const latexSigns: Record<string, string> = {
   '±': '$\\pm$',
 };
 
-/** A LaTeX `tabular` for a paper, which needs the package booktabs. */
+/** Returns a LaTeX `tabular` for a paper, which needs the package booktabs. */
 export function tableLatex(table: SweepTable): string {
   const { header, rows } = rowsOf(table);
   const cell = (text: string) =>

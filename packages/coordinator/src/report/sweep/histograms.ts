@@ -4,12 +4,12 @@ import type { ModelDescription } from '@prunegrid/trainer/models';
 export interface LayerHistogram {
   layer: string;
   weights: number;
-  /** Non-zero weights after pruning. */
+  /** The number of non-zero weights after pruning. */
   kept: number;
   /** The middle of each bin. */
   centers: number[];
   before: number[];
-  /** Without the zeros. */
+  /** The number of non-zero weights in each bin after pruning. */
   after: number[];
 }
 
@@ -27,7 +27,7 @@ export function histogramsOf(model: ModelDescription, before: Float32Array, afte
         layer,
         weights: size,
         kept: kept.length,
-        // An odd number of bins about zero: the weights that are nearly zero share the one in the middle.
+        // The number of bins is odd, so that the middle bin contains the weights near zero.
         centers: Array.from({ length: BINS }, (_, bin) => ((2 * bin + 1) / BINS - 1) * largest),
         before: counts(dense, largest),
         after: counts(kept, largest),

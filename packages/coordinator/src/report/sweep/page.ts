@@ -4,7 +4,7 @@ import { type Figure, figuresOf, type LegendEntry } from './charts/index.js';
 import type { ReportData } from './data.js';
 import { rowsOf } from './formats.js';
 
-/** The whole report as one HTML page that needs no network, no script and no other file. */
+/** Returns the whole report as one HTML page that needs no network, no script and no other file. */
 export function reportPage(data: ReportData): string {
   const { manifest, plan, state, gaps } = data;
   return `<!doctype html>
@@ -116,7 +116,7 @@ function originSection({ manifest }: ReportData): string {
 </section>`;
 }
 
-/** As a shell reads it. */
+/** Quotes an argument for a POSIX shell. */
 const word = (argument: string): string =>
   /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
 

@@ -5,34 +5,36 @@ import type { SweepPlan, Trial } from '../../sweep/planner/plan.js';
 import type { SweepState, TrialStatus } from '../../sweep/state.js';
 import { type Spread, spreadOf } from '../spread.js';
 
-/** A sweep's cell: what it is, and what its trials have come to over their seeds. Accuracies are shares of correct answers. */
+/**
+ * A sweep's cell: its settings and the results of its trials over the seeds. Accuracies are shares of correct answers.
+ */
 export interface CellRow {
   cell: number;
   method: string;
-  /** The keys that vary, without the seed. */
+  /** The values of the keys that vary, without the seed. */
   settings: Record<string, Plain>;
   model: string;
   weights: number;
   kept: number;
-  /** Trials planned, and how many of them stand how. */
+  /** The number of planned trials, and the number of trials with each status. */
   planned: number;
   states: Partial<Record<TrialStatus, number>>;
-  /** Why its trials failed or were stopped, each reason once. */
+  /** The reasons why trials failed or were stopped, without duplicates. */
   reasons: string[];
-  /** Over the trials that finished; absent where none has. */
+  /** The results of the trials that finished; absent if none has finished. */
   result?: Record<'dense' | 'hardPruned' | 'test' | 'heldOut', Spread>;
-  /** Of those that finished, the one with the highest held-out accuracy. */
+  /** The number of the finished trial with the highest held-out accuracy. */
   best?: number;
 }
 
 export interface SweepTable {
   name: string;
-  /** Keys that vary, in the order of the plan. */
+  /** The keys that vary, in the order of the plan. */
   axes: string[];
   rows: CellRow[];
 }
 
-/** @param weights of a network, biases apart */
+/** @param weights returns the number of a network's weights without its biases */
 export function sweepTable(plan: SweepPlan, state: SweepState, weights: (model: string) => number): SweepTable {
   return {
     name: plan.name,
@@ -82,7 +84,7 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
   };
 }
 
-/** What is missing of a cell, such as `1 failed, 2 waiting`; empty where nothing is. */
+/** Returns which trials of a cell have not finished, such as `1 failed, 2 waiting`; empty if all have finished. */
 export const missingOf = ({ states }: CellRow): string =>
   (['running', 'waiting', 'stopped', 'failed'] as const)
     .filter((status) => states[status])
@@ -90,8 +92,9 @@ export const missingOf = ({ states }: CellRow): string =>
     .join(', ');
 
 /**
- * The cells that no other beats: with fewer weights and at least the held-out accuracy, or with the same weights and a higher one. The
- * test set does not choose. Sparsest last.
+ * Returns the Pareto front: the cells for which no other cell has fewer weights and at least the same held-out
+ * accuracy, or the same number of weights and a higher accuracy. The test set is not used for this choice. The cell
+ * with the fewest weights is last.
  */
 export function paretoFront({ rows }: SweepTable): CellRow[] {
   const measured = rows.flatMap((row) => (row.result ? [{ row, accuracy: row.result.heldOut.mean }] : []));

@@ -8,7 +8,9 @@ import { reportFiles } from './files.js';
 import { tableCsv, tableLatex, tableMarkdown } from './formats.js';
 import { reportPage } from './page.js';
 
-/** Writes the report's files into the sweep's folder, each whole or not at all. Throws Failure if they cannot be written. */
+/**
+ * Writes the report's files into the sweep's folder, each of them atomically. Throws Failure if they cannot be written.
+ */
 export async function writeReport(runtime: Host, data: ReportData): Promise<void> {
   const { folder, table } = data;
   const place = join(folder, 'report');

@@ -20,7 +20,10 @@ interface Point {
 const measured = (rows: readonly CellRow[], which: 'test' | 'heldOut'): Point[] =>
   rows.flatMap((row) => (row.result ? [{ ratio: row.weights / row.kept, share: row.result[which] }] : []));
 
-/** Accuracy on the test set over sparsity, a line for each curve, with deviations and what was published. */
+/**
+ * Draws the accuracy on the test set over the compression ratio, with one line for each curve, deviations, and
+ * published results.
+ */
 export function accuracyFigure({ curves, best }: Pick<ReportData, 'curves' | 'best'>): Figure | null {
   const lines = curves.map(({ name, rows }) => ({ name, points: measured(rows, 'test') }));
   const points = lines.flatMap((line) => line.points);
@@ -52,7 +55,7 @@ export function accuracyFigure({ curves, best }: Pick<ReportData, 'curves' | 'be
           symbolSize: 22,
           color: ink,
           z: 5,
-          // Names would lie on the lines and on one another: the legend has them.
+          // Labels with names would overlap the lines and each other, so the names are in the legend.
           label: { show: true, position: 'inside', color: '#fff', fontSize: 11, fontWeight: 'bold' },
           data: published.map(({ ratio, accuracy: share }, index) => ({
             value: [sparsity(ratio), accuracy(share)],
@@ -97,7 +100,7 @@ function publishedFor(layers: readonly LayerCount[] | undefined): { by: string; 
   return [{ by: 'Zhang et al. (the paper)', ratio: paper.total.ratio, accuracy: paper.finalAccuracy }, ...paper.others];
 }
 
-/** A bar with whiskers from the mean less the deviation to the mean plus the deviation. */
+/** Draws a bar with whiskers from the mean minus the deviation to the mean plus the deviation. */
 function deviations(points: readonly Point[], color: string): object {
   return {
     type: 'custom',
@@ -121,7 +124,7 @@ function deviations(points: readonly Point[], color: string): object {
   };
 }
 
-/** All cells by held-out accuracy, and those that no other beats. */
+/** Draws the held-out accuracy of all cells and highlights the Pareto front. */
 export function paretoFigure({ table, curves }: Pick<ReportData, 'table' | 'curves'>): Figure | null {
   const front = measured(paretoFront(table), 'heldOut');
   if (front.length === 0) return null;

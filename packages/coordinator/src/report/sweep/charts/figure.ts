@@ -1,6 +1,6 @@
 import { type EChartsCoreOption, init } from 'echarts';
 
-/** A sign of a legend, which stands outside of the drawing: so it never covers anything. */
+/** An entry of a legend. The legend is outside the drawing, so that it never covers any data. */
 export interface LegendEntry {
   name: string;
   color: string;
@@ -9,10 +9,10 @@ export interface LegendEntry {
 
 export interface Figure {
   title: string;
-  /** One or two sentences: what it shows, and what it leaves out. */
+  /** One or two sentences that say what the figure shows and what it omits. */
   caption: string;
   legend: LegendEntry[];
-  /** Drawings side by side, each with a title of its own where there are several. */
+  /** Drawings side by side. Each has a title if there are several. */
   panels: { title?: string; svg: string }[];
 }
 
@@ -21,7 +21,10 @@ export const fontFamily = 'system-ui, -apple-system, "Segoe UI", Roboto, "Libera
 export const ink = '#1f2933';
 export const faint = '#8a94a0';
 
-/** Colours that colour-blind readers can tell apart (Okabe and Ito, 2008), without the yellow that white paper swallows. */
+/**
+ * Colours that colour-blind readers can distinguish (Okabe and Ito, 2008), without the yellow, which is hard to see on
+ * white paper.
+ */
 const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'];
 
 export const colorOf = (index: number): string => palette[index % palette.length];
@@ -29,7 +32,7 @@ export const colorOf = (index: number): string => palette[index % palette.length
 /** Curves beyond the palette's end are dashed. */
 export const dashOf = (index: number): 'solid' | 'dashed' => (index < palette.length ? 'solid' : 'dashed');
 
-/** A chart as SVG text that needs nothing from outside. */
+/** Returns a chart as SVG text that refers to no other file. */
 export function drawing(option: EChartsCoreOption, width: number, height: number): string {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height });
   try {
@@ -42,15 +45,18 @@ export function drawing(option: EChartsCoreOption, width: number, height: number
 
 interface Axis {
   title: string;
-  /** Of the data, in the axis' own measure. */
+  /** The range of the data, in the unit of the axis. */
   range: readonly [low: number, high: number];
   ticks: readonly number[];
   label: (tick: number) => string;
-  /** Pixels from the labels to the title. */
+  /** The distance from the labels to the title, in pixels. */
   gap?: number;
 }
 
-/** An axis whose ticks are chosen by us: those of a chart library's logarithms are powers of ten and no more. */
+/**
+ * Returns an axis with the given ticks. On a logarithmic axis, the chart library would only place ticks at powers of
+ * ten.
+ */
 export function axis({ title, range: [low, high], ticks, label, gap }: Axis): object {
   const customValues = [...ticks];
   return {
@@ -68,14 +74,14 @@ export function axis({ title, range: [low, high], ticks, label, gap }: Axis): ob
   };
 }
 
-/** The data's range with some room on both sides. */
+/** Returns the range of the data, extended on both sides. */
 export function padded(values: readonly number[], share: number, least = 1e-9): [number, number] {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = Math.max((high - low) * share, least);
   return [low - room, high + room];
 }
 
-/** Those of the ticks that lie within the range, no two closer than `share` of it. */
+/** Returns the ticks that are within the range, such that no two are closer than `share` of the range. */
 export function spaced(ticks: readonly number[], [low, high]: readonly [number, number], share: number): number[] {
   const chosen: number[] = [];
   for (const tick of ticks) {

@@ -7,7 +7,7 @@ import { histogramsFigure, keptFigure } from './weights.js';
 
 export type { Figure, LegendEntry } from './figure.js';
 
-/** The figures of a report that there is something to draw in, in the order in which they are read. */
+/** Returns the figures of a report for which there are data, in the order in which they are read. */
 export const figuresOf = (data: ReportData): Figure[] =>
   [
     accuracyFigure(data),

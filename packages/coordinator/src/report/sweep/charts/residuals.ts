@@ -6,9 +6,11 @@ import { axis, colorOf, dashOf, drawing, type Figure, padded, spaced } from './f
 const WIDTH = 450;
 const HEIGHT = 300;
 
-/** `||W - Z|| / ||W||`. */
+/** Returns the relative primal residual `||W - Z|| / ||W||`. */
 const primal = ({ primal: residual, weightNorm }: LayerResiduals): number => residual / weightNorm;
-/** `||Z - Z before|| / ||W||`: the dual residual without rho, which differs from trial to trial. */
+/**
+ * Returns `||Z - Z before|| / ||W||`: the relative dual residual without the factor rho, which differs between trials.
+ */
 const change = ({ dual, rho, weightNorm }: LayerResiduals): number => dual / rho / weightNorm;
 
 interface Line {
@@ -64,7 +66,7 @@ const rangeOf = (lines: readonly Line[]): [number, number] =>
     0.1,
   );
 
-/** The residuals of every layer, in ADMM's best trial of each sparsity. */
+/** Draws the residuals of every layer, in the best ADMM trial of each compression ratio. */
 export function residualsFigure({ bestByAdmm }: Pick<ReportData, 'bestByAdmm'>): Figure | null {
   const trials = bestByAdmm.filter(({ residuals }) => residuals.length > 0);
   if (trials.length === 0) return null;
@@ -94,7 +96,7 @@ export function residualsFigure({ bestByAdmm }: Pick<ReportData, 'bestByAdmm'>):
   };
 }
 
-/** The primal residual of every layer on each curve, at one sparsity. */
+/** Draws the primal residual of every layer on each curve, at one compression ratio. */
 export function residualsByCurveFigure({ focus, curves }: Pick<ReportData, 'focus' | 'curves'>): Figure | null {
   const trials = focus.filter(({ finished }) => finished.residuals.length > 0);
   if (trials.length < 2) return null;

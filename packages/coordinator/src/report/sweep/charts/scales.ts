@@ -1,6 +1,6 @@
 import { axis, padded, spaced } from './figure.js';
 
-/** A compression ratio (weights over weights kept) as a position on a logarithmic axis. */
+/** Returns the position of a compression ratio on a logarithmic axis. */
 export const sparsity = Math.log10;
 
 export function sparsityAxis(ratios: readonly number[]): object {
@@ -18,10 +18,13 @@ export function sparsityAxis(ratios: readonly number[]): object {
   });
 }
 
-/** No test set here tells a smaller share of wrong answers. */
+/** The smallest share of wrong answers that the test sets used here can resolve. */
 const LEAST_ERROR = 1e-4;
 
-/** An accuracy on an axis that is logarithmic in the share of wrong answers: 99.4 % and 99.2 % are far apart, 20 % and 21 % are not. */
+/**
+ * Returns the position of an accuracy on an axis that is logarithmic in the share of wrong answers: 99.4 % and 99.2 %
+ * are far apart, 20 % and 21 % are not.
+ */
 export const accuracy = (share: number): number => -Math.log10(Math.max(1 - share, LEAST_ERROR));
 
 const accuracyTicks = [

@@ -26,7 +26,7 @@ export interface Stretch {
   outcome: Outcome;
 }
 
-/** Which trainer did what when, as the sweep's journal tells it. */
+/** Returns the periods in which each trainer worked on a trial, according to the sweep's journal. */
 export function stretchesOf(records: ReportData['records'], live: boolean): Stretch[] {
   const open = new Map<string, Stretch>();
   const closed: Stretch[] = [];
@@ -67,7 +67,7 @@ export function stretchesOf(records: ReportData['records'], live: boolean): Stre
         for (const id of [...open.keys()]) end(id, time, 'cut');
         break;
       case 'sweep-resumed':
-        // Killed without a word: the last record before is the latest that is known of it.
+        // The coordinator was killed, so its previous record is the latest known time.
         for (const id of [...open.keys()]) end(id, last, 'cut');
         break;
       default: // Says nothing of work.
@@ -80,7 +80,7 @@ export function stretchesOf(records: ReportData['records'], live: boolean): Stre
 
 const idOf = (work: { key: string } | { trial: number }): string => ('key' in work ? work.key : `trial ${work.trial}`);
 
-/** A row for each trainer, a bar for each piece of its work. */
+/** Draws a row for each trainer with a bar for each of its periods of work. */
 export function timelineFigure({ records, live }: Pick<ReportData, 'records' | 'live'>): Figure | null {
   const stretches = stretchesOf(records, live);
   if (stretches.length === 0) return null;
@@ -151,7 +151,7 @@ export function timelineFigure({ records, live }: Pick<ReportData, 'records' | '
   };
 }
 
-/** Six or so round moments. */
+/** Returns about six round times for the axis. */
 function timeTicks(seconds: number): number[] {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
   const step = steps.find((one) => seconds / one <= 8) ?? 86_400 * Math.ceil(seconds / 86_400 / 8);

@@ -4,7 +4,7 @@ import type { LayerHistogram } from '../histograms.js';
 import { axis, colorOf, drawing, faint, type Figure, padded, spaced } from './figure.js';
 import { sparsity, sparsityAxis } from './scales.js';
 
-/** What each layer keeps, over sparsity, in the best trial of each. */
+/** Draws what each layer keeps over the compression ratio, in the best trial of each ratio. */
 export function keptFigure({ best }: Pick<ReportData, 'best'>): Figure | null {
   const names = best[0]?.layers.map(({ name }) => name) ?? [];
   if (names.length === 0) return null;
@@ -59,7 +59,7 @@ export function keptFigure({ best }: Pick<ReportData, 'best'>): Figure | null {
 const total = (layers: readonly { weights: number; kept: number }[], what: 'weights' | 'kept'): number =>
   layers.reduce((sum, layer) => sum + layer[what], 0);
 
-/** The weights of each layer before and after pruning. */
+/** Draws the distribution of the weights of each layer before and after pruning. */
 export function histogramsFigure({ histograms }: Pick<ReportData, 'histograms'>): Figure | null {
   if (!histograms) return null;
   return {
@@ -80,7 +80,7 @@ export function histogramsFigure({ histograms }: Pick<ReportData, 'histograms'>)
 function histogram({ centers, before, after }: LayerHistogram): string {
   const most = Math.log10(Math.max(...before, ...after, 1));
   const edge = Math.abs(centers[0]);
-  // Three to seven round values, zero among them.
+  // Returns three to seven round values, including zero.
   const step = [-6, -5, -4, -3, -2, -1, 0, 1, 2]
     .flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power))
     .find((one) => edge / one <= 3.5);
@@ -92,7 +92,7 @@ function histogram({ centers, before, after }: LayerHistogram): string {
     color,
     lineStyle: { width: area ? 0 : 1.8 },
     ...(area && { areaStyle: { color, opacity: 0.45 } }),
-    // A bin of one weight is as high as the axis allows to see, one of none lies on it.
+    // The axis is logarithmic. An empty bin is drawn at zero, and a bin with one weight is visible above it.
     data: counts.map((count, bin) => [centers[bin], count > 0 ? Math.log10(count) + Math.log10(2) : 0]),
   });
   const range: [number, number] = [-edge * 1.02, edge * 1.02];
