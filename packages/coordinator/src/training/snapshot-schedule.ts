@@ -17,8 +17,6 @@ export class SnapshotSchedule {
   private due: number;
   /** Generation of the newest snapshot, if there is one. */
   private newest: Generation | undefined;
-  /** Whether the next snapshot is due as soon as the one that is being written is there. */
-  private hurried = false;
 
   constructor(private readonly context: Pick<RunContext, 'runtime' | 'folder' | 'checkLock' | 'resumeState'>) {
     this.newest = context.resumeState?.generation;
@@ -27,12 +25,6 @@ export class SnapshotSchedule {
 
   get isDue(): boolean {
     return this.now() >= this.due;
-  }
-
-  /** Makes the next snapshot due at once: a phase that costs much to repeat has ended. */
-  hurry(): void {
-    if (this.due === Infinity) this.hurried = true;
-    else this.due = this.now();
   }
 
   /**
@@ -47,8 +39,7 @@ export class SnapshotSchedule {
     await checkLock();
     await writeSnapshot(runtime, folder, generation, snapshot);
     this.newest = generation;
-    this.due = this.hurried ? this.now() : this.now() + Math.max(SAVE_MS, SAVE_SHARE * (this.now() - started));
-    this.hurried = false;
+    this.due = this.now() + Math.max(SAVE_MS, SAVE_SHARE * (this.now() - started));
   }
 
   private now(): number {

@@ -68,8 +68,6 @@ export class EpochTraining implements Training {
   announce(phase: PhaseName): void {
     this.epoch = 0;
     this.sums = freshSums;
-    // A run that is killed early in this phase is not to repeat the one before.
-    if (this.totalEpochs > 0) this.snapshots.hurry();
     this.record({
       type: 'phase-started',
       phase,
