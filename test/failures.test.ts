@@ -304,7 +304,10 @@ describe('trainers', () => {
     const web = await prunegrid('trainer', '--coordinator', `127.0.0.1:${port}`);
     server.close();
     expect(web.code).toBe(4);
-    oneLine(web.stderr, new RegExp(`127\\.0\\.0\\.1:${port}: .*check --coordinator`));
+    // It says at once that it is trying, and then why it gives up.
+    const [trying, gaveUp] = web.stderr.trimEnd().split('\n');
+    expect(trying).toContain(`127.0.0.1:${port}`);
+    oneLine(gaveUp, new RegExp(`127\\.0\\.0\\.1:${port}: .*check --coordinator`));
   });
 
   it('cannot be listened for on a port in use', async () => {

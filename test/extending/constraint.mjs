@@ -1,4 +1,5 @@
-import { NonFiniteError, sizeOf } from '@prunegrid/numerics/constraints';
+import { NonFiniteError } from '@prunegrid/numerics/constraints';
+import { sizeOf } from '@prunegrid/numerics/shape';
 
 const twoOfFour = {
   name: 'two-of-four',
