@@ -73,15 +73,26 @@ async function refused(place: string, reason: RegExp): Promise<void> {
   });
 }
 
-/** Interrupts the sweep in the epoch after the phase's epoch `epoch`. */
-async function interruptIn(sweep: Running, run: () => string, phase: string, epoch: number) {
+/** Changes a bit of everything that a run has saved of its weights. */
+function damageAll(run: string): void {
+  for (const name of readdirSync(join(run, 'checkpoints'))) damage(join(run, 'checkpoints', name));
+}
+
+/** Interrupts the sweep or run in the epoch after the phase's epoch `epoch`. */
+async function interruptIn(
+  sweep: Running,
+  run: () => string,
+  phase: string,
+  epoch: number,
+  signal: NodeJS.Signals = 'SIGINT',
+) {
   await expect
     .poll(
       () => journalOf(run()).filter((record) => record.type === 'epoch-finished' && record.phase === phase).length,
       { timeout: 90_000, interval: 20 },
     )
     .toBeGreaterThanOrEqual(epoch);
-  sweep.process.kill('SIGINT');
+  sweep.process.kill(signal);
   return sweep.ended;
 }
 
@@ -144,7 +155,7 @@ describe('a trial that is interrupted', () => {
     const metrics = readFileSync(join(trial(out), 'metrics.jsonl'), 'utf8').split('\n');
     expect(metrics.filter((line) => line.includes('"train/loss"'))).toHaveLength(counts.length);
     await refused(trial(out), /is part of a sweep: resume that/);
-    for (const file of snapshotsIn(trial(out))) writeFileSync(file, 'no snapshot');
+    damageAll(trial(out));
     await refused(trial(out), /nothing was saved of it/);
   });
 
@@ -153,7 +164,7 @@ describe('a trial that is interrupted', () => {
     const sweep = start('sweep', 'run', file, '--out', out);
     await interruptIn(sweep, () => trial(out), 'prune', 1);
     expect(snapshotsIn(trial(out))).not.toEqual([]);
-    snapshotsIn(trial(out)).forEach(damage);
+    damageAll(trial(out));
     const again = start('sweep', 'resume', out);
     await again.prints(/trial 1 .*: started on trainers 1, 2, attempt 2/);
     again.process.kill('SIGINT');
@@ -187,21 +198,31 @@ describe('prunegrid resume', () => {
     expect(sha256(join(out, model))).toBe(sha256(join(undisturbed, model)));
   });
 
-  it('takes the snapshot before the newest one if that is damaged, and says so', async () => {
+  it('takes what was saved before the newest snapshot if that is damaged, and says so', async () => {
     const out = join(folder.path, 'two-snapshots');
     await interruptIn(start(...run(out)), () => out, 'dense', 1);
     await interruptIn(start('resume', out), () => out, 'retrain', 1);
     const [newest, older] = snapshotsIn(out);
     expect(older).toBeDefined();
+    const pruned = join(out, 'checkpoints/hard-pruned.safetensors');
     damage(newest);
+    damage(pruned);
     const { code, stderr, stdout } = await prunegrid('resume', out);
-    expect({ code, stderr }).toEqual({
-      code: 0,
-      stderr: `${newest} is damaged: its content does not have the hash that it states; an older snapshot is used\n`,
-    });
+    const damaged = 'is damaged: its content does not have the hash that it states; what was saved before is used';
+    expect({ code, stderr }).toEqual({ code: 0, stderr: `${newest} ${damaged}\n${pruned} ${damaged}\n` });
     expect(stdout).toMatch(/^resumes in ADMM, after \d epochs?$/m);
     expect(storyOf(out)).toEqual(storyOf(`${join(folder.path, 'every-bit')}-undisturbed`));
     expect(snapshotsIn(out)).toEqual([]);
+  });
+
+  it('goes on after hard pruning when it is killed before retraining has saved anything', async () => {
+    const out = join(folder.path, 'killed-in-retraining');
+    await interruptIn(start(...run(out)), () => out, 'retrain', 1, 'SIGKILL');
+    expect(snapshotsIn(out)).toEqual([]);
+    const { code, stderr, stdout } = await prunegrid('resume', out, '--trainers', '1');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^resumes in retrain, after 3 epochs$/m);
+    expect(storyOf(out)).toEqual(storyOf(`${join(folder.path, 'every-bit')}-undisturbed`));
   });
 
   it('can be tried again after a loss that is not finite, which fails as before and deletes nothing', async () => {

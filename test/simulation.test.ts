@@ -5,6 +5,8 @@ import { join } from 'node:path';
 
 import { loadSpec } from '@prunegrid/coordinator/experiment/load';
 import { planSweep } from '@prunegrid/coordinator/sweep/planner/plan';
+import { readJournal } from '@prunegrid/coordinator/journal/reading';
+import { runJournal } from '@prunegrid/coordinator/training/records';
 import { nodeHost } from '@prunegrid/core/node';
 import extend from '@prunegrid/testing/extension';
 import { datasets } from '@prunegrid/trainer/datasets';
@@ -82,12 +84,39 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
       void before.clock.run(() => Promise.race([power, before.runExperiment(spec, '/runs/one', three)]));
       await power;
       const after = new SimulatedCluster({ seed: 200 + cut, delayMs: [100, 300], after: before });
-      const { resumedFrom } = await after.clock.run(() => after.resumeOrRestart(spec, '/runs/one', three));
-      if (resumedFrom > 0) resumed++;
-      const folder = resumedFrom > 0 ? '/runs/one' : '/runs/again';
+      const { resumed: saved } = await after.clock.run(() => after.resumeOrRestart(spec, '/runs/one', three));
+      if (saved) resumed++;
+      const folder = saved ? '/runs/one' : '/runs/again';
       expect(hashOf(await after.disk.read(`${folder}/model.safetensors`))).toBe(hash);
     }
     expect(resumed).toBeGreaterThan(2);
+  });
+
+  it('resume without a snapshot from the last stage that was evaluated, and repeat nothing before it', async () => {
+    const spec = await loadExperiment();
+    // Without a delay no time passes, so no snapshot is ever due.
+    const { hash, cluster: whole } = await simulate({ seed: 8 }, 'hub');
+    const phases = new Set<string>();
+    for (let operations = 4; operations < whole.disk.operations; operations += 3) {
+      const before = new SimulatedCluster({ seed: 8 });
+      const power = before.disk.losePowerAfter(operations);
+      void before.clock.run(() => Promise.race([power, before.runExperiment(spec, '/runs/one', three)]));
+      await power;
+      const after = new SimulatedCluster({ seed: 9, after: before });
+      const { resumed } = await after.clock.run(() => after.resumeOrRestart(spec, '/runs/one', three));
+      if (!resumed) continue;
+      const records = await readJournal(after.runtime, '/runs/one', runJournal);
+      const first = records.findIndex(({ type }) => type === 'run-resumed');
+      const evaluated = records.slice(0, first).findLast((record) => record.type === 'evaluated');
+      const phase = evaluated?.stage === 'dense' ? 'prune' : 'retrain';
+      expect(records[first]).toMatchObject({ phase, steps: 0, totalEpochs: phase === 'prune' ? 2 : 5 });
+      expect(records.filter((record) => record.type === 'phase-started').map((record) => record.phase)).toEqual([
+        ...['dense', 'prune', 'retrain'],
+      ]);
+      expect(hashOf(await after.disk.read('/runs/one/model.safetensors'))).toBe(hash);
+      phases.add(phase);
+    }
+    expect(phases).toEqual(new Set(['prune', 'retrain']));
   });
 
   it('run a sweep of a hundred trials', async () => {

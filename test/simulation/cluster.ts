@@ -80,10 +80,10 @@ export class SimulatedCluster {
   }
 
   /** Resumes a run from what is in its folder or, if nothing has been saved there, runs it in the folder `/runs/again`. */
-  async resumeOrRestart(spec: Spec, folder: string, trainers: TrainerChoice): Promise<{ resumedFrom: number }> {
+  async resumeOrRestart(spec: Spec, folder: string, trainers: TrainerChoice): Promise<{ resumed: boolean }> {
     const { resumeState } = await readResumeState(this.runtime, folder);
     await this.runExperiment(spec, resumeState ? folder : '/runs/again', trainers);
-    return { resumedFrom: resumeState?.snapshot.totalStep ?? 0 };
+    return { resumed: resumeState !== undefined };
   }
 
   /** Runs all trials of a sweep by trainers that are started for it. Returns what has become of them. */

@@ -8,7 +8,7 @@ import { atMost, projectionOnto } from '@prunegrid/numerics/constraints';
 import { Journal } from '@prunegrid/coordinator/journal/journal';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { runJournal } from '@prunegrid/coordinator/training/records';
-import { modelMetadata, writeModel } from '@prunegrid/coordinator/training/run-folder';
+import { writeCheckpoint } from '@prunegrid/coordinator/training/model-file';
 import { leave, type PeerMessage } from '../peer.js';
 
 // What the coordinator does after an ADMM iteration's steps, for a network with a single layer, whenever it is told to,
@@ -56,10 +56,10 @@ async function log(): Promise<void> {
     ...{ type: 'admm-iteration', iteration, ...at },
     layers: [{ layer: layer.name, ...residuals }],
   });
-  const metadata = { ...modelMetadata, phase: 'prune', epochs: String(iteration) };
+  const metadata = { phase: 'prune', epochs: String(iteration) };
   const file = 'admm.safetensors';
   const ofLayer = (tensor: Float32Array) => new Map([[layer.name, tensor]]);
-  await writeModel(nodeHost, join(folder, file), model, W, metadata, { Z: ofLayer(state.Z), U: ofLayer(state.U) });
+  await writeCheckpoint(nodeHost, join(folder, file), model, W, metadata, { Z: ofLayer(state.Z), U: ofLayer(state.U) });
   await records.append({ type: 'checkpoint', file, phase: 'prune', ...at });
 }
 

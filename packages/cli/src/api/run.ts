@@ -113,7 +113,7 @@ export async function resumeExperiment(
   }
   const { runId, spec, specFile, sweep } = resumeState.manifest;
   if (sweep) throw new Failure('input', `${place}: is part of a sweep: resume that, by prunegrid sweep resume`);
-  for (const problem of problems) options.onWarning?.(`${problem}; an older snapshot is used`);
+  for (const problem of problems) options.onWarning?.(`${problem}; what was saved before is used`);
   await requireEngines([spec.engine], options.onInstall ?? ignore);
   return runToEnd({ folder, runId, spec, specFile, resumeState }, options, context);
 }

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { Trainer } from '../cluster/index.js';
 import type { DenseNetwork } from '../training/context.js';
 import { resultSchema } from '../training/records.js';
-import { modelMetadata, readModel, writeModel } from '../training/run-folder.js';
+import { modelMetadata, readModel, writeModel } from '../training/model-file.js';
 import type { ChainPoint } from './planner/chain.js';
 
 const evaluation = z.strictObject({ accuracy: z.number(), loss: z.number() });

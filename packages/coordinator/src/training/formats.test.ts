@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import { manifestFormat, manifestSchema, resultFormat, resultSchema, runEventSchema, runJournal } from './records.js';
-import { modelFormat } from './run-folder.js';
+import { modelFormat } from './model-file.js';
 import { snapshotFormat, stateSchema } from './snapshot.js';
 
 const page = readFileSync(new URL('../../../../docs/formats.md', import.meta.url), 'utf8');

@@ -110,7 +110,7 @@ async function begin({ runtime, folder, group, ...run }: JournaledRun): Promise<
 /** Removes unfinished checkpoint files of an earlier process. Returns the first record that this process appends. */
 async function beginAgain(
   { runtime, folder }: JournaledRun,
-  { snapshot: { phase, steps, totalEpochs } }: ResumeState,
+  { point: { phase, steps, totalEpochs } }: ResumeState,
 ): Promise<RunEvent> {
   await removeAbandoned(runtime, join(folder, 'checkpoints'));
   return { type: 'run-resumed', commandLine: commandLine(), phase, steps, totalEpochs };

@@ -85,7 +85,7 @@ describe('what a resumed run repeats', () => {
   it('is not written twice, and what follows is', async () => {
     const journal = await Journal.create(nodeHost, folder, runJournal);
     for (const { seq: _seq, time: _time, ...event } of records) await journal.append(event);
-    const log = replay(journal, { snapshot: { seq: 1 }, records });
+    const log = replay(journal, { point: { seq: 1 }, records });
     expect(log.nextSeq).toBe(1);
     for (const count of [3, 4, 5]) await log.append(units(count));
     expect(log.nextSeq).toBe(4);
@@ -98,7 +98,7 @@ describe('what a resumed run repeats', () => {
     await mkdir(join(folder, 'checkpoints'));
     await writeSnapshot(nodeHost, folder, 'a', snapshotAt(1));
     const journal = await Journal.create(nodeHost, folder, runJournal);
-    const log = replay(journal, { snapshot: { seq: 1 }, records });
+    const log = replay(journal, { point: { seq: 1 }, records });
     const failure = log.append(units(2));
     await expect(failure).rejects.toThrow(ReplayMismatch);
     await expect(failure).rejects.toThrow(

@@ -1,5 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
+import { models } from '@prunegrid/trainer/models';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { Trainer } from '../cluster/index.js';
@@ -7,13 +8,17 @@ import type { Journal } from '../journal/journal.js';
 import { readJournal } from '../journal/reading.js';
 import { type JournalRecord, type RunEvent, runJournal, type RunManifest } from './records.js';
 import { type Generation, readSnapshot, type Snapshot } from './snapshot.js';
+import { readStageEnd, type StageEnd } from './stage-end.js';
+
+/** Position from which a run is resumed: within a phase, or between two phases. */
+export type ResumePoint = Snapshot | StageEnd;
 
 /** State from which a run is resumed. */
 export interface ResumeState {
   manifest: RunManifest;
-  snapshot: Snapshot;
-  /** Generation of the snapshot. The next snapshot replaces the other one. */
-  generation: Generation;
+  point: ResumePoint;
+  /** Generation of the newest snapshot, if there is one. The next snapshot replaces the other one. */
+  generation?: Generation;
   records: readonly JournalRecord[];
   /** Whether the replay of the last resume gave different results. On the same trainers it would do so again. */
   diverged: boolean;
@@ -21,7 +26,7 @@ export interface ResumeState {
 
 /** Result of looking for a state to resume in a run's folder. */
 export interface Resumable {
-  /** Absent if the run must restart, because it has no snapshot or all its snapshots are damaged. */
+  /** Absent if the run must restart, because it has saved nothing or all that it has saved is damaged. */
   resumeState?: ResumeState;
   /** Files that are damaged and not usable, such as a snapshot or the journal, one line each. */
   problems: readonly string[];
@@ -36,11 +41,20 @@ export async function readResumeState(host: Pick<Host, 'clock' | 'files'>, folde
     return { problems: [(error as Error).message] };
   }
   const [first] = records;
+  if (first?.type !== 'run-started') return { problems: [] };
+  const { manifest } = first;
   const { newest, problems } = await readSnapshot(host, folder, (seq) => seq <= records.length);
-  if (!newest || first?.type !== 'run-started') return { problems };
+  const model = models.get(manifest.spec.model);
+  const later = await readStageEnd(host, folder, { model, records, after: newest?.snapshot.seq ?? 0 });
+  problems.push(...later.problems);
+  const point = later.end ?? newest?.snapshot;
+  if (!point) return { problems };
   const last = records.at(-1);
   const diverged = last?.type === 'run-failed' && last.kind === replayKind;
-  return { resumeState: { manifest: first.manifest, ...newest, records, diverged }, problems };
+  return {
+    resumeState: { manifest, point, ...(newest && { generation: newest.generation }), records, diverged },
+    problems,
+  };
 }
 
 /** Whether a trainer has the same data as the trainers that started the run. */
@@ -65,15 +79,15 @@ export const replayKind = 'replay';
 export class ReplayMismatch extends Failure {}
 
 /**
- * Returns the log of a run that is resumed from a snapshot. The events after the snapshot occur again. They are not
- * appended but compared with the journal's records, and `append` rejects with a ReplayMismatch if they differ. The
- * snapshot stays, so that trainers of the original kind can still resume the run.
+ * Returns the log of a run that is resumed. The events after the point from which it is resumed occur again. They are not
+ * appended but compared with the journal's records, and `append` rejects with a ReplayMismatch if they differ. What
+ * was saved stays, so that trainers of the original kind can still resume the run.
  */
 export function replay(
   journal: Pick<Journal<RunEvent>, 'append' | 'folder' | 'nextSeq'>,
-  { snapshot, records }: { snapshot: Pick<Snapshot, 'seq'>; records: readonly JournalRecord[] },
+  { point, records }: { point: Pick<ResumePoint, 'seq'>; records: readonly JournalRecord[] },
 ): RunLog {
-  const again = records.slice(snapshot.seq).filter(({ type }) => !ofOneProcess.includes(type));
+  const again = records.slice(point.seq).filter(({ type }) => !ofOneProcess.includes(type));
   return {
     get nextSeq() {
       return again[0]?.seq ?? journal.nextSeq;

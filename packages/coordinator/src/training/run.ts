@@ -4,11 +4,12 @@ import { join } from 'node:path';
 
 import { epochsOf } from '../experiment/epochs.js';
 import { denseKey } from '../experiment/keys.js';
-import { type Evaluation, resultFormat, type RunResult } from './records.js';
+import { type Evaluation, type JournalRecord, resultFormat, type RunResult } from './records.js';
 import type { DenseNetwork, RunContext } from './context.js';
 import {
   countLayers,
   deadUnits,
+  masksOf,
   prunedLayers,
   type LayerToPrune,
   nonZeroPositions,
@@ -16,9 +17,11 @@ import {
   totalOf,
 } from './layers.js';
 import { methods } from './methods/index.js';
-import { modelMetadata, readModel, writeModel } from './run-folder.js';
+import { MASK, modelMetadata, readModel, writeModel } from './model-file.js';
+import { checkpointFile } from './run-folder.js';
 import type { PhaseState } from './snapshot.js';
-import { checkpointFile, EpochTraining, type Scores } from './training.js';
+import { isStageEnd } from './stage-end.js';
+import { EpochTraining, type Scores } from './training.js';
 
 /** Abort reason of a run that is saved now and resumed soon on more trainers. */
 export class Paused extends Error {}
@@ -59,7 +62,7 @@ class Pruning {
     const { weights: dense, ...denseScores } = await this.denseNetwork();
     const layersToPrune = prunedLayers(model, spec, dense);
     const prunedScore =
-      this.recalled('hardPruned') ?? (await this.pruneAndEvaluate(this.startOf(dense), layersToPrune));
+      (await this.recallPruned()) ?? (await this.pruneAndEvaluate(this.startOf(dense), layersToPrune));
     const final = await this.retrain();
     const finalScore = await training.evaluate('final');
 
@@ -88,7 +91,7 @@ class Pruning {
   async denseOnly(): Promise<DenseNetwork> {
     const { spec, runId } = this.context;
     const key = denseKey(spec);
-    const network = { key, runId, ...(await this.trainDense()) };
+    const network = { key, runId, ...(await this.denseNetwork()) };
     this.training.record({ type: 'dense-finished', key, artifacts: ['manifest.json'] });
     return network;
   }
@@ -135,7 +138,9 @@ class Pruning {
     const { start } = this.context;
     if (!start) return dense;
     const { key, runId, weights } = start;
-    if (!this.recalled('dense')) this.training.record({ type: 'chain-continued', key, runId });
+    if (!this.recordsBefore.some(({ type }) => type === 'chain-continued')) {
+      this.training.record({ type: 'chain-continued', key, runId });
+    }
     return weights;
   }
 
@@ -149,7 +154,7 @@ class Pruning {
     await training.setParameters('retrain', weights, survivorsOf(model, trainable));
     training.record({ type: 'hard-pruned', layers: countLayers(model, weights) });
     for (const units of deadUnits(model, supports)) training.record({ type: 'dead-units', ...units });
-    training.checkpoint('hard-pruned', 'prune', weights);
+    training.checkpoint('hard-pruned', 'prune', weights, { [MASK]: masksOf(layers, trainable) });
     return training.evaluate('hardPruned');
   }
 
@@ -184,13 +189,30 @@ class Pruning {
     return best?.weights ?? group.fetchWeights();
   }
 
-  /** Returns the recorded scores of a stage if the run is resumed in a later phase. */
+  /** Returns the recorded scores of a stage if the run is resumed after it. */
   private recalled(stage: 'dense' | 'hardPruned'): Scores | undefined {
+    return this.recordsBefore.find((record) => record.type === 'evaluated' && record.stage === stage) as
+      Scores | undefined;
+  }
+
+  /**
+   * Returns the recorded scores after hard pruning if the run is resumed after it. If it is resumed directly after it,
+   * the trainers then hold the pruned weights and the survivors, as they do after `pruneAndEvaluate`.
+   */
+  private async recallPruned(): Promise<Scores | undefined> {
+    const { resumeState, model } = this.context;
+    const scores = this.recalled('hardPruned');
+    if (scores && resumeState && isStageEnd(resumeState.point)) {
+      const { weights, trainable } = resumeState.point.checkpoint;
+      await this.training.setParameters('retrain', weights, survivorsOf(model, trainable));
+    }
+    return scores;
+  }
+
+  /** The records before the point at which the run is resumed. */
+  private get recordsBefore(): readonly JournalRecord[] {
     const { resumeState } = this.context;
-    if (!resumeState || resumeState.snapshot.phase === 'dense') return undefined;
-    if (stage === 'hardPruned' && resumeState.snapshot.phase !== 'retrain') return undefined;
-    const before = resumeState.records.slice(0, resumeState.snapshot.seq);
-    return before.find((record) => record.type === 'evaluated' && record.stage === stage) as Scores | undefined;
+    return resumeState?.records.slice(0, resumeState.point.seq) ?? [];
   }
 
   private recallBest({ values, tensors }: PhaseState): Best | undefined {

@@ -1,19 +1,17 @@
 import { versionProblem } from '@prunegrid/core/formats';
-import type { Clock, Host } from '@prunegrid/core/runtime';
+import type { Host } from '@prunegrid/core/runtime';
 import {
-  piecesOf,
   readSafetensors,
   readSafetensorsMetadata,
   type TensorData,
   writeSafetensors,
 } from '@prunegrid/core/safetensors';
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 
 import { phaseNames } from '../experiment/spec.js';
+import { contentHash } from './content-hash.js';
 import { maskPieces, nonZeroIn } from './masks.js';
-import { inPieces } from './projecting/index.js';
 
 /** State that a phase needs to be resumed, besides the weights and the optimizer's state. */
 export interface PhaseState<Tensor extends TensorData = Float32Array> {
@@ -111,7 +109,7 @@ export async function writeSnapshot(
     host,
     snapshotFile(folder, generation),
     [...tensors].map(([name, data]) => ({ name, shape: [data.length], data })),
-    { format, version: String(version), state, sha256: await hashOf(host.clock, state, tensors) },
+    { format, version: String(version), state, sha256: await contentHash(host.clock, state, tensors) },
   );
 }
 
@@ -161,7 +159,7 @@ async function readGeneration(host: Pick<Host, 'clock' | 'files'>, file: string)
   const tensors = new Map([...stored.tensors].map(([name, { data }]) => [name, data]));
   const { state = '', sha256 } = stored.metadata;
   const W = tensors.get('W');
-  if (!W || (await hashOf(host.clock, state, tensors)) !== sha256) {
+  if (!W || (await contentHash(host.clock, state, tensors)) !== sha256) {
     throw new Error(`${file} is damaged: its content does not have the hash that it states`);
   }
   const mask = tensors.get('mask');
@@ -193,19 +191,4 @@ function parseState(file: string, metadata: Readonly<Record<string, string>>): z
 /** Removes both snapshots, because a run that has ended is never resumed. */
 export async function removeSnapshots({ files }: Pick<Host, 'files'>, folder: string): Promise<void> {
   for (const generation of generations) await files.remove(snapshotFile(folder, generation));
-}
-
-/** Returns the SHA-256, in hex, of the state and of each tensor's name and elements. */
-async function hashOf(clock: Clock, state: string, tensors: ReadonlyMap<string, TensorData>): Promise<string> {
-  const hash = createHash('sha256').update(state);
-  for (const [name, data] of tensors) {
-    hash.update(`\n${name} ${data.length}\n`);
-    for (const piece of piecesOf(data)) {
-      await inPieces(clock, piece.length, (from, to) => {
-        const { buffer, byteOffset, byteLength } = piece.subarray(from, to);
-        hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-      });
-    }
-  }
-  return hash.digest('hex');
 }

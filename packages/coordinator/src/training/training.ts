@@ -4,13 +4,15 @@ import type { TensorData } from '@prunegrid/core/safetensors';
 import { join } from 'node:path';
 
 import type { TrainerGroup } from '../cluster/index.js';
-import { epochsOf, stretchOf } from '../experiment/epochs.js';
+import { epochsBefore, epochsOf, stretchOf } from '../experiment/epochs.js';
 import { type OptimizerSpec, type PhaseName, recipeOf } from '../experiment/spec.js';
 import type { Evaluation, RunEvent } from './records.js';
 import { learningRateAt } from './learning-rate.js';
 import type { Training } from './methods/index.js';
 import type { RunContext } from './context.js';
-import { type LayerTensors, modelMetadata, writeModel } from './run-folder.js';
+import { type LayerTensors, writeCheckpoint } from './model-file.js';
+import { isStageEnd } from './stage-end.js';
+import { checkpointFile } from './run-folder.js';
 import { SnapshotSchedule } from './snapshot-schedule.js';
 import type { EpochSums, PhaseState, Snapshot } from './snapshot.js';
 import { Writes } from './writes.js';
@@ -52,7 +54,11 @@ export class EpochTraining implements Training {
     const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
     this.totalSteps = epochs * this.stepsPerEpoch;
     this.snapshots = new SnapshotSchedule(context);
-    this.started = this.now() - (resumeState?.snapshot.seconds ?? 0) * 1000;
+    this.started = this.now() - (resumeState?.point.seconds ?? 0) * 1000;
+    if (!resumeState) return;
+    const { point } = resumeState;
+    this.totalEpochs = point.totalEpochs;
+    this.totalStep = isStageEnd(point) ? this.stepsPerEpoch * epochsBefore(spec, point.phase) : point.totalStep;
   }
 
   /** Seconds of training in this run so far. The time between an interruption and the resume does not count. */
@@ -101,13 +107,11 @@ export class EpochTraining implements Training {
   }
 
   async resume(phase: PhaseName): Promise<Snapshot | undefined> {
-    const snapshot = this.context.resumeState?.snapshot;
-    if (snapshot?.phase !== phase) return undefined;
-    const { W, moments, residuals, survivors, steps, epoch, optimizerSteps, totalEpochs, totalStep } = snapshot;
+    const point = this.context.resumeState?.point;
+    if (point?.phase !== phase || isStageEnd(point)) return undefined;
+    const { W, moments, residuals, survivors, steps, epoch, optimizerSteps } = point;
     this.epoch = (steps - epoch.steps) / this.stepsPerEpoch;
     this.sums = epoch;
-    this.totalEpochs = totalEpochs;
-    this.totalStep = totalStep;
     this.survivors = survivors;
     this.optimizerSteps = optimizerSteps;
     await this.context.group.beginPhase(this.planOf(phase), W, survivors, {
@@ -115,7 +119,7 @@ export class EpochTraining implements Training {
       moments,
       residuals,
     });
-    return snapshot;
+    return point;
   }
 
   private planOf(phase: PhaseName): Parameters<TrainerGroup['beginPhase']>[0] {
@@ -261,10 +265,10 @@ export class EpochTraining implements Training {
     const { runtime, folder, model, checkLock } = this.context;
     const file = checkpointFile(name);
     const { totalEpochs } = this;
-    const metadata = { ...modelMetadata, phase, epochs: String(totalEpochs) };
+    const metadata = { phase, epochs: String(totalEpochs) };
     const write = async () => {
       await checkLock();
-      await writeModel(runtime, join(folder, file), model, weights, metadata, extra);
+      await writeCheckpoint(runtime, join(folder, file), model, weights, metadata, extra);
     };
     this.record({ type: 'checkpoint', file, phase, totalEpochs }, write());
   }
@@ -278,9 +282,6 @@ export class EpochTraining implements Training {
     return this.writes.settled();
   }
 }
-
-/** Returns the path of a checkpoint, relative to the run folder. */
-export const checkpointFile = (name: string): string => join('checkpoints', `${name}.safetensors`);
 
 export interface Scores {
   validation: Evaluation;

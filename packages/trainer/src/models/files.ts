@@ -37,7 +37,6 @@ export async function fromFile(
   const prefix = wrapperOf(tensors.keys());
   const parameters = new Float32Array(model.size);
   for (const parameter of model.parameters) {
-    const order = fileOrder(model, parameter);
     const tensor = tensors.get(prefix + parameter.name);
     if (!tensor) {
       throw new Failure(
@@ -45,15 +44,43 @@ export async function fromFile(
         `${file}: has no tensor ${parameter.name}, so it is no ${model.name}: its first is ${JSON.stringify([...tensors.keys()].at(0) ?? 'none')}; rename its tensors, or name another model with --model`,
       );
     }
-    if (tensor.shape.join() !== order.shape.join()) {
-      throw new Failure(
-        'input',
-        `${file}: ${parameter.name} has shape [${tensor.shape.join(', ')}] where ${model.name} has [${order.shape.join(', ')}]`,
-      );
-    }
-    await inModelOrder(clock, order, tensor.data, valuesOf(parameter, parameters));
+    await copyInModelOrder(clock, model, parameter, tensor, file, valuesOf(parameter, parameters));
   }
   return parameters;
+}
+
+/**
+ * Returns the elements of a file's tensor that has the shape of `parameter`, in the model's own order. Throws Failure if
+ * it has another shape.
+ */
+export async function tensorFromFile(
+  clock: Pick<Clock, 'turn'>,
+  model: ModelDescription,
+  parameter: Parameter,
+  tensor: Tensor,
+  file: string,
+): Promise<Float32Array> {
+  const values = new Float32Array(parameter.size);
+  await copyInModelOrder(clock, model, parameter, tensor, file, values);
+  return values;
+}
+
+async function copyInModelOrder(
+  clock: Pick<Clock, 'turn'>,
+  model: ModelDescription,
+  parameter: Parameter,
+  { shape, data }: Tensor,
+  file: string,
+  into: Float32Array,
+): Promise<void> {
+  const order = fileOrder(model, parameter);
+  if (shape.join() !== order.shape.join()) {
+    throw new Failure(
+      'input',
+      `${file}: ${parameter.name} has shape [${shape.join(', ')}] where ${model.name} has [${order.shape.join(', ')}]`,
+    );
+  }
+  await inModelOrder(clock, order, data, into);
 }
 
 /**

@@ -4,7 +4,7 @@ import { lenet300 } from './lenet300.js';
 import { lenet5 } from './lenet5.js';
 import type { Model } from './model.js';
 
-export { fromFile, tensorInFile, toFile } from './files.js';
+export { fromFile, tensorFromFile, tensorInFile, toFile } from './files.js';
 export { initialParameters } from './initial.js';
 export {
   type Dropout,

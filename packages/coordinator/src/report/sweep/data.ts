@@ -11,7 +11,7 @@ import { readSweep } from '../../sweep/folder.js';
 import type { SweepPlan, Trial } from '../../sweep/planner/plan.js';
 import type { SweepEvent, SweepManifest } from '../../sweep/records.js';
 import type { SweepState } from '../../sweep/state.js';
-import { readModel } from '../../training/run-folder.js';
+import { readModel } from '../../training/model-file.js';
 import { paperNetwork } from '../paper.js';
 import { type Curve, curvesOf } from './curves.js';
 import { histogramsOf, type LayerHistogram } from './histograms.js';

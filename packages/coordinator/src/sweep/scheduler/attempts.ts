@@ -8,7 +8,7 @@ import { hasDataOf, type ResumeState, readResumeState } from '../../training/res
 import { throttled } from '../../training/progress.js';
 import { runJournaled } from '../../training/job.js';
 import { prune, Stopped, trainDense } from '../../training/run.js';
-import { readModel } from '../../training/run-folder.js';
+import { readModel } from '../../training/model-file.js';
 import type { ChainPoint } from '../planner/chain.js';
 import { classOf, type EarlyStopping } from './early-stopping.js';
 import type { NetworkStore } from '../network-store.js';
@@ -111,15 +111,15 @@ export class Attempts {
     );
   }
 
-  /** Returns the latest attempt if it has a usable snapshot, otherwise a new attempt in a folder under `place`. */
+  /** Returns the latest attempt if it can be resumed, otherwise a new attempt in a folder under `place`. */
   private async nextAttempt(place: string, latest: LatestAttempt | undefined, group: TrainerGroup): Promise<Attempt> {
     const trainers = group.trainers.map(({ number }) => number);
     const { folder, attempts = 0 } = latest ?? {};
     const resumeState = latest && (await this.resumable(latest, group));
     if (folder !== undefined && resumeState) {
-      const { manifest, snapshot } = resumeState;
+      const { manifest, point } = resumeState;
       const { runId } = manifest;
-      return { resumeState, told: { attempt: attempts, folder, runId, trainers, resumedAt: snapshot.totalEpochs } };
+      return { resumeState, told: { attempt: attempts, folder, runId, trainers, resumedAt: point.totalEpochs } };
     }
     const attempt = attempts + 1;
     const runId = this.options.resources.runtime.random.uuid();
@@ -169,8 +169,8 @@ export class Attempts {
   }
 }
 
-/** Returns the records of the retraining epochs that had finished when the snapshot was written. */
-const retrainedBefore = ({ records, snapshot }: ResumeState) =>
+/** Returns the records of the retraining epochs that had finished at the point from which the run is resumed. */
+const retrainedBefore = ({ records, point }: ResumeState) =>
   records
-    .slice(0, snapshot.seq)
+    .slice(0, point.seq)
     .flatMap((record) => (record.type === 'epoch-finished' && record.phase === 'retrain' ? [record] : []));

@@ -5,7 +5,7 @@ import { converged, type LayerState, rhoAt, target } from '@prunegrid/numerics/a
 import { type LayerToPrune, survivorsOf } from '../layers.js';
 import { maskPieces, nonZeroIn } from '../masks.js';
 import { inPieces } from '../projecting/index.js';
-import type { LayerTensors } from '../run-folder.js';
+import type { LayerTensors } from '../model-file.js';
 import type { PhaseState } from '../snapshot.js';
 import type { Before, Method, Training } from './method.js';
 

@@ -7,7 +7,7 @@ import type { PhaseName, Spec } from '../../experiment/spec.js';
 import type { Evaluation, RunEvent } from '../records.js';
 import type { LayerToPrune } from '../layers.js';
 import type { Projector } from '../projecting/index.js';
-import type { LayerTensors } from '../run-folder.js';
+import type { LayerTensors } from '../model-file.js';
 import type { PhaseState } from '../snapshot.js';
 
 /** The training of a run, which a pruning method controls epoch by epoch. */
