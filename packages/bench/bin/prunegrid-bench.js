@@ -1,2 +1,4 @@
 #!/usr/bin/env node
-import '../dist/main.js';
+import { loadProgram } from '@prunegrid/core/load-program';
+
+await loadProgram(() => import('../dist/main.js'));

@@ -1,2 +1,4 @@
 #!/usr/bin/env -S node --initial-old-space-size=512
-import '../dist/main.js';
+import { loadProgram } from '@prunegrid/core/load-program';
+
+await loadProgram(() => import('../dist/main.js'));

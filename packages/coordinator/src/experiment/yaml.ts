@@ -91,7 +91,10 @@ export function readYaml(
   /** Puts a map's pairs into `map`, first those that its merge key takes in, which its own then replace. */
   const fill = (map: PlainMap, node: YAMLMap, path: KeyPath, depth: number, aliased: boolean): void => {
     const pairs = node.items as { key: Node | null; value: Node | null }[];
-    for (const { value } of pairs.filter(({ key }) => isMergeKey(key))) merge(map, value, path, depth + 1, aliased);
+    const merges = pairs.filter(({ key }) => isMergeKey(key));
+    if (merges.length > 1) throw twice(place(merges[1].key?.range?.[0] ?? 0));
+    for (const { value } of merges) merge(map, value, path, depth + 1, aliased);
+    const own = new Set<string>();
     for (const { key: keyNode, value } of pairs.filter(({ key }) => !isMergeKey(key))) {
       const keyPlace = place(keyNode?.range?.[0] ?? node.range?.[0] ?? 0);
       const key = isScalar(keyNode) ? keyNode.value : undefined;
@@ -99,6 +102,8 @@ export function readYaml(
         throw new Failure('input', `${keyPlace}: a key must be plain text; quote it if it is meant as text`);
       if (key === '__proto__')
         throw new Failure('input', `${keyPlace}: the key "__proto__" is not allowed; take it out`);
+      if (own.has(key)) throw twice(keyPlace);
+      own.add(key);
       const inner = [...path, key];
       if (Object.hasOwn(map, key)) places.forget(inner);
       places.add(inner, { key: keyPlace, value: keyPlace });
@@ -130,6 +135,9 @@ export function readYaml(
 /** A key `<<` that is written without quotes. */
 const isMergeKey = (key: Node | null): boolean => isScalar(key) && key.value === '<<' && key.type === 'PLAIN';
 
+const twice = (place: string): Failure =>
+  new Failure('input', `${place}: this key is given a second time; keep one of the two`);
+
 const tooMuch = (place: string): Failure =>
   new Failure(
     'input',
@@ -155,14 +163,17 @@ function refuseDeepNesting(text: string, at: (line: number, column: number) => s
 }
 
 function parse(text: string, lines: LineCounter, place: (offset: number) => string): Document {
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'core', strict: true });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    ...{ prettyErrors: false, schema: 'core', strict: true },
+    // The package compares each key with all before it, which takes minutes for the longest map that a file can hold.
+    uniqueKeys: false,
+  });
   // Later errors usually follow from the first one.
   const [error] = [...document.errors, ...document.warnings];
   if (error === undefined) return document;
   const where = place(error.pos[0]);
   switch (error.code) {
-    case 'DUPLICATE_KEY':
-      throw new Failure('input', `${where}: this key is given a second time; keep one of the two`);
     case 'MULTIPLE_DOCS':
       throw new Failure('input', `${where}: a second YAML document starts here; keep one experiment a file`);
     case 'TAB_AS_INDENT':

@@ -2,10 +2,20 @@
 const deepest = 3;
 
 /**
+ * The largest number of keys in one object of a header, and thus of tensors in a file. The largest published models have
+ * fewer than 100,000 tensors in all their files together, and a header of millions would take minutes and gigabytes.
+ */
+export const maxTensors = 100_000;
+
+/** Thrown if an object of a header has more keys than `maxTensors`. */
+export class TooManyTensors extends Error {}
+
+/**
  * Parses the JSON of a header that may be malicious. Unlike JSON.parse, it refuses a key that occurs twice, because
  * readers would disagree on which value counts, and deep nesting, which could exhaust the memory.
  *
  * @throws {SyntaxError} if the text is not such JSON
+ * @throws {TooManyTensors} if there are more than `maxTensors`
  */
 export function parseHeaderJson(text: string): unknown {
   /** The keys of each object or list that is open at this position. A list has no keys. */
@@ -23,6 +33,7 @@ export function parseHeaderJson(text: string): unknown {
         const keys = open.at(-1);
         if (keys?.has(key)) throw new SyntaxError('a key comes twice');
         keys?.add(key);
+        if (keys && keys.size > maxTensors) throw new TooManyTensors();
       }
       i = end - 1;
     }

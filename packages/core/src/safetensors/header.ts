@@ -1,6 +1,6 @@
 import { Failure } from '../failure.js';
 import { type ElementType, elementTypes } from './element-types.js';
-import { parseHeaderJson } from './header-json.js';
+import { maxTensors, parseHeaderJson, TooManyTensors } from './header-json.js';
 
 /** The reference implementation's limit on the header, in bytes. */
 export const maxHeaderBytes = 100_000_000;
@@ -71,6 +71,7 @@ function parseObject(file: string, bytes: Uint8Array): Record<string, unknown> {
   try {
     header = parseHeaderJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (error) {
+    if (error instanceof TooManyTensors) throw malformed(file, `it has more than ${maxTensors} tensors`);
     const reason = error instanceof SyntaxError ? 'is not JSON with unique keys' : 'is not UTF-8 text';
     throw malformed(file, `its header ${reason}`);
   }

@@ -224,6 +224,12 @@ describe('refused files', () => {
     await expectInputFailure('it has 0 bytes');
   });
 
+  it('a header of more tensors than any model has', async () => {
+    const empty = JSON.stringify(entry('F32', [0], [0, 0]));
+    await store(`{${Array.from({ length: 100_001 }, (_, i) => `"${i}":${empty}`).join()}}`);
+    await expectInputFailure('more than 100000 tensors');
+  });
+
   it('a header length beyond the limit, before anything is allocated', async () => {
     await writeFile(file, Buffer.alloc(16, 0xff));
     await expectInputFailure('over the limit');
