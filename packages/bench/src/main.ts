@@ -1,4 +1,6 @@
 import { runCommand } from '@prunegrid/core/command-line';
+import { nodeHost } from '@prunegrid/core/node';
+import { exitWithWrapper } from '@prunegrid/core/node/wrapper';
 import { version } from '@prunegrid/core/version';
 import { Command } from 'commander';
 
@@ -96,4 +98,5 @@ async function print(benchmark: string, json: boolean, measure: () => Promise<Be
   console.log(json ? JSON.stringify({ benchmark, machine, ...table }) : renderTable(table, machine));
 }
 
+exitWithWrapper(process, nodeHost.clock, 'prunegrid-bench');
 await main();

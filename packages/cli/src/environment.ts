@@ -21,6 +21,8 @@ export interface CommandEnvironment extends ApiContext {
    * @param remedy the end of the line that the user is shown: how the work can be resumed
    */
   interruption(remedy: string): Interruption;
+  /** From this call on, the process ends at once if the npm or npx that started it ends. */
+  exitWithWrapper(): void;
 }
 
 /** Writes one or several lines to standard output. */

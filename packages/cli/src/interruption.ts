@@ -1,5 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Clock, Timer } from '@prunegrid/core/runtime';
+import { type Wrapper, WRAPPER_MS } from '@prunegrid/core/node/wrapper';
+import type { Timer } from '@prunegrid/core/runtime';
 
 /** The signals that ask a process to end, as an abort signal for its work. */
 export interface Interruption {
@@ -15,31 +16,6 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The parts of `process` that an interruption needs. */
 export type SignalSource = Pick<NodeJS.Process, 'on' | 'off' | 'exit'>;
-
-/** Between two looks at whether the wrapper is still there, in milliseconds. */
-const WRAPPER_MS = 1000;
-
-/** The npm or npx that a process was started by. It may end without passing its signal on, and its user then takes all to have ended. */
-export interface Wrapper {
-  readonly clock: Pick<Clock, 'every'>;
-  /** Whether it has ended. */
-  readonly hasEnded: () => boolean;
-}
-
-/**
- * The wrapper of this process; undefined if it was not started by npm or npx. When a process's parent ends, the process
- * gets another parent, by which it is told.
- * @param source whose `ppid` is its parent's id at the moment
- */
-export function wrapperOf(
-  variables: Readonly<Record<string, string | undefined>>,
-  source: Readonly<Pick<NodeJS.Process, 'ppid'>>,
-  clock: Wrapper['clock'],
-): Wrapper | undefined {
-  if (!variables['npm_command']) return undefined;
-  const parent = source.ppid;
-  return { clock, hasEnded: () => source.ppid !== parent };
-}
 
 /**
  * The signals of this process.

@@ -1,8 +1,9 @@
+import { exitWithWrapper, wrapperOf } from '@prunegrid/core/node/wrapper';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { isatty } from 'node:tty';
 
 import type { CommandEnvironment, OutputStream } from './environment.js';
-import { hangUpEnds, interruptionOf, wrapperOf } from './interruption.js';
+import { hangUpEnds, interruptionOf } from './interruption.js';
 
 /**
  * A standard stream whose errors only lose the output. A run does not end because nobody reads its output any more, as
@@ -63,6 +64,7 @@ export function nodeEnvironment(runtime: Runtime, process: NodeJS.Process): Comm
     stdout: new StandardStream(stdout),
     stderr: new StandardStream(stderr),
     program: argv[1],
+    exitWithWrapper: () => exitWithWrapper(process, runtime.clock, 'prunegrid'),
     interruption: (remedy) => interruptionOf(process, remedy, hangUp, wrapper),
   };
 }

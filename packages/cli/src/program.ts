@@ -51,9 +51,10 @@ export function programOf(environment: CommandEnvironment): Command {
     .description('serve a coordinator, here or on another machine, until it is done')
     .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
     .option('--extension <file>', extensionHelp, collect, [])
-    .action(async (options: TrainerCommandOptions) =>
-      (await import('@prunegrid/trainer/run-trainer')).runTrainer(options, environment.runtime),
-    );
+    .action(async (options: TrainerCommandOptions) => {
+      environment.exitWithWrapper();
+      await (await import('@prunegrid/trainer/run-trainer')).runTrainer(options, environment.runtime);
+    });
 
   withExtensions(program.command('evaluate'))
     .description("count a model's non-zero weights and re-evaluate its accuracy")

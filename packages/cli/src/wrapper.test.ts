@@ -1,7 +1,8 @@
+import { wrapperOf } from '@prunegrid/core/node/wrapper';
 import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
 
-import { interruptionOf, type SignalSource, wrapperOf } from './interruption.js';
+import { interruptionOf, type SignalSource } from './interruption.js';
 
 function started(variables: Record<string, string>) {
   const process = { ppid: 77 };

@@ -1,5 +1,6 @@
 import { runCommand } from '@prunegrid/core/command-line';
 import { extensionHelp } from '@prunegrid/core/extension';
+import { exitWithWrapper } from '@prunegrid/core/node/wrapper';
 import { version } from '@prunegrid/core/version';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { Command } from 'commander';
@@ -16,4 +17,5 @@ const program = new Command('prunegrid-trainer')
   .exitOverride()
   .action((options: TrainerCommandOptions) => runTrainer(options, nodeRuntime));
 
+exitWithWrapper(process, nodeRuntime.clock, program.name());
 await runCommand(() => program.parseAsync());

@@ -16,6 +16,14 @@ it('lists unknown keys first and missing ones last, as the first are often the c
   expect(lines[2]).toMatch(/dataset: missing/);
 });
 
+it('lists fifty of a hundred thousand problems', () => {
+  const text = Array.from({ length: 100_000 }, (_, i) => `key${i}: 1\n`).join('');
+  const catalogue = { engines: [], models: [], datasets: [] };
+  expect(() => parseSpec(text, 'e.yaml', [], catalogue)).toThrow(
+    /^e\.yaml:1:1: key0: unknown key.*(?:\n.*){49}\nand \d+ more problems$/,
+  );
+});
+
 it('shows no rounded number for one beyond 2^53, and tells only the limit of the key', () => {
   const catalogue = { engines: [], models: [], datasets: [] };
   expect(() => parseSpec('seed: 9007199254740993\n', 'e.yaml', [], catalogue)).toThrow(

@@ -12,13 +12,17 @@ export interface Problem {
   text: string;
 }
 
-/** Returns one Failure for all problems, with one line for each: place, key, what was found, what is allowed. */
+/** The largest number of problems that are listed. */
+const MOST_LINES = 50;
+
+/** Returns one Failure for all problems, with one line for each of the first ones: place, key, what was found, what is allowed. */
 export function failureOf(problems: readonly Problem[], places: Places): Failure {
-  const lines = problems.map(({ path, on, text }) => {
+  const lines = problems.slice(0, MOST_LINES).map(({ path, on, text }) => {
     const place = on === 'key' ? places.ofKey(path) : places.ofValue(path);
     const key = path.join('.');
     return place.startsWith(`--set ${key}=`) || key === '' ? `${place}: ${text}` : `${place}: ${key}: ${text}`;
   });
+  if (problems.length > MOST_LINES) lines.push(`and ${problems.length - MOST_LINES} more problems`);
   return new Failure('input', lines.join('\n'));
 }
 
