@@ -51,7 +51,7 @@ export function withReadyTrainers<T>(
     external: 0,
     listen: '127.0.0.1:0',
     wait: 120,
-    reduction: 'auto' as const,
+    reduction: 'auto',
     extensions: [],
   };
   const events = {

@@ -1,4 +1,3 @@
-import { Reduction } from '@prunegrid/proto';
 import { CHUNK_ELEMENTS } from '@prunegrid/trainer/worker';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,7 +26,7 @@ interface ExchangeCost {
   exchangeMilliseconds: number;
   /** In a step, between the coordinator and all trainers. */
   coordinatorBytes: number;
-  reduction: Reduction;
+  reduction: string | undefined;
 }
 
 /**
@@ -48,7 +47,7 @@ export async function benchCost(largest: number, most: number, rounds: number): 
     const iteration = await iterationCost(weights, someRounds);
     const exchanges = await exchangeCosts(weights, counts, someRounds);
     for (const trainers of counts) {
-      const { reduction, ...exchange } = exchanges.get(trainers) ?? { reduction: Reduction.SHARDED };
+      const { reduction, ...exchange } = exchanges.get(trainers) ?? { reduction: 'sharded' };
       const step = await stepCost(weights, trainers, reduction, someRounds);
       skipped ||= !exchanges.has(trainers) || !iteration || !step;
       rows.push({ name: nameOf(weights, trainers), ...step, ...exchange, ...iteration });
@@ -111,8 +110,8 @@ async function exchangeCosts(
 }
 
 /** Of whoever moves and of whoever adds up, alone on the machine. Undefined where it does not fit. */
-async function stepCost(weights: number, trainers: number, reduction: Reduction, rounds: number) {
-  const sharded = reduction === Reduction.SHARDED;
+async function stepCost(weights: number, trainers: number, reduction: string | undefined, rounds: number) {
+  const sharded = reduction === 'sharded';
   const slice = sharded ? Math.ceil(weights / trainers) : weights;
   // Where they share nothing out, each moves all of W by a sum that has come as a whole, and the coordinator adds up.
   const piece = sharded ? CHUNK_ELEMENTS : weights;

@@ -1,4 +1,4 @@
-import type { ReductionChoice, TrainerGroup } from '@prunegrid/coordinator/cluster';
+import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
 import { grouped } from '@prunegrid/core/text/figures';
 import { peakBytes } from '../peer.js';
 import { inTurns } from '../rounds.js';
@@ -10,7 +10,7 @@ import { RawHub } from './raw-hub.js';
 const TURN_BYTES = 100e6;
 const MIB = 2 ** 20;
 
-type Way = Exclude<ReductionChoice, 'auto'>;
+type Way = 'hub' | 'sharded';
 const ways: readonly Way[] = ['sharded', 'hub'];
 
 /**

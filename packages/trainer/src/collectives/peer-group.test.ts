@@ -1,4 +1,4 @@
-import { coveringNodes, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
+import { nodesByRank, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import { evenShares } from '@prunegrid/numerics/shares';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
@@ -39,7 +39,6 @@ async function meet(members: number): Promise<PeerGroup[]> {
 }
 
 const shares = (members: number) => evenShares(LEAVES, members);
-const nodesOf = (members: number) => shares(members).map(({ first, count }) => coveringNodes(first, count, LEAVES));
 
 function sumOf(length: number, step: number, first = 0, count = LEAVES): TreeSum {
   const tree = new TreeSum();
@@ -52,7 +51,7 @@ function reduceAt(length: number, step: number, members: number): Promise<Float3
   return groups.map(async (peers, i) => {
     const { first, count } = shares(members)[i];
     const target = new Float32Array(length);
-    const parts = { generation: 1, step, nodes: nodesOf(members), following: 2, isRounded: () => false };
+    const parts = { generation: 1, step, nodes: nodesByRank(LEAVES, members), following: 2, isRounded: () => false };
     const reduction = peers.reduce(parts, sumOf(length, step, first, count).nodes(), target);
     expect(await reduction.tails()).toEqual(sumOf(length, step).total!.subarray(length));
     let times = 0;
