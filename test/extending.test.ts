@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { loadExtensions, registries } from '@prunegrid/coordinator/extension';
+import type { Launcher } from '@prunegrid/coordinator/launch';
+import { localLauncherOf } from '@prunegrid/coordinator/launch/local';
 import { nodeHost } from '@prunegrid/core/node';
+import { Registry } from '@prunegrid/core/registry';
 import { VirtualClock } from '@prunegrid/testing/clock';
 import { describeBudget } from '@prunegrid/testing/conformance/budget';
 import { describeConstraint } from '@prunegrid/testing/conformance/constraint';
 import { describeDataset } from '@prunegrid/testing/conformance/dataset';
 import { describeEngine } from '@prunegrid/testing/conformance/engine';
+import { describeLauncher } from '@prunegrid/testing/conformance/launcher';
 import { describeMethod } from '@prunegrid/testing/conformance/method';
 import { describeModel } from '@prunegrid/testing/conformance/model';
 import { describeReduction } from '@prunegrid/testing/conformance/reduction';
@@ -25,6 +29,9 @@ const experiment = join(folder, 'experiment.yaml');
 const files = kinds.map((kind) => join(folder, `${kind}.mjs`));
 const extensions = (paths: readonly string[]) => paths.flatMap((path) => ['--extension', path]);
 await loadExtensions(files);
+const { default: addStaggered } = (await import(join(folder, 'launcher.mjs'))) as {
+  default: (into: { launchers: Registry<Launcher> }) => void;
+};
 
 // The engine sets TensorFlow up, which can be loaded by itself only afterwards.
 await registries.engines.get('tensorflow').provision(() => undefined);
@@ -40,6 +47,11 @@ describeConstraint('two-of-four', [
 ]);
 describeDataset(registries.datasets.get('quadrants'), 128);
 describeEngine(registries.engines.get('plain'));
+describeLauncher('staggered', (program) => {
+  const launchers = new Registry<Launcher>('launcher', [localLauncherOf(program)]);
+  addStaggered({ launchers });
+  return launchers.get('staggered');
+});
 describeMethod('random');
 describeModel(registries.models.get('plane'), tf);
 describeReduction('all-gather');
