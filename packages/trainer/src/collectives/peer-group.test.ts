@@ -1,5 +1,6 @@
 import { nodesByRank, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import { evenShares } from '@prunegrid/numerics/shares';
+import { TensorKind } from '@prunegrid/proto';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -80,6 +81,23 @@ describe('PeerGroup', () => {
         expect(target.findIndex((value, i) => !Object.is(value, Math.fround(-whole[i])))).toBe(-1);
       }
     }
+  });
+
+  it('sends whole tensors from one member to another, in order', async () => {
+    const [first, second] = await meet(2);
+    const header = (node: number) => ({ kind: TensorKind.GRADIENT, generation: 1, step: 1, node });
+    const tensors = [2 * CHUNK_ELEMENTS + 1, 3].map((length, node) => leafOf(length, 1, node));
+    const send = async () => {
+      for (const [node, tensor] of tensors.entries()) await first.send(1, header(node), tensor);
+    };
+    const receive = async () => {
+      for (const [node, tensor] of tensors.entries()) {
+        expect(await second.receive(0, header(node), new Float32Array(tensor.length))).toEqual(tensor);
+      }
+    };
+    await Promise.all([send(), receive()]);
+    expect([first.others, second.others]).toEqual([[1], [0]]);
+    await expect(first.send(0, header(0), tensors[0])).rejects.toThrow('0 is not the rank of another member');
   });
 
   it('tells the others when one leaves in the middle of a step', async () => {
