@@ -36,7 +36,7 @@ export async function benchExchange(weights: number, trainers: number, rounds: n
     traffic.set(`${way} ${count}`, bytesPerStep);
     return milliseconds;
   };
-  // Before raw buffers have taken memory in this process.
+  // The peaks are read before raw buffers take memory in this process.
   const peaks = new Map<string, number>();
   for (const way of ways) {
     for (const count of counts) {

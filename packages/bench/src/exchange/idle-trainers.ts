@@ -47,7 +47,7 @@ export class IdleTrainers {
     return new IdleTrainers(gateway, peers);
   }
 
-  /** As many as there are, or a smaller power of two. */
+  /** Leases `count` of them: as many as there are, or a smaller power of two. */
   lend<T>(count: number, work: (group: TrainerGroup) => Promise<T>): Promise<T> {
     return this.gateway.pool.lease(count, work);
   }

@@ -80,7 +80,7 @@ describe('a model file', () => {
     ['a square layer', square, 'cdac7faf31c7f2678237ffb8e45ea30246f825427188388e9b6b598d88d5e4ea'],
   ])('of %s keeps its bytes, with Z and U, and is read back', async (_, model, sha256) => {
     const W = numbered(model.size, 1, 1);
-    // Not of every layer, as where a layer is not pruned.
+    // One layer has no Z and U, as a layer that is not pruned.
     const pruned = model.layers.filter((_layer, i) => i !== 1);
     const Z = new Map(pruned.map(({ name, weights }) => [name, numbered(weights, -1, -1)]));
     const U = new Map(pruned.map(({ name, weights }) => [name, numbered(weights, 0.5, 1)]));
