@@ -16,7 +16,7 @@ const outside = {
     // What measures and what tests.
     'packages/bench/**',
     'packages/testing/**',
-    '**/*.test.ts',
+    '**/*.{test,fixture}.ts',
   ],
   rules: {
     'no-restricted-imports': [

@@ -9,7 +9,7 @@ describe('prunegrid-bench', () => {
     const { code, stdout } = await prunegridBench('step', '--rounds', '1', '--json');
     expect(code).toBe(0);
     const { rows } = JSON.parse(stdout) as { rows: Row[] };
-    // Of LeNet-5's 431,080 parameters each of two trainers sends the other half of its gradient, then its own half of W; 6,630 survive, and go through the
+    // Each of two trainers sends the other one half of its gradient of LeNet-5's 431,080 parameters, then its own half of W; 6,630 survive, and go through the
     // coordinator. Where steps take long they are reported one by one.
     const bounds: Record<string, Record<'bytesPerStep' | 'coordinatorBytes' | 'messagesPerStep', number>> = {
       'one trainer, dense': { bytesPerStep: 52, coordinatorBytes: 52, messagesPerStep: 2.1 },

@@ -43,7 +43,7 @@ describe('the number of trainers and who adds up', () => {
     expect(one.hashes.map(({ phase }) => phase)).toEqual(['dense', 'prune', 'prune', 'prune', 'retrain', 'retrain']);
     expect(new Set(one.hashes.map(({ weightsHash }) => weightsHash)).size).toBe(6);
     for (const trainers of [2, 3, 4]) expect((await run(trainers)).hashes).toEqual(one.hashes);
-    // Through the coordinator, where LeNet-5's gradients go between the trainers by default.
+    // By default LeNet-5's gradients go between the trainers; here they go through the coordinator.
     for (const trainers of [2, 3]) expect((await run(trainers, '--reduction', 'hub')).hashes).toEqual(one.hashes);
     // The comparison is not empty: another seed has other bits.
     expect((await run(2, '--seed', '2')).hashes).not.toEqual(one.hashes);

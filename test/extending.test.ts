@@ -1,27 +1,37 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { loadExtensions, registries } from '@prunegrid/coordinator/extension';
+import type { Launcher } from '@prunegrid/coordinator/launch';
+import { localLauncherOf } from '@prunegrid/coordinator/launch/local';
 import { nodeHost } from '@prunegrid/core/node';
+import { Registry } from '@prunegrid/core/registry';
 import { VirtualClock } from '@prunegrid/testing/clock';
 import { describeBudget } from '@prunegrid/testing/conformance/budget';
 import { describeConstraint } from '@prunegrid/testing/conformance/constraint';
 import { describeDataset } from '@prunegrid/testing/conformance/dataset';
 import { describeEngine } from '@prunegrid/testing/conformance/engine';
+import { describeLauncher } from '@prunegrid/testing/conformance/launcher';
 import { describeMethod } from '@prunegrid/testing/conformance/method';
 import { describeModel } from '@prunegrid/testing/conformance/model';
+import { describeReduction } from '@prunegrid/testing/conformance/reduction';
 import { virtualHost } from '@prunegrid/testing/host';
 import type { Ops } from '@prunegrid/trainer/models';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { journalOf, prunegrid, sha256, temporaryFolder } from './environment/cli.js';
+import { journalOf, prunegrid, sha256, start, temporaryFolder } from './environment/cli.js';
 
-const kinds = ['budget', 'constraint', 'dataset', 'engine', 'launcher', 'method', 'model'] as const;
+const kinds = ['budget', 'constraint', 'dataset', 'engine', 'launcher', 'method', 'model', 'reduction'] as const;
 const folder = fileURLToPath(new URL('extending', import.meta.url));
+const experiment = join(folder, 'experiment.yaml');
 const files = kinds.map((kind) => join(folder, `${kind}.mjs`));
+const extensions = (paths: readonly string[]) => paths.flatMap((path) => ['--extension', path]);
 await loadExtensions(files);
+const { default: addStaggered } = (await import(join(folder, 'launcher.mjs'))) as {
+  default: (into: { launchers: Registry<Launcher> }) => void;
+};
 
 // The engine sets TensorFlow up, which can be loaded by itself only afterwards.
 await registries.engines.get('tensorflow').provision(() => undefined);
@@ -37,8 +47,14 @@ describeConstraint('two-of-four', [
 ]);
 describeDataset(registries.datasets.get('quadrants'), 128);
 describeEngine(registries.engines.get('plain'));
+describeLauncher('staggered', (program) => {
+  const launchers = new Registry<Launcher>('launcher', [localLauncherOf(program)]);
+  addStaggered({ launchers });
+  return launchers.get('staggered');
+});
 describeMethod('random');
 describeModel(registries.models.get('plane'), tf);
+describeReduction('all-gather');
 
 describe('launcher staggered', () => {
   /** When the launcher has the local one start trainers, in virtual milliseconds, if it is stopped after so many. */
@@ -85,10 +101,7 @@ describe('runs with members from outside', () => {
   /** Runs the experiment with all extensions; returns the layers' kept weights and what the run's folder holds. */
   async function run(name: string, ...flags: string[]) {
     const path = join(out.path, name);
-    const { code, stderr } = await prunegrid(
-      ...['run', join(folder, 'experiment.yaml'), '--out', path, ...flags],
-      ...files.flatMap((file) => ['--extension', file]),
-    );
+    const { code, stderr } = await prunegrid('run', experiment, '--out', path, ...flags, ...extensions(files));
     expect(`${code}: ${stderr}`).toMatch(/^0: /);
     const { layers } = journalOf(path).findLast(({ type }) => type === 'run-finished')?.result as {
       layers: { name: string; kept: number }[];
@@ -96,8 +109,8 @@ describe('runs with members from outside', () => {
     return { path, kept: Object.fromEntries(layers.map((layer) => [layer.name, layer.kept])) };
   }
 
-  it('have the budget, the method and the launcher that were asked for, and the same bits on any number of trainers', async () => {
-    const two = await run('random', '--trainers', '2', '--launcher', 'staggered');
+  it('have the budget, the method, the launcher and the reduction that were asked for, and the same bits on any number of trainers', async () => {
+    const two = await run('random', '--trainers', '2', '--launcher', 'staggered', '--reduction', 'all-gather');
     expect(two.kept).toEqual({ hidden: 26, middle: 27, output: 27 });
     const one = await run('random-alone', '--trainers', '1');
     const model = sha256(join(two.path, 'model.safetensors'));
@@ -111,6 +124,39 @@ describe('runs with members from outside', () => {
     const flags = ['budget=null', 'method=admm', 'constraints.middle.kind=two-of-four'];
     const { kept } = await run('two-of-four', ...flags.flatMap((flag) => ['--set', flag]));
     expect(kept).toEqual({ hidden: 32, middle: 128, output: 32 });
+  });
+});
+
+describe('a reduction', () => {
+  it('whose name is misspelt is refused before a folder is made', async () => {
+    const { path, remove } = await temporaryFolder();
+    const out = join(path, 'run');
+    const named = ['--reduction', 'al-gather', ...extensions(files)];
+    const { code, stderr } = await prunegrid('run', experiment, '--out', out, ...named);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^\S*: no reduction "al-gather"; did you mean "all-gather"\? Allowed: auto, hub, sharded, all-gather\n$/,
+    );
+    expect(existsSync(out)).toBe(false);
+    await remove();
+  });
+
+  it('that a trainer has not loaded is named in one line', async () => {
+    const { path, remove } = await temporaryFolder();
+    const run = start(
+      ...['run', experiment, '--out', join(path, 'run'), '--trainers', '0', '--external', '2'],
+      ...['--reduction', 'all-gather', ...extensions(files)],
+    );
+    const [, address] = await run.prints(/--coordinator (127\.0\.0\.1:\d+)/);
+    const others = extensions(files.filter((file) => !file.endsWith('reduction.mjs')));
+    const trainers = [1, 2].map(() => start('trainer', '--coordinator', address, ...others));
+    const ended = await Promise.all([run, ...trainers].map(({ ended }) => ended));
+    for (const { stderr } of ended) {
+      expect(stderr).toMatch(/no reduction "all-gather"; allowed: hub, sharded$/m);
+      expect(stderr).not.toMatch(/^ +at /m);
+    }
+    expect(ended.map(({ code }) => code)).not.toContain(0);
+    await remove();
   });
 });
 

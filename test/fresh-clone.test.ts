@@ -35,7 +35,7 @@ afterAll(() => folder.remove());
 
 const ignored = readFileSync(join(root, '.gitignore'), 'utf8').trim().split('\n');
 
-/** Whether git leaves this file or folder out. The patterns in .gitignore are names of folders and endings of files. */
+/** Returns whether git leaves this file or folder out. The patterns in .gitignore are names of folders and endings of files. */
 function isIgnored(name: string): boolean {
   if (name === '.git') return true;
   return ignored.some((pattern) =>
@@ -46,7 +46,7 @@ function isIgnored(name: string): boolean {
 /** Runs a command line of the README in the clone. With `interruptAt`, presses Ctrl-C when it prints that. */
 function inClone(line: string, interruptAt?: string): Promise<Ended> {
   const [program = '', ...args] = line.split(' ');
-  // In a process group of its own, which Ctrl-C in a terminal reaches as a whole.
+  // It gets a process group of its own, because Ctrl-C in a terminal reaches a whole group.
   const child = spawn(program, args, {
     cwd: clone,
     env: environment,

@@ -193,7 +193,7 @@ describe('prunegrid resume', () => {
     const undisturbed = `${out}-undisturbed`;
     expect((await prunegrid(...run(undisturbed), ...each.more)).code).toBe(0);
     expect(storyOf(out)).toEqual(storyOf(undisturbed));
-    // Another run, on other trainers, at another time: the same file.
+    // Another run, on other trainers and at another time, has written the same file.
     const model = 'model.safetensors';
     expect(sha256(join(out, model))).toBe(sha256(join(undisturbed, model)));
   });

@@ -65,7 +65,7 @@ describe('prunegrid serve', () => {
     await becomes(long, 'finished');
     const [first] = ofType(short, 'trial-started') as { time: number }[];
     const [last] = ofType(short, 'sweep-finished') as { time: number }[];
-    // Neither before the trial that was under way, nor after all others.
+    // The short sweep ran neither before the trial that was under way nor after all others.
     const after = (ofType(long, 'trial-started') as { time: number }[]).filter(({ time }) => time > last.time);
     expect(after.length).toBeGreaterThan(1);
     expect((ofType(long, 'trial-finished') as { time: number }[])[0].time).toBeLessThanOrEqual(first.time);

@@ -26,7 +26,7 @@ const loadExperiment = async () => (await loadSpec(nodeHost, experiment, [], cat
 
 const three = {
   ...{ trainers: 3, external: 0, listen: '127.0.0.1:0', wait: 60 },
-  ...{ reduction: 'auto' as const, extensions: [] },
+  ...{ reduction: 'auto', extensions: [] },
 };
 
 /** SHA-256 of the tensors in a safetensors file. */

@@ -29,7 +29,7 @@ describe('a run whose output nobody reads any more', () => {
   it.each([false, true])('comes to its end without a word, with --json %s', async (json) => {
     const out = join(folder.path, `unread-${json}`);
     const { child, ended } = startRun(out, { json });
-    // As `| head -1` does.
+    // It reads one line and closes the stream, as `| head -1` does.
     const lines = createInterface(child.stdout);
     await once(lines, 'line');
     lines.close();

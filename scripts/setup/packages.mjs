@@ -63,7 +63,7 @@ async function builtAfterLastChange(folder) {
   const built = (await stat(compilerRecord(folder)).catch(() => undefined))?.mtimeMs;
   if (built === undefined) return false;
   const sources = (await readdir(join(folder, 'src'), { recursive: true })).filter(
-    (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
+    (name) => name.endsWith('.ts') && !/[.](test|fixture)[.]ts$/.test(name),
   );
   const files = ['package.json', 'tsconfig.build.json', ...sources.map((name) => join('src', name))];
   const changes = await Promise.all(files.map(async (name) => (await stat(join(folder, name))).mtimeMs));

@@ -81,11 +81,11 @@ export const journalOf = (folder: string): Record<string, unknown>[] =>
       return record;
     });
 
-/** Those of one type. */
+/** Returns the records of one type in a run's journal. */
 export const ofType = (folder: string, type: string): Record<string, unknown>[] =>
   journalOf(folder).filter((record) => record.type === type);
 
-/** Whether a process with this id is alive. */
+/** Returns whether a process with this id is alive. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -13,7 +13,7 @@ import { trafficOf } from './traffic.js';
 
 export const lenet5 = models.get('lenet5');
 
-/** As experiments/lenet5-mnist.yaml has them. */
+/** The settings of experiments/lenet5-mnist.yaml. */
 export const dataset = { name: 'mnist', validation: 5000, shift: 2 };
 export const batch = { global: 128, microBatches: 4 };
 const keep = { conv1: 100, conv2: 2000, fc1: 3600, fc2: 350 };
@@ -51,7 +51,7 @@ export function withReadyTrainers<T>(
     external: 0,
     listen: '127.0.0.1:0',
     wait: 120,
-    reduction: 'auto' as const,
+    reduction: 'auto',
     extensions: [],
   };
   const events = {
@@ -68,7 +68,10 @@ export function withReadyTrainers<T>(
 export const takeTurn = (pool: TrainerPool, trainers: number, kind: StepKind, steps: number): Promise<Turn> =>
   pool.lease(trainers, (group) => timeSteps(group, kind, steps, 1));
 
-/** Images a second of `trainers` that exchange nothing, each on its part of the global batch, all together. */
+/**
+ * Returns the images that `trainers` process in a second, all together, if they exchange nothing and each computes its
+ * part of the global batch.
+ */
 export async function takeTurnApart(pool: TrainerPool, trainers: number, steps: number): Promise<number> {
   const turns = Array.from({ length: trainers }, () =>
     pool.lease(1, (group) => timeSteps(group, 'dense', steps, trainers)),

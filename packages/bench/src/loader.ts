@@ -43,7 +43,7 @@ export async function benchLoader(rounds: number): Promise<BenchTable> {
     return (1000 * BATCHES) / (performance.now() - started);
   };
   const contenders = new Map(Object.entries(ways).map(([name, take]) => [name, turn(take)]));
-  // Until the code is compiled.
+  // The first turns, in which the code is compiled, do not count.
   for (const measure of contenders.values()) await measure();
   const measured = await inTurns(rounds, contenders);
   return {

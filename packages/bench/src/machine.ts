@@ -4,7 +4,7 @@ import { version } from '@prunegrid/core/version';
 
 /** The machine on which a benchmark ran, and how busy it was. */
 export interface Machine {
-  /** ISO 8601. */
+  /** The date and time in ISO 8601. */
   date: string;
   cpu: string;
   cores: number;

@@ -43,7 +43,7 @@ export async function takeTurn({ process, left }: Peer, order = 'go'): Promise<P
 /** What a peer says: what a turn took, and in the end its peak memory in bytes. */
 export type PeerMessage = PeerTurn | { peak: number };
 
-/** To be called by a peer when its work is done. */
+/** Tells the benchmark the peak memory and disconnects. A peer calls it when its work is done. */
 export function leave(peak = peakBytes()): void {
   process.send?.({ peak } satisfies PeerMessage);
   process.disconnect();

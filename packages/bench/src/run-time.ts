@@ -6,11 +6,11 @@ import type { JournalRecord } from '@prunegrid/coordinator/training/records';
 export interface RunTime {
   /** Optimizer steps, from the order to take an epoch's to the hash of the weights after them. */
   steps: number;
-  /** With each epoch: its weights or Z - U handed out, the held-out images measured; snapshots, where one was due. */
+  /** What comes with each epoch: handing out weights or Z - U, measuring the held-out images, snapshots that are due. */
   epochEvaluations: number;
-  /** After each phase: the held-out images and the test set measured. */
+  /** What follows each phase: measuring the held-out images and the test set. */
   stageEvaluations: number;
-  /** After phases and ADMM's iterations: weights fetched and projected; the journal's own writing. */
+  /** What follows phases and ADMM's iterations: fetching and projecting weights, and writing the journal. */
   saving: number;
 }
 

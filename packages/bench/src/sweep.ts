@@ -66,7 +66,7 @@ async function runSweep(file: string, out: string): Promise<void> {
     throw new Failure('trainers', 'prunegrid sweep run: failed, so there is nothing to measure: see above');
 }
 
-/** Milliseconds, of each trial and between two on the same trainer. */
+/** Returns the milliseconds of each trial, and those between two trials on the same trainer. */
 async function timesOf(sweep: string): Promise<{ training: number[]; between: number[] }> {
   const training: number[] = [];
   const between: number[] = [];

@@ -7,3 +7,4 @@ export type { Constraint } from '@prunegrid/numerics/constraints';
 export type { DatasetSource } from '@prunegrid/trainer/datasets';
 export type { EngineSource } from '@prunegrid/trainer/engines';
 export type { Model } from '@prunegrid/trainer/models';
+export type { Reduction } from '@prunegrid/trainer/reductions';

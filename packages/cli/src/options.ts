@@ -47,9 +47,10 @@ export function withTrainerOptions(command: Command): Command {
   const { trainers, external, listen, wait, reduction } = defaultTrainers;
   return withExtensions(command)
     .hook('preAction', async (_, action) => {
-      // The name is checked first, so that a misspelt name is reported before any folder is made.
-      const { launcher } = action.opts<TrainerFlags>();
+      // The names are checked first, so that a misspelt name is reported before any folder is made.
+      const { launcher, reduction } = action.opts<TrainerFlags>();
       (await import('@prunegrid/coordinator/launch')).launchers.get(launcher);
+      (await import('@prunegrid/coordinator/cluster')).reductionNamed(reduction);
     })
     .option(
       '--trainers <n>',
@@ -68,11 +69,9 @@ export function withTrainerOptions(command: Command): Command {
     .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), wait)
     .addOption(
       new Option(
-        '--reduction <way>',
-        'who adds gradients up: the coordinator (hub), or the trainers a slice each (sharded)',
-      )
-        .choices(['auto', 'hub', 'sharded'])
-        .default(reduction, 'auto: by their size'),
+        '--reduction <name>',
+        'how gradients are added up: by the coordinator (hub), or by the trainers, a slice each (sharded)',
+      ).default(reduction, 'auto: by their size'),
     );
 }
 

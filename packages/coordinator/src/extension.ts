@@ -1,16 +1,14 @@
 import { loadExtensions as load } from '@prunegrid/core/extension';
 import { budgets } from '@prunegrid/numerics/budgets';
 import { constraints } from '@prunegrid/numerics/constraints';
-import { datasets } from '@prunegrid/trainer/datasets';
-import { engines } from '@prunegrid/trainer/engines';
-import { models } from '@prunegrid/trainer/models';
+import { trainerRegistries } from '@prunegrid/trainer/registries';
 
 import { launchers } from './launch/index.js';
 import { methods } from './training/methods/index.js';
 import { tellThreads } from './training/projecting/extensions.js';
 
 /** What an extension can add to; docs/extending.md has an example of each. */
-export const registries = { budgets, constraints, datasets, engines, launchers, methods, models };
+export const registries = { ...trainerRegistries, budgets, constraints, launchers, methods };
 
 export type Registries = typeof registries;
 

@@ -21,7 +21,10 @@ async function fileOf(name: string, source: string): Promise<string> {
 
 const shapes = () => ({ shapes: new Registry<{ name: string }>('shape') });
 
-/** As it is built, in a process of its own: vitest loads modules in its own way, with messages of its own. */
+/**
+ * The built modules run in a process of their own, because vitest loads modules in its own way, with messages of its
+ * own.
+ */
 const built = new URL('../dist/extension.js', import.meta.url).href;
 const registry = new URL('../dist/registry.js', import.meta.url).href;
 

@@ -10,6 +10,9 @@ export interface Round {
   count: number;
 }
 
+/** Returns the step after which the round's exchange takes place. */
+export const lastStepOf = ({ first, count }: Round): number => first + count - 1;
+
 /**
  * Divides steps into the rounds of local SGD. A round ends after every `every`-th step of the phase and after the last
  * step.

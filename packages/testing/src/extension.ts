@@ -7,7 +7,11 @@ import { smallModel } from './engine/model.js';
 /**
  * An extension that adds `engine: small`, `model: small` and `dataset: { name: small }` to the processes that load it.
  */
-export default function extend({ engines, models, datasets }: TrainerRegistries): void {
+export default function extend({
+  engines,
+  models,
+  datasets,
+}: Pick<TrainerRegistries, 'engines' | 'models' | 'datasets'>): void {
   engines.add(smallEngine);
   models.add(smallModel);
   datasets.add(smallDataset);

@@ -1,18 +1,14 @@
 import { loadExtensions as load } from '@prunegrid/core/extension';
 import { type Named, Registry } from '@prunegrid/core/registry';
 
-import { datasets } from './datasets/index.js';
-import { engines } from './engines/index.js';
-import { models } from './models/index.js';
+import { trainerRegistries } from './registries.js';
 
 /**
  * The registries to which an extension can add in a trainer's process. They include those that only a coordinator uses,
  * so that the same extension file works in both processes; the trainer never reads them.
  */
 export const registries = {
-  datasets,
-  engines,
-  models,
+  ...trainerRegistries,
   budgets: new Registry<Named>('budget rule'),
   constraints: new Registry<Named>('constraint'),
   launchers: new Registry<Named>('launcher'),

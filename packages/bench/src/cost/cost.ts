@@ -1,4 +1,3 @@
-import { Reduction } from '@prunegrid/proto';
 import { CHUNK_ELEMENTS } from '@prunegrid/trainer/worker';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,9 +24,9 @@ interface IterationCost {
 
 interface ExchangeCost {
   exchangeMilliseconds: number;
-  /** In a step, between the coordinator and all trainers. */
+  /** The bytes that the coordinator and all trainers exchange in one step. */
   coordinatorBytes: number;
-  reduction: Reduction;
+  reduction: string | undefined;
 }
 
 /**
@@ -48,7 +47,7 @@ export async function benchCost(largest: number, most: number, rounds: number): 
     const iteration = await iterationCost(weights, someRounds);
     const exchanges = await exchangeCosts(weights, counts, someRounds);
     for (const trainers of counts) {
-      const { reduction, ...exchange } = exchanges.get(trainers) ?? { reduction: Reduction.SHARDED };
+      const { reduction, ...exchange } = exchanges.get(trainers) ?? { reduction: 'sharded' };
       const step = await stepCost(weights, trainers, reduction, someRounds);
       skipped ||= !exchanges.has(trainers) || !iteration || !step;
       rows.push({ name: nameOf(weights, trainers), ...step, ...exchange, ...iteration });
@@ -81,7 +80,7 @@ function sizesUpTo(largest: number): number[] {
   return [...sizes, largest];
 }
 
-/** By idle trainers, of each number of them that fits. */
+/** Measures exchanges of each number of idle trainers that fits into the memory. */
 async function exchangeCosts(
   weights: number,
   counts: readonly number[],
@@ -110,11 +109,14 @@ async function exchangeCosts(
   return costs;
 }
 
-/** Of whoever moves and of whoever adds up, alone on the machine. Undefined where it does not fit. */
-async function stepCost(weights: number, trainers: number, reduction: Reduction, rounds: number) {
-  const sharded = reduction === Reduction.SHARDED;
+/**
+ * Measures a trainer's update of W and the additions of whoever adds up, each alone on the machine. Returns undefined if
+ * they do not fit into the memory.
+ */
+async function stepCost(weights: number, trainers: number, reduction: string | undefined, rounds: number) {
+  const sharded = reduction === 'sharded';
   const slice = sharded ? Math.ceil(weights / trainers) : weights;
-  // Where they share nothing out, each moves all of W by a sum that has come as a whole, and the coordinator adds up.
+  // If they share nothing out, each moves all of W by a sum that has come as a whole, and the coordinator adds up.
   const piece = sharded ? CHUNK_ELEMENTS : weights;
   if (!fits(1, sharded ? 4 / trainers : 5, weights)) return undefined;
   const times = timesOf(slice);
@@ -124,7 +126,7 @@ async function stepCost(weights: number, trainers: number, reduction: Reduction,
   return { moveMilliseconds, reduceMilliseconds: await medianOf('cost/adder', [slice, trainers, times, adds], rounds) };
 }
 
-/** Of a peer's turns, in milliseconds. */
+/** Returns the median time of a peer's turns, in milliseconds. */
 async function medianOf(program: string, args: readonly (number | string)[], rounds: number): Promise<number> {
   const peer = startPeer(program, ...args.map(String));
   // The first turn, before the code is compiled and the system has given all memory, does not count.
@@ -136,7 +138,10 @@ async function medianOf(program: string, args: readonly (number | string)[], rou
   return measured.median('turn');
 }
 
-/** In the system's folder for temporary files, which should be on a disk. Undefined where it does not fit. */
+/**
+ * Measures what follows the steps of an ADMM iteration. It writes to the system's folder for temporary files, which
+ * should be on a disk. Returns undefined if the vectors do not fit into the memory.
+ */
 async function iterationCost(weights: number, rounds: number): Promise<IterationCost | undefined> {
   // W, Z and U, as the file has them, and for one at a time a whole vector and the order of its elements, twice until
   // the garbage is collected.

@@ -47,7 +47,10 @@ async function project(): Promise<void> {
   iteration++;
 }
 
-/** As training does: two records, each on the disk before the next thing is done, and between them the checkpoint. */
+/**
+ * Logs an iteration as training does: two records, each of which is on the disk before the next thing is done, and the
+ * checkpoint between them.
+ */
 async function log(): Promise<void> {
   const records = await journal;
   const { state, residuals } = iterated;
@@ -63,7 +66,7 @@ async function log(): Promise<void> {
   await records.append({ type: 'checkpoint', file, phase: 'prune', ...at });
 }
 
-/** As square as it can be, without biases. */
+/** Returns a model of a single layer, which is as square as it can be and has no biases. */
 function singleLayer(): ModelDescription {
   let inputs = Math.floor(Math.sqrt(size));
   while (size % inputs !== 0) inputs--;

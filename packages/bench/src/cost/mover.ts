@@ -7,7 +7,7 @@ import { leave, type PeerMessage } from '../peer.js';
 // memory.
 
 const [weights, piece, times] = process.argv.slice(2).map(Number);
-/** As experiments/lenet5-mnist.yaml has them. */
+/** The settings of experiments/lenet5-mnist.yaml. */
 const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 const RATE = 1e-4;
 const RHO = 1e-3;

@@ -1,4 +1,4 @@
-import type { ReductionChoice, TrainerGroup } from '@prunegrid/coordinator/cluster';
+import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
 import { grouped } from '@prunegrid/core/text/figures';
 import { peakBytes } from '../peer.js';
 import { inTurns } from '../rounds.js';
@@ -10,7 +10,7 @@ import { RawHub } from './raw-hub.js';
 const TURN_BYTES = 100e6;
 const MIB = 2 ** 20;
 
-type Way = Exclude<ReductionChoice, 'auto'>;
+type Way = 'hub' | 'sharded';
 const ways: readonly Way[] = ['sharded', 'hub'];
 
 /**
@@ -36,7 +36,7 @@ export async function benchExchange(weights: number, trainers: number, rounds: n
     traffic.set(`${way} ${count}`, bytesPerStep);
     return milliseconds;
   };
-  // Before raw buffers have taken memory in this process.
+  // The peaks are read before raw buffers take memory in this process.
   const peaks = new Map<string, number>();
   for (const way of ways) {
     for (const count of counts) {

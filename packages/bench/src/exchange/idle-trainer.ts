@@ -1,6 +1,5 @@
-import { encodeFromTrainer, Reduction, TensorKind, type Train } from '@prunegrid/proto';
-import { coveringNodes } from '@prunegrid/numerics/summation/tree-sum';
-import { evenShares } from '@prunegrid/numerics/shares';
+import { encodeFromTrainer, TensorKind, type Train } from '@prunegrid/proto';
+import { coveringNodes, nodesByRank } from '@prunegrid/numerics/summation/tree-sum';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { helloOf, join, LeaseEnded, openChannel, PeerGroup, StepCredits } from '@prunegrid/trainer/worker';
 import { nodeRuntime } from '@prunegrid/transport/node';
@@ -80,19 +79,18 @@ async function exchange({ firstStep, learningRates, firstMicroBatch, microBatche
   const own = coveringNodes(firstMicroBatch, microBatches, Number(leaves));
   const vectors = own.map((node) => [node, gradient] as const);
   const steps = learningRates.map((_, i) => firstStep + i);
-  if (reduction === Reduction.HUB) {
+  if (reduction === 'hub') {
     sum ??= new Float32Array(gradient.length);
     for (const step of steps) {
       for (const node of own) await channel.sendTensor({ ...header(TensorKind.GRADIENT), step, node }, gradient);
       await channel.receiveTensor({ ...header(TensorKind.SUM), step }, sum);
     }
   } else {
-    const nodes = evenShares(Number(leaves), peers?.size ?? 1).map(({ first, count }) =>
-      coveringNodes(first, count, Number(leaves)),
-    );
+    const nodes = nodesByRank(Number(leaves), peers?.size ?? 1);
     const credits = new StepCredits(channel);
     for (const step of steps) {
       await credits.mayProceed();
+      peers?.beginRound();
       const reduction = peers?.reduce(
         { generation, step, nodes, following: STEP_METRICS, isRounded: () => false },
         vectors,

@@ -1,6 +1,4 @@
-import type { Reduction } from '@prunegrid/proto';
-
-import { Gateway, type ReductionChoice, type TrainerGroup } from '@prunegrid/coordinator/cluster';
+import { Gateway, type TrainerGroup } from '@prunegrid/coordinator/cluster';
 import { version } from '@prunegrid/core/version';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { type Peer, startPeer } from '../peer.js';
@@ -14,7 +12,8 @@ export interface Exchanged {
   milliseconds: number;
   /** The bytes that the coordinator and all trainers exchange in one step. */
   bytesPerStep: number;
-  reduction: Reduction;
+  /** The name of the reduction; undefined if there was a single trainer. */
+  reduction: string | undefined;
 }
 
 /**
@@ -28,7 +27,7 @@ export class IdleTrainers {
   ) {}
 
   /** Starts `count` of them, a power of two, each with vectors of `weights` elements. */
-  static async open(weights: number, count: number, reduction: ReductionChoice): Promise<IdleTrainers> {
+  static async open(weights: number, count: number, reduction: string): Promise<IdleTrainers> {
     const gateway = await Gateway.open({
       listen: '127.0.0.1:0',
       version,
@@ -48,7 +47,7 @@ export class IdleTrainers {
     return new IdleTrainers(gateway, peers);
   }
 
-  /** As many as there are, or a smaller power of two. */
+  /** Leases `count` of them: as many as there are, or a smaller power of two. */
   lend<T>(count: number, work: (group: TrainerGroup) => Promise<T>): Promise<T> {
     return this.gateway.pool.lease(count, work);
   }
@@ -66,7 +65,7 @@ export class IdleTrainers {
       return {
         milliseconds: (ended.time - started.time) / times,
         bytesPerStep: (ended.bytes - started.bytes) / times,
-        reduction: group.reduces,
+        reduction: group.reduction?.name,
       };
     });
   }

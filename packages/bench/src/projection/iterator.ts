@@ -21,8 +21,9 @@ const shapes = [
   { name: 'fc3', shape: [4096, 1000], constraint: atMost(380_000) },
 ];
 const RHO = 1.5e-3;
-/** Of the timer that watches the event loop, in milliseconds; and time in which it surely fires. */
+/** The interval of the timer that watches the event loop, in milliseconds. */
 const TICK_MS = 1;
+/** A time in which this timer surely fires, in milliseconds. */
 const SOME_TICKS_MS = 20;
 
 const [way] = process.argv.slice(2);
@@ -42,7 +43,7 @@ let states = layers.map((layer) => {
   return iterateInPlace(initialise(W, project, RHO), W, project).state;
 });
 const before = process.memoryUsage.rss();
-/** Beyond what it held before the first turn, by which no garbage of earlier ones is there. */
+/** The memory that the first turn has added, in bytes. Later turns would also count the garbage of earlier ones. */
 let added: number | undefined;
 
 process.on('message', (message) => {

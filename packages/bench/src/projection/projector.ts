@@ -13,7 +13,7 @@ const random = new RandomStream(1, purposes.initialWeights, 0, 0);
 for (let i = 0; i < values.length; i++) values[i] = random.nextFraction() - random.nextFraction();
 const project = projectionOnto(atMost(Number(keep)), [values.length]);
 const before = process.memoryUsage.rss();
-/** Beyond what it held before the first turn, by which no garbage of earlier ones is there. */
+/** The memory that the first turn has added, in bytes. Later turns would also count the garbage of earlier ones. */
 let added: number | undefined;
 
 process.on('message', (message) => {

@@ -4,8 +4,8 @@ import type { IncomingCall, Listener, Runtime, Timer } from '@prunegrid/core/run
 import { trainerLimits, type WaitLimits } from '@prunegrid/core/wait-limits';
 
 import { examineHello, examineReady, JoinRefused, type Requirements } from './admission.js';
-import type { ReductionChoice } from './group.js';
 import { TrainerPool } from './pool.js';
+import { AUTO, reductionNamed } from './reduction.js';
 import { openConversation, outOfTurn, type Trainer, type TrainerChannel } from './trainer.js';
 
 /** Milliseconds within which a trainer must send Hello after it has connected. */
@@ -18,8 +18,8 @@ export interface GatewayOptions extends Requirements {
   listen: string;
   /** Number of trainers to admit. Further trainers are refused until one of these leaves. */
   trainers: number;
-  /** Where gradients are reduced; the default is `auto`. */
-  reduction?: ReductionChoice;
+  /** Name of the reduction; the default is `auto`. */
+  reduction?: string;
   /** Limits on how long a trainer may be silent; the default is `trainerLimits`. */
   limits?: WaitLimits;
   runtime: Pick<Runtime, 'clock' | 'random' | 'transport'>;
@@ -41,14 +41,15 @@ export class Gateway {
   private complete: () => void = () => undefined;
 
   private constructor(private readonly options: GatewayOptions) {
-    const { reduction = 'auto', limits = trainerLimits, runtime, warn } = options;
+    const { limits = trainerLimits, runtime, warn } = options;
+    const reduction = reductionNamed(options.reduction ?? AUTO);
     this.pool = new TrainerPool({ reduction, limits, runtime, warn }, () => {
       if (this.pool.trainers.length === options.trainers) this.complete();
       options.changed?.();
     });
   }
 
-  /** Opens the listener. Throws Failure if it cannot listen on the address. */
+  /** Opens the listener. Throws Failure if it cannot listen on the address or if there is no such reduction. */
   static async open(options: GatewayOptions): Promise<Gateway> {
     const gateway = new Gateway(options);
     const { listen, runtime } = options;

@@ -50,7 +50,7 @@ it('lets go of trainers that wait for one that has left, and keeps them', async 
     for (;;) {
       const message = await channel.receive();
       if (message.$case === 'lease') generation = message.value.generation;
-      // Never says a word of its own accord.
+      // It never says a word of its own accord.
       if (message.$case !== 'release') continue;
       await channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
     }
@@ -70,8 +70,8 @@ it('lets go of trainers that wait for one that has left, and keeps them', async 
 });
 
 /**
- * As a trainer alone does, step after step, each of loss `step` and with `twice` as many correct. Answers Train and
- * Release, and takes all else in.
+ * Behaves as a trainer that is alone: it answers Train and Release, and takes in everything else.
+ * @param reports returns the metrics of a step
  */
 async function workAlone(channel: Channel<Message>, reports = (step: number) => [step, 2 * step]): Promise<void> {
   let generation = 0;

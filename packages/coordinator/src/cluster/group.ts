@@ -1,23 +1,18 @@
-import {
-  type BeginPhase,
-  encodeFromCoordinator,
-  type LayerPenalty,
-  Reduction,
-  type Split,
-  TensorKind,
-} from '@prunegrid/proto';
+import { type BeginPhase, encodeFromCoordinator, type LayerPenalty, type Split, TensorKind } from '@prunegrid/proto';
 import { evenShares, slicesOf } from '@prunegrid/numerics/shares';
-import { type Round, roundsOf, STEP_METRICS } from '@prunegrid/numerics/rounds';
+import { roundsOf } from '@prunegrid/numerics/rounds';
 import { type Traffic } from '@prunegrid/transport/channel';
 import { Failure } from '@prunegrid/core/failure';
 import type { Runtime } from '@prunegrid/core/runtime';
 import type { WaitLimits } from '@prunegrid/core/wait-limits';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers/state';
+import type { Reduction } from '@prunegrid/trainer/reductions';
 
 import type { Trainer } from './trainer.js';
 import { Broadcast } from './broadcast.js';
-import { trainAmongPeers, type StepOutcome, trainThroughHub } from './rounds.js';
-import { HubReduction } from './summing.js';
+import { chooseReduction } from './reduction.js';
+import { rendezvous } from './rendezvous.js';
+import { type StepOutcome, trainInLockstep, trainOnCredits } from './rounds.js';
 
 /**
  * Images that a trainer evaluates at a time. The number is fixed, so that the sums do not depend on the number of
@@ -33,20 +28,9 @@ export interface Evaluation {
   loss: number;
 }
 
-/**
- * Smallest exchanged vector, in bytes, that the trainers reduce among themselves when the choice is `auto`. A smaller
- * one is reduced sooner through the coordinator.
- */
-const SHARDED_BYTES = 256 << 10;
-
-/**
- * Where gradients are reduced: by the coordinator (`hub`) or among the trainers (`sharded`). `auto` chooses by the size
- * of the gradient and by whether the trainers can reach each other. The choice changes no bit of any result.
- */
-export type ReductionChoice = 'auto' | 'hub' | 'sharded';
-
 export interface GroupOptions {
-  reduction: ReductionChoice;
+  /** Reduction that the user asked for; by default the faster one for the length of the exchanged vectors. */
+  reduction?: Reduction | undefined;
   /** Limits on how long a trainer may be silent. */
   limits: WaitLimits;
   runtime: Pick<Runtime, 'clock' | 'random'>;
@@ -65,8 +49,7 @@ export class TrainerGroup {
   /** Number of parameters that the phase trains. */
   private trained = 0;
   private parameters = 0;
-  /** Reduction that was chosen for the current phase. */
-  private reduction: Reduction = Reduction.ALONE;
+  private chosen: Reduction | undefined;
   private peersConnected: Promise<boolean> | undefined;
   private readonly among: Traffic = { messages: 0, bytes: 0 };
   private readonly broadcast: Broadcast;
@@ -83,9 +66,9 @@ export class TrainerGroup {
     return this.options.signal;
   }
 
-  /** Reduction that the current phase uses. */
-  get reduces(): Reduction {
-    return this.reduction;
+  /** Reduction of the current phase; undefined if there is a single trainer, which has nothing to reduce. */
+  get reduction(): Reduction | undefined {
+    return this.chosen;
   }
 
   /** Traffic between the trainers in all calls of `train` that have ended. */
@@ -121,7 +104,13 @@ export class TrainerGroup {
     this.phase = { ...phase, masked, survivors: survivors?.length ?? 0, optimizerSteps: steps };
     this.parameters = weights.length;
     this.trained = survivors?.length ?? weights.length;
-    this.reduction = await this.chooseReduction();
+    if (this.trainers.length > 1) {
+      this.chosen = await chooseReduction(
+        this.options.reduction,
+        this.exchangedLength,
+        () => (this.peersConnected ??= this.connectPeers()),
+      );
+    }
     await this.broadcast.tell({ $case: 'beginPhase', value: this.phase });
     await this.broadcast.tellTensor(TensorKind.WEIGHTS, weights);
     if (survivors) await this.broadcast.tellTensor(TensorKind.SURVIVORS, survivors);
@@ -153,9 +142,10 @@ export class TrainerGroup {
     onStep: (outcome: StepOutcome) => void,
     halts: () => boolean = () => false,
   ): Promise<{ steps: number; weightsHash: string }> {
-    const { syncEvery, microBatches } = this.phase as BeginPhase;
+    const { generation, reduction } = this;
+    const { microBatches, bfloat16, syncEvery } = this.phase as BeginPhase;
+    const phase = { generation, microBatches, bfloat16, syncEvery: Math.max(1, syncEvery) };
     const shares = evenShares(microBatches, this.trainers.length);
-    const { reduction } = this;
     await this.broadcast.tellEach((i) => ({
       $case: 'train',
       value: {
@@ -163,15 +153,15 @@ export class TrainerGroup {
         learningRates,
         firstMicroBatch: shares[i].first,
         microBatches: shares[i].count,
-        reduction,
+        reduction: reduction?.name ?? '',
       },
     }));
-    const rounds = roundsOf(firstStep, learningRates.length, Math.max(1, syncEvery));
+    const rounds = roundsOf(firstStep, learningRates.length, phase.syncEvery);
     const mayHalt = () => halts() || Boolean(this.signal?.aborted);
     const outcomes =
-      reduction === Reduction.HUB
-        ? trainThroughHub(this.broadcast, this.summing(rounds), this.exchangedLength, rounds, mayHalt)
-        : trainAmongPeers(this.broadcast, rounds, mayHalt, this.options.runtime.clock);
+      reduction?.through === 'coordinator'
+        ? trainInLockstep(this.broadcast, reduction, phase, this.exchangedLength, rounds, mayHalt)
+        : trainOnCredits(this.broadcast, rounds, mayHalt, this.options.runtime.clock);
     let done = 0;
     for await (const outcome of outcomes) {
       onStep(outcome);
@@ -247,9 +237,10 @@ export class TrainerGroup {
       { length: optimizer ? momentCounts[optimizer.$case] : 0 },
       () => new Float32Array(this.trained),
     );
+    const { reduction } = this;
+    const shards = reduction?.through === 'peers' && reduction.shardsMoments;
     // With local SGD every trainer holds the whole averaged moments.
-    const sliced = this.reduction === Reduction.SHARDED && (this.phase?.syncEvery ?? 1) <= 1;
-    const holders = sliced ? this.trainers : this.trainers.slice(0, 1);
+    const holders = shards && (this.phase?.syncEvery ?? 1) <= 1 ? this.trainers : this.trainers.slice(0, 1);
     const slices = slicesOf(this.trained, holders.length);
     await this.broadcast.all(
       holders.map(async ({ channel }, i) => {
@@ -269,45 +260,16 @@ export class TrainerGroup {
     return syncEvery > 1 && optimizer ? (1 + momentCounts[optimizer.$case]) * this.trained : this.trained;
   }
 
-  private summing(rounds: readonly Round[]): HubReduction {
-    const { microBatches, bfloat16 } = this.phase as BeginPhase;
-    const shares = evenShares(microBatches, this.trainers.length).map((share, i) => ({
-      trainer: this.trainers[i],
-      ...share,
-    }));
-    const longest = rounds.reduce((most, { count }) => Math.max(most, STEP_METRICS * count), 0);
-    return new HubReduction(shares, microBatches, this.exchangedLength, longest, bfloat16);
-  }
-
-  private async chooseReduction(): Promise<Reduction> {
-    // A single trainer has no other gradient to add.
-    if (this.trainers.length === 1) return Reduction.ALONE;
-    const { reduction } = this.options;
-    if (reduction === 'hub' || (reduction === 'auto' && 4 * this.exchangedLength < SHARDED_BYTES)) return Reduction.HUB;
-    this.peersConnected ??= this.connectPeers();
-    return (await this.peersConnected) ? Reduction.SHARDED : Reduction.HUB;
-  }
-
   /**
    * Connects the trainers with each other. If one cannot reach another, it warns and returns false.
-   * @throws Failure `trainers` instead, if the user asked for `sharded`
+   * @throws Failure `trainers` instead, if the user asked for a reduction among peers
    */
   private async connectPeers(): Promise<boolean> {
-    await this.broadcast.tell({ $case: 'openRendezvous', value: {} });
-    const addresses = await this.broadcast.ask('rendezvousAddress', ({ address }) => address);
-    const closed = addresses.indexOf('');
-    const problem =
-      closed < 0 ? await this.rendezvous(addresses) : `${this.trainers[closed].name} cannot be reached by others`;
+    const { reduction, runtime, warn } = this.options;
+    const problem = await rendezvous(this.broadcast, runtime.random);
     if (problem === undefined) return true;
-    if (this.options.reduction === 'sharded') throw new Failure('trainers', `--reduction sharded: ${problem}`);
-    this.options.warn(`${problem}: gradients go through the coordinator; --reduction hub does not try`);
+    if (reduction) throw new Failure('trainers', `--reduction ${reduction.name}: ${problem}`);
+    warn(`${problem}: gradients go through the coordinator; --reduction hub does not try`);
     return false;
-  }
-
-  /** Returns why one trainer cannot reach another; undefined if every trainer can reach all others. */
-  private async rendezvous(addresses: string[]): Promise<string | undefined> {
-    const token = this.options.runtime.random.bytes(16).toString('hex');
-    await this.broadcast.tellEach((own) => ({ $case: 'rendezvous', value: { addresses, own, token } }));
-    return (await this.broadcast.ask('rendezvousResult', ({ problem }) => problem)).find((problem) => problem !== '');
   }
 }

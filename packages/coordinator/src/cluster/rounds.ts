@@ -1,10 +1,10 @@
-import { type Round, STEP_METRICS } from '@prunegrid/numerics/rounds';
+import { lastStepOf, type Round, STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { TensorKind } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { Clock } from '@prunegrid/core/runtime';
+import type { CoordinatorReduction, ReductionPhase, TrainerLinks } from '@prunegrid/trainer/reductions';
 
 import type { Broadcast } from './broadcast.js';
-import type { HubReduction } from './summing.js';
 
 /**
  * Milliseconds between two reports of trainers that reduce among themselves. Up to two such intervals may pass before
@@ -25,34 +25,46 @@ export interface StepOutcome {
 type StepOutcomes = AsyncGenerator<StepOutcome, void, undefined>;
 
 /** Trains by rounds in which the coordinator reduces the trainers' vectors, each of `length` elements. */
-export async function* trainThroughHub(
+export async function* trainInLockstep(
   trainers: Broadcast,
-  summing: HubReduction,
+  reduction: CoordinatorReduction,
+  phase: ReductionPhase,
   length: number,
   rounds: readonly Round[],
   halts: () => boolean,
 ): StepOutcomes {
-  for (const [i, { first, count }] of rounds.entries()) {
-    const step = first + count - 1;
-    const sum = await summing.sum(trainers.header(TensorKind.GRADIENT, { step }), STEP_METRICS * count, (work) =>
-      trainers.all(work, 'steps', 1),
-    );
+  const sumOf = reduction.lead(phase, length, linksTo(trainers));
+  for (const [i, round] of rounds.entries()) {
+    const sum = await sumOf(round);
     const halted = i + 1 < rounds.length && halts();
     if (halted) await trainers.tell({ $case: 'halt', value: {} });
-    await trainers.tellTensor(TensorKind.SUM, sum, { step });
-    for (let k = 0; k < count; k++) {
+    await trainers.tellTensor(TensorKind.SUM, sum, { step: lastStepOf(round) });
+    for (let k = 0; k < round.count; k++) {
       const [loss, correct] = sum.subarray(length + STEP_METRICS * k);
-      yield { step: first + k, loss, correct };
+      yield { step: round.first + k, loss, correct };
     }
     if (halted) return;
   }
 }
 
+const linksTo = (trainers: Broadcast): TrainerLinks => ({
+  size: trainers.trainers.length,
+  fromEach: (receive) =>
+    trainers.all(
+      trainers.trainers.map(({ channel }, rank) =>
+        receive(({ kind, ...at }, into) => channel.receiveTensor(trainers.header(kind, at), into), rank),
+      ),
+      'steps',
+      1,
+    ),
+});
+
 /**
- * Trains by rounds in which the trainers reduce among themselves. The coordinator grants credits for a stretch of
+ * Trains by rounds in which the coordinator takes no part, because a trainer is alone or trainers reduce among
+ * themselves. The coordinator grants credits for a stretch of
  * rounds at a time, and always one stretch ahead, so that no trainer waits for it.
  */
-export async function* trainAmongPeers(
+export async function* trainOnCredits(
   trainers: Broadcast,
   rounds: readonly Round[],
   halts: () => boolean,

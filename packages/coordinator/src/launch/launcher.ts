@@ -43,7 +43,7 @@ export interface Launch {
 /**
  * A way to start trainers, for example as processes of this machine or as jobs of a cluster. A launcher knows only that
  * a trainer has started or ended; the coordinator's pool knows whether it works. `superviseTrainers` decides, for all
- * launchers, when a trainer is replaced. Every launcher must pass `launcherConformance`.
+ * launchers, when a trainer is replaced. Every launcher must pass `describeLauncher` of the package `testing`.
  */
 export interface Launcher extends Named {
   /**

@@ -3,7 +3,7 @@ import { models } from '@prunegrid/trainer/models';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 
-import { Gateway, type Trainer, type ReductionChoice } from '../cluster/index.js';
+import { Gateway, reductionNamed, type Trainer } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
 import type { Launcher } from './launcher.js';
 import { superviseTrainers } from './supervisor.js';
@@ -18,8 +18,8 @@ export interface TrainerChoice {
   listen: string;
   /** Seconds within which all trainers must be ready. */
   wait: number;
-  /** Where gradients are reduced. */
-  reduction: ReductionChoice;
+  /** Name of the reduction, or `auto`. */
+  reduction: string;
   /** Absolute paths of extension files that the launcher's trainers load. */
   extensions: readonly string[];
 }
@@ -35,8 +35,9 @@ export interface TrainerEvents {
 /** The part of a spec that a trainer loads once. Experiments with equal workloads can share trainers. */
 export type Workload = Pick<Spec, 'engine' | 'model' | 'dataset' | 'threadsPerTrainer'>;
 
-/** Throws Failure `input` if the choice contains no trainer. */
-export function requireTrainers({ trainers, external }: TrainerChoice): void {
+/** Throws Failure `input` if the choice contains no trainer or a reduction that is unknown. */
+export function requireTrainers({ trainers, external, reduction }: TrainerChoice): void {
+  reductionNamed(reduction);
   if (trainers + external > 0) return;
   throw new Failure(
     'input',

@@ -80,7 +80,7 @@ describe('a model file', () => {
     ['a square layer', square, '848fb729545251d986050d097ec1b20dd88ad472e264ca883a433299f5f179ee'],
   ])('of %s keeps its order, with Z and U in a checkpoint, and is read back', async (_, model, sha256) => {
     const W = numbered(model.size, 1, 1);
-    // Not of every layer, as where a layer is not pruned.
+    // One layer has no Z and U, as a layer that is not pruned.
     const pruned = model.layers.filter((_layer, i) => i !== 1);
     const Z = new Map(pruned.map(({ name, weights }) => [name, numbered(weights, -1, -1)]));
     const U = new Map(pruned.map(({ name, weights }) => [name, numbered(weights, 0.5, 1)]));

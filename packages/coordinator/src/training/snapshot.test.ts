@@ -34,13 +34,13 @@ const write = (generation: Generation, written: Parameters<typeof writeSnapshot>
   writeSnapshot(nodeHost, folder, generation, written);
 const read = (records = Infinity) => readSnapshot(nodeHost, folder, (seq) => seq <= records);
 
-/** More than is hashed, or made of a mask, without a pause. */
+/** The size is larger than what is hashed, or made of a mask, without a pause. */
 const SIZE = 2 ** 19 + 5;
 const numbers = (first: number, size = SIZE) => Float32Array.from({ length: size }, (_, i) => first + i);
 const survivors = Uint32Array.of(0, 7, 2 ** 18, 2 ** 19 - 1, 2 ** 19, SIZE - 1);
 const mask = numbers(0).map((position) => (survivors.includes(position) ? 1 : 0));
 
-/** With the hashes of arrays in their place, which are quicker to compare. */
+/** Returns the value with arrays replaced by their hashes, which are quicker to compare. */
 const withHashes = (value: unknown): unknown =>
   JSON.parse(
     JSON.stringify(value, (_, part: unknown) =>
@@ -87,7 +87,7 @@ describe('a snapshot', () => {
 });
 
 describe('of two snapshots', () => {
-  /** A small one, after so many steps and records. */
+  /** Returns a small snapshot that was taken after so many steps and records. */
   const after = (totalStep: number): Snapshot => ({
     ...{ seq: totalStep, phase: 'dense', steps: totalStep, optimizerSteps: totalStep, totalEpochs: 0, totalStep },
     ...{ seconds: 1, epoch: snapshot.epoch, W: numbers(totalStep, 3), moments: [], residuals: [] },

@@ -52,7 +52,7 @@ export type Metadata = Readonly<Record<string, string>>;
 
 /** A call that has come in. It is to be accepted or refused, once. */
 export interface IncomingCall {
-  /** Where it comes from, for messages. */
+  /** The caller's address, which is only shown in messages. */
   readonly remote: string;
   readonly metadata: Metadata;
   accept(): MessageStream;

@@ -265,7 +265,7 @@ describe('refused files', () => {
         for (const { at, remove, insert } of edits) {
           bytes = Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + remove)]);
         }
-        // Half the time with a header length that fits again, to get past the first check.
+        // In half of the cases the header's length fits again, so that the file gets past the first check.
         if (repairLength && bytes.length > 28) bytes.writeBigUInt64LE(BigInt(bytes.length - 8 - 28));
         await writeFile(file, bytes);
         await readSafetensors(nodeHost, file).then(

@@ -1,3 +1,5 @@
+import { evenShares } from '../shares.js';
+
 /**
  * Adds vectors in a fixed binary tree. The bits of the sum then depend only on the leaves, and not on who adds them or
  * in which order they arrive. The nodes are numbered as in a heap: 1 is the root, node i has the children 2i and 2i +
@@ -49,3 +51,10 @@ export function coveringNodes(first: number, count: number, leaves: number): num
   }
   return [...nodes].sort((a, b) => a - b);
 }
+
+/**
+ * Returns the nodes that each of `trainers` trainers holds after it has added its even share of `leaves` leaves, by
+ * rank. The list of a trainer without leaves is empty.
+ */
+export const nodesByRank = (leaves: number, trainers: number): number[][] =>
+  evenShares(leaves, trainers).map(({ first, count }) => coveringNodes(first, count, leaves));

@@ -74,6 +74,11 @@ export class MemoryNetwork {
     };
   }
 
+  /** The number of connections that are open at either end. */
+  get openConnections(): number {
+    return this.connections.size;
+  }
+
   /**
    * Blocks all messages between two ends until `mend`. Messages that are sent in the meantime arrive then, if their
    * streams have not broken.

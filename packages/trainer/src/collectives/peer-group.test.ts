@@ -1,5 +1,6 @@
-import { coveringNodes, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
+import { nodesByRank, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import { evenShares } from '@prunegrid/numerics/shares';
+import { TensorKind } from '@prunegrid/proto';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -39,7 +40,6 @@ async function meet(members: number): Promise<PeerGroup[]> {
 }
 
 const shares = (members: number) => evenShares(LEAVES, members);
-const nodesOf = (members: number) => shares(members).map(({ first, count }) => coveringNodes(first, count, LEAVES));
 
 function sumOf(length: number, step: number, first = 0, count = LEAVES): TreeSum {
   const tree = new TreeSum();
@@ -52,7 +52,7 @@ function reduceAt(length: number, step: number, members: number): Promise<Float3
   return groups.map(async (peers, i) => {
     const { first, count } = shares(members)[i];
     const target = new Float32Array(length);
-    const parts = { generation: 1, step, nodes: nodesOf(members), following: 2, isRounded: () => false };
+    const parts = { generation: 1, step, nodes: nodesByRank(LEAVES, members), following: 2, isRounded: () => false };
     const reduction = peers.reduce(parts, sumOf(length, step, first, count).nodes(), target);
     expect(await reduction.tails()).toEqual(sumOf(length, step).total!.subarray(length));
     let times = 0;
@@ -81,6 +81,23 @@ describe('PeerGroup', () => {
         expect(target.findIndex((value, i) => !Object.is(value, Math.fround(-whole[i])))).toBe(-1);
       }
     }
+  });
+
+  it('sends whole tensors from one member to another, in order', async () => {
+    const [first, second] = await meet(2);
+    const header = (node: number) => ({ kind: TensorKind.GRADIENT, generation: 1, step: 1, node });
+    const tensors = [2 * CHUNK_ELEMENTS + 1, 3].map((length, node) => leafOf(length, 1, node));
+    const send = async () => {
+      for (const [node, tensor] of tensors.entries()) await first.send(1, header(node), tensor);
+    };
+    const receive = async () => {
+      for (const [node, tensor] of tensors.entries()) {
+        expect(await second.receive(0, header(node), new Float32Array(tensor.length))).toEqual(tensor);
+      }
+    };
+    await Promise.all([send(), receive()]);
+    expect([first.others, second.others]).toEqual([[1], [0]]);
+    await expect(first.send(0, header(0), tensors[0])).rejects.toThrow('0 is not the rank of another member');
   });
 
   it('tells the others when one leaves in the middle of a step', async () => {

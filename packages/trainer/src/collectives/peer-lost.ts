@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import type { PeerLink } from '@prunegrid/transport/peers/link';
 
 /**
  * Thrown if another trainer of the lease has disconnected, does not answer, or sends data that cannot be decoded. It
@@ -12,5 +13,14 @@ export class PeerLost extends Failure {
     cause: unknown,
   ) {
     super('trainers', `${name}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Awaits work on the link to the member with this rank. Throws PeerLost if it fails. */
+export async function lostAs(rank: number, link: PeerLink, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw new PeerLost(rank, link.name, error);
   }
 }

@@ -7,7 +7,7 @@ import type { PeerLink } from '@prunegrid/transport/peers/link';
 import type { Clock } from '@prunegrid/core/runtime';
 
 import type { PartialSums } from '../engines/index.js';
-import { PeerLost } from './peer-lost.js';
+import { lostAs } from './peer-lost.js';
 
 /**
  * The number of elements of a chunk between trainers. With smaller chunks the first sums would be sent while later
@@ -219,13 +219,5 @@ export class ReduceScatterAllGather {
     const chunk = this.scratch.get(key) ?? new Float32Array(CHUNK_ELEMENTS);
     this.scratch.set(key, chunk);
     return chunk.subarray(0, length);
-  }
-}
-
-async function lostAs(member: number, link: PeerLink, work: Promise<void>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    throw new PeerLost(member, link.name, error);
   }
 }

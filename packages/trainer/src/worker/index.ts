@@ -2,5 +2,5 @@ export { PeerGroup } from '../collectives/peer-group.js';
 export { CHUNK_ELEMENTS } from '../collectives/reduce-scatter-all-gather.js';
 export { LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
 export { helloOf, join } from './handshake.js';
-export { StepCredits } from './step-credits.js';
+export { StepCredits } from './rounds/step-credits.js';
 export { serve, type TrainerOptions } from './serve.js';

@@ -10,7 +10,7 @@ function reasonOf(source: string, ...flags: string[]): string | undefined {
   });
   expect(status).not.toBe(0);
   const words = new LastWords();
-  // In pieces that end anywhere.
+  // The text comes in pieces that end anywhere.
   for (let i = 0; i < stderr.length; i += 7) words.read(stderr.slice(i, i + 7));
   return words.reason;
 }

@@ -52,7 +52,7 @@ describe("a sweep's table", () => {
       best: 2,
       result: { test: { n: 2, mean: 0.985 }, heldOut: { n: 2, mean: 0.975 } },
     });
-    // Of 0.98 and 0.99: the root of 2 * 0.005 ** 2 / 1.
+    // The values are 0.98 and 0.99, so the deviation is the root of 2 * 0.005 ** 2 / 1.
     expect(first.result?.test.deviation).toBeCloseTo(Math.SQRT2 * 0.005, 12);
     expect(missingOf(first)).toBe('1 failed');
     expect(second).toMatchObject({ planned: 1, states: { stopped: 1 }, reasons: ['others do better'] });

@@ -7,7 +7,7 @@ import { atMost, NonFiniteError, projectionOnto } from '@prunegrid/numerics/cons
 import { Projector } from './projector.js';
 import { LayerThreads } from './threads.js';
 
-/** As it is built: a thread runs no TypeScript. */
+/** The program that was built, because a thread runs no TypeScript. */
 const program = new URL('../../../dist/training/projecting/thread.js', import.meta.url);
 const LARGE = 1000;
 const here = new Projector(nodeHost.clock, new LayerThreads(), Infinity);

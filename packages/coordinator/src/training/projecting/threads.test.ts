@@ -7,10 +7,10 @@ import { hardPrune, initialise, iterate } from '@prunegrid/numerics/admm';
 import { atMost, NonFiniteError, projectionOnto } from '@prunegrid/numerics/constraints';
 import { LayerThreads } from './threads.js';
 
-/** As it is built: a thread runs no TypeScript. */
+/** Returns a module that was built, because a thread runs no TypeScript. */
 const built = (module: string) => new URL(`../../../dist/training/projecting/${module}.js`, import.meta.url);
 const program = built('thread');
-/** A thread's program in place of the real one. */
+/** Returns a thread's program that replaces the real one. */
 const ofSource = (source: string) => new URL(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const layer = (size: number, keep: number, name = `of ${size}`) => ({

@@ -12,7 +12,7 @@ export const protobufPackage = "prunegrid.v1";
 export const protobufFileName = "prunegrid/v1/coordination.proto";
 
 /**
- * Protocol version 8. The conversation between the coordinator and one trainer: a single bidirectional stream, which the trainer opens.
+ * Protocol version 9. The conversation between the coordinator and one trainer: a single bidirectional stream, which the trainer opens.
  *
  *   trainer                    coordinator
  *   Hello              ->
@@ -40,10 +40,10 @@ export const protobufFileName = "prunegrid/v1/coordination.proto";
  *                      <-      FetchResiduals
  *   RESIDUAL           ->                        one tensor for each micro-batch of this trainer
  *                      <-      Train
- *       With the reduction HUB, for each round of steps:
+ *       With a reduction through the coordinator, for each round of steps:
  *   GRADIENT           ->                        one tensor for each node of the summation tree that this trainer holds; none if it has no micro-batch
  *                      <-      SUM               after Halt it is the last one
- *       With the reductions ALONE and SHARDED, for each stretch of rounds:
+ *       With a reduction among peers, or without one, for each stretch of rounds:
  *                      <-      GrantCredits      one or two stretches ahead; none after Halt
  *   Progress           ->                        after the last round of the stretch
  *       At any time between two rounds:
@@ -102,26 +102,6 @@ export namespace TensorKind {
   export type GRADIENT_BFLOAT16 = typeof TensorKind.GRADIENT_BFLOAT16;
   export type RESIDUAL = typeof TensorKind.RESIDUAL;
   export type STEP_METRICS = typeof TensorKind.STEP_METRICS;
-}
-
-/** Who adds gradients up. The order of summation is the same, and so are the sum's bits. */
-export const Reduction = {
-  REDUCTION_UNSPECIFIED: 0,
-  /** ALONE - The trainer itself, whose share is the whole batch. */
-  ALONE: 1,
-  /** HUB - The coordinator. */
-  HUB: 2,
-  /** SHARDED - Each trainer adds one slice of the vector up for all, updates that slice of W and sends it to the others. */
-  SHARDED: 3,
-} as const;
-
-export type Reduction = typeof Reduction[keyof typeof Reduction];
-
-export namespace Reduction {
-  export type REDUCTION_UNSPECIFIED = typeof Reduction.REDUCTION_UNSPECIFIED;
-  export type ALONE = typeof Reduction.ALONE;
-  export type HUB = typeof Reduction.HUB;
-  export type SHARDED = typeof Reduction.SHARDED;
 }
 
 export const Split = { SPLIT_UNSPECIFIED: 0, VALIDATION: 1, TEST: 2 } as const;
@@ -371,7 +351,11 @@ export interface Train {
   /** This trainer's share of every global batch: the micro-batches from this one on, and their number, which is 0 if there are more trainers than micro-batches. */
   firstMicroBatch: number;
   microBatches: number;
-  reduction: Reduction;
+  /**
+   * The name of the reduction: how the trainers of the lease add gradients up. It is empty if this trainer is the only one, whose share is the whole batch. The order
+   * of summation is always the same, and so are the sum's bits.
+   */
+  reduction: string;
 }
 
 /** Credit-based flow control: the trainer may run so many further rounds, and then reports Progress. */
@@ -2312,7 +2296,7 @@ export const LayerPenalty: MessageFns<LayerPenalty> = {
 };
 
 function createBaseTrain(): Train {
-  return { firstStep: 0, learningRates: [], firstMicroBatch: 0, microBatches: 0, reduction: 0 };
+  return { firstStep: 0, learningRates: [], firstMicroBatch: 0, microBatches: 0, reduction: "" };
 }
 
 export const Train: MessageFns<Train> = {
@@ -2333,8 +2317,8 @@ export const Train: MessageFns<Train> = {
     if (message.microBatches !== 0) {
       writer.uint32(32).uint32(message.microBatches);
     }
-    if (message.reduction !== 0) {
-      writer.uint32(40).int32(message.reduction);
+    if (message.reduction !== "") {
+      writer.uint32(42).string(message.reduction);
     }
     return writer;
   },
@@ -2395,11 +2379,11 @@ export const Train: MessageFns<Train> = {
             continue;
           }
           case 5: {
-            if (tag !== 40) {
+            if (tag !== 42) {
               break;
             }
 
-            message.reduction = reader.int32() as any;
+            message.reduction = reader.string();
             continue;
           }
         }

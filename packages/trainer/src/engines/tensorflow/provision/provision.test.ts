@@ -1,27 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import {
-  cp,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  realpath,
-  rm,
-  stat,
-  truncate,
-  writeFile,
-} from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { verifyWheel, type Progress, type Recipe } from './build.js';
-import { inspect, publish, sha256 } from './entry.js';
-import { cacheFolder } from '@prunegrid/core/cache-folder';
+import { inspect, sha256 } from './entry.js';
 import { provideEntry } from './index.js';
-import { linkBinding } from './link.js';
-import { engineKey, releases, runsOnGlibc } from './release.js';
 
 const require = createRequire(import.meta.url);
 
@@ -203,71 +188,6 @@ describe.skipIf(process.platform !== 'linux')('provideEntry', () => {
   });
 });
 
-describe('entry', () => {
-  it('is absent, damaged or complete', async () => {
-    const folder = join(cache, 'entry');
-    expect(await inspect(folder)).toEqual({ state: 'absent' });
-    await writeEntry(folder, 'first');
-    expect(await inspect(folder)).toEqual({ state: 'complete' });
-    await rm(join(folder, 'binding/tfjs_binding.node'));
-    expect(await inspect(folder)).toEqual({ state: 'damaged', reason: 'binding/tfjs_binding.node is missing' });
-    await writeFile(join(folder, 'manifest.json'), '{"files": [');
-    expect(await inspect(folder)).toEqual({ state: 'damaged', reason: 'manifest.json cannot be read' });
-  });
-
-  it('stays the first published one, unless that is damaged', async () => {
-    const folder = join(cache, 'entry');
-    const library = join(folder, 'lib/libtensorflow_cc.so.2');
-    await writeEntry(folder, 'first');
-    await writeEntry(join(cache, 'late'), 'late');
-    await publish(join(cache, 'late'), folder);
-    expect(await readFile(library, 'utf8')).toBe('first');
-
-    await truncate(library, 1);
-    await publish(join(cache, 'late'), folder);
-    expect(await readFile(library, 'utf8')).toBe('late');
-    expect(await readdir(cache)).toEqual(['entry']);
-  });
-});
-
-describe('linkBinding', () => {
-  it('links, follows the cache to another place and replaces a real folder', async () => {
-    const link = join(cache, 'package/lib/napi-v8');
-    await writeTree(link, { 'tfjs_binding.node': 'the stock one' });
-    for (const place of ['one', 'two', 'two']) {
-      await linkBinding(join(cache, 'package'), join(cache, place));
-      expect(await readlink(link)).toBe(join(cache, place));
-      expect(await readdir(dirname(link))).toEqual(['napi-v8']);
-    }
-  });
-
-  it('says where it could not be written', async () => {
-    await writeTree(cache, { 'package/lib': 'a file in the way' });
-    await expect(linkBinding(join(cache, 'package'), cache)).rejects.toThrow(/^Cannot write .*package\/lib \(E\w+\)/);
-  });
-});
-
-describe('names', () => {
-  it('has a key of all that decides whether checkouts can share', () => {
-    expect(engineKey(releases['linux-x64'], 'linux-x64', '4.22.0')).toBe(
-      'tensorflow-2.21.0-linux-x64-tfjs-node-4.22.0',
-    );
-  });
-
-  it('finds the cache folder', () => {
-    expect(cacheFolder({}, '/home/ann')).toBe('/home/ann/.cache/prunegrid');
-    expect(cacheFolder({ XDG_CACHE_HOME: '/var/ann' }, '/home/ann')).toBe('/var/ann/prunegrid');
-    expect(cacheFolder({ XDG_CACHE_HOME: 'relative' }, '/home/ann')).toBe('/home/ann/.cache/prunegrid');
-    expect(cacheFolder({ XDG_CACHE_HOME: '/var/ann', PRUNEGRID_CACHE: '/data/pg' }, '/home/ann')).toBe('/data/pg');
-  });
-
-  it('compares glibc with the wheel', () => {
-    const tag = 'manylinux_2_27_x86_64';
-    expect(['2.27', '2.36', '3.0'].every((version) => runsOnGlibc(tag, version))).toBe(true);
-    expect(['2.17', '1.99', '2.9', undefined].some((version) => runsOnGlibc(tag, version))).toBe(false);
-  });
-});
-
 type Overrides = {
   report?: (progress: Progress) => void;
   signal?: AbortSignal;
@@ -300,15 +220,6 @@ async function writeTree(root: string, files: Record<string, string>): Promise<v
 
 function writeScript(name: string, { mode, text }: { mode: number; text: string }): Promise<void> {
   return writeFile(join(env.PATH!, name), text, { mode });
-}
-
-async function writeEntry(folder: string, content: string): Promise<void> {
-  const paths = ['lib/libtensorflow_cc.so.2', 'lib/libtensorflow_framework.so.2', 'binding/tfjs_binding.node'];
-  const files = paths.map((path) => ({ path, bytes: content.length }));
-  await writeTree(folder, {
-    ...Object.fromEntries(paths.map((path) => [path, content])),
-    'manifest.json': JSON.stringify({ files }),
-  });
 }
 
 function succeed(command: string, args: string[]): string {

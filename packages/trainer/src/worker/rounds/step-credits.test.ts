@@ -2,7 +2,7 @@ import { decodeFromTrainer, encodeFromCoordinator, encodeTensor, TensorKind } fr
 import type { MessageStream } from '@prunegrid/core/runtime';
 import { describe, expect, it } from 'vitest';
 
-import { LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
+import { LeaseEnded, openChannel, type TrainerChannel } from '../channel.js';
 import { StepCredits } from './step-credits.js';
 
 type Command = Parameters<typeof encodeFromCoordinator>[0];

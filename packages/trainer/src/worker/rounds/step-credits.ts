@@ -1,7 +1,7 @@
 import { encodeFromTrainer } from '@prunegrid/proto';
 
-import type { TrainerChannel } from './channel.js';
-import { unexpected } from './state.js';
+import type { TrainerChannel } from '../channel.js';
+import { unexpected } from '../state.js';
 
 /**
  * Credit-based flow control for a trainer that reduces gradients without the coordinator. It counts the rounds that the

@@ -1,0 +1,17 @@
+import type { RandomSource } from '@prunegrid/core/runtime';
+
+import type { Broadcast } from './broadcast.js';
+
+/**
+ * Connects the trainers of a lease with each other. Returns undefined, or why one of them cannot reach another.
+ * @throws Failure `trainers` as every wait for trainers does
+ */
+export async function rendezvous(trainers: Broadcast, random: RandomSource): Promise<string | undefined> {
+  await trainers.tell({ $case: 'openRendezvous', value: {} });
+  const addresses = await trainers.ask('rendezvousAddress', ({ address }) => address);
+  const closed = addresses.indexOf('');
+  if (closed >= 0) return `${trainers.trainers[closed].name} cannot be reached by others`;
+  const token = random.bytes(16).toString('hex');
+  await trainers.tellEach((own) => ({ $case: 'rendezvous', value: { addresses, own, token } }));
+  return (await trainers.ask('rendezvousResult', ({ problem }) => problem)).find((problem) => problem !== '');
+}

@@ -1,0 +1,5 @@
+import { reductions } from '@prunegrid/trainer/reductions';
+
+import { describeReduction } from './reduction.js';
+
+reductions.names.forEach(describeReduction);

@@ -1,0 +1,41 @@
+import type { Round } from '@prunegrid/numerics/rounds';
+import type { Train } from '@prunegrid/proto';
+
+import type { PeerGroup } from '../../collectives/peer-group.js';
+import type { PhaseSettings, Replica } from '../../engines/index.js';
+import type { TrainerChannel } from '../channel.js';
+import type { SyncStrategy } from '../sync/sync-strategy.js';
+
+/** One Train message, with what it needs of its lease. */
+export interface TrainTask {
+  channel: TrainerChannel;
+  generation: number;
+  replica: Replica;
+  phase: PhaseSettings & { syncEvery: number };
+  plan: Train;
+  /** The micro-batches of every global batch that this trainer computes. */
+  microBatches: readonly number[];
+  peers: PeerGroup | undefined;
+}
+
+/**
+ * Consecutive rounds that run in one call, with one learning rate for each of their steps, and the round after them.
+ */
+export interface Stretch {
+  rounds: readonly Round[];
+  learningRates: readonly number[];
+  next: Round | undefined;
+}
+
+/** How a trainer runs the rounds of a Train message. */
+export interface RoundRunner {
+  /**
+   * Waits until rounds may begin. Returns the number of rounds that may run in one call of `run`, or 0 if the
+   * coordinator halts training.
+   */
+  granted(): Promise<number>;
+  /** Runs rounds: adds their vectors to those of the other trainers, and updates W with the sums. */
+  run(strategy: SyncStrategy, stretch: Stretch): Promise<void>;
+  /** Ends the plan. It must be called both if the plan is done and if it has failed. */
+  close(): Promise<void>;
+}
