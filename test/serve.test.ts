@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -56,8 +56,17 @@ const becomes = (out: string, expected: string) =>
   expect.poll(() => condition(out), { timeout: 90_000, interval: 500 }).toBe(expected);
 
 describe('prunegrid serve', () => {
+  it('refuses a launcher that there is not, before a folder is made', async () => {
+    const { code, stderr } = await prunegrid('serve', queue, '--launcher', 'locl');
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/did you mean "local"/) as string,
+    });
+    expect(existsSync(queue)).toBe(false);
+  });
+
   it("ends one user's short sweep before another's long one that came first", async () => {
-    const server = await serve();
+    const server = await serve('--extension', 'test/extending/launcher.mjs', '--launcher', 'staggered');
     const long = await submit('ann', [6, 7, 8, 9, 10]);
     await server.prints(/ann\/tiny: trial 1 .*: started/);
     const short = await submit('bob', [1, 2]);

@@ -36,6 +36,18 @@ export function withExtensions(command: Command): Command {
   });
 }
 
+/**
+ * Adds `--launcher`. The name is checked before the command starts, so that a misspelt one is reported before any folder
+ * is made.
+ */
+export function withLauncher(command: Command): Command {
+  return command
+    .hook('preAction', async (_, action) => {
+      (await import('@prunegrid/coordinator/launch')).launchers.get(action.opts<{ launcher: string }>().launcher);
+    })
+    .option('--launcher <name>', 'how trainers are started', DEFAULT_LAUNCHER);
+}
+
 /** The options that `withTrainerOptions` adds to a command. */
 export interface TrainerFlags extends TrainerChoice {
   /** The name of the launcher that starts the trainers. */
@@ -45,12 +57,9 @@ export interface TrainerFlags extends TrainerChoice {
 /** Adds the options `TrainerFlags`, which every command that starts a coordinator has. */
 export function withTrainerOptions(command: Command): Command {
   const { trainers, external, listen, wait, reduction } = defaultTrainers;
-  return withExtensions(command)
+  return withLauncher(withExtensions(command))
     .hook('preAction', async (_, action) => {
-      // The names are checked first, so that a misspelt name is reported before any folder is made.
-      const { launcher, reduction } = action.opts<TrainerFlags>();
-      (await import('@prunegrid/coordinator/launch')).launchers.get(launcher);
-      (await import('@prunegrid/coordinator/cluster')).reductionNamed(reduction);
+      (await import('@prunegrid/coordinator/cluster')).reductionNamed(action.opts<TrainerFlags>().reduction);
     })
     .option(
       '--trainers <n>',
@@ -58,7 +67,6 @@ export function withTrainerOptions(command: Command): Command {
       wholeNumber(0),
       trainers,
     )
-    .option('--launcher <name>', 'how these are started', DEFAULT_LAUNCHER)
     .option(
       '--external <n>',
       'trainers to wait for that are started elsewhere, besides those',

@@ -10,7 +10,7 @@ import { addReproduceCommand, addSweepCommands } from './commands/sweep/commands
 import type { ShowRunOptions } from './commands/show-run.js';
 import type { SyncCommandOptions } from './commands/sync.js';
 import type { CommandEnvironment } from './environment.js';
-import { collect, wholeNumber, withExtensions, withTrainerOptions } from './options.js';
+import { collect, wholeNumber, withExtensions, withLauncher, withTrainerOptions } from './options.js';
 
 /** Returns the command with all its subcommands. The code of a subcommand is loaded when it is run. */
 export function programOf(environment: CommandEnvironment): Command {
@@ -67,7 +67,7 @@ export function programOf(environment: CommandEnvironment): Command {
 
   addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'), environment);
 
-  withExtensions(program.command('serve'))
+  withLauncher(withExtensions(program.command('serve')))
     .description('work on the sweeps that are submitted to a queue, until interrupted')
     .argument('<queue>', "the queue's folder, which is made if there is none")
     .option('--trainers <n>', 'trainers at work at the same time, over all sweeps', wholeNumber(1), 2)

@@ -5,7 +5,6 @@ import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
 import { DEFAULT_ENGINE } from '@prunegrid/trainer/engines';
 import { relative, resolve } from 'node:path';
 
-import { DEFAULT_LAUNCHER } from '../api/defaults.js';
 import { sweepSubscribers } from '../api/sweep-subscribers.js';
 import { type CommandEnvironment, complain, print, screenOptions } from '../environment.js';
 import { requireEngines } from '../engines.js';
@@ -15,6 +14,8 @@ export interface ServeOptions {
   trainers: number;
   maxSweeps: number;
   extensions: readonly string[];
+  /** The name of the launcher that starts the trainers. */
+  launcher: string;
   json: boolean;
 }
 
@@ -23,7 +24,7 @@ export interface ServeOptions {
  */
 export async function serve(
   place: string,
-  { trainers, maxSweeps, extensions, json }: ServeOptions,
+  { trainers, maxSweeps, extensions, launcher, json }: ServeOptions,
   environment: CommandEnvironment,
 ): Promise<void> {
   const queue = resolve(place);
@@ -40,7 +41,7 @@ export async function serve(
       print(environment, `serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     }
     await new SweepServer({
-      resources: sweepResources(environment.runtime, launchers.get(DEFAULT_LAUNCHER), trainers),
+      resources: sweepResources(environment.runtime, launchers.get(launcher), trainers),
       queue,
       trainers,
       maxSweeps,
