@@ -67,8 +67,8 @@ describe('prunegrid-bench', () => {
       .filter(({ name }) => name.endsWith('2 trainers'))
       .map(({ coordinatorBytes }) => coordinatorBytes);
     expect(throughCoordinator).toBeGreaterThan(2 * 2 * 4 * 10_000);
-    expect(sharded[0]).toBeLessThan(1000);
-    expect(sharded[1]).toBe(sharded[0]);
+    // How many reports there are follows from the machine's pace.
+    for (const bytes of sharded) expect(bytes).toBeLessThan(1000);
   });
 
   it('prints a table for people, with the machine on top', async () => {

@@ -1,7 +1,7 @@
 import { encodeFromTrainer, TensorKind, type Train } from '@prunegrid/proto';
-import { coveringNodes, nodesByRank } from '@prunegrid/numerics/summation/tree-sum';
+import { coveringNodes } from '@prunegrid/numerics/summation/tree-sum';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
-import { helloOf, join, LeaseEnded, openChannel, PeerGroup, StepCredits } from '@prunegrid/trainer/worker';
+import { helloOf, join, LeaseEnded, openChannel, PeerGroup, runRounds } from '@prunegrid/trainer/worker';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { version } from '@prunegrid/core/version';
@@ -9,8 +9,8 @@ import { version } from '@prunegrid/core/version';
 import { leave } from '../peer.js';
 import { idleReady } from './idle-ready.js';
 
-// A trainer that exchanges all that a trainer exchanges and computes nothing. It holds W, a gradient and, if the
-// coordinator adds up, the sum.
+// A trainer that exchanges all that a trainer exchanges, by the code that trains, and computes nothing. It holds W, a
+// gradient and, if the coordinator adds up, the sum.
 
 const CONNECT_MS = 30_000;
 const [address, length, leaves] = process.argv.slice(2);
@@ -18,7 +18,6 @@ const parameters = Number(length);
 const channel = openChannel(await nodeRuntime.transport.connect('coordination', address, CONNECT_MS), address);
 const W = new Float32Array(parameters);
 const gradient = new Float32Array(parameters + STEP_METRICS).fill(1e-3);
-let sum: Float32Array | undefined;
 let generation = 0;
 const listener = await PeerListener.open(nodeRuntime);
 let peers: PeerGroup | undefined;
@@ -75,37 +74,25 @@ async function nextCommand() {
   }
 }
 
-async function exchange({ firstStep, learningRates, firstMicroBatch, microBatches, reduction }: Train): Promise<void> {
-  const own = coveringNodes(firstMicroBatch, microBatches, Number(leaves));
-  const vectors = own.map((node) => [node, gradient] as const);
-  const steps = learningRates.map((_, i) => firstStep + i);
-  if (reduction === 'hub') {
-    sum ??= new Float32Array(gradient.length);
-    for (const step of steps) {
-      for (const node of own) await channel.sendTensor({ ...header(TensorKind.GRADIENT), step, node }, gradient);
-      await channel.receiveTensor({ ...header(TensorKind.SUM), step }, sum);
-    }
-  } else {
-    const nodes = nodesByRank(Number(leaves), peers?.size ?? 1);
-    const credits = new StepCredits(channel);
-    for (const step of steps) {
-      await credits.mayProceed();
-      peers?.beginRound();
-      const reduction = peers?.reduce(
-        { generation, step, nodes, following: STEP_METRICS, isRounded: () => false },
-        vectors,
-        W,
-      );
-      await reduction?.tails();
-      await reduction?.finish(
-        (from, part) => W.set(part, from),
-        () => undefined,
-      );
-      await credits.report(gradient.subarray(-STEP_METRICS));
-    }
-    await credits.close();
-  }
-  await channel.send(
-    encodeFromTrainer({ $case: 'trained', value: { weightsHash: '', bytesToTrainers: 0, messagesToTrainers: 0 } }),
+async function exchange(plan: Train): Promise<void> {
+  const microBatches = Array.from({ length: plan.microBatches }, (_, i) => plan.firstMicroBatch + i);
+  const vectors = coveringNodes(plan.firstMicroBatch, plan.microBatches, Number(leaves)).map(
+    (node) => [node, gradient] as const,
   );
+  const phase = { microBatches: Number(leaves), bfloat16: false, syncEvery: 1 };
+  await runRounds(
+    { channel, generation, phase, plan, microBatches, peers },
+    {
+      target: W,
+      runAlone: async (_, { length }) => new Float32Array(STEP_METRICS * length),
+      compute: async () => vectors,
+      prepare: () => undefined,
+      beginUpdate: async () => undefined,
+      applyUpdate: (from, sum) => W.set(sum, from),
+      commit: async () => undefined,
+      close: () => undefined,
+    },
+  );
+  const value = { weightsHash: '', bytesToTrainers: 0, messagesToTrainers: 0 };
+  await channel.send(encodeFromTrainer({ $case: 'trained', value }));
 }

@@ -2,16 +2,15 @@ import type { Round } from '@prunegrid/numerics/rounds';
 import type { Train } from '@prunegrid/proto';
 
 import type { PeerGroup } from '../../collectives/peer-group.js';
-import type { PhaseSettings, Replica } from '../../engines/index.js';
+import type { ReductionPhase } from '../../reductions/index.js';
 import type { TrainerChannel } from '../channel.js';
 import type { SyncStrategy } from '../sync/sync-strategy.js';
 
-/** One Train message, with what it needs of its lease. */
-export interface TrainTask {
+/** One Train message, with what its rounds need of the lease. */
+export interface RoundsTask {
   channel: TrainerChannel;
   generation: number;
-  replica: Replica;
-  phase: PhaseSettings & { syncEvery: number };
+  phase: Omit<ReductionPhase, 'generation'>;
   plan: Train;
   /** The micro-batches of every global batch that this trainer computes. */
   microBatches: readonly number[];

@@ -4,14 +4,14 @@ import { lastStepOf, STEP_METRICS } from '@prunegrid/numerics/rounds';
 import type { Reducer, Reduction, Update } from '../../reductions/index.js';
 import { LeaseEnded } from '../channel.js';
 import { Lockstep } from './lockstep.js';
-import type { RoundRunner, TrainTask } from './round-runner.js';
+import type { RoundRunner, RoundsTask } from './round-runner.js';
 import { StepCredits } from './step-credits.js';
 
 /** When a trainer's rounds may begin and what ends them early. StepCredits has the meaning of each method. */
 type Pace = Pick<StepCredits, 'mayProceed' | 'unlessEnded' | 'report' | 'close'>;
 
 /** Runs rounds in which the vectors of several trainers are reduced. */
-export function runTogether(task: TrainTask, reduction: Reduction): RoundRunner {
+export function runTogether(task: RoundsTask, reduction: Reduction): RoundRunner {
   const { pace, reducer } = joinedBy(task, reduction);
   let closed = false;
   return {
@@ -52,7 +52,7 @@ export function runTogether(task: TrainTask, reduction: Reduction): RoundRunner 
 }
 
 function joinedBy(
-  { channel, generation, phase, peers }: TrainTask,
+  { channel, generation, phase, peers }: RoundsTask,
   reduction: Reduction,
 ): { pace: Pace; reducer: Reducer } {
   const settings = { ...phase, generation };
