@@ -2,7 +2,8 @@ import type { Runtime } from '@prunegrid/core/runtime';
 import { createHash } from 'node:crypto';
 import { isAbsolute, join, normalize } from 'node:path';
 import { Readable } from 'node:stream';
-import type { MlflowClient, RunInfo } from './client.js';
+import type { RunInfo } from './answers.js';
+import type { MlflowClient } from './client.js';
 
 export interface ArtifactsOptions {
   client: MlflowClient;

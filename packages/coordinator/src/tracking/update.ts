@@ -1,6 +1,6 @@
 import type { JournalFormat } from '../journal/format.js';
 import type { Recorded } from '../journal/encoding.js';
-import type { RunStatus } from './client.js';
+import type { RunStatus } from './answers.js';
 import { cutTo, safeKey, tagLength, type Batch, type Entry } from './limits.js';
 
 /** The tag by which a run is found on a server that already has it. */
