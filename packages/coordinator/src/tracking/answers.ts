@@ -30,7 +30,12 @@ export type LoggedModel = z.infer<typeof loggedModel>['info'];
 export const answers = {
   experiment: z.object({ experiment }),
   experimentCreated: z.object({ experiment_id: z.string() }),
-  run: z.object({ run: z.object({ info: runInfo }) }),
+  run: z.object({
+    run: z.object({
+      info: runInfo,
+      outputs: z.object({ model_outputs: z.array(z.object({ model_id: z.string() })).default([]) }).optional(),
+    }),
+  }),
   runs: z.object({ runs: z.array(z.object({ info: runInfo })).default([]) }),
   model: z.object({ model: loggedModel }),
   models: z.object({ models: z.array(loggedModel).default([]) }),

@@ -100,6 +100,12 @@ describe('a request that fails for now', () => {
   });
 });
 
+it('logs no model with a server of MLflow 2, which does not know the call', async () => {
+  const { url, bodies } = await serving({ status: 404, body: '<html>', headers: html });
+  expect(await clientOf(url, { backoff: noted().backoff }).findOrCreateModel('1', 'r', 'lenet5')).toBeNull();
+  expect(bodies).toHaveLength(1);
+});
+
 it('searches again before it creates a run again: the creation whose answer was lost may have been carried out', async () => {
   const none: Answer = { status: 200, body: '{}', headers: json };
   const info = {

@@ -3,11 +3,12 @@ import axios, { isAxiosError, type AxiosInstance, type AxiosResponse } from 'axi
 import type { Clock } from '@prunegrid/core/runtime';
 import type { z } from 'zod';
 import { isOnThisMachine, type TrackingAddress } from './address.js';
-import { answers, understood, type Experiment, type RunInfo, type RunStatus } from './answers.js';
+import { answers, understood, type Experiment, type LoggedModel, type RunInfo, type RunStatus } from './answers.js';
 import { pauseMs, retryAfterMs, type Backoff } from './backoff.js';
-import { MlflowRejection, MlflowUnavailable } from './failures.js';
+import { MlflowCallMissing, MlflowRejection, MlflowUnavailable } from './failures.js';
 import type { Batch, Entry } from './limits.js';
 import { refusal } from './refusal.js';
+import type { DatasetInput } from './update.js';
 
 export interface ClientOptions {
   clock: Pick<Clock, 'now'>;
@@ -120,6 +121,47 @@ export class MlflowClient {
       value: Number.isFinite(value) ? value : String(value),
     }));
     await this.api('post', 'runs/log-batch', { run_id: runId, params, tags, metrics: sendable }, answers.done);
+  }
+
+  /** Says which data a run is trained on. Saying it again changes nothing. */
+  async logDataset(runId: string, { name, digest }: DatasetInput): Promise<void> {
+    const dataset = { name, digest, source_type: 'code', source: JSON.stringify({ tags: {} }) };
+    const tags = [{ key: 'mlflow.data.context', value: 'training' }];
+    await this.api('post', 'runs/log-inputs', { run_id: runId, datasets: [{ tags, dataset }] }, answers.done);
+  }
+
+  /**
+   * Returns the model that the run has made, which is created if there is none; null if the server lists no models, as
+   * before MLflow 3. It is searched for before each try, as in `findOrCreateRun`.
+   */
+  async findOrCreateModel(experimentId: string, runId: string, name: string): Promise<LoggedModel | null> {
+    const query = { experiment_ids: [experimentId], filter: `source_run_id = '${runId}'`, max_results: 1 };
+    const body = { experiment_id: experimentId, name, source_run_id: runId };
+    try {
+      return await this.patiently(async () => {
+        const { models } = await this.once('post', 'logged-models/search', query, answers.models);
+        return (models[0] ?? (await this.once('post', 'logged-models', body, answers.model)).model).info;
+      });
+    } catch (error) {
+      if (error instanceof MlflowCallMissing) return null;
+      throw error;
+    }
+  }
+
+  /** Sets the status of a model whose files are there. */
+  async finishModel(modelId: string, status: string): Promise<void> {
+    await this.api('patch', `logged-models/${modelId}`, { model_id: modelId, status }, answers.done);
+  }
+
+  /** Returns the ids of the models that are linked to the run. */
+  async modelsOf(runId: string): Promise<string[]> {
+    const { run } = await this.api('get', 'runs/get', { run_id: runId }, answers.run);
+    return (run.outputs?.model_outputs ?? []).map(({ model_id }) => model_id);
+  }
+
+  /** Shows the model in the run, as made at a step. The server refuses a second link. */
+  async linkModel(runId: string, modelId: string, step: number): Promise<void> {
+    await this.api('post', 'runs/outputs', { run_id: runId, models: [{ model_id: modelId, step }] }, answers.done);
   }
 
   /**

@@ -2,7 +2,7 @@ import { Failure } from '@prunegrid/core/failure';
 import { oneLine } from '@prunegrid/core/text/printable';
 import type { AxiosResponse } from 'axios';
 import type { TrackingAddress } from './address.js';
-import { MlflowRejection } from './failures.js';
+import { MlflowCallMissing, MlflowRejection } from './failures.js';
 
 /** Returns the Failure that explains to the user an answer that would be the same if the request were repeated. */
 export function refusal(
@@ -31,10 +31,8 @@ export function refusal(
     );
   }
   const type = String(headers['content-type'] ?? 'no content type').split(';')[0];
-  return new Failure(
-    'environment',
-    `${url} does not answer as an MLflow server does${proxyRemark} (HTTP ${status}, ${oneLine(type)}); check the address and its port`,
-  );
+  const message = `${url} does not answer as an MLflow server does${proxyRemark} (HTTP ${status}, ${oneLine(type)}); check the address and its port`;
+  return status === 404 ? new MlflowCallMissing(message) : new Failure('environment', message);
 }
 
 function errorOf(data: unknown): { code: string; message: string } | null {
