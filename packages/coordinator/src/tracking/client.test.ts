@@ -100,10 +100,15 @@ describe('a request that fails for now', () => {
   });
 });
 
-it('logs no model with a server of MLflow 2, which does not know the call', async () => {
-  const { url, bodies } = await serving({ status: 404, body: '<html>', headers: html });
-  expect(await clientOf(url, { backoff: noted().backoff }).findOrCreateModel('1', 'r', 'lenet5')).toBeNull();
-  expect(bodies).toHaveLength(1);
+it.each<Answer>([
+  { status: 404, body: '<html>', headers: html },
+  { status: 404, body: '{"error_code":"ENDPOINT_NOT_FOUND"}', headers: json },
+])('does without models and inputs where an older server does not know these calls: %o', async (answer) => {
+  const { url, bodies } = await serving(answer);
+  const client = clientOf(url, { backoff: noted().backoff });
+  expect(await client.findOrCreateModel('1', 'r', 'lenet5')).toBeNull();
+  await client.logDataset('r', { name: 'mnist', digest: 'ab' });
+  expect(bodies).toHaveLength(2);
 });
 
 it('searches again before it creates a run again: the creation whose answer was lost may have been carried out', async () => {

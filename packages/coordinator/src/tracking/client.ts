@@ -123,29 +123,27 @@ export class MlflowClient {
     await this.api('post', 'runs/log-batch', { run_id: runId, params, tags, metrics: sendable }, answers.done);
   }
 
-  /** Says which data a run is trained on. Saying it again changes nothing. */
+  /** Says which data a run is trained on, if the server knows the call, as since 2.4. Repeating it changes nothing. */
   async logDataset(runId: string, { name, digest }: DatasetInput): Promise<void> {
     const dataset = { name, digest, source_type: 'code', source: JSON.stringify({ tags: {} }) };
     const tags = [{ key: 'mlflow.data.context', value: 'training' }];
-    await this.api('post', 'runs/log-inputs', { run_id: runId, datasets: [{ tags, dataset }] }, answers.done);
+    const inputs = { run_id: runId, datasets: [{ tags, dataset }] };
+    await unlessMissing(this.api('post', 'runs/log-inputs', inputs, answers.done));
   }
 
   /**
    * Returns the model that the run has made, which is created if there is none; null if the server lists no models, as
    * before MLflow 3. It is searched for before each try, as in `findOrCreateRun`.
    */
-  async findOrCreateModel(experimentId: string, runId: string, name: string): Promise<LoggedModel | null> {
+  findOrCreateModel(experimentId: string, runId: string, name: string): Promise<LoggedModel | null> {
     const query = { experiment_ids: [experimentId], filter: `source_run_id = '${runId}'`, max_results: 1 };
     const body = { experiment_id: experimentId, name, source_run_id: runId };
-    try {
-      return await this.patiently(async () => {
+    return unlessMissing(
+      this.patiently(async () => {
         const { models } = await this.once('post', 'logged-models/search', query, answers.models);
         return (models[0] ?? (await this.once('post', 'logged-models', body, answers.model)).model).info;
-      });
-    } catch (error) {
-      if (error instanceof MlflowCallMissing) return null;
-      throw error;
-    }
+      }),
+    );
   }
 
   /** Sets the status of a model whose files are there. */
@@ -242,5 +240,15 @@ export class MlflowClient {
     }
     if (status < 200 || status >= 300) throw refusal(this.address, response);
     return response;
+  }
+}
+
+/** Resolves to null if the server is too old for the call. */
+async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof MlflowCallMissing) return null;
+    throw error;
   }
 }

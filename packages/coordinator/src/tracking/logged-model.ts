@@ -18,7 +18,8 @@ export async function logModel(
   if (model === null) return;
   const { model_id, artifact_uri, status } = model;
   if (status !== ready) {
-    const artifacts = new Artifacts({ ...options, root: artifact_uri });
+    // Sending the files of the run has caused the same warnings.
+    const artifacts = new Artifacts({ ...options, root: artifact_uri, warn: () => undefined });
     await artifacts.send([weights]);
     await artifacts.sendText('MLmodel', stringify(description(model_id, run.run_id, weights)));
     await client.finishModel(model_id, ready);

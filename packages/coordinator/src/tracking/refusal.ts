@@ -24,7 +24,7 @@ export function refusal(
       `MLflow at ${url} ${given} (HTTP ${status}); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN`,
     );
   }
-  if (reason !== null) {
+  if (reason !== null && reason.code !== 'ENDPOINT_NOT_FOUND') {
     return new MlflowRejection(
       `MLflow at ${url} refuses: ${quoted(reason.message)} (${quoted(reason.code)})`,
       reason.code,
