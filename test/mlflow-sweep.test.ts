@@ -112,8 +112,8 @@ describe('a live mirror of a sweep', () => {
     expect(parent).toMatchObject({
       status: 'FINISHED',
       tags: {
-        'mlflow.runName': `sample-${runId.slice(0, 8)}`,
-        'mlflow.source.name': 'prunegrid sweep run sweeps/sample.yaml',
+        'mlflow.runName': 'sample',
+        'mlflow.source.name': 'sample.yaml',
         'mlflow.source.git.commit': '0123456789abcdef0123456789abcdef01234567',
       },
     });

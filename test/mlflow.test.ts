@@ -53,9 +53,10 @@ describe('a live mirror', () => {
       engine: 'tensorflow',
     });
     expect(run.tags).toMatchObject({
-      'mlflow.runName': `lenet5-sample-${runId.slice(0, 8)}`,
+      'mlflow.runName': 'lenet5-sample seed 7',
       'mlflow.user': 'ada',
-      'mlflow.source.name': 'prunegrid run experiments/lenet5-sample.yaml',
+      'mlflow.source.name': 'lenet5-sample.yaml',
+      'prunegrid.command': 'prunegrid run experiments/lenet5-sample.yaml',
       'mlflow.source.git.commit': '0123456789abcdef0123456789abcdef01234567',
       'prunegrid.seed': '7',
       'prunegrid.git_dirty': 'true',

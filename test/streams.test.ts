@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { journalOf, temporaryFolder } from './environment/cli.js';
+import { journalOf, prunegrid, temporaryFolder } from './environment/cli.js';
 
 const program = resolve('packages/cli/bin/prunegrid.js');
 const brief = ['experiments/lenet5-smoke.yaml', '--set', 'dataset.limit=256', '--trainers', '1'];
@@ -55,5 +55,20 @@ describe('a run whose terminal is closed', () => {
     child.kill('SIGHUP');
     expect(await ended).toEqual({ code: 0, stderr: '' });
     expect(journalOf(out).at(-1)).toMatchObject({ type: 'run-finished' });
+  });
+});
+
+describe('text from outside', () => {
+  const clear = '\u001b[2J';
+
+  it.each([
+    ['a failure', ['run', `none${clear}.yaml`]],
+    ['a wrong flag', ['run', 'some.yaml', `--${clear}`]],
+    ['a wrong key', ['run', 'experiments/lenet5-smoke.yaml', '--set', `admm.${clear}=1`]],
+  ])('does not act on the terminal in %s', async (_what, args) => {
+    const { code, stderr } = await prunegrid(...args);
+    expect(code).not.toBe(0);
+    expect(stderr).not.toContain('\u001b');
+    expect(stderr).toContain('\\u001b[2J');
   });
 });

@@ -74,7 +74,7 @@ export async function storedArtifact(url: string, { experimentId, id }: StoredRu
   return Buffer.from(await answer.arrayBuffer());
 }
 
-async function ask<T>(url: string, body?: object): Promise<T> {
+export async function ask<T>(url: string, body?: object): Promise<T> {
   const post = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
   const answer = await fetch(url, body && post);
   if (!answer.ok) throw new Error(`${url}: HTTP ${answer.status} ${await answer.text()}`);

@@ -1,4 +1,5 @@
 import type { ApiContext } from './api/context.js';
+import { printable } from '@prunegrid/core/text/printable';
 import type { Interruption } from './interruption.js';
 import type { Terminal } from './screen/live-region.js';
 import { type ScreenMode, screenMode } from './screen/index.js';
@@ -25,11 +26,12 @@ export interface CommandEnvironment extends ApiContext {
   exitWithWrapper(): void;
 }
 
-/** Writes one or several lines to standard output. */
-export const print = ({ stdout }: CommandEnvironment, text: string): void => void stdout.write(`${text}\n`);
+/** Writes one or several lines to standard output. What would act on a terminal is shown instead. */
+export const print = ({ stdout }: CommandEnvironment, text: string): void => void stdout.write(`${printable(text)}\n`);
 
-/** Writes a line for the user to standard error. */
-export const complain = ({ stderr }: CommandEnvironment, line: string): void => void stderr.write(`${line}\n`);
+/** Writes a line for the user to standard error. What would act on a terminal is shown instead. */
+export const complain = ({ stderr }: CommandEnvironment, line: string): void =>
+  void stderr.write(`${printable(line)}\n`);
 
 /** Returns the options that every screen needs. */
 export function screenOptions(

@@ -1,4 +1,5 @@
 import type { TrainerCommandOptions } from '@prunegrid/trainer/run-trainer';
+import { printable } from '@prunegrid/core/text/printable';
 import { version } from '@prunegrid/core/version';
 import { extensionHelp } from '@prunegrid/core/extension';
 import { Command } from 'commander';
@@ -21,7 +22,7 @@ export function programOf(environment: CommandEnvironment): Command {
     .showHelpAfterError('(--help lists the options)')
     .configureOutput({
       writeOut: (text) => environment.stdout.write(text),
-      writeErr: (text) => environment.stderr.write(text),
+      writeErr: (text) => environment.stderr.write(printable(text)),
     })
     .exitOverride();
 

@@ -1,8 +1,9 @@
 import { Failure } from './failure.js';
+import { printable } from './text/printable.js';
 
 /**
  * Runs a command to its end and sets the process's exit code. An expected failure is printed on standard error, one
- * line for each problem, without a stack trace. A wrong flag (an error whose `code` begins with `commander.`, which its
+ * line for each problem, without a stack trace; what would act on a terminal is shown instead. A wrong flag (an error whose `code` begins with `commander.`, which its
  * parser has already explained) sets the exit code 2. Every other error is a fault of prunegrid and is thrown again.
  */
 export async function runCommand(command: () => Promise<unknown>): Promise<void> {
@@ -13,7 +14,7 @@ export async function runCommand(command: () => Promise<unknown>): Promise<void>
     if (typeof code === 'string' && code.startsWith('commander.')) {
       process.exitCode = exitCode === 0 ? 0 : new Failure('input', '').exitCode;
     } else if (error instanceof Failure) {
-      console.error(error.message.replaceAll(/^/gm, 'prunegrid: '));
+      console.error(printable(error.message).replaceAll(/^/gm, 'prunegrid: '));
       process.exitCode = error.exitCode;
     } else throw error;
   }

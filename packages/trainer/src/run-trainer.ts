@@ -1,4 +1,5 @@
 import type { Runtime } from '@prunegrid/core/runtime';
+import { oneLine } from '@prunegrid/core/text/printable';
 import { version } from '@prunegrid/core/version';
 
 import { loadExtensions } from './extension.js';
@@ -17,5 +18,5 @@ export interface TrainerCommandOptions {
  */
 export async function runTrainer({ coordinator, extension }: TrainerCommandOptions, runtime: Runtime): Promise<void> {
   await loadExtensions(extension);
-  await serve({ coordinator, version, report: (line) => console.error(line), runtime });
+  await serve({ coordinator, version, report: (line) => console.error(oneLine(line)), runtime });
 }

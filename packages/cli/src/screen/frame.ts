@@ -1,5 +1,6 @@
 import type { Colors } from 'picocolors/types.js';
 import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/figures';
+import { oneLine } from '@prunegrid/core/text/printable';
 import { residualParts, significant, titleOf } from './lines.js';
 import type { PhaseView, RunView } from './run-view.js';
 
@@ -66,7 +67,7 @@ export function bar(share: number, length: number, colors: Colors, paint: (text:
 /** As many of the parts as there is room for, the first cut if need be. */
 function fit(parts: readonly string[], width: number): string {
   let line = '';
-  for (const part of parts.filter((text) => text !== '')) {
+  for (const part of parts.map(oneLine).filter((text) => text !== '')) {
     const longer = line === '' ? part : `${line}   ${part}`;
     if (longer.length > width) break;
     line = longer;

@@ -1,3 +1,4 @@
+import { jsonLine, oneLine } from '@prunegrid/core/text/printable';
 import pc from 'picocolors';
 import type { JournalRecord, RunEvent } from '@prunegrid/coordinator/training/records';
 import { frame } from './frame.js';
@@ -121,7 +122,7 @@ function plainScreen({ stdout, stderr = stdout, now }: ScreenOptions): Screen {
 function jsonScreen({ stdout }: ScreenOptions): Screen {
   let open = true;
   const write = (value: RunEvent | { type: 'warning'; message: string }): void => {
-    if (open) stdout.write(`${JSON.stringify(value)}\n`);
+    if (open) stdout.write(jsonLine(value));
   };
   return {
     recall() {},
@@ -135,6 +136,3 @@ function jsonScreen({ stdout }: ScreenOptions): Screen {
     },
   };
 }
-
-/** Text in which what would move the cursor or break the line is a space: names come from other machines. */
-export const oneLine = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');

@@ -220,7 +220,7 @@ describe('on a terminal', () => {
     screen.warn('too late');
     screen.event(evaluated('final'));
     terminal.resize(70);
-    expect(terminal.shown).toEqual([...finishedLines, 'MLflow does not answer [2J at all']);
+    expect(terminal.shown).toEqual([...finishedLines, 'MLflow does not answer\\u001b[2J at all']);
     expect(terminal.written).not.toContain('\u001b[?25');
   });
 });
@@ -312,7 +312,7 @@ describe('without a terminal', () => {
     screen.close();
     expect(terminal.written.split('\n')).toEqual([
       'tiny: lenet5 on mnist, seed 1, 10 epochs; tensorflow on CPU',
-      'trainer 2 joined: tensorflow on CPU, process 42 on node [2J7',
+      'trainer 2 joined: tensorflow on CPU, process 42 on node\\u001b[2J7',
       'dense: 2 epochs of 100 steps',
       'dense epoch 1/2, loss 0.0312, accuracy 99.12 %, held out 98.94 %, 3,457 images/s, 10 % done, 1:30 left',
       'dense epoch 2/2, loss 0.0312, accuracy 99.12 %, held out 98.94 %, 3,457 images/s, 20 % done, 1:47 left',

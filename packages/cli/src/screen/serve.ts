@@ -1,3 +1,4 @@
+import { jsonLine, oneLine } from '@prunegrid/core/text/printable';
 import pc from 'picocolors';
 
 import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
@@ -7,7 +8,7 @@ import { countsOf } from '@prunegrid/coordinator/report/condition';
 import type { OpenSweep } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
-import { oneLine, type ScreenOptions } from './index.js';
+import type { ScreenOptions } from './index.js';
 import { LiveRegion } from './live-region.js';
 import { sweepLine } from './sweep-lines.js';
 import { SweepView } from './sweep-view.js';
@@ -25,7 +26,7 @@ export interface ServeScreen {
 /** What the user sees of a server: what happens in its sweeps, and in a terminal a table of them below. */
 export function createServeScreen({ mode, stdout, stderr = stdout, colors: enabled }: ScreenOptions): ServeScreen {
   if (mode === 'json') {
-    const write = (value: object) => void stdout.write(`${JSON.stringify(value)}\n`);
+    const write = (value: object) => void stdout.write(jsonLine(value));
     return {
       event: ({ folder, user }, record) => write({ folder, user, ...record }),
       sweeps() {},

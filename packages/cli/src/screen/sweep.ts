@@ -4,13 +4,14 @@ import type { Colors } from 'picocolors/types.js';
 import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { columns } from '@prunegrid/core/text/columns';
 import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/figures';
+import { jsonLine, oneLine } from '@prunegrid/core/text/printable';
 import { countsOf } from '@prunegrid/coordinator/report/condition';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
 import { bar } from './frame.js';
-import { oneLine, type ScreenOptions } from './index.js';
+import type { ScreenOptions } from './index.js';
 import { titleOf } from './lines.js';
 import { LiveRegion } from './live-region.js';
 import type { Progress } from '../api/run.js';
@@ -46,7 +47,7 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
   const begun = new Map<string, number>();
   let open = true;
   if (mode === 'json') {
-    const write = (value: object) => void (open && stdout.write(`${JSON.stringify(value)}\n`));
+    const write = (value: object) => void (open && stdout.write(jsonLine(value)));
     return {
       event: write,
       progress() {},
@@ -118,7 +119,7 @@ export function sweepFrame(
       progress ? `${grouped(progress.imagesPerSecond)} images/s` : '',
     ];
   });
-  const cut = (line: string) => (line.length > width ? line.slice(0, width) : line);
+  const cut = (line: string) => oneLine(line).slice(0, width);
   return [
     cut(`${plan.name}: ${countsOf(state)}`),
     room < 6 ? cut(head) : `${bar(view.share, room, colors, colors.green)}  ${head}`,

@@ -12,18 +12,38 @@ describe('trackingAddress', () => {
     const basic = (login: string) => `Basic ${Buffer.from(login).toString('base64')}`;
     const all = { MLFLOW_TRACKING_USERNAME: 'ada', MLFLOW_TRACKING_PASSWORD: 'pw', MLFLOW_TRACKING_TOKEN: 'tok' };
     const inside = trackingAddress('http://eve:p%40s@host:1', all);
-    expect(inside).toEqual({ url: 'http://host:1', authorization: basic('eve:p@s') });
+    expect(inside).toMatchObject({ url: 'http://host:1', authorization: basic('eve:p@s') });
     expect(trackingAddress('http://host', all).authorization).toBe(basic('ada:pw'));
     expect(trackingAddress('http://host', { MLFLOW_TRACKING_TOKEN: 'tok' }).authorization).toBe('Bearer tok');
     expect(trackingAddress('http://host', {}).authorization).toBeNull();
   });
 
-  it.each(['file:./mlruns', 'databricks', 'databricks://profile', 'sqlite:///mlflow.db', './mlruns', ''])(
-    'refuses %j',
-    (text) => {
-      expect(() => trackingAddress(text, {})).toThrow(/is neither http nor https; give that of an MLflow server/);
-    },
-  );
+  it.each([
+    ['sqlite:///x.db', 'sqlite:///x.db'],
+    ['postgresql://ada:secret@host/runs', 'postgresql://host/runs'],
+    ['mysql+pymysql://host/runs', 'mysql+pymysql://host/runs'],
+    ['file:./mlruns', 'sqlite:///mlflow.db'],
+    ['./mlruns', 'sqlite:///mlflow.db'],
+    ['databricks', 'sqlite:///mlflow.db'],
+    ['databricks://profile', 'sqlite:///mlflow.db'],
+  ])('refuses the store %j: names the place, how to get a server, and how to do without', (text, store) => {
+    const failure = (environment: Record<string, string>) => {
+      try {
+        trackingAddress(text, environment);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return undefined;
+    };
+    const remedy = `; start a server (mlflow server --backend-store-uri ${store}) and give its address, such as http://localhost:5000; to run without MLflow, `;
+    expect(failure({})).toMatch(/^--mlflow: MLflow address "[^\n]*leave it out$/);
+    expect(failure({})).toContain(remedy);
+    expect(failure({ MLFLOW_TRACKING_URI: text })).toMatch(
+      /^MLFLOW_TRACKING_URI: [^\n]*set it to nothing \(MLFLOW_TRACKING_URI= prunegrid \.\.\.\)$/,
+    );
+    expect(failure({ MLFLOW_TRACKING_URI: text })).toContain(remedy);
+    expect(failure({})).not.toContain('secret');
+  });
 
   it('knows a forgotten scheme, and never repeats a password', () => {
     expect(() => trackingAddress('localhost:5000', {})).toThrow(/write http:\/\/localhost:5000/);

@@ -1,5 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
 import { withoutLogin } from '@prunegrid/core/text/login';
+import { proxyRemark } from './proxy.js';
 
 /** The variables of the process's environment. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -9,6 +10,8 @@ export interface TrackingAddress {
   /** An http or https address without login, query or slash at the end, so that it may be shown and stored. */
   url: string;
   authorization: string | null;
+  /** The proxy between here and the server, for messages; empty if there is none. See `proxyRemark`. */
+  proxyRemark: string;
 }
 
 /**
@@ -19,13 +22,29 @@ export interface TrackingAddress {
 export function trackingAddress(text: string, environment: Environment): TrackingAddress {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    const hint = /^[\w.-]+:\d+(\/|$)/.test(text)
-      ? `write http://${text}`
-      : 'give that of an MLflow server, such as http://localhost:5000';
-    throw new Failure('input', `MLflow address "${withoutLogin(text)}" is neither http nor https; ${hint}`);
+    throw new Failure('input', noServer(text, environment));
   }
   const authorization = login(url, environment);
-  return { url: `${url.origin}${url.pathname.replace(/\/+$/, '')}`, authorization };
+  const address = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+  // A proxy would look for a server of this machine on the proxy's machine.
+  const remark = isOnThisMachine({ url: address }) ? '' : proxyRemark(address, environment);
+  return { url: address, authorization, proxyRemark: remark };
+}
+
+/**
+ * Says in one line that an address is not a server's, where it came from, how to get one, and how to do without. The
+ * addresses of stores, which MLflow's Python library opens by itself, are common in MLFLOW_TRACKING_URI.
+ */
+function noServer(text: string, environment: Environment): string {
+  // The text is the variable's unless it was given: what was sent before has a valid address.
+  const fromVariable = text === environment['MLFLOW_TRACKING_URI'];
+  const shown = withoutLogin(text);
+  const database = /^(sqlite|mysql|postgresql|mssql)(\+\w+)?:/.test(text);
+  const remedy = /^[\w.-]+:\d+(\/|$)/.test(text)
+    ? `write http://${shown}`
+    : `start a server (mlflow server --backend-store-uri ${database ? shown : 'sqlite:///mlflow.db'}) and give its address, such as http://localhost:5000`;
+  const without = fromVariable ? 'set it to nothing (MLFLOW_TRACKING_URI= prunegrid ...)' : 'leave it out';
+  return `${fromVariable ? 'MLFLOW_TRACKING_URI' : '--mlflow'}: MLflow address "${shown}" is neither http nor https; ${remedy}; to run without MLflow, ${without}`;
 }
 
 /**

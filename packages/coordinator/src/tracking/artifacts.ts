@@ -2,32 +2,32 @@ import type { Runtime } from '@prunegrid/core/runtime';
 import { createHash } from 'node:crypto';
 import { isAbsolute, join, normalize } from 'node:path';
 import { Readable } from 'node:stream';
-import type { MlflowClient, RunInfo } from './client.js';
+import type { MlflowClient } from './client.js';
 
 export interface ArtifactsOptions {
   client: MlflowClient;
-  /** The MLflow run that the files belong to. */
-  run: RunInfo;
+  /** Where the server stores the files: the `artifact_uri` of a run or a model. */
+  root: string;
   folder: string;
   /** Called with one line for each file that is left out. */
   warn: (line: string) => void;
   runtime: Pick<Runtime, 'files'>;
 }
 
-/** Uploads the files of a folder to the place where the server stores the artifacts of one run. */
+/** Uploads the files of a folder to the place where the server stores the artifacts of one run or model. */
 export class Artifacts {
   /** The path under which the server stores artifacts; undefined if the server leaves the storage to its clients. */
   private readonly root: string | undefined;
 
   constructor(private readonly options: ArtifactsOptions) {
-    this.root = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/.exec(options.run.artifact_uri)?.[1];
+    this.root = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/.exec(options.root)?.[1];
   }
 
   /** Sends the files of these names. A missing file causes a warning. Rejects with the errors of the client. */
   async send(names: string[]): Promise<void> {
-    const { client, run, folder, warn } = this.options;
+    const { client, root, folder, warn } = this.options;
     if (this.root === undefined) {
-      const place = /^[a-z][\w+.-]*:/i.exec(run.artifact_uri)?.[0] ?? 'a path of its own';
+      const place = /^[a-z][\w+.-]*:/i.exec(root)?.[0] ?? 'a path of its own';
       warn(
         `MLflow at ${client.url} keeps artifacts at ${place}, which it does not receive itself; ` +
           `they are left out (a server with --artifacts-destination takes them)`,
@@ -48,6 +48,13 @@ export class Artifacts {
       if (await this.put(this.root, name)) changed[name] = hash;
     }
     return changed;
+  }
+
+  /** Sends a text as a file of this name, if the server stores artifacts. Rejects with the errors of the client. */
+  async sendText(name: string, text: string): Promise<void> {
+    if (this.root === undefined) return;
+    const content = Buffer.from(text);
+    await this.options.client.putArtifact(`${this.root}/${name}`, content.length, () => Readable.from([content]));
   }
 
   private async put(root: string, name: string): Promise<boolean> {

@@ -100,9 +100,26 @@ describe('a request that fails for now', () => {
   });
 });
 
+it.each<Answer>([
+  { status: 404, body: '<html>', headers: html },
+  { status: 404, body: '{"error_code":"ENDPOINT_NOT_FOUND"}', headers: json },
+])('does without models and inputs where an older server does not know these calls: %o', async (answer) => {
+  const { url, bodies } = await serving(answer);
+  const client = clientOf(url, { backoff: noted().backoff });
+  expect(await client.findOrCreateModel('1', 'r', 'lenet5')).toBeNull();
+  await client.logDataset('r', { name: 'mnist', digest: 'ab' });
+  expect(bodies).toHaveLength(2);
+});
+
 it('searches again before it creates a run again: the creation whose answer was lost may have been carried out', async () => {
   const none: Answer = { status: 200, body: '{}', headers: json };
-  const info = { run_id: 'r', lifecycle_stage: 'active' };
+  const info = {
+    run_id: 'r',
+    experiment_id: '1',
+    status: 'RUNNING',
+    artifact_uri: 'mlflow-artifacts:/1/r/artifacts',
+    lifecycle_stage: 'active',
+  };
   const one: Answer = { status: 200, body: JSON.stringify({ runs: [{ info }] }), headers: json };
   const { url, requests } = await serving(none, { status: 502 }, one);
   const own = { key: 'prunegrid.run_id', value: 'id' };
@@ -130,6 +147,17 @@ describe('a request that no repetition helps', () => {
       { status: 400, body: '{"error_code":"INVALID_PARAMETER_VALUE","message":"too\\nlong"}', headers: json },
       /refuses: too long \(INVALID_PARAMETER_VALUE\)/,
     ],
+    [
+      'a reason with escape codes',
+      { status: 400, body: '{"error_code":"BAD\\u001b[2J","message":"\\u001b]0;title\\u0007"}', headers: json },
+      /refuses: \\u001b\]0;title\\u0007 \(BAD\\u001b\[2J\)/,
+    ],
+    [
+      'wrongly typed JSON',
+      { status: 200, body: '{"experiment_id":{"a":"\\u001b[2J"}}', headers: json },
+      /^Failure: http:\S+ does not answer experiments\/create as .*: experiment_id: .*expected string.*; it sent \{"experiment_id":\{"a":"\\u001b\[2J"\}\}; check the address/,
+    ],
+    ['a list', { status: 200, body: '[]', headers: json }, /the answer: .*expected object.*it sent \[\]/],
   ])('meets %s with one line, once', async (_what, answer, message) => {
     const { url, bodies } = await serving(answer);
     const failure = await clientOf(url, { backoff: noted().backoff }).createExperiment('a').catch(String);
@@ -182,6 +210,36 @@ describe("the environment's proxy", () => {
     const client = clientOf('http://mlflow.invalid:5000', { backoff: noted(1).backoff });
     expect(await client.createExperiment('a')).toBe('7');
     expect(requests[0]?.url).toBe('http://mlflow.invalid:5000/api/2.0/mlflow/experiments/create');
+  });
+
+  const far = (variable: string, value: string) =>
+    clientOf('http://mlflow.invalid:5000', { backoff: noted(1).backoff }, { [variable]: value }).createExperiment('a');
+
+  it.each(['http_proxy', 'HTTP_PROXY'])(
+    'is named with its variable, %s, when nobody listens there',
+    async (variable) => {
+      // The port at which nobody listens is the proxy's, not that of MLflow.
+      useProxy('http://ada:secret@127.0.0.1:9');
+      await expect(far(variable, 'http://ada:secret@127.0.0.1:9')).rejects.toThrow(
+        `MLflow at http://mlflow.invalid:5000 cannot be reached through the proxy http://127.0.0.1:9 of ${variable} (to go without it: NO_PROXY=mlflow.invalid): connect ECONNREFUSED 127.0.0.1:9`,
+      );
+    },
+  );
+
+  it.each([
+    [{ status: 502 }, /answers HTTP 502 through the proxy .* of http_proxy/],
+    [{ status: 407, headers: html }, /does not answer as an MLflow server does through the proxy .* of http_proxy/],
+  ])('is named when it answers itself: %o', async (answer, message) => {
+    const { url } = await serving(answer);
+    useProxy(url);
+    await expect(far('http_proxy', url)).rejects.toThrow(message);
+  });
+
+  it('is not named where NO_PROXY leaves it out', async () => {
+    useProxy('http://127.0.0.1:9');
+    process.env['NO_PROXY'] = 'mlflow.invalid';
+    const failure = await far('http_proxy', 'http://127.0.0.1:9').catch(String);
+    expect(failure).toMatch(/cannot be reached: /);
   });
 
   it.each([

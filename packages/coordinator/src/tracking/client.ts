@@ -1,27 +1,14 @@
 import type { Readable } from 'node:stream';
 import axios, { isAxiosError, type AxiosInstance, type AxiosResponse } from 'axios';
 import type { Clock } from '@prunegrid/core/runtime';
+import type { z } from 'zod';
 import { isOnThisMachine, type TrackingAddress } from './address.js';
+import { answers, understood, type Experiment, type LoggedModel, type RunInfo, type RunStatus } from './answers.js';
 import { pauseMs, retryAfterMs, type Backoff } from './backoff.js';
-import { MlflowRejection, MlflowUnavailable } from './failures.js';
+import { MlflowCallMissing, MlflowRejection, MlflowUnavailable } from './failures.js';
 import type { Batch, Entry } from './limits.js';
 import { refusal } from './refusal.js';
-
-export interface Experiment {
-  experiment_id: string;
-  name: string;
-  lifecycle_stage: 'active' | 'deleted';
-}
-
-export type RunStatus = 'RUNNING' | 'FINISHED' | 'FAILED' | 'KILLED';
-
-export interface RunInfo {
-  run_id: string;
-  experiment_id: string;
-  status: RunStatus;
-  artifact_uri: string;
-  lifecycle_stage: 'active' | 'deleted';
-}
+import type { DatasetInput } from './update.js';
 
 export interface ClientOptions {
   clock: Pick<Clock, 'now'>;
@@ -31,6 +18,9 @@ export interface ClientOptions {
   /** Aborts all current and future requests. */
   signal?: AbortSignal;
 }
+
+/** PATCH is what MLflow takes for the end of a model. */
+type Method = 'get' | 'post' | 'patch';
 
 const transientStatus = new Set([408, 429, 500, 502, 503, 504]);
 
@@ -46,7 +36,10 @@ export class MlflowClient {
   private readonly clock: Pick<Clock, 'now'>;
   private readonly backoff: Backoff;
 
-  constructor(address: TrackingAddress, { clock, backoff, timeoutMs = 30_000, signal }: ClientOptions) {
+  constructor(
+    private readonly address: TrackingAddress,
+    { clock, backoff, timeoutMs = 30_000, signal }: ClientOptions,
+  ) {
     this.clock = clock;
     this.backoff = backoff;
     this.url = address.url;
@@ -68,7 +61,7 @@ export class MlflowClient {
   async experimentByName(name: string): Promise<Experiment | null> {
     try {
       const query = { experiment_name: name };
-      return (await this.api<{ experiment: Experiment }>('get', 'experiments/get-by-name', query)).experiment;
+      return (await this.api('get', 'experiments/get-by-name', query, answers.experiment)).experiment;
     } catch (error) {
       if (error instanceof MlflowRejection && error.code === 'RESOURCE_DOES_NOT_EXIST') return null;
       throw error;
@@ -80,13 +73,13 @@ export class MlflowClient {
    * client has created the experiment.
    */
   async createExperiment(name: string): Promise<string> {
-    return (await this.api<{ experiment_id: string }>('post', 'experiments/create', { name })).experiment_id;
+    return (await this.api('post', 'experiments/create', { name }, answers.experimentCreated)).experiment_id;
   }
 
   /** Returns the run, even if it was deleted, or null if the server does not have it. */
   async run(runId: string): Promise<RunInfo | null> {
     try {
-      return (await this.api<{ run: { info: RunInfo } }>('get', 'runs/get', { run_id: runId })).run.info;
+      return (await this.api('get', 'runs/get', { run_id: runId }, answers.run)).run.info;
     } catch (error) {
       if (error instanceof MlflowRejection && error.code === 'RESOURCE_DOES_NOT_EXIST') return null;
       throw error;
@@ -108,13 +101,13 @@ export class MlflowClient {
     return this.patiently(
       async () =>
         (await this.searchRun(experimentId, own)) ??
-        (await this.once<{ run: { info: RunInfo } }>('post', 'runs/create', body)).run.info,
+        (await this.once('post', 'runs/create', body, answers.run)).run.info,
     );
   }
 
   /** Sets a run's status. `endTime` is in Unix milliseconds; it is undefined for a run that is still running. */
   async setStatus(runId: string, status: RunStatus, endTime?: number): Promise<void> {
-    await this.api('post', 'runs/update', { run_id: runId, status, end_time: endTime });
+    await this.api('post', 'runs/update', { run_id: runId, status, end_time: endTime }, answers.done);
   }
 
   /**
@@ -127,7 +120,46 @@ export class MlflowClient {
       ...rest,
       value: Number.isFinite(value) ? value : String(value),
     }));
-    await this.api('post', 'runs/log-batch', { run_id: runId, params, tags, metrics: sendable });
+    await this.api('post', 'runs/log-batch', { run_id: runId, params, tags, metrics: sendable }, answers.done);
+  }
+
+  /** Says which data a run is trained on, if the server knows the call, as since 2.4. Repeating it changes nothing. */
+  async logDataset(runId: string, { name, digest }: DatasetInput): Promise<void> {
+    const dataset = { name, digest, source_type: 'code', source: JSON.stringify({ tags: {} }) };
+    const tags = [{ key: 'mlflow.data.context', value: 'training' }];
+    const inputs = { run_id: runId, datasets: [{ tags, dataset }] };
+    await unlessMissing(this.api('post', 'runs/log-inputs', inputs, answers.done));
+  }
+
+  /**
+   * Returns the model that the run has made, which is created if there is none; null if the server lists no models, as
+   * before MLflow 3. It is searched for before each try, as in `findOrCreateRun`.
+   */
+  findOrCreateModel(experimentId: string, runId: string, name: string): Promise<LoggedModel | null> {
+    const query = { experiment_ids: [experimentId], filter: `source_run_id = '${runId}'`, max_results: 1 };
+    const body = { experiment_id: experimentId, name, source_run_id: runId };
+    return unlessMissing(
+      this.patiently(async () => {
+        const { models } = await this.once('post', 'logged-models/search', query, answers.models);
+        return (models[0] ?? (await this.once('post', 'logged-models', body, answers.model)).model).info;
+      }),
+    );
+  }
+
+  /** Sets the status of a model whose files are there. */
+  async finishModel(modelId: string, status: string): Promise<void> {
+    await this.api('patch', `logged-models/${modelId}`, { model_id: modelId, status }, answers.done);
+  }
+
+  /** Returns the ids of the models that are linked to the run. */
+  async modelsOf(runId: string): Promise<string[]> {
+    const { run } = await this.api('get', 'runs/get', { run_id: runId }, answers.run);
+    return (run.outputs?.model_outputs ?? []).map(({ model_id }) => model_id);
+  }
+
+  /** Shows the model in the run, as made at a step. The server refuses a second link. */
+  async linkModel(runId: string, modelId: string, step: number): Promise<void> {
+    await this.api('post', 'runs/outputs', { run_id: runId, models: [{ model_id: modelId, step }] }, answers.done);
   }
 
   /**
@@ -148,28 +180,29 @@ export class MlflowClient {
   }
 
   private async searchRun(experimentId: string, { key, value }: Entry): Promise<RunInfo | null> {
-    const { runs = [] } = await this.once<{ runs?: { info: RunInfo }[] }>('post', 'runs/search', {
+    const query = {
       experiment_ids: [experimentId],
       filter: `tags.\`${key}\` = '${value}'`,
       run_view_type: 'ALL',
       max_results: 100,
-    });
+    };
+    const { runs } = await this.once('post', 'runs/search', query, answers.runs);
     const found = runs.map(({ info }) => info);
     return found.find(({ lifecycle_stage }) => lifecycle_stage === 'active') ?? found[0] ?? null;
   }
 
-  private api<T extends object>(method: 'get' | 'post', call: string, content: object): Promise<T> {
-    return this.patiently(() => this.once<T>(method, call, content));
+  private api<T>(method: Method, call: string, content: object, answer: z.ZodType<T>): Promise<T> {
+    return this.patiently(() => this.once(method, call, content, answer));
   }
 
-  private async once<T extends object>(method: 'get' | 'post', call: string, content: object): Promise<T> {
+  private async once<T>(method: Method, call: string, content: object, answer: z.ZodType<T>): Promise<T> {
     const url = `/api/2.0/mlflow/${call}`;
     const response = await this.reach(() =>
-      method === 'get' ? this.http.get(url, { params: content }) : this.http.post(url, content),
+      method === 'get' ? this.http.get(url, { params: content }) : this.http.request({ method, url, data: content }),
     );
     // A server other than MLflow may answer 200, but hardly with JSON.
-    if (typeof response.data !== 'object' || response.data === null) throw refusal(this.url, response);
-    return response.data as T;
+    if (typeof response.data !== 'object' || response.data === null) throw refusal(this.address, response);
+    return understood(answer, response.data, this.url, call);
   }
 
   private async patiently<T>(attemptOnce: () => Promise<T>): Promise<T> {
@@ -190,7 +223,11 @@ export class MlflowClient {
     } catch (error) {
       if (!isAxiosError(error)) throw error;
       const reason = error.message || error.code;
-      throw new MlflowUnavailable(`MLflow at ${this.url} cannot be reached: ${reason}`, null, { cause: error });
+      throw new MlflowUnavailable(
+        `MLflow at ${this.url} cannot be reached${this.address.proxyRemark}: ${reason}`,
+        null,
+        { cause: error },
+      );
     }
     return this.accept(response);
   }
@@ -199,9 +236,19 @@ export class MlflowClient {
     const { status, headers } = response;
     if (transientStatus.has(status)) {
       const wait = retryAfterMs(headers['retry-after'], this.clock.now());
-      throw new MlflowUnavailable(`MLflow at ${this.url} answers HTTP ${status}`, wait);
+      throw new MlflowUnavailable(`MLflow at ${this.url} answers HTTP ${status}${this.address.proxyRemark}`, wait);
     }
-    if (status < 200 || status >= 300) throw refusal(this.url, response);
+    if (status < 200 || status >= 300) throw refusal(this.address, response);
     return response;
+  }
+}
+
+/** Resolves to null if the server is too old for the call. */
+async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof MlflowCallMissing) return null;
+    throw error;
   }
 }

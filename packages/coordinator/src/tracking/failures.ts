@@ -12,6 +12,13 @@ export class MlflowUnavailable extends Failure {
   }
 }
 
+/** The server has no such call, or the address is not that of an MLflow server. */
+export class MlflowCallMissing extends Failure {
+  constructor(message: string) {
+    super('environment', message);
+  }
+}
+
 /** The server understood the request and refused it with an error code, such as RESOURCE_DOES_NOT_EXIST. */
 export class MlflowRejection extends Failure {
   constructor(

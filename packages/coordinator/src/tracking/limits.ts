@@ -7,6 +7,8 @@ export interface Metric {
   /** Unix milliseconds, fixed when the value was measured. */
   timestamp: number;
   step: number;
+  /** The MLflow id of the model that it measures, if any. */
+  model_id?: string;
 }
 
 /** A param, which never changes, or a tag, which may be set again. */

@@ -3,7 +3,7 @@ import { sampleManifest, sampleRecords } from '../../../../test/mlflow/sample-ru
 import type { RunEvent } from '../training/records.js';
 import { mlflowUpdate, runMapping } from './mapping.js';
 
-const map = (event: RunEvent) => mlflowUpdate({ seq: 3, time: 1234, ...event });
+const map = (event: RunEvent) => mlflowUpdate({ seq: 3, time: 1234, ...event }, runMapping.initial);
 
 describe('mlflowUpdate', () => {
   it('flattens the spec into params, one a key', () => {
@@ -31,7 +31,8 @@ describe('mlflowUpdate', () => {
     const event: RunEvent = { type: 'run-started', manifest: { ...sampleManifest('id'), sweep } };
     expect(runMapping.identity({ seq: 0, time: 0, ...event })).toEqual({ runId: 'id', parentRunId: 'sweep-id' });
     expect(Object.fromEntries(map(event).tags.map(({ key, value }) => [key, value]))).toMatchObject({
-      'mlflow.runName': 'grid-trial-3-id',
+      'mlflow.runName': 'rho=0.01 keep={fc1: 3600} seed 7 attempt 2',
+      'mlflow.source.name': 'lenet5-sample.yaml',
       'prunegrid.sweep': 'sweep-id',
       'prunegrid.trial': '3',
       'prunegrid.attempt': '2',
@@ -70,8 +71,40 @@ describe('mlflowUpdate', () => {
     });
   });
 
+  it('begins with the held-out accuracy, by which MLflow compares runs, and ends it with the final one', () => {
+    const points = sampleRecords('id').flatMap((record) => map(record).metrics);
+    expect(points[0].key).toBe('accuracy/held_out');
+    const curve = points.filter(({ key }) => key === 'accuracy/held_out');
+    expect(curve.map(({ step, value }) => [step, value])).toEqual([
+      [1, 0.8],
+      [3, 0.99],
+      [6, 0.986],
+      [9, 0.992],
+    ]);
+  });
+
+  it('names the data set by its content', () => {
+    expect(map({ type: 'run-started', manifest: sampleManifest('id') }).dataset).toEqual({
+      name: 'mnist',
+      digest: 'ab'.repeat(18),
+    });
+  });
+
+  it('leaves the network as a model with the metrics of its last evaluation, and describes the result', () => {
+    let state = runMapping.initial;
+    let last = runMapping.map(sampleRecords('id')[0], state).update;
+    for (const record of sampleRecords('id')) ({ update: last, after: state } = runMapping.map(record, state));
+    expect(last.end?.model).toMatchObject({ name: 'lenet5', weights: 'model.safetensors' });
+    const values = last.end?.model?.metrics.map(({ key, value, step }) => [key, value, step]);
+    expect(values).toContainEqual(['accuracy/held_out', 0.992, 9]);
+    expect(values).toContainEqual(['result/ratio', 430_500 / 6_050, 9]);
+    const note = last.tags.find(({ key }) => key === 'mlflow.note.content')?.value;
+    expect(note).toContain('| final, after retraining | 99.20 % | 99.30 % |');
+    expect(note).toContain('| fc1 | 400,000 | 3,600 | 0.9 % |');
+  });
+
   it('never gives a metric two values at one step', () => {
-    const points = sampleRecords('id').flatMap((record) => mlflowUpdate(record).metrics);
+    const points = sampleRecords('id').flatMap((record) => mlflowUpdate(record, runMapping.initial).metrics);
     expect(new Set(points.map(({ key, step }) => `${key}@${step}`)).size).toBe(points.length);
   });
 

@@ -6,7 +6,7 @@ import { trackingAddress, type Environment } from './address.js';
 import { patientBackoff, pauseMs, uniformOf } from './backoff.js';
 import { MlflowClient } from './client.js';
 import { MlflowUnavailable } from './failures.js';
-import { runMapping } from './mapping.js';
+import { runMapping, type RunState } from './mapping.js';
 import { holdSendingLock } from './sending-lock.js';
 import { SweepTransfer, type SweepTransferOptions } from './sweep-transfer.js';
 import { Transfer, type TransferOptions } from './transfer.js';
@@ -72,7 +72,7 @@ interface Outbox {
 }
 
 function runOutbox(options: TransferOptions): Outbox {
-  let transfer: Transfer<RunEvent, null> | null = null;
+  let transfer: Transfer<RunEvent, RunState> | null = null;
   return {
     async send() {
       transfer ??= await Transfer.open(options, runMapping);

@@ -1,15 +1,20 @@
 import { Failure } from '@prunegrid/core/failure';
+import { oneLine } from '@prunegrid/core/text/printable';
 import type { AxiosResponse } from 'axios';
-import { MlflowRejection } from './failures.js';
+import type { TrackingAddress } from './address.js';
+import { MlflowCallMissing, MlflowRejection } from './failures.js';
 
 /** Returns the Failure that explains to the user an answer that would be the same if the request were repeated. */
-export function refusal(url: string, { status, data, headers, config }: AxiosResponse<unknown>): Failure {
+export function refusal(
+  { url, proxyRemark }: TrackingAddress,
+  { status, data, headers, config }: AxiosResponse<unknown>,
+): Failure {
   const text = typeof data === 'string' ? data : '';
   const reason = errorOf(data);
   if (status === 403 && /host/i.test(text)) {
     return new Failure(
       'environment',
-      `MLflow at ${url} refuses this host name (HTTP 403: ${oneLine(text)}); start mlflow server with --allowed-hosts ${new URL(url).host}`,
+      `MLflow at ${url} refuses this host name (HTTP 403: ${quoted(text)}); start mlflow server with --allowed-hosts ${new URL(url).host}`,
     );
   }
   if (status === 401 || status === 403) {
@@ -19,14 +24,15 @@ export function refusal(url: string, { status, data, headers, config }: AxiosRes
       `MLflow at ${url} ${given} (HTTP ${status}); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN`,
     );
   }
-  if (reason !== null) {
-    return new MlflowRejection(`MLflow at ${url} refuses: ${oneLine(reason.message)} (${reason.code})`, reason.code);
+  if (reason !== null && reason.code !== 'ENDPOINT_NOT_FOUND') {
+    return new MlflowRejection(
+      `MLflow at ${url} refuses: ${quoted(reason.message)} (${quoted(reason.code)})`,
+      reason.code,
+    );
   }
   const type = String(headers['content-type'] ?? 'no content type').split(';')[0];
-  return new Failure(
-    'environment',
-    `${url} does not answer as an MLflow server does (HTTP ${status}, ${type}); check the address and its port`,
-  );
+  const message = `${url} does not answer as an MLflow server does${proxyRemark} (HTTP ${status}, ${oneLine(type)}); check the address and its port`;
+  return status === 404 ? new MlflowCallMissing(message) : new Failure('environment', message);
 }
 
 function errorOf(data: unknown): { code: string; message: string } | null {
@@ -34,4 +40,5 @@ function errorOf(data: unknown): { code: string; message: string } | null {
   return { code: String(data.error_code), message: 'message' in data ? String(data.message) : 'no reason given' };
 }
 
-const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, 300);
+/** Returns the server's words as they fit into a line. */
+const quoted = (text: string): string => oneLine(text).trim().slice(0, 300);

@@ -36,8 +36,9 @@ describe('sweepMapping', () => {
     });
     expect(Object.fromEntries(tags.map(({ key, value }) => [key, value]))).toMatchObject({
       'prunegrid.run_id': 'id',
-      'mlflow.runName': 'sample-id',
-      'mlflow.source.name': 'prunegrid sweep run sweeps/sample.yaml',
+      'mlflow.runName': 'sample',
+      'mlflow.source.name': 'sample.yaml',
+      'prunegrid.command': 'prunegrid sweep run sweeps/sample.yaml',
       'mlflow.source.git.commit': '0123456789abcdef0123456789abcdef01234567',
       'prunegrid.version.prunegrid': '0.1.0',
     });
@@ -63,6 +64,36 @@ describe('sweepMapping', () => {
     });
     const stopped: SweepEvent = { type: 'trial-stopped', trial: 1, attempt: 1, reason: 'others do better' };
     expect(values(started, finished(2), stopped)).toMatchObject({ 'sweep/finished': [2, 1], 'sweep/stopped': [2, 1] });
+  });
+
+  it('describes the finished trials, the most accurate first', () => {
+    const begun = (trial: number): SweepEvent => ({
+      type: 'trial-started',
+      trial,
+      attempt: 1,
+      settings: { 'admm.rho': 10 ** -trial },
+      seed: 7,
+      folder: `trials/${trial}/attempt-1`,
+      runId: `run ${trial}`,
+      trainers: [1],
+    });
+    const { final } = run.result;
+    const better = { ...run.result, final: { ...final, validationAccuracy: 0.999 } };
+    const { tags } = last(started, begun(1), begun(2), finished(1), { ...finished(2), result: better } as SweepEvent);
+    const note = tags.find(({ key }) => key === 'mlflow.note.content')?.value.split('\n');
+    expect(note).toEqual([
+      '| trial | settings | held out | test | compression |',
+      '| --- | --: | --: | --: | --: |',
+      '| 2 | rho=0.01 seed 7 | 99.90 % | 99.30 % | 71.2x |',
+      '| 1 | rho=0.1 seed 7 | 99.20 % | 99.30 % | 71.2x |',
+    ]);
+  });
+
+  it('keeps the description within a tag, however many trials there are', () => {
+    const { tags } = last(started, ...Array.from({ length: 30 }, (_, i) => finished(i + 1)));
+    const note = tags.find(({ key }) => key === 'mlflow.note.content')!.value;
+    expect(note).toMatch(/^The 20 of 30 finished trials with the best held-out accuracy\n\n/);
+    expect(note.split('\n')).toHaveLength(24);
   });
 
   it('counts a failure when no attempt follows, and no more when the trial is tried again', () => {

@@ -2,6 +2,8 @@ import { sweepJournal } from '../sweep/journal-format.js';
 import type { Recorded } from '../journal/encoding.js';
 import type { SweepEvent, SweepManifest } from '../sweep/records.js';
 import { cutTo, paramLength, type Batch, type Entry } from './limits.js';
+import { descriptionTag, sweepDescription, withTrial, type TrialRow } from './description.js';
+import { sourceName, trialName } from './naming.js';
 import { versionTags } from './mapping.js';
 import { runIdTag, tagsOf, type Mapping, type MlflowUpdate, type TagValues } from './update.js';
 
@@ -17,6 +19,10 @@ interface Tally {
    * decreases.
    */
   ended: number;
+  /** What varies in the trials that run, by number. */
+  names: Readonly<Record<number, string>>;
+  /** The most accurate of the finished trials. */
+  best: readonly TrialRow[];
 }
 
 /**
@@ -29,12 +35,12 @@ export const sweepMapping: Mapping<SweepEvent, Tally> = {
   journal: sweepJournal,
   begins: 'sweep-started',
   identity: (record) => (record.type === 'sweep-started' ? { runId: record.manifest.runId } : null),
-  initial: { trials: 0, finished: 0, stopped: 0, failed: 0, ended: 0 },
+  initial: { trials: 0, finished: 0, stopped: 0, failed: 0, ended: 0, names: {}, best: [] },
   map(record, before) {
     const after = count(before, record);
     const update: MlflowUpdate = {
       params: record.type === 'sweep-started' ? params(record.manifest) : [],
-      tags: tagsOf(tagValues(record)),
+      tags: tagsOf({ ...tagValues(record), ...description(after, before) }),
       metrics: [
         ...(record.type === 'sweep-started' || after.ended > before.ended ? tallied(after, record.time) : []),
         ...results(record),
@@ -46,6 +52,9 @@ export const sweepMapping: Mapping<SweepEvent, Tally> = {
   },
 };
 
+const description = ({ best, finished }: Tally, before: Tally): TagValues =>
+  finished > before.finished ? { [descriptionTag]: sweepDescription(best, finished) } : {};
+
 function params({ file, base, axes, cells, trials }: SweepManifest): Entry[] {
   return Object.entries({ file, base, axes: axes.join(', '), cells, trials }).map(([key, value]) => ({
     key,
@@ -56,13 +65,14 @@ function params({ file, base, axes, cells, trials }: SweepManifest): Entry[] {
 function tagValues(record: Recorded<SweepEvent>): TagValues {
   switch (record.type) {
     case 'sweep-started': {
-      const { runId, name, user, commandLine, git, versions, host } = record.manifest;
+      const { runId, name, file, user, commandLine, git, versions, host } = record.manifest;
       return {
         [runIdTag]: runId,
-        'mlflow.runName': `${name}-${runId.slice(0, 8)}`,
+        'mlflow.runName': name,
         'mlflow.user': user,
-        'mlflow.source.name': commandLine.join(' '),
+        'mlflow.source.name': sourceName(file),
         'mlflow.source.type': 'LOCAL',
+        'prunegrid.command': commandLine.join(' '),
         'prunegrid.host': host.name,
         ...(git && { 'mlflow.source.git.commit': git.commit, 'prunegrid.git_dirty': git.dirty }),
         ...versionTags(versions),
@@ -82,13 +92,24 @@ function count(before: Tally, record: Recorded<SweepEvent>): Tally {
   switch (record.type) {
     case 'sweep-started':
       return { ...before, trials: record.manifest.trials };
+    case 'trial-started':
+      return { ...before, names: { ...before.names, [record.trial]: trialName(record) } };
     case 'trial-reused':
-    case 'trial-finished':
-      return { ...before, finished: finished + 1, ended: ended + 1 };
-    case 'trial-stopped':
-      return { ...before, stopped: stopped + 1, ended: ended + 1 };
-    case 'trial-failed':
-      return record.again ? before : { ...before, failed: failed + 1, ended: ended + 1 };
+    case 'trial-finished': {
+      const { [record.trial]: name = 'reused', ...names } = before.names;
+      const { final, total } = record.result;
+      const best = withTrial(before.best, { trial: record.trial, name, ...final, ...total });
+      return { ...before, finished: finished + 1, ended: ended + 1, names, best };
+    }
+    case 'trial-stopped': {
+      const { [record.trial]: _, ...names } = before.names;
+      return { ...before, stopped: stopped + 1, ended: ended + 1, names };
+    }
+    case 'trial-failed': {
+      if (record.again) return before;
+      const { [record.trial]: _, ...names } = before.names;
+      return { ...before, failed: failed + 1, ended: ended + 1, names };
+    }
     case 'sweep-resumed':
       return { ...before, trials: trials + record.added, failed: failed - record.again.length };
     default:

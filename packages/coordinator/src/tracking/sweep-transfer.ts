@@ -4,7 +4,7 @@ import { journalFile } from '../journal/reading.js';
 import type { RunEvent } from '../training/records.js';
 import { readCursor } from './cursor.js';
 import { MlflowRejection } from './failures.js';
-import { runMapping } from './mapping.js';
+import { runMapping, type RunState } from './mapping.js';
 import { holdSendingLock } from './sending-lock.js';
 import { sweepMapping } from './sweep-mapping.js';
 import { SweepParts, type SweepPart } from './sweep-parts.js';
@@ -20,7 +20,7 @@ export interface SweepTransferOptions extends TransferOptions {
 
 /** A run that has not ended. Its transfer keeps the position in the journal. */
 interface OpenPart {
-  transfer: Transfer<RunEvent, null>;
+  transfer: Transfer<RunEvent, RunState>;
   lock: { release(): Promise<void> };
 }
 

@@ -4,10 +4,12 @@ import type { Host } from '@prunegrid/core/runtime';
 import { journalRecords, journalStart, type JournalPosition } from '../journal/reading.js';
 import type { Recorded } from '../journal/encoding.js';
 import { Artifacts } from './artifacts.js';
-import type { MlflowClient, RunInfo, RunStatus } from './client.js';
+import type { RunInfo, RunStatus } from './answers.js';
+import type { MlflowClient } from './client.js';
 import { readCursor, writeCursor, type Cursor } from './cursor.js';
 import { MlflowRejection } from './failures.js';
 import { batches, type Entry } from './limits.js';
+import { logModel } from './logged-model.js';
 import { runIdTag, tagsOf, type Mapping, type MlflowUpdate, type RunEnd } from './update.js';
 
 /** The number of journal records that are held in memory and acknowledged together. */
@@ -58,7 +60,7 @@ export class Transfer<Event extends { type: string }, State> {
     private readonly run: RunInfo,
     private cursor: Cursor,
   ) {
-    this.artifacts = new Artifacts({ ...options, run });
+    this.artifacts = new Artifacts({ ...options, root: run.artifact_uri });
     this.state = mapping.initial;
   }
 
@@ -149,6 +151,7 @@ export class Transfer<Event extends { type: string }, State> {
         tags: latest([...updates.flatMap(({ tags }) => tags), ...tagsOf(nesting), ...(await this.links(updates))]),
         metrics: updates.flatMap(({ metrics }) => metrics),
       };
+      for (const { dataset } of updates) if (dataset) await client.logDataset(this.run.run_id, dataset);
       for (const batch of batches(all)) await client.logBatch(this.run.run_id, batch);
       let { ended } = this.cursor;
       for (const { again, end } of updates) {
@@ -193,8 +196,9 @@ export class Transfer<Event extends { type: string }, State> {
     this.endSent = null;
   }
 
-  private async end({ status, endTime, artifacts }: RunEnd): Promise<void> {
+  private async end({ status, endTime, artifacts, model }: RunEnd): Promise<void> {
     await this.artifacts.send(artifacts);
+    if (model) await logModel(this.run, model, this.options);
     await this.options.client.setStatus(this.run.run_id, status, endTime);
     this.endSent = status;
   }

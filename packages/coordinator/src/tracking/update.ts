@@ -1,7 +1,7 @@
 import type { JournalFormat } from '../journal/format.js';
 import type { Recorded } from '../journal/encoding.js';
-import type { RunStatus } from './client.js';
-import { cutTo, safeKey, tagLength, type Batch, type Entry } from './limits.js';
+import type { RunStatus } from './answers.js';
+import { cutTo, safeKey, tagLength, type Batch, type Entry, type Metric } from './limits.js';
 
 /** The tag by which a run is found on a server that already has it. */
 export const runIdTag = 'prunegrid.run_id';
@@ -14,6 +14,25 @@ export interface MlflowUpdate extends Batch {
   end?: RunEnd;
   /** A tag whose value is the MLflow id of another run, if the server has that run in the same experiment. */
   link?: { tag: string; runId: string };
+  /** The data that the run is trained on. */
+  dataset?: DatasetInput;
+}
+
+/** A data set in MLflow, which knows it by name and digest. */
+export interface DatasetInput {
+  name: string;
+  /** At most 36 characters. */
+  digest: string;
+}
+
+/** The network that a run leaves, as MLflow 3 lists it beside the runs. */
+export interface ModelOutput {
+  /** The network's name. */
+  name: string;
+  /** The name of the weights' file in the run folder. */
+  weights: string;
+  /** The metrics of the run that the model is compared by. Their step is that of the model. */
+  metrics: Metric[];
 }
 
 export interface RunEnd {
@@ -22,6 +41,8 @@ export interface RunEnd {
   endTime: number;
   /** Names of files in the run folder that are uploaded before the status is set. */
   artifacts: string[];
+  /** Present if the run leaves a pruned network. */
+  model?: ModelOutput;
 }
 
 /** How the records of a journal are mapped to one MLflow run. */

@@ -1,6 +1,7 @@
 import { conditionOf, countsOf } from '@prunegrid/coordinator/report/condition';
 
 import { weightsOfModel } from '../../api/catalogue.js';
+import { oneLine } from '@prunegrid/core/text/printable';
 import { type CommandEnvironment, print } from '../../environment.js';
 import { LiveRegion } from '../../screen/live-region.js';
 import { renderStatus } from '../../tables/sweep-status.js';
@@ -47,7 +48,7 @@ export async function sweepWatch(
     else if (text !== last)
       region.draw(
         [],
-        text.split('\n').map((line) => line.slice(0, region.width)),
+        text.split('\n').map((line) => oneLine(line).slice(0, region.width)),
       );
     last = text;
     if (!sweep.live && !sweep.queued) return;
