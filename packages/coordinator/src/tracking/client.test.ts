@@ -229,17 +229,33 @@ describe("the environment's proxy", () => {
   it.each([
     [{ status: 502 }, /answers HTTP 502 through the proxy .* of http_proxy/],
     [{ status: 407, headers: html }, /does not answer as an MLflow server does through the proxy .* of http_proxy/],
+    [
+      { status: 403, body: '<html>Access to this host is denied', headers: html },
+      /wants a login through the proxy .* of http_proxy .* \(HTTP 403\)/,
+    ],
   ])('is named when it answers itself: %o', async (answer, message) => {
     const { url } = await serving(answer);
     useProxy(url);
     await expect(far('http_proxy', url)).rejects.toThrow(message);
   });
 
-  it('is not named where NO_PROXY leaves it out', async () => {
+  it.each(['no_proxy', 'NO_PROXY'])('is said to be left out where %s says so', async (exceptions) => {
     useProxy('http://127.0.0.1:9');
-    process.env['NO_PROXY'] = 'mlflow.invalid';
-    const failure = await far('http_proxy', 'http://127.0.0.1:9').catch(String);
-    expect(failure).toMatch(/cannot be reached: /);
+    process.env[exceptions] = 'mlflow.invalid';
+    const environment = { http_proxy: 'http://127.0.0.1:9', [exceptions]: 'mlflow.invalid' };
+    const client = clientOf('http://mlflow.invalid:5000', { backoff: noted(1).backoff }, environment);
+    await expect(client.createExperiment('a')).rejects.toThrow(
+      `cannot be reached without the proxy of http_proxy, as ${exceptions} says: `,
+    );
+  });
+
+  it('is left out by the list of exceptions that counts: the one in small letters', () => {
+    useProxy('http://127.0.0.1:9');
+    process.env['no_proxy'] = 'other.invalid';
+    const environment = { http_proxy: 'http://127.0.0.1:9', no_proxy: 'other.invalid', NO_PROXY: '' };
+    expect(trackingAddress('http://mlflow.invalid', environment).proxyRemark).toContain(
+      'add mlflow.invalid to no_proxy',
+    );
   });
 
   it.each([

@@ -11,7 +11,8 @@ export function refusal(
 ): Failure {
   const text = typeof data === 'string' ? data : '';
   const reason = errorOf(data);
-  if (status === 403 && /host/i.test(text)) {
+  // A proxy that denies access also answers 403, with a page that may speak of hosts.
+  if (status === 403 && /^invalid host/i.test(text)) {
     return new Failure(
       'environment',
       `MLflow at ${url} refuses this host name (HTTP 403: ${quoted(text)}); start mlflow server with --allowed-hosts ${new URL(url).host}`,
@@ -21,7 +22,7 @@ export function refusal(
     const given = config.headers?.get('Authorization') ? 'refuses this login' : 'wants a login';
     return new Failure(
       'environment',
-      `MLflow at ${url} ${given} (HTTP ${status}); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN`,
+      `MLflow at ${url} ${given}${proxyRemark} (HTTP ${status}); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN`,
     );
   }
   if (reason !== null && reason.code !== 'ENDPOINT_NOT_FOUND') {
