@@ -76,8 +76,11 @@ describe('sweep run', () => {
     expect(ofType(out, 'trial-finished')).toHaveLength(2);
     expect(journalOf(out).at(-1)).toMatchObject({ type: 'sweep-finished', finished: 2, failed: 0 });
     expect(ended.stdout).toMatch(/training once for 2 trials, on trainers 1, 2/);
-    expect(ended.stdout).toMatch(/^1 +0\.001 +71\.2x +\d+\.\d\d % +\d+\.\d\d % +finished$/m);
-    expect(ended.stdout).toMatch(/best at 71\.2x: /);
+    expect(ended.stdout).toMatch(/^1 +0\.001 +71\.2x +\d+\.\d\d +\d+\.\d\d +finished$/m);
+    expect(ended.stdout).toMatch(
+      /^best at +held out, % +test, % +seeds$\n^71\.2x +[\d.]+ +[\d.]+ +1 of 1 seed +cell \d/m,
+    );
+    expect(readFileSync(join(out, 'report/report.html'), 'utf8')).toMatch(/: 2 finished; finished\.$/m);
   });
 
   it('gives each trial the bits of a run of its own', async () => {

@@ -5,6 +5,7 @@ import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
 import { columns } from '@prunegrid/core/text/columns';
 import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/figures';
 import { countsOf } from '@prunegrid/coordinator/report/condition';
+import { sweepTable } from '@prunegrid/coordinator/report/sweep/table';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
@@ -14,7 +15,7 @@ import { oneLine, type ScreenOptions } from './index.js';
 import { titleOf } from './lines.js';
 import { LiveRegion } from './live-region.js';
 import type { Progress } from '../api/run.js';
-import { bestLines, cellRows } from '../tables/sweep-status.js';
+import { bestRows, cellRows } from '../tables/sweep-status.js';
 import { sweepLine } from './sweep-lines.js';
 import { SweepView } from './sweep-view.js';
 
@@ -118,13 +119,14 @@ export function sweepFrame(
       progress ? `${grouped(progress.imagesPerSecond)} images/s` : '',
     ];
   });
+  const table = sweepTable(plan, state, weights);
   const cut = (line: string) => (line.length > width ? line.slice(0, width) : line);
   return [
     cut(`${plan.name}: ${countsOf(state)}`),
     room < 6 ? cut(head) : `${bar(view.share, room, colors, colors.green)}  ${head}`,
     ...columns(running).map(cut),
-    ...bestLines(plan, state, weights).map((line) => colors.bold(cut(line))),
-    ...columns(cellRows(plan, state, weights)).map((line) => colors.dim(cut(line))),
+    ...columns(bestRows(table)).map((line) => colors.bold(cut(line))),
+    ...columns(cellRows(table)).map((line) => colors.dim(cut(line))),
   ];
 }
 
