@@ -54,6 +54,8 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
       return milestone(
         `ADMM stops early after iteration ${event.iteration}: residuals are small and the support is stable`,
       );
+    case 'admm-not-converged':
+      return milestone(event.message);
     case 'mask-tightened': {
       const { weights, kept } = totalOf(event.layers);
       return detail(

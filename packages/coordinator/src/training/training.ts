@@ -37,6 +37,8 @@ export class EpochTraining implements Training {
   /** Scores of the trainers' current weights on the validation part; undefined until they are measured. */
   private validation: Evaluation | undefined;
   survivors: Uint32Array | undefined;
+  /** Warnings about the result that the run has recorded so far. */
+  readonly warnings: string[];
 
   constructor(readonly context: RunContext) {
     const { group, spec, resumeState } = context;
@@ -52,6 +54,7 @@ export class EpochTraining implements Training {
     const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
     this.totalSteps = epochs * this.stepsPerEpoch;
     this.snapshots = new SnapshotSchedule(context);
+    this.warnings = (resumeState?.records.slice(0, resumeState.snapshot.seq) ?? []).flatMap(warningIn);
     this.started = this.now() - (resumeState?.snapshot.seconds ?? 0) * 1000;
   }
 
@@ -270,6 +273,7 @@ export class EpochTraining implements Training {
   }
 
   record(event: RunEvent, told?: Promise<void>): void {
+    this.warnings.push(...warningIn(event));
     this.writes.begin(this.context.journal.append(event, told));
   }
 
@@ -278,6 +282,8 @@ export class EpochTraining implements Training {
     return this.writes.settled();
   }
 }
+
+const warningIn = (event: RunEvent): string[] => (event.type === 'admm-not-converged' ? [event.message] : []);
 
 /** Returns the path of a checkpoint, relative to the run folder. */
 export const checkpointFile = (name: string): string => join('checkpoints', `${name}.safetensors`);
