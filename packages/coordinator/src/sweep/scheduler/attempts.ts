@@ -76,7 +76,7 @@ export class Attempts {
     const { key, settings, spec } = trial;
     await journal.append({ type: 'trial-started', trial: number, settings, seed: spec.seed, ...next.told });
     const report = (epoch: number, { accuracy }: Evaluation) =>
-      stopping?.report({ trial: number, class: classOf(trial), epoch, accuracy });
+      stopping?.report({ trial: number, cell: trial.cell, class: classOf(trial), epoch, accuracy });
     stopping?.forget(number);
     for (const { epoch, validation } of next.resumeState ? retrainedBefore(next.resumeState) : [])
       report(epoch, validation);
