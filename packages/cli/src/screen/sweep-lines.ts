@@ -30,8 +30,11 @@ export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: 
       begun.set(String(record.trial), record.time);
       return `${nameOf(view, record.trial)}: started on ${trainersOf(record.trainers)}${resumption(record)}`;
     case 'trial-finished': {
-      const { final, total } = record.result;
-      return `${nameOf(view, record.trial)}: ${percent(final.testAccuracy)} on the test set, ${percent(final.validationAccuracy)} held out, compression ${ratio(total.weights, total.kept)}, in ${since(begun, String(record.trial), record.time)}`;
+      const { final, total, warnings = [] } = record.result;
+      return [
+        `${nameOf(view, record.trial)}: ${percent(final.testAccuracy)} on the test set, ${percent(final.validationAccuracy)} held out, compression ${ratio(total.weights, total.kept)}, in ${since(begun, String(record.trial), record.time)}`,
+        ...warnings,
+      ].join('; ');
     }
     case 'dense-paused':
       return `dense network ${short(record.key)}: resumes with more trainers`;

@@ -46,3 +46,15 @@ Files: sweeps/tiny
 Watch it: prunegrid sweep watch sweeps/tiny; end it: prunegrid sweep cancel sweeps/tiny`.trimStart(),
   );
 });
+
+it('names the trials whose results are doubtful, and folds many', () => {
+  const state = new SweepState(trials);
+  const final = { testAccuracy: 0.5, validationAccuracy: 0.5 };
+  for (let trial = 1; trial <= 6; trial++) {
+    const result = { final, dense: final, hardPruned: final, warnings: [`doubt ${trial}`] } as RunResult;
+    state.apply({ type: 'trial-finished', trial, attempt: 1, result, seq: trial, time: trial });
+  }
+  const status = renderStatus({ plan, state, live: false }, 'sweeps/tiny', () => 712);
+  expect(status).toContain('\ntrial 1: doubt 1\n');
+  expect(status).toContain('\ntrial 5: doubt 5\nand 1 more warning: see the report\n');
+});

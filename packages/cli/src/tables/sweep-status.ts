@@ -75,11 +75,25 @@ export function renderStatus(
     ...failed.map(
       ({ number }, i) => `${i === 0 ? '\n' : ''}trial ${number} failed: ${state.trials.get(number)?.reason}`,
     ),
+    ...warningLines(table).map((line, i) => (i === 0 ? `\n${line}` : line)),
     '',
     `Files: ${folder}`,
     ...(standing.live || state.startedAt === 0 ? [] : [`Report: ${join(folder, 'report/report.html')}`]),
     ...nextSteps(standing, folder),
   ].join('\n');
+}
+
+/** How many trials with warnings the status names. The report has them all. */
+const WARNED_TRIALS = 5;
+
+function warningLines({ rows }: SweepTable): string[] {
+  const all = rows.flatMap(({ warnings }) => warnings);
+  return [
+    ...all.slice(0, WARNED_TRIALS).map(({ trial, message }) => `trial ${trial}: ${message}`),
+    ...(all.length > WARNED_TRIALS
+      ? [`and ${counted(all.length - WARNED_TRIALS, 'more warning')}: see the report`]
+      : []),
+  ];
 }
 
 const phaseTitles = { dense: 'dense training', prune: 'pruning', retrain: 'retraining' } as const;

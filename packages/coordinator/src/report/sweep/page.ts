@@ -50,7 +50,10 @@ function bestOf({ bestCells, curves }: ReportData): string {
 
 function tableSection({ table }: ReportData): string {
   const { header, rows } = rowsOf(table);
-  const reasons = table.rows.flatMap((row) => row.reasons.map((reason) => `cell ${row.cell}: ${reason}`));
+  const reasons = table.rows.flatMap(({ cell, reasons: own, warnings }) => [
+    ...own.map((reason) => `cell ${cell}: ${reason}`),
+    ...warnings.map(({ trial, message }) => `trial ${trial}: ${message}`),
+  ]);
   const cells = (row: string[], tag: 'th' | 'td') =>
     row.map((cell, at) => `<${tag}${at < table.axes.length ? '' : ' class="number"'}>${text(cell)}</${tag}>`).join('');
   return `<section>

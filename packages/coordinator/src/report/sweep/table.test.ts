@@ -38,7 +38,10 @@ const finished = (test: number, heldOut?: number): Partial<TrialState> => ({
 describe("a sweep's table", () => {
   const table = tableOf(
     { cell: 1, settings: { 'admm.rho': 0.1 }, state: finished(0.98, 0.97) },
-    { cell: 1, settings: { 'admm.rho': 0.1 }, state: finished(0.99, 0.98) },
+    {
+      ...{ cell: 1, settings: { 'admm.rho': 0.1 } },
+      state: { status: 'finished', result: { ...result(0.99, 0.98), warnings: ['ADMM has not converged'] } },
+    },
     { cell: 1, settings: { 'admm.rho': 0.1 }, state: { status: 'failed', reason: 'the loss is NaN' } },
     { cell: 2, settings: { 'admm.rho': 0.2 }, kept: 50, state: { status: 'stopped', reason: 'others do better' } },
   );
@@ -49,6 +52,7 @@ describe("a sweep's table", () => {
       planned: 3,
       states: { finished: 2, failed: 1 },
       reasons: ['the loss is NaN'],
+      warnings: [{ trial: 2, message: 'ADMM has not converged' }],
       typical: 1,
       result: { test: { n: 2, mean: 0.985 }, heldOut: { n: 2, mean: 0.975 } },
     });

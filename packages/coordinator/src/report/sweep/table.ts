@@ -21,6 +21,8 @@ export interface CellRow {
   states: Partial<Record<TrialStatus, number>>;
   /** The reasons why trials failed or were stopped, without duplicates. */
   reasons: string[];
+  /** The warnings about results of the trials that finished, such as that ADMM has not converged. */
+  warnings: { trial: number; message: string }[];
   /** The results of the trials that finished; absent if none has finished. */
   result?: Record<'dense' | 'hardPruned' | 'test' | 'heldOut', Spread>;
   /**
@@ -57,7 +59,7 @@ export function sweepTable(plan: SweepPlan, state: SweepState, weights: (model: 
   };
 }
 
-type Outcome = Pick<CellRow, 'planned' | 'states' | 'reasons' | 'result' | 'typical'>;
+type Outcome = Pick<CellRow, 'planned' | 'states' | 'reasons' | 'warnings' | 'result' | 'typical'>;
 
 function outcome(trials: readonly Trial[], state: SweepState): Outcome {
   const known = trials.map(({ number }) => ({ number, trial: state.trials.get(number) }));
@@ -81,6 +83,9 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
     planned: trials.length,
     states,
     reasons: [...new Set(known.flatMap(({ trial }) => trial?.reason ?? []))],
+    warnings: finished.flatMap(({ number, result: { warnings = [] } }) =>
+      warnings.map((message) => ({ trial: number, message })),
+    ),
     ...(dense && hardPruned && test && heldOut && { result: { dense, hardPruned, test, heldOut } }),
     ...(typical && { typical: typical.number }),
   };
