@@ -27,13 +27,17 @@ export class LiveRegion {
     return Math.max(1, (this.terminal.columns ?? 80) - 1);
   }
 
+  /** The lines that can be drawn over in place: one less than the terminal has, because the cursor is on the last one. */
+  get height(): number {
+    return Math.max(1, (this.terminal.rows ?? 24) - 1);
+  }
+
   /**
    * @param above lines that scroll away for good; the terminal wraps long ones
    * @param live at most as many of these are shown as the terminal is high; none may be wider than `width`
    */
   draw(above: readonly string[], live: readonly string[]): void {
-    const room = Math.max(1, (this.terminal.rows ?? 24) - 1);
-    const shown = live.slice(0, room);
+    const shown = live.slice(0, this.height);
     if (above.length === 0 && same(shown, this.#drawn)) return;
     this.terminal.write(this.#erase() + [...above, ...shown].map((line) => `${line}\n`).join(''));
     this.#drawn = shown;

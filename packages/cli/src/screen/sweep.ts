@@ -1,21 +1,16 @@
 import pc from 'picocolors';
-import type { Colors } from 'picocolors/types.js';
 
 import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
-import { columns } from '@prunegrid/core/text/columns';
-import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/figures';
+import { duration, wholePercent } from '@prunegrid/core/text/figures';
 import { countsOf } from '@prunegrid/coordinator/report/condition';
-import { sweepTable } from '@prunegrid/coordinator/report/sweep/table';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
-import { bar } from './frame.js';
 import { oneLine, type ScreenOptions } from './index.js';
-import { titleOf } from './lines.js';
 import { LiveRegion } from './live-region.js';
 import type { Progress } from '../api/run.js';
-import { bestRows, cellRows } from '../tables/sweep-status.js';
+import { sweepFrame } from './sweep-frame.js';
 import { sweepLine } from './sweep-lines.js';
 import { SweepView } from './sweep-view.js';
 
@@ -38,7 +33,6 @@ export interface SweepScreenOptions extends ScreenOptions {
 
 /** The screen's table is drawn at most this often, in milliseconds. */
 const DRAW_MS = 200;
-const BAR_LENGTH = 40;
 
 /** What the user sees of a sweep while it is running. */
 export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
@@ -70,7 +64,7 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
   }
   const colors = pc.createColors(options.colors ?? pc.isColorSupported);
   const region = new LiveRegion(stdout);
-  const live = () => sweepFrame(view, options.weights, region.width, colors, now());
+  const live = () => sweepFrame(view, options.weights, region, colors, now());
   const resized = () => region.redraw(live());
   stdout.on?.('resize', resized);
   let drawnAt = 0;
@@ -94,40 +88,6 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
       region.draw([], []);
     },
   };
-}
-
-/** The part of the screen that is drawn over and over; no line is wider than `width`. */
-export function sweepFrame(
-  view: SweepView,
-  weights: (model: string) => number,
-  width: number,
-  colors: Colors,
-  time: number,
-): string[] {
-  const { plan, state } = view;
-  const left = view.secondsLeft(time);
-  const head = `${wholePercent(view.share)}${left === null ? '' : `  ${duration(left)} left`}`;
-  const room = Math.min(BAR_LENGTH, width - head.length - 2);
-  const running = [...view.running.values()].map(({ work, trainers, progress }) => {
-    const spec = work.kind === 'trial' ? view.trial(work.trial).spec : null;
-    const what = work.kind === 'dense' ? `dense network ${work.key.slice(0, 12)}` : `trial ${work.trial}`;
-    return [
-      `trainer ${trainers.join(', ')}`,
-      what,
-      progress ? `${titleOf(progress.phase, spec)} ${wholePercent(progress.step / progress.steps)}` : '',
-      progress ? `accuracy ${percent(progress.accuracy)}` : '',
-      progress ? `${grouped(progress.imagesPerSecond)} images/s` : '',
-    ];
-  });
-  const table = sweepTable(plan, state, weights);
-  const cut = (line: string) => (line.length > width ? line.slice(0, width) : line);
-  return [
-    cut(`${plan.name}: ${countsOf(state)}`),
-    room < 6 ? cut(head) : `${bar(view.share, room, colors, colors.green)}  ${head}`,
-    ...columns(running).map(cut),
-    ...columns(bestRows(table)).map((line) => colors.bold(cut(line))),
-    ...columns(cellRows(table)).map((line) => colors.dim(cut(line))),
-  ];
 }
 
 const wholeOf = (view: SweepView, time: number): string => {

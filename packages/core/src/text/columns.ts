@@ -15,3 +15,20 @@ export function columns(rows: readonly (readonly string[] | null)[]): string[] {
           .trimEnd(),
   );
 }
+
+/**
+ * Aligns cells as `columns` does, in at most `width` characters. If the lines are too long, the columns at the positions
+ * `dispensable` are left out one after another, the first of them first. What is still too long then is cut.
+ */
+export function columnsWithin(
+  rows: readonly (readonly string[])[],
+  width: number,
+  dispensable: readonly number[],
+): string[] {
+  for (let out = 0; ; out++) {
+    const left = dispensable.slice(0, out);
+    const lines = columns(rows.map((row) => row.filter((_cell, at) => !left.includes(at))));
+    if (lines.every((line) => line.length <= width)) return lines;
+    if (out === dispensable.length) return lines.map((line) => line.slice(0, width));
+  }
+}
