@@ -36,12 +36,8 @@ export function frame(view: RunView, width: number, colors: Colors): string[] {
   });
   if (live !== null) {
     const { loss, accuracy, imagesPerSecond } = live;
-    lines.push(
-      fit(
-        [`loss ${significant(loss)}`, `accuracy ${percent(accuracy)}`, `${grouped(imagesPerSecond)} images/s`],
-        width,
-      ),
-    );
+    const rate = imagesPerSecond === undefined ? '' : `${grouped(imagesPerSecond)} images/s`;
+    lines.push(fit([`loss ${significant(loss)}`, `accuracy ${percent(accuracy)}`, rate], width));
   }
   if (residuals !== null && phase.name === 'prune') {
     const [first, ...rest] = residualParts(residuals.layers);

@@ -47,11 +47,12 @@ function render(width: number, height: number, finished = 13): string[] {
         { kind: 'trial', trial: number },
         {
           ...{ phase: 'prune', step: 1000, steps: 2574, totalStep: 2716, totalSteps: 6864 },
-          ...{ loss: 0.1, accuracy: 0.9712, imagesPerSecond: 3412 },
+          ...{ loss: 0.1, accuracy: 0.9712, imagesPerSecond: 3412, trainingSeconds: 1 },
         },
+        1000 * seq,
       );
   }
-  return sweepFrame(view, () => 430_500, { width, height }, pc.createColors(false), 1000 * seq);
+  return sweepFrame(view, () => 430_500, { width, height }, pc.createColors(false));
 }
 
 describe('a sweep of 28 trials, of which 13 have finished', () => {

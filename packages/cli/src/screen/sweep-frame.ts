@@ -26,11 +26,10 @@ export function sweepFrame(
   weights: (model: string) => number,
   { width, height }: { width: number; height: number },
   colors: Colors,
-  time: number,
 ): string[] {
   const { plan, state } = view;
   const table = sweepTable(plan, state, weights);
-  const lines = [...wrapped(`${plan.name}: ${countsOf(state)}`, width), wholeBar(view, width, colors, time)];
+  const lines = [...wrapped(`${plan.name}: ${countsOf(state)}`, width), wholeBar(view, width, colors)];
   const room = () => height - lines.length;
   const running = [...view.running.values()].map((job) => runningRow(view, job));
   lines.push(...folded(columnsWithin(running, width, leftOut.running), room(), 'running job'));
@@ -49,8 +48,8 @@ const leftOut = {
   best: [2, 4, 3],
 };
 
-function wholeBar(view: SweepView, width: number, colors: Colors, time: number): string {
-  const left = view.secondsLeft(time);
+function wholeBar(view: SweepView, width: number, colors: Colors): string {
+  const left = view.secondsLeft;
   const text = `${wholePercent(view.share)}${left === null ? '' : `  ${duration(left)} left`}`;
   const room = Math.min(LONGEST_BAR, width - text.length - 2);
   return room < SHORTEST_BAR ? text.slice(0, width) : `${bar(view.share, room, colors, colors.green)}  ${text}`;
@@ -62,7 +61,7 @@ function runningRow(view: SweepView, { work, trainers, progress }: Running): str
     work.kind === 'dense' ? `dense network ${work.key.slice(0, 12)}` : `trial ${work.trial}`,
     progress ? `${titleOf(progress.phase, trial?.spec ?? null)} ${wholePercent(progress.step / progress.steps)}` : '',
     progress ? `accuracy ${percent(progress.accuracy)}` : '',
-    progress ? `${grouped(progress.imagesPerSecond)} images/s` : '',
+    progress?.imagesPerSecond === undefined ? '' : `${grouped(progress.imagesPerSecond)} images/s`,
     `trainer ${trainers.join(', ')}`,
     trial ? describeTrial(trial) : '',
   ];

@@ -54,17 +54,17 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
       event(record) {
         view.event(record);
         const line = sweepLine(record, view, begun);
-        const done = /^trial-(finished|stopped)$/.test(record.type) ? `; ${wholeOf(view, now())}` : '';
+        const done = /^trial-(finished|stopped)$/.test(record.type) ? `; ${wholeOf(view)}` : '';
         if (open && line !== null) stdout.write(`${oneLine(line)}${done}\n`);
       },
-      progress: (work, progress) => view.progress(work, progress),
+      progress: (work, progress) => view.progress(work, progress, now()),
       warn: (line) => void (open && stderr.write(`${oneLine(line)}\n`)),
       close: () => (open = false),
     };
   }
   const colors = pc.createColors(options.colors ?? pc.isColorSupported);
   const region = new LiveRegion(stdout);
-  const live = () => sweepFrame(view, options.weights, region, colors, now());
+  const live = () => sweepFrame(view, options.weights, region, colors);
   const resized = () => region.redraw(live());
   stdout.on?.('resize', resized);
   let drawnAt = 0;
@@ -75,7 +75,7 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
       if (open) region.draw(line === null ? [] : [oneLine(line)], live());
     },
     progress(work, progress) {
-      view.progress(work, progress);
+      view.progress(work, progress, now());
       if (!open || now() - drawnAt < DRAW_MS) return;
       drawnAt = now();
       region.draw([], live());
@@ -90,7 +90,7 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
   };
 }
 
-const wholeOf = (view: SweepView, time: number): string => {
-  const left = view.secondsLeft(time);
+const wholeOf = (view: SweepView): string => {
+  const left = view.secondsLeft;
   return `${countsOf(view.state)}, ${wholePercent(view.share)} done${left === null ? '' : `, ${duration(left)} left`}`;
 };

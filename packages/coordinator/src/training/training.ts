@@ -27,6 +27,8 @@ export class EpochTraining implements Training {
   private readonly totalSteps: number;
   private readonly started: number;
   private totalStep = 0;
+  /** Seconds of training steps in this process. */
+  private trainingSeconds = 0;
   private readonly snapshots: SnapshotSchedule;
   private readonly writes = new Writes();
   totalEpochs = 0;
@@ -205,6 +207,7 @@ export class EpochTraining implements Training {
           steps,
           totalStep: this.totalStep,
           totalSteps: this.totalSteps,
+          trainingSeconds: this.trainingSeconds + (this.now() - started) / 1000,
           loss: outcome.loss,
           accuracy: outcome.correct / spec.batch.global,
         });
@@ -212,14 +215,10 @@ export class EpochTraining implements Training {
       () => this.snapshots.isDue || this.writes.failed,
     );
     const { weightsHash } = trained;
+    const spent = (this.now() - started) / 1000;
+    this.trainingSeconds += spent;
     this.optimizerSteps += trained.steps;
-    this.sums = {
-      steps: done + trained.steps,
-      loss,
-      correct,
-      seconds: seconds + (this.now() - started) / 1000,
-      weightsHash,
-    };
+    this.sums = { steps: done + trained.steps, loss, correct, seconds: seconds + spent, weightsHash };
   }
 
   /**

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 
 import type { TrainerGroup } from '../../cluster/index.js';
 import type { Evaluation, SweepPart } from '../../training/records.js';
-import type { RunContext, StepProgress } from '../../training/context.js';
+import type { RunContext } from '../../training/context.js';
 import { hasDataOf, type ResumeState, readResumeState } from '../../training/resume-state.js';
-import { throttled } from '../../training/progress.js';
+import { throttled, type TimedProgress } from '../../training/progress.js';
 import { runJournaled } from '../../training/job.js';
 import { prune, Stopped, trainDense } from '../../training/run.js';
 import { readModel } from '../../training/run-folder.js';
@@ -24,7 +24,7 @@ export interface AttemptOptions {
   resources: Pick<SweepResources, 'runtime' | 'projector'>;
   store: NetworkStore;
   stopping?: EarlyStopping | undefined;
-  onProgress: (job: Job, progress: StepProgress & { imagesPerSecond: number }) => void;
+  onProgress: (job: Job, progress: TimedProgress) => void;
   warn: (line: string) => void;
 }
 
