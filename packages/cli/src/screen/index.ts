@@ -9,35 +9,37 @@ import { RunView } from './run-view.js';
 export type { Terminal } from './live-region.js';
 
 /**
- * - `tty`: finished lines, and bars below them.
- * - `plain`: a line for each epoch, iteration and phase.
- * - `json`: a line of JSON for each event.
+ * How a screen shows a run:
+ *
+ * - `tty` shows finished lines, and bars below them.
+ * - `plain` writes a line for each epoch, iteration and phase.
+ * - `json` writes a line of JSON for each event.
  */
 export type ScreenMode = 'tty' | 'plain' | 'json';
 
 export interface Screen {
-  /** Takes in what happened before. Nothing of it is shown. */
+  /** Takes in what happened earlier, without showing it. */
   recall: (records: readonly JournalRecord[]) => void;
   event: (event: RunEvent) => void;
   progress: (progress: Progress) => void;
   /** Shows one line that is no part of the run, such as that MLflow does not answer. */
   warn: (line: string) => void;
-  /** Leaves finished lines only. Later calls do nothing. */
+  /** Removes everything but the finished lines. Later calls do nothing. */
   close: () => void;
 }
 
 export interface ScreenOptions {
   mode: ScreenMode;
   stdout: Terminal;
-  /** Where the mode `plain` writes warnings. Default: `stdout`. */
+  /** The stream to which the mode `plain` writes warnings. The default is `stdout`. */
   stderr?: Pick<Terminal, 'write'>;
-  /** Whether the mode `tty` may use colours. Default: if the terminal has them and NO_COLOR is not set. */
+  /** Whether the mode `tty` may use colours. By default it does if the terminal has them and NO_COLOR is not set. */
   colors?: boolean;
-  /** Unix milliseconds. */
+  /** Returns the time in Unix milliseconds. */
   now: () => number;
 }
 
-/** Bars on a terminal that can move its cursor, lines elsewhere. */
+/** Returns the mode that suits the output: bars on a terminal that can move its cursor, and lines elsewhere. */
 export function screenMode(options: {
   json: boolean;
   isTTY: boolean | undefined;
@@ -47,7 +49,7 @@ export function screenMode(options: {
   return options.isTTY === true && options.term !== 'dumb' ? 'tty' : 'plain';
 }
 
-/** What the user sees of a run. Only its events feed it. */
+/** Makes what the user sees of a run. It knows only what its methods are told. */
 export function createScreen(options: ScreenOptions): Screen {
   switch (options.mode) {
     case 'tty':
@@ -136,5 +138,5 @@ function jsonScreen({ stdout }: ScreenOptions): Screen {
   };
 }
 
-/** Text in which what would move the cursor or break the line is a space: names come from other machines. */
+/** Replaces what would move the cursor or break the line by a space, because names come from other machines. */
 export const oneLine = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');

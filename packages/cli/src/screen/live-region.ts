@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** The terminal as far as a screen needs it. */
+/** The part of a terminal that screens use. */
 export interface Terminal {
   write(text: string): unknown;
-  /** Width and height in characters; undefined if it is no terminal. */
+  /** The width and the height in characters; undefined if the output is no terminal. */
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
   on?(event: 'resize', listener: () => void): unknown;
@@ -43,14 +43,17 @@ export class LiveRegion {
     this.#drawn = shown;
   }
 
-  /** Draws again although nothing changed, as after a resize. */
+  /** Draws again although nothing has changed, as after a resize. */
   redraw(live: readonly string[]): void {
     this.terminal.write(this.#erase());
     this.#drawn = [];
     this.draw([], live);
   }
 
-  /** A terminal that became narrower has wrapped what was drawn: count the rows at today's width. */
+  /**
+   * Returns what erases the lines that were drawn. A terminal that has become narrower has wrapped them, so their rows
+   * are counted at the present width.
+   */
   #erase(): string {
     const columns = this.terminal.columns ?? 80;
     const rows = this.#drawn.reduce(

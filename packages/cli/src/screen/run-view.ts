@@ -16,7 +16,7 @@ export interface PhaseView {
 /** Epochs over which the speed is averaged: enough to even out evaluations, few enough to follow a change of load. */
 const PACE_EPOCHS = 2;
 
-/** What can be said about a run at this moment. Only its events feed it. Times are Unix milliseconds. */
+/** What can be said about a run at this moment. It knows only what it is told. Times are in Unix milliseconds. */
 export class RunView {
   spec: Spec | null = null;
   phase: PhaseView | null = null;

@@ -5,7 +5,9 @@ import type { SweepEvent, JobFolder } from '@prunegrid/coordinator/sweep/records
 import type { SweepView } from './sweep-view.js';
 
 /**
- * The line that an event of a sweep is worth, after the view and the state have taken it in; null if it is worth none.
+ * Returns the line for an event of a sweep that the view and the state have already taken in, or null if the event is
+ * worth none.
+ * @param begun the times at which jobs have started, which this function fills
  */
 export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: Map<string, number>): string | null {
   switch (record.type) {
