@@ -346,9 +346,12 @@ earlyStopping: { rule: median, trials: 1 }
     );
     const watch = start('sweep', 'watch', out, '--json');
     await watch.prints(/"condition":"running"/);
+    const lines = start('sweep', 'watch', out);
+    await lines.prints(/: 1 running, 1 waiting; running$/m);
     expect((await prunegrid('sweep', 'ls', folder.path)).stdout).toMatch(/running/);
     expect(await prunegrid('sweep', 'cancel', out)).toMatchObject({ code: 0 });
     expect((await watch.ended).stdout).toMatch(/"condition":"interrupted"/);
+    expect((await lines.ended).stdout).toMatch(/^tiny: 2 trials: 2 waiting; interrupted$/m);
     await expect.poll(() => isAlive(pid), { timeout: 30_000 }).toBe(false);
     expect((await prunegrid('sweep', 'cancel', out)).stderr).toMatch(/is not running/);
     rmSync(file);

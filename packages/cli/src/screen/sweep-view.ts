@@ -7,11 +7,17 @@ import type { SweepState } from '@prunegrid/coordinator/sweep/state';
 import { Pace } from '@prunegrid/coordinator/training/pace';
 import type { Progress } from '../api/run.js';
 
+/** The progress of a job, as far as the screen of a sweep shows it. */
+export type ShownProgress = Pick<
+  Progress,
+  'phase' | 'step' | 'steps' | 'totalStep' | 'totalSteps' | 'accuracy' | 'imagesPerSecond'
+>;
+
 /** A job that is running. */
 export interface Running {
   work: Job;
   trainers: readonly number[];
-  progress?: Progress;
+  progress?: ShownProgress;
 }
 
 /** The phases of a trial differ in speed, so the speed is averaged over about as many epochs as so many trials have. */
@@ -79,7 +85,7 @@ export class SweepView {
   }
 
   /** @param time Unix milliseconds */
-  progress(work: Job, progress: Progress, time: number): void {
+  progress(work: Job, progress: ShownProgress, time: number): void {
     const running = this.running.get(idOf(work));
     if (!running) return;
     const first = running.progress === undefined;

@@ -9,15 +9,16 @@ import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
 import { oneLine, type ScreenOptions } from './index.js';
 import { LiveRegion } from './live-region.js';
-import type { Progress } from '../api/run.js';
 import { sweepFrame } from './sweep-frame.js';
 import { sweepLine } from './sweep-lines.js';
-import { SweepView } from './sweep-view.js';
+import { type ShownProgress, SweepView } from './sweep-view.js';
 
 export interface SweepScreen {
+  /** Takes in an earlier event that the state has taken in. Nothing of it is shown. */
+  recall: (record: Recorded<SweepEvent>) => void;
   /** Shows an event that the state has taken in. */
   event: (record: Recorded<SweepEvent>) => void;
-  progress: (work: Job, progress: Progress) => void;
+  progress: (work: Job, progress: ShownProgress) => void;
   /** Shows one line that is no part of the sweep. */
   warn: (line: string) => void;
   /** Removes the live region and leaves only finished lines. */
@@ -31,18 +32,26 @@ export interface SweepScreenOptions extends ScreenOptions {
   weights: (model: string) => number;
 }
 
-/** The screen's table is drawn at most this often, in milliseconds. */
+/** The live region is drawn at most this often, in milliseconds. */
 const DRAW_MS = 200;
+/** After so many milliseconds without a line, the mode `plain` writes how far the sweep has come. */
+const SILENCE_MS = 30_000;
 
 /** What the user sees of a sweep while it is running. */
 export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
   const { mode, stdout, stderr = stdout, plan, state, now } = options;
   const view = new SweepView(plan, state);
   const begun = new Map<string, number>();
+  const recall = (record: Recorded<SweepEvent>) => {
+    view.event(record);
+    // The line of a job's start is not shown, but that of its end says how long ago it was.
+    sweepLine(record, view, begun);
+  };
   let open = true;
   if (mode === 'json') {
     const write = (value: object) => void (open && stdout.write(`${JSON.stringify(value)}\n`));
     return {
+      recall() {},
       event: write,
       progress() {},
       warn: (message) => write({ type: 'warning', message }),
@@ -50,14 +59,23 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
     };
   }
   if (mode === 'plain') {
+    let toldAt = now();
+    const tell = (line: string) => {
+      if (open) stdout.write(`${line}\n`);
+      toldAt = now();
+    };
     return {
+      recall,
       event(record) {
         view.event(record);
         const line = sweepLine(record, view, begun);
         const done = /^trial-(finished|stopped)$/.test(record.type) ? `; ${wholeOf(view)}` : '';
-        if (open && line !== null) stdout.write(`${oneLine(line)}${done}\n`);
+        if (line !== null) tell(`${oneLine(line)}${done}`);
       },
-      progress: (work, progress) => view.progress(work, progress, now()),
+      progress(work, progress) {
+        view.progress(work, progress, now());
+        if (now() - toldAt >= SILENCE_MS) tell(`${oneLine(plan.name)}: ${wholeOf(view)}`);
+      },
       warn: (line) => void (open && stderr.write(`${oneLine(line)}\n`)),
       close: () => (open = false),
     };
@@ -69,6 +87,7 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
   stdout.on?.('resize', resized);
   let drawnAt = 0;
   return {
+    recall,
     event(record) {
       view.event(record);
       const line = sweepLine(record, view, begun);

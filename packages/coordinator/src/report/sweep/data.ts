@@ -5,7 +5,6 @@ import { join } from 'node:path';
 
 import { readJournal } from '../../journal/reading.js';
 import type { Recorded } from '../../journal/encoding.js';
-import { sweepJournal } from '../../sweep/journal-format.js';
 import { type LayerCount, type LayerResiduals, runJournal } from '../../training/records.js';
 import { readSweep } from '../../sweep/folder.js';
 import type { SweepPlan, Trial } from '../../sweep/planner/plan.js';
@@ -32,7 +31,7 @@ export interface ReportData {
   plan: SweepPlan;
   state: SweepState;
   live: boolean;
-  records: Recorded<SweepEvent>[];
+  records: readonly Recorded<SweepEvent>[];
   table: SweepTable;
   curves: Curve[];
   /** The best cell of each compression ratio, with the smallest ratio first. */
@@ -59,8 +58,7 @@ export async function readReport(
   runtime: Pick<Host, 'clock' | 'files' | 'processes'>,
   folder: string,
 ): Promise<ReportData> {
-  const { manifest, plan, state, live } = await readSweep(runtime, folder);
-  const records = await readJournal(runtime, folder, sweepJournal);
+  const { manifest, plan, records, state, live } = await readSweep(runtime, folder);
   const table = sweepTable(plan, state, (model) => weightsOf(models.find(model)));
   const curves = curvesOf(table);
   const gaps: string[] = [];
