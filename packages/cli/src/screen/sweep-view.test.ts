@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { SweepState } from '@prunegrid/coordinator/sweep/state';
-import type { SweepPlan, Trial } from '@prunegrid/coordinator/sweep/planner/plan';
+import type { Trial } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import type { RunResult } from '@prunegrid/coordinator/training/records';
 import { SweepView } from './sweep-view.js';
@@ -18,7 +18,7 @@ const trials = Array.from({ length: 10 }, (_, i) => {
 /** A sweep whose dense network is there already, with what can happen to it. */
 function begun() {
   const state = new SweepState(trials);
-  const view = new SweepView({ name: 'ten', base: '', trials, duplicates: 0 } as SweepPlan, state);
+  const view = new SweepView({ name: 'ten', base: '', trials, duplicates: 0 }, state);
   let time = 0;
   let seq = 0;
   const tell = (event: SweepEvent) => {
@@ -47,7 +47,7 @@ function begun() {
     fail: (trial: number) =>
       tell({ type: 'trial-failed', trial, attempt: 1, kind: 'training', message: 'NaN', again: false }),
     /** Trains a trial from one epoch to another, ten seconds an epoch. */
-    train(trial: number, from: number, to: number) {
+    train: (trial: number, from: number, to: number) => {
       trained(trial, from);
       for (let tenth = 1; tenth <= (to - from) * 10; tenth++) {
         time += 1000;
