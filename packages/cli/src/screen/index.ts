@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { JournalRecord, RunEvent } from '@prunegrid/coordinator/training/records';
 import { frame } from './frame.js';
-import { lineOf } from './lines.js';
+import { lineOf, progressLine } from './lines.js';
 import { LiveRegion, type Terminal } from './live-region.js';
 import type { Progress } from '../api/run.js';
 import { RunView } from './run-view.js';
@@ -12,10 +12,13 @@ export type { Terminal } from './live-region.js';
  * How a screen shows a run:
  *
  * - `tty` shows finished lines, and bars below them.
- * - `plain` writes a line for each epoch, iteration and phase.
+ * - `plain` writes a line for each epoch, iteration and phase, and during long epochs.
  * - `json` writes a line of JSON for each event.
  */
 export type ScreenMode = 'tty' | 'plain' | 'json';
+
+/** After so many milliseconds without a line, the mode `plain` writes how far the work has come. */
+export const SILENCE_MS = 30_000;
 
 export interface Screen {
   /** Takes in what happened earlier, without showing it. */
@@ -99,6 +102,11 @@ function ttyScreen({ stdout, colors: enabled = pc.isColorSupported, now }: Scree
 function plainScreen({ stdout, stderr = stdout, now }: ScreenOptions): Screen {
   const view = new RunView();
   let open = true;
+  let toldAt = now();
+  const tell = (line: string): void => {
+    stdout.write(`${oneLine(line)}\n`);
+    toldAt = now();
+  };
   return {
     recall: (records) => records.forEach((record) => view.event(record, record.time)),
     event(event) {
@@ -106,10 +114,12 @@ function plainScreen({ stdout, stderr = stdout, now }: ScreenOptions): Screen {
       const time = now();
       view.event(event, time);
       const line = lineOf(event, view, time);
-      if (line !== null) stdout.write(`${oneLine(line.text)}\n`);
+      if (line !== null) tell(line.text);
     },
     progress(progress) {
-      if (open) view.progress(progress, now());
+      if (!open) return;
+      view.progress(progress, now());
+      if (now() - toldAt >= SILENCE_MS) tell(progressLine(view));
     },
     warn(line) {
       if (open) stderr.write(`${oneLine(line)}\n`);

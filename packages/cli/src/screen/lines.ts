@@ -90,6 +90,16 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
   }
 }
 
+/** Returns how far the run has come within an epoch. */
+export function progressLine(view: RunView): string {
+  const { phase, live, spec } = view;
+  const title =
+    phase && `${titleOf(phase.name, spec)} epoch ${Math.ceil(phase.step / phase.stepsPerEpoch)}/${phase.epochs}`;
+  const figures = live && [`loss ${significant(live.loss)}`, `accuracy ${percent(live.accuracy)}`];
+  const speed = live?.imagesPerSecond === undefined ? [] : [`${grouped(live.imagesPerSecond)} images/s`];
+  return [...(title ? [`${title} under way`] : []), ...(figures ?? []), ...speed, ...whole(view)].join(', ');
+}
+
 /**
  * Returns the largest primal residual as a share of ||W||, the largest dual residual and the largest change of the
  * support, each with its layer.

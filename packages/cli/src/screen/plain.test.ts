@@ -52,6 +52,20 @@ describe('without a terminal', () => {
     ]);
   });
 
+  it('breaks the silence of a long epoch', () => {
+    const { screen, terminal, wait } = open('plain', 200);
+    screen.event(phaseStarted('dense', 2));
+    for (let step = 1; step <= 71; step++) {
+      screen.progress(progress('dense', step, 0, 200));
+      wait(1);
+    }
+    screen.close();
+    expect(terminal.written.trimEnd().split('\n').slice(1)).toEqual([
+      'dense epoch 1/2 under way, loss 0.235, accuracy 97.65 %, 3,412 images/s, 15 % done, 2:49 left',
+      'dense epoch 1/2 under way, loss 0.235, accuracy 97.65 %, 3,412 images/s, 30 % done, 2:19 left',
+    ]);
+  });
+
   it('calls gradual pruning by its name, and says how many weights an epoch begins with', () => {
     const { screen, terminal } = open('plain');
     screen.event(startedBy('gradual'));

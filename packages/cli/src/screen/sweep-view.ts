@@ -38,6 +38,8 @@ export class SweepView {
   private ended: number;
   /** Seconds per epoch of the whole sweep, evaluations and starts of jobs included. */
   private readonly pace: Pace;
+  /** The epochs over which the pace has been measured. */
+  private timed = 0;
   /** The epochs done and the time up to which the pace has been measured; undefined until a job reports. */
   private measured: { epochs: number; time: number } | undefined;
 
@@ -101,9 +103,13 @@ export class SweepView {
     return this.epochsDone() / this.epochs;
   }
 
-  /** Seconds to the end of the sweep, or null as long as there is no speed. */
+  /**
+   * Seconds to the end of the sweep. It is null until an epoch of each running job has been timed, because the
+   * evaluation at its end takes as long as the epoch if there are few images.
+   */
   get secondsLeft(): number | null {
-    return this.pace.value === undefined ? null : (this.epochs - this.epochsDone()) * this.pace.value;
+    if (this.pace.value === undefined || this.timed < this.running.size) return null;
+    return (this.epochs - this.epochsDone()) * this.pace.value;
   }
 
   trial(number: number): Trial {
@@ -116,7 +122,9 @@ export class SweepView {
 
   private measure(before: { epochs: number; time: number }, time: number): void {
     const epochs = this.epochsDone();
-    this.pace.add((time - before.time) / 1000, Math.max(0, epochs - before.epochs));
+    const trained = Math.max(0, epochs - before.epochs);
+    this.pace.add((time - before.time) / 1000, trained);
+    this.timed += trained;
     this.measured = { epochs, time };
   }
 

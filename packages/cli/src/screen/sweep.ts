@@ -7,7 +7,7 @@ import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
-import { oneLine, type ScreenOptions } from './index.js';
+import { oneLine, type ScreenOptions, SILENCE_MS } from './index.js';
 import { LiveRegion } from './live-region.js';
 import { sweepFrame } from './sweep-frame.js';
 import { sweepLine } from './sweep-lines.js';
@@ -34,8 +34,6 @@ export interface SweepScreenOptions extends ScreenOptions {
 
 /** The live region is drawn at most this often, in milliseconds. */
 const DRAW_MS = 200;
-/** After so many milliseconds without a line, the mode `plain` writes how far the sweep has come. */
-const SILENCE_MS = 30_000;
 
 /** What the user sees of a sweep while it is running. */
 export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
