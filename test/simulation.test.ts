@@ -64,6 +64,24 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
     }
   });
 
+  it('warn in the journal and in the result of a run whose ADMM does not converge, once', async () => {
+    const spec = await loadExperiment();
+    const strict = { ...spec, keep: { hidden: 8, output: 4 }, admm: { ...spec.admm, iterations: 6, rho: 1e-3 } };
+    const cluster = new SimulatedCluster({ seed: 9 });
+    await cluster.clock.run(async () => {
+      await cluster.runExperiment(spec, '/runs/one', three);
+      await cluster.runExperiment(strict, '/runs/strict', three);
+    });
+    const read = async (file: string) => (await cluster.disk.read(file)).toString();
+    expect(await read('/runs/one/journal.jsonl')).not.toContain('not-converged');
+    expect(await read('/runs/one/result.json')).not.toContain('warnings');
+    const warned = (await read('/runs/strict/journal.jsonl')).match(/"admm-not-converged".*"message":"(.*?)"/g);
+    expect(warned).toHaveLength(1);
+    expect(JSON.parse(await read('/runs/strict/result.json'))).toMatchObject({
+      warnings: [expect.stringMatching(/^ADMM has not converged in (hidden|output): /)],
+    });
+  });
+
   it('do the same in every simulation with the same seed, to the last record of the journal', async () => {
     const journals = [];
     for (const seed of [4, 4, 5]) {

@@ -25,8 +25,11 @@ describe('sweep run', () => {
     expect(ofType(out, 'trial-finished')).toHaveLength(2);
     expect(journalOf(out).at(-1)).toMatchObject({ type: 'sweep-finished', finished: 2, failed: 0 });
     expect(ended.stdout).toMatch(/training once for 2 trials, on trainers 1, 2/);
-    expect(ended.stdout).toMatch(/^1 +0\.001 +71\.2x +\d+\.\d\d % +\d+\.\d\d % +finished$/m);
-    expect(ended.stdout).toMatch(/best at 71\.2x: /);
+    expect(ended.stdout).toMatch(/^1 +0\.001 +71\.2x +\d+\.\d\d +\d+\.\d\d +finished$/m);
+    expect(ended.stdout).toMatch(
+      /^best at +held out, % +test, % +seeds$\n^71\.2x +[\d.]+ +[\d.]+ +1 of 1 seed +cell \d/m,
+    );
+    expect(readFileSync(join(out, 'report/report.html'), 'utf8')).toMatch(/: 2 finished; finished\.$/m);
   });
 
   it('gives each trial the bits of a run of its own', async () => {
@@ -156,9 +159,12 @@ earlyStopping: { rule: median, trials: 1 }
     );
     const watch = start('sweep', 'watch', out, '--json');
     await watch.prints(/"condition":"running"/);
+    const lines = start('sweep', 'watch', out);
+    await lines.prints(/: 1 running, 1 waiting; running$/m);
     expect((await prunegrid('sweep', 'ls', folder.path)).stdout).toMatch(/running/);
     expect(await prunegrid('sweep', 'cancel', out)).toMatchObject({ code: 0 });
     expect((await watch.ended).stdout).toMatch(/"condition":"interrupted"/);
+    expect((await lines.ended).stdout).toMatch(/^tiny: 2 trials: 2 waiting; interrupted$/m);
     await expect.poll(() => isAlive(pid), { timeout: 30_000 }).toBe(false);
     expect((await prunegrid('sweep', 'cancel', out)).stderr).toMatch(/is not running/);
     rmSync(file);

@@ -8,9 +8,8 @@ import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/p
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
 import { startMirror } from '@prunegrid/coordinator/tracking/mirror';
 import { destinationOf } from '@prunegrid/coordinator/tracking/sync';
-import type { StepProgress } from '@prunegrid/coordinator/training/context';
 import { type JournaledRun, runJournaled } from '@prunegrid/coordinator/training/job';
-import { throttled } from '@prunegrid/coordinator/training/progress';
+import { throttled, type TimedProgress } from '@prunegrid/coordinator/training/progress';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { type JournalRecord, type RunEvent, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
 import { hasDataOf, readResumeState } from '@prunegrid/coordinator/training/resume-state';
@@ -35,9 +34,9 @@ const REASON_MS = 1000;
 
 /**
  * The progress of a run, reported at most about ten times per second. `loss` (in nats) and `accuracy` (a share) are
- * those of the latest training images.
+ * those of the latest training images. `imagesPerSecond` is smoothed, and absent while there is nothing to measure it by.
  */
-export type Progress = StepProgress & { imagesPerSecond: number };
+export type Progress = TimedProgress;
 
 /** A run that is about to start or to be resumed. */
 export interface StartedRun {

@@ -35,7 +35,7 @@ export function compare(table: PaperTable, { results, missing, changed = [] }: M
   return {
     table: table.name,
     accuracy: network.accuracy,
-    rows: rowsOf(network).map(({ name, ratio, accuracy: paper, here }) => ({
+    rows: rowsOf(table).map(({ name, ratio, accuracy: paper, here }) => ({
       name,
       ratio,
       paper,

@@ -4,13 +4,14 @@ import { oneLine } from '@prunegrid/core/text/printable';
 import { residualParts, significant, titleOf } from './lines.js';
 import type { PhaseView, RunView } from './run-view.js';
 
-/** A bar shorter than this says less than the percentage beside it. */
+/** The fewest characters of a bar. A shorter one says less than the percentage beside it. */
 const shortestBar = 6;
 const longestBar = 60;
 
 /**
- * The part of the screen that is drawn over and over: the phase's bar, the whole run's, what is live, the latest
- * residuals. No line is wider than `width` columns; on a narrow terminal the bars go first, then what stands last.
+ * Returns the part of a run's screen that is drawn over and over: the bars of the phase and of the whole run, the live
+ * figures, and the latest residuals. No line is wider than `width` columns. A narrow terminal loses the bars first, and
+ * then what stands last in a line.
  */
 export function frame(view: RunView, width: number, colors: Colors): string[] {
   const { phase, live, residuals } = view;
@@ -37,12 +38,8 @@ export function frame(view: RunView, width: number, colors: Colors): string[] {
   });
   if (live !== null) {
     const { loss, accuracy, imagesPerSecond } = live;
-    lines.push(
-      fit(
-        [`loss ${significant(loss)}`, `accuracy ${percent(accuracy)}`, `${grouped(imagesPerSecond)} images/s`],
-        width,
-      ),
-    );
+    const rate = imagesPerSecond === undefined ? '' : `${grouped(imagesPerSecond)} images/s`;
+    lines.push(fit([`loss ${significant(loss)}`, `accuracy ${percent(accuracy)}`, rate], width));
   }
   if (residuals !== null && phase.name === 'prune') {
     const [first, ...rest] = residualParts(residuals.layers);
@@ -51,7 +48,7 @@ export function frame(view: RunView, width: number, colors: Colors): string[] {
   return lines;
 }
 
-/** `dense 2/6` counts epochs, `ADMM 3/16` iterations; the one under way. */
+/** Returns the phase with the epoch that is under way, such as `dense 2/6`; of ADMM, with the iteration: `ADMM 3/16`. */
 function phaseTitle({ name, epochs, stepsPerEpoch, step }: PhaseView, { spec }: RunView): string {
   const epochsEach = name === 'prune' && spec?.method === 'admm' ? spec.admm.epochsPerIteration : 1;
   const of = Math.ceil(epochs / epochsEach);
@@ -59,12 +56,13 @@ function phaseTitle({ name, epochs, stepsPerEpoch, step }: PhaseView, { spec }: 
   return `${titleOf(name, spec)} ${current}/${of}`;
 }
 
+/** Returns a bar of `length` characters, of which `paint` colours the share that is done. */
 export function bar(share: number, length: number, colors: Colors, paint: (text: string) => string): string {
   const full = Math.floor(Math.min(1, Math.max(0, share)) * length);
   return paint('█'.repeat(full)) + colors.dim('░'.repeat(length - full));
 }
 
-/** As many of the parts as there is room for, the first cut if need be. */
+/** Joins as many of the parts as there is room for. If there is none even for the first one, it is cut. */
 function fit(parts: readonly string[], width: number): string {
   let line = '';
   for (const part of parts.map(oneLine).filter((text) => text !== '')) {

@@ -2,7 +2,7 @@ import { jsonLine, oneLine } from '@prunegrid/core/text/printable';
 import pc from 'picocolors';
 import type { JournalRecord, RunEvent } from '@prunegrid/coordinator/training/records';
 import { frame } from './frame.js';
-import { lineOf } from './lines.js';
+import { lineOf, progressLine } from './lines.js';
 import { LiveRegion, type Terminal } from './live-region.js';
 import type { Progress } from '../api/run.js';
 import { RunView } from './run-view.js';
@@ -10,35 +10,40 @@ import { RunView } from './run-view.js';
 export type { Terminal } from './live-region.js';
 
 /**
- * - `tty`: finished lines, and bars below them.
- * - `plain`: a line for each epoch, iteration and phase.
- * - `json`: a line of JSON for each event.
+ * How a screen shows a run:
+ *
+ * - `tty` shows finished lines, and bars below them.
+ * - `plain` writes a line for each epoch, iteration and phase, and during long epochs.
+ * - `json` writes a line of JSON for each event.
  */
 export type ScreenMode = 'tty' | 'plain' | 'json';
 
+/** After so many milliseconds without a line, the mode `plain` writes how far the work has come. */
+export const SILENCE_MS = 30_000;
+
 export interface Screen {
-  /** Takes in what happened before. Nothing of it is shown. */
+  /** Takes in what happened earlier, without showing it. */
   recall: (records: readonly JournalRecord[]) => void;
   event: (event: RunEvent) => void;
   progress: (progress: Progress) => void;
   /** Shows one line that is no part of the run, such as that MLflow does not answer. */
   warn: (line: string) => void;
-  /** Leaves finished lines only. Later calls do nothing. */
+  /** Removes everything but the finished lines. Later calls do nothing. */
   close: () => void;
 }
 
 export interface ScreenOptions {
   mode: ScreenMode;
   stdout: Terminal;
-  /** Where the mode `plain` writes warnings. Default: `stdout`. */
+  /** The stream to which the mode `plain` writes warnings. The default is `stdout`. */
   stderr?: Pick<Terminal, 'write'>;
-  /** Whether the mode `tty` may use colours. Default: if the terminal has them and NO_COLOR is not set. */
+  /** Whether the mode `tty` may use colours. By default it does if the terminal has them and NO_COLOR is not set. */
   colors?: boolean;
-  /** Unix milliseconds. */
+  /** Returns the time in Unix milliseconds. */
   now: () => number;
 }
 
-/** Bars on a terminal that can move its cursor, lines elsewhere. */
+/** Returns the mode that suits the output: bars on a terminal that can move its cursor, and lines elsewhere. */
 export function screenMode(options: {
   json: boolean;
   isTTY: boolean | undefined;
@@ -48,7 +53,7 @@ export function screenMode(options: {
   return options.isTTY === true && options.term !== 'dumb' ? 'tty' : 'plain';
 }
 
-/** What the user sees of a run. Only its events feed it. */
+/** Makes what the user sees of a run. It knows only what its methods are told. */
 export function createScreen(options: ScreenOptions): Screen {
   switch (options.mode) {
     case 'tty':
@@ -98,6 +103,11 @@ function ttyScreen({ stdout, colors: enabled = pc.isColorSupported, now }: Scree
 function plainScreen({ stdout, stderr = stdout, now }: ScreenOptions): Screen {
   const view = new RunView();
   let open = true;
+  let toldAt = now();
+  const tell = (line: string): void => {
+    stdout.write(`${oneLine(line)}\n`);
+    toldAt = now();
+  };
   return {
     recall: (records) => records.forEach((record) => view.event(record, record.time)),
     event(event) {
@@ -105,10 +115,12 @@ function plainScreen({ stdout, stderr = stdout, now }: ScreenOptions): Screen {
       const time = now();
       view.event(event, time);
       const line = lineOf(event, view, time);
-      if (line !== null) stdout.write(`${oneLine(line.text)}\n`);
+      if (line !== null) tell(line.text);
     },
     progress(progress) {
-      if (open) view.progress(progress, now());
+      if (!open) return;
+      view.progress(progress, now());
+      if (now() - toldAt >= SILENCE_MS) tell(progressLine(view));
     },
     warn(line) {
       if (open) stderr.write(`${oneLine(line)}\n`);

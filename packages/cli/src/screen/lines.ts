@@ -6,16 +6,16 @@ import { methods } from '@prunegrid/coordinator/training/methods';
 import { totalOf } from '@prunegrid/coordinator/training/layers';
 import type { RunView } from './run-view.js';
 
-/** `dense`, `retrain`, or what the method is called; without a spec, the phase's own name. */
+/** Returns the title of a phase: that of the method for `prune`, if the spec is known, otherwise the phase's own name. */
 export const titleOf = (phase: PhaseName, spec: Spec | null): string =>
   phase === 'prune' && spec ? (methods.find(spec.method)?.title ?? spec.method) : phase;
 
-/** A line that stays: a `milestone` on every screen, a `detail` only if no bars show it. */
+/** A line that stays. A `milestone` is on every screen, a `detail` only on those that have no bars to show it. */
 export type Line = { kind: 'milestone' | 'detail'; text: string };
 
 const stages = { dense: 'dense', hardPruned: 'hard-pruned, before retraining', final: 'final' } as const;
 
-/** The line that an event is worth, after the view has taken it in; null if it is worth none. */
+/** Returns the line for an event that the view has already taken in, or null if the event is worth none. */
 export function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
   switch (event.type) {
     case 'run-started': {
@@ -54,6 +54,8 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
       return milestone(
         `ADMM stops early after iteration ${event.iteration}: residuals are small and the support is stable`,
       );
+    case 'admm-not-converged':
+      return milestone(event.message);
     case 'mask-tightened': {
       const { weights, kept } = totalOf(event.layers);
       return detail(
@@ -88,9 +90,19 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
   }
 }
 
+/** Returns how far the run has come within an epoch. */
+export function progressLine(view: RunView): string {
+  const { phase, live, spec } = view;
+  const title =
+    phase && `${titleOf(phase.name, spec)} epoch ${Math.ceil(phase.step / phase.stepsPerEpoch)}/${phase.epochs}`;
+  const figures = live && [`loss ${significant(live.loss)}`, `accuracy ${percent(live.accuracy)}`];
+  const speed = live?.imagesPerSecond === undefined ? [] : [`${grouped(live.imagesPerSecond)} images/s`];
+  return [...(title ? [`${title} under way`] : []), ...(figures ?? []), ...speed, ...whole(view)].join(', ');
+}
+
 /**
- * The largest primal residual as a share of ||W||, the largest dual residual and the largest change of support, each
- * with its layer.
+ * Returns the largest primal residual as a share of ||W||, the largest dual residual and the largest change of the
+ * support, each with its layer.
  */
 export function residualParts(layers: readonly LayerResiduals[]): string[] {
   const largest = (name: string, of: (layer: LayerResiduals) => number, show: (value: number) => string): string[] => {
@@ -106,19 +118,20 @@ export function residualParts(layers: readonly LayerResiduals[]): string[] {
   ];
 }
 
-/** Three significant digits: `0.0231`, `2.3`, `1.2e-7`. */
+/** Formats a number with three significant digits: `0.0231`, `2.3`, `1.2e-7`. */
 export const significant = (value: number): string => String(Number(value.toPrecision(3)));
 
 const milestone = (text: string): Line => ({ kind: 'milestone', text });
 const detail = (text: string): Line => ({ kind: 'detail', text });
 
-/** `dense, 6 epochs in 2:10`. */
+/** Returns what a phase took, such as `dense, 6 epochs in 2:10`, or null if there is none. */
 function afterPhase({ phase, spec }: RunView, time: number): string | null {
   if (phase === null) return null;
   const epochs = Math.round(phase.step / phase.stepsPerEpoch);
   return `${titleOf(phase.name, spec)}, ${counted(epochs, 'epoch')} in ${duration((time - phase.startedAt) / 1000)}`;
 }
 
+/** Returns how far the whole run has come, and how long it will take if that is known. */
 function whole(view: RunView): string[] {
   const left = view.secondsLeft();
   return [`${wholePercent(view.share)} done`, ...(left === null ? [] : [`${duration(left)} left`])];

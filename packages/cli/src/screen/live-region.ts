@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** The terminal as far as a screen needs it. */
+/** The part of a terminal that screens use. */
 export interface Terminal {
   write(text: string): unknown;
-  /** Width and height in characters; undefined if it is no terminal. */
+  /** The width and the height in characters; undefined if the output is no terminal. */
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
   on?(event: 'resize', listener: () => void): unknown;
@@ -27,26 +27,33 @@ export class LiveRegion {
     return Math.max(1, (this.terminal.columns ?? 80) - 1);
   }
 
+  /** The lines that can be drawn over in place: one less than the terminal has, because the cursor is on the last one. */
+  get height(): number {
+    return Math.max(1, (this.terminal.rows ?? 24) - 1);
+  }
+
   /**
    * @param above lines that scroll away for good; the terminal wraps long ones
    * @param live at most as many of these are shown as the terminal is high; none may be wider than `width`
    */
   draw(above: readonly string[], live: readonly string[]): void {
-    const room = Math.max(1, (this.terminal.rows ?? 24) - 1);
-    const shown = live.slice(0, room);
+    const shown = live.slice(0, this.height);
     if (above.length === 0 && same(shown, this.#drawn)) return;
     this.terminal.write(this.#erase() + [...above, ...shown].map((line) => `${line}\n`).join(''));
     this.#drawn = shown;
   }
 
-  /** Draws again although nothing changed, as after a resize. */
+  /** Draws again although nothing has changed, as after a resize. */
   redraw(live: readonly string[]): void {
     this.terminal.write(this.#erase());
     this.#drawn = [];
     this.draw([], live);
   }
 
-  /** A terminal that became narrower has wrapped what was drawn: count the rows at today's width. */
+  /**
+   * Returns what erases the lines that were drawn. A terminal that has become narrower has wrapped them, so their rows
+   * are counted at the present width.
+   */
   #erase(): string {
     const columns = this.terminal.columns ?? 80;
     const rows = this.#drawn.reduce(

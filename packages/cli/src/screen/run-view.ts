@@ -1,5 +1,6 @@
 import { epochsOf } from '@prunegrid/coordinator/experiment/epochs';
 import type { PhaseName, Spec } from '@prunegrid/coordinator/experiment/spec';
+import { Pace } from '@prunegrid/coordinator/training/pace';
 import type { LayerResiduals, RunEvent } from '@prunegrid/coordinator/training/records';
 import type { Progress } from '../api/run.js';
 
@@ -10,14 +11,12 @@ export interface PhaseView {
   /** The number of steps done. */
   step: number;
   startedAt: number;
-  /** Steps done and when, the oldest first: the speed is measured over them. */
-  marks: { step: number; time: number }[];
 }
 
-/** Epochs over which the speed is measured: enough to take in evaluations, few enough to follow a change of load. */
-const measuredEpochs = 3;
+/** Epochs over which the speed is averaged: enough to even out evaluations, few enough to follow a change of load. */
+const PACE_EPOCHS = 2;
 
-/** What can be said about a run at this moment. Only its events feed it. Times are Unix milliseconds. */
+/** What can be said about a run at this moment. It knows only what it is told. Times are in Unix milliseconds. */
 export class RunView {
   spec: Spec | null = null;
   phase: PhaseView | null = null;
@@ -27,8 +26,12 @@ export class RunView {
   /** The share of the whole run that is done, from 0 to 1. */
   share = 0;
   #epochsAhead: Partial<Record<PhaseName, number>> = {};
-  /** The seconds that a step of this phase takes, or one of the phase before until a step has been timed. */
-  #secondsPerStep: number | null = null;
+  /** Seconds per epoch, evaluations included. A new phase begins with the pace of the one before. */
+  readonly #pace = new Pace(PACE_EPOCHS);
+  /** The step and the time up to which the pace has been measured. */
+  #measured = { step: 0, time: 0 };
+  /** Whether no step of this phase has been seen yet in this process. */
+  #starting = true;
 
   event(event: RunEvent, time: number): void {
     switch (event.type) {
@@ -39,21 +42,23 @@ export class RunView {
       case 'phase-started': {
         const { phase: name, epochs, stepsPerEpoch } = event;
         delete this.#epochsAhead[name];
-        this.phase = { name, epochs, stepsPerEpoch, step: 0, startedAt: time, marks: [{ step: 0, time }] };
+        this.phase = { name, epochs, stepsPerEpoch, step: 0, startedAt: time };
         this.live = null;
+        this.#start(0, time);
         break;
       }
-      case 'epoch-finished':
-        this.live = { loss: event.trainLoss, accuracy: event.trainAccuracy, imagesPerSecond: event.imagesPerSecond };
+      case 'epoch-finished': {
+        const { trainLoss: loss, trainAccuracy: accuracy, imagesPerSecond } = event;
+        this.live = { imagesPerSecond, ...this.live, loss, accuracy };
         if (this.phase === null) break;
         this.#advance(this.phase, event.epoch * this.phase.stepsPerEpoch, time);
-        this.phase.marks = [...this.phase.marks, { step: this.phase.step, time }].slice(-measuredEpochs);
         this.share = event.totalEpochs / (event.totalEpochs + this.#epochsLeft(this.phase));
         break;
+      }
       case 'run-resumed':
         if (this.phase === null) break;
         this.phase.step = event.steps;
-        this.phase.marks = [{ step: event.steps, time }];
+        this.#start(event.steps, time);
         break;
       case 'admm-iteration':
         this.residuals = event;
@@ -70,9 +75,9 @@ export class RunView {
     const { phase } = this;
     if (phase === null || progress.phase !== phase.name) return;
     const { loss, accuracy, imagesPerSecond } = progress;
-    this.live = { loss, accuracy, imagesPerSecond };
+    this.live = { loss, accuracy, ...(imagesPerSecond !== undefined && { imagesPerSecond }) };
     // The engine's first steps compile and warm up; they would spoil the estimate for minutes.
-    if (phase.step === 0 && progress.step < phase.stepsPerEpoch) phase.marks = [{ step: progress.step, time }];
+    if (this.#starting && progress.step < phase.step + phase.stepsPerEpoch) this.#start(progress.step, time);
     this.#advance(phase, progress.step, time);
     // Not of `totalSteps`: an early stop of ADMM makes the run shorter than that.
     this.share = progress.totalStep / (progress.totalStep + this.#epochsLeft(phase) * phase.stepsPerEpoch);
@@ -80,17 +85,22 @@ export class RunView {
 
   /** Seconds to the end of the run, evaluations included, or null as long as no step has been timed. */
   secondsLeft(): number | null {
-    if (this.phase === null || this.#secondsPerStep === null) return null;
     // A phase that has not begun is taken to be as fast as this one.
-    return this.#epochsLeft(this.phase) * this.phase.stepsPerEpoch * this.#secondsPerStep;
+    const secondsPerEpoch = this.#pace.value;
+    return this.phase === null || secondsPerEpoch === undefined ? null : this.#epochsLeft(this.phase) * secondsPerEpoch;
+  }
+
+  #start(step: number, time: number): void {
+    this.#measured = { step, time };
+    this.#starting = true;
   }
 
   #advance(phase: PhaseView, step: number, time: number): void {
     phase.step = Math.min(step, phase.epochs * phase.stepsPerEpoch);
-    const [first] = phase.marks;
-    if (first !== undefined && phase.step > first.step) {
-      this.#secondsPerStep = (time - first.time) / 1000 / (phase.step - first.step);
-    }
+    const { step: from, time: since } = this.#measured;
+    this.#pace.add((time - since) / 1000, Math.max(0, phase.step - from) / phase.stepsPerEpoch);
+    this.#measured = { step: phase.step, time };
+    this.#starting = false;
   }
 
   #epochsLeft(phase: PhaseView): number {

@@ -23,7 +23,7 @@ export interface ServeScreen {
   close: () => void;
 }
 
-/** What the user sees of a server: what happens in its sweeps, and in a terminal a table of them below. */
+/** Makes what the user sees of a server: what happens in its sweeps and, on a terminal, a table of them below. */
 export function createServeScreen({ mode, stdout, stderr = stdout, colors: enabled }: ScreenOptions): ServeScreen {
   if (mode === 'json') {
     const write = (value: object) => void stdout.write(jsonLine(value));
@@ -63,11 +63,12 @@ export function createServeScreen({ mode, stdout, stderr = stdout, colors: enabl
   };
 }
 
-/** How many sweeps without a place the table shows. */
+/** The largest number of waiting sweeps in the table. */
 const QUEUED_ROWS = 8;
 
 /**
- * A line for each sweep, those at work first: whose it is, how its trials stand, how many trainers are at work on it.
+ * Returns a line for each sweep, those at work first. It names the user, how the trials stand, and how many trainers are
+ * at work.
  */
 export function serveTable(sweeps: readonly ServedSweep[]): string[] {
   if (sweeps.length === 0) return ['the queue is empty'];
@@ -92,7 +93,7 @@ export function serveTable(sweeps: readonly ServedSweep[]): string[] {
 const trainersAtWork = ({ trials, dense }: SweepState): number =>
   [...trials.values(), ...dense.values()].reduce((sum, { trainers }) => sum + trainers.length, 0);
 
-/** Makes what tells an event of one sweep among many in a line. */
+/** Returns a function that describes an event of one sweep among many in a line. */
 function sweepTeller() {
   const told = new WeakMap<SweepState, { view: SweepView; begun: Map<string, number> }>();
   return ({ user, name, folder, open }: ServedSweep & { open: OpenSweep }, record: Recorded<SweepEvent>): string => {

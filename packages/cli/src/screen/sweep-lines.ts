@@ -5,7 +5,9 @@ import type { SweepEvent, JobFolder } from '@prunegrid/coordinator/sweep/records
 import type { SweepView } from './sweep-view.js';
 
 /**
- * The line that an event of a sweep is worth, after the view and the state have taken it in; null if it is worth none.
+ * Returns the line for an event of a sweep that the view and the state have already taken in, or null if the event is
+ * worth none.
+ * @param begun the times at which jobs have started, which this function fills
  */
 export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: Map<string, number>): string | null {
   switch (record.type) {
@@ -30,8 +32,11 @@ export function sweepLine(record: Recorded<SweepEvent>, view: SweepView, begun: 
       begun.set(String(record.trial), record.time);
       return `${nameOf(view, record.trial)}: started on ${trainersOf(record.trainers)}${resumption(record)}`;
     case 'trial-finished': {
-      const { final, total } = record.result;
-      return `${nameOf(view, record.trial)}: ${percent(final.testAccuracy)} on the test set, ${percent(final.validationAccuracy)} held out, compression ${ratio(total.weights, total.kept)}, in ${since(begun, String(record.trial), record.time)}`;
+      const { final, total, warnings = [] } = record.result;
+      return [
+        `${nameOf(view, record.trial)}: ${percent(final.testAccuracy)} on the test set, ${percent(final.validationAccuracy)} held out, compression ${ratio(total.weights, total.kept)}, in ${since(begun, String(record.trial), record.time)}`,
+        ...warnings,
+      ].join('; ');
     }
     case 'dense-paused':
       return `dense network ${short(record.key)}: resumes with more trainers`;

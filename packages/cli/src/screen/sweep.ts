@@ -1,28 +1,25 @@
 import pc from 'picocolors';
-import type { Colors } from 'picocolors/types.js';
 
 import type { Recorded } from '@prunegrid/coordinator/journal/encoding';
-import { columns } from '@prunegrid/core/text/columns';
-import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/figures';
+import { duration, wholePercent } from '@prunegrid/core/text/figures';
 import { jsonLine, oneLine } from '@prunegrid/core/text/printable';
 import { countsOf } from '@prunegrid/coordinator/report/condition';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { SweepEvent } from '@prunegrid/coordinator/sweep/records';
 import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
 import type { SweepState } from '@prunegrid/coordinator/sweep/state';
-import { bar } from './frame.js';
-import type { ScreenOptions } from './index.js';
-import { titleOf } from './lines.js';
+import { type ScreenOptions, SILENCE_MS } from './index.js';
 import { LiveRegion } from './live-region.js';
-import type { Progress } from '../api/run.js';
-import { bestLines, cellRows } from '../tables/sweep-status.js';
+import { sweepFrame } from './sweep-frame.js';
 import { sweepLine } from './sweep-lines.js';
-import { SweepView } from './sweep-view.js';
+import { type ShownProgress, SweepView } from './sweep-view.js';
 
 export interface SweepScreen {
+  /** Takes in an earlier event that the state has taken in. Nothing of it is shown. */
+  recall: (record: Recorded<SweepEvent>) => void;
   /** Shows an event that the state has taken in. */
   event: (record: Recorded<SweepEvent>) => void;
-  progress: (work: Job, progress: Progress) => void;
+  progress: (work: Job, progress: ShownProgress) => void;
   /** Shows one line that is no part of the sweep. */
   warn: (line: string) => void;
   /** Removes the live region and leaves only finished lines. */
@@ -36,19 +33,24 @@ export interface SweepScreenOptions extends ScreenOptions {
   weights: (model: string) => number;
 }
 
-/** The screen's table is drawn at most this often, in milliseconds. */
+/** The live region is drawn at most this often, in milliseconds. */
 const DRAW_MS = 200;
-const BAR_LENGTH = 40;
 
 /** What the user sees of a sweep while it is running. */
 export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
   const { mode, stdout, stderr = stdout, plan, state, now } = options;
   const view = new SweepView(plan, state);
   const begun = new Map<string, number>();
+  const recall = (record: Recorded<SweepEvent>) => {
+    view.event(record);
+    // The line of a job's start is not shown, but that of its end says how long ago it was.
+    sweepLine(record, view, begun);
+  };
   let open = true;
   if (mode === 'json') {
     const write = (value: object) => void (open && stdout.write(jsonLine(value)));
     return {
+      recall() {},
       event: write,
       progress() {},
       warn: (message) => write({ type: 'warning', message }),
@@ -56,32 +58,42 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
     };
   }
   if (mode === 'plain') {
+    let toldAt = now();
+    const tell = (line: string) => {
+      if (open) stdout.write(`${line}\n`);
+      toldAt = now();
+    };
     return {
+      recall,
       event(record) {
         view.event(record);
         const line = sweepLine(record, view, begun);
-        const done = /^trial-(finished|stopped)$/.test(record.type) ? `; ${wholeOf(view, now())}` : '';
-        if (open && line !== null) stdout.write(`${oneLine(line)}${done}\n`);
+        const done = /^trial-(finished|stopped)$/.test(record.type) ? `; ${wholeOf(view)}` : '';
+        if (line !== null) tell(`${oneLine(line)}${done}`);
       },
-      progress: (work, progress) => view.progress(work, progress),
+      progress(work, progress) {
+        view.progress(work, progress, now());
+        if (now() - toldAt >= SILENCE_MS) tell(`${oneLine(plan.name)}: ${wholeOf(view)}`);
+      },
       warn: (line) => void (open && stderr.write(`${oneLine(line)}\n`)),
       close: () => (open = false),
     };
   }
   const colors = pc.createColors(options.colors ?? pc.isColorSupported);
   const region = new LiveRegion(stdout);
-  const live = () => sweepFrame(view, options.weights, region.width, colors, now());
+  const live = () => sweepFrame(view, options.weights, region, colors);
   const resized = () => region.redraw(live());
   stdout.on?.('resize', resized);
   let drawnAt = 0;
   return {
+    recall,
     event(record) {
       view.event(record);
       const line = sweepLine(record, view, begun);
       if (open) region.draw(line === null ? [] : [oneLine(line)], live());
     },
     progress(work, progress) {
-      view.progress(work, progress);
+      view.progress(work, progress, now());
       if (!open || now() - drawnAt < DRAW_MS) return;
       drawnAt = now();
       region.draw([], live());
@@ -96,40 +108,7 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
   };
 }
 
-/** The part of the screen that is drawn over and over; no line is wider than `width`. */
-export function sweepFrame(
-  view: SweepView,
-  weights: (model: string) => number,
-  width: number,
-  colors: Colors,
-  time: number,
-): string[] {
-  const { plan, state } = view;
-  const left = view.secondsLeft(time);
-  const head = `${wholePercent(view.share)}${left === null ? '' : `  ${duration(left)} left`}`;
-  const room = Math.min(BAR_LENGTH, width - head.length - 2);
-  const running = [...view.running.values()].map(({ work, trainers, progress }) => {
-    const spec = work.kind === 'trial' ? view.trial(work.trial).spec : null;
-    const what = work.kind === 'dense' ? `dense network ${work.key.slice(0, 12)}` : `trial ${work.trial}`;
-    return [
-      `trainer ${trainers.join(', ')}`,
-      what,
-      progress ? `${titleOf(progress.phase, spec)} ${wholePercent(progress.step / progress.steps)}` : '',
-      progress ? `accuracy ${percent(progress.accuracy)}` : '',
-      progress ? `${grouped(progress.imagesPerSecond)} images/s` : '',
-    ];
-  });
-  const cut = (line: string) => oneLine(line).slice(0, width);
-  return [
-    cut(`${plan.name}: ${countsOf(state)}`),
-    room < 6 ? cut(head) : `${bar(view.share, room, colors, colors.green)}  ${head}`,
-    ...columns(running).map(cut),
-    ...bestLines(plan, state, weights).map((line) => colors.bold(cut(line))),
-    ...columns(cellRows(plan, state, weights)).map((line) => colors.dim(cut(line))),
-  ];
-}
-
-const wholeOf = (view: SweepView, time: number): string => {
-  const left = view.secondsLeft(time);
+const wholeOf = (view: SweepView): string => {
+  const left = view.secondsLeft;
   return `${countsOf(view.state)}, ${wholePercent(view.share)} done${left === null ? '' : `, ${duration(left)} left`}`;
 };

@@ -78,6 +78,18 @@ Files: runs/one
     expect(text).toContain('46 epochs in 13:32\n');
   });
 
+  it('ends with what makes the result doubtful', () => {
+    const warnings = ['ADMM has not converged in fc1: '.repeat(3).trim()];
+    expect(renderComparison({ ...lenet5, warnings }, 'x')).toContain(`
+46 epochs in 13:32; the authors took about 172 epochs
+
+ADMM has not converged in fc1: ADMM has not converged in fc1: ADMM has not
+converged in fc1:
+
+Files: x
+`);
+  });
+
   it('fits 80 columns', () => {
     for (const line of renderComparison(lenet5, 'runs/one').split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });

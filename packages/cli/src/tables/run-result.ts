@@ -2,7 +2,11 @@ import type { ModelEvaluation } from '../api/evaluate.js';
 import type { LayerCount, RunResult } from '@prunegrid/coordinator/training/records';
 import { columns } from '@prunegrid/core/text/columns';
 import { counted, duration, grouped, percent, ratio, roughPercent } from '@prunegrid/core/text/figures';
+import { wrapped } from '@prunegrid/core/text/wrapping';
 import { paperNetwork, type PaperNetwork } from '@prunegrid/coordinator/report/paper';
+
+/** Columns that long lines are broken to. */
+const WIDTH = 75;
 
 /**
  * The paper's table with ours beside it, layer by layer, then accuracies, epochs and where the files are. Plain text of
@@ -18,6 +22,8 @@ export function renderComparison(result: RunResult, folder: string): string {
     ...columns(accuracyRows(result, paper)),
     '',
     `${counted(result.epochs, 'epoch')} in ${duration(result.seconds)}${paper?.epochs === undefined ? '' : `; the authors took about ${paper.epochs} epochs`}`,
+    ...(result.warnings ?? []).flatMap((warning) => ['', ...wrapped(warning, WIDTH)]),
+    ...(result.warnings ? [''] : []),
     `Files: ${folder}`,
     ...files.map(([file, what]) => `  ${file.padEnd(28)}  ${what}`),
   ].join('\n');

@@ -1,65 +1,54 @@
 import { join } from 'node:path';
 
-import {
-  conditionOf,
-  countsOf,
-  describeTrial,
-  type Standing,
-  statusOrder,
-} from '@prunegrid/coordinator/report/condition';
+import { conditionOf, countsOf, type Standing, statusOrder } from '@prunegrid/coordinator/report/condition';
 import { brief } from '@prunegrid/coordinator/report/setting';
-import { groupBy } from '@prunegrid/coordinator/sweep/grouping';
-import type { SweepPlan, Trial } from '@prunegrid/coordinator/sweep/planner/plan';
+import { curveOf, curvesOf } from '@prunegrid/coordinator/report/sweep/curves';
+import { seedsOf, withDeviation } from '@prunegrid/coordinator/report/sweep/formats';
+import {
+  bestOfEachSparsity,
+  type CellRow,
+  type SweepTable,
+  sweepTable,
+} from '@prunegrid/coordinator/report/sweep/table';
+import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { JobProgress } from '@prunegrid/coordinator/sweep/progress';
-import type { SweepState } from '@prunegrid/coordinator/sweep/state';
 import { columns } from '@prunegrid/core/text/columns';
 import { counted, grouped, percent, ratio } from '@prunegrid/core/text/figures';
 
 /**
- * A row for each cell: its settings, the mean results of its seeds so far, and how many of its trials have which
- * status.
- * @param weights gives the number of a network's weights, without its biases
+ * Returns a row for each cell: its settings, the mean ± the sample standard deviation of the accuracies over the seeds
+ * that have finished, and how many of its trials have which status.
  */
-export function cellRows(plan: SweepPlan, state: SweepState, weights: (model: string) => number): (string[] | null)[] {
-  const axes = [...new Set(plan.trials.flatMap(({ settings }) => Object.keys(settings)))];
-  const cells = groupBy(plan.trials, ({ cell }) => cell);
+export function cellRows({ axes, rows }: SweepTable): (string[] | null)[] {
   return [
-    ['cell', ...axes, 'compression', 'test', 'held out', 'state'],
+    ['cell', ...axes, 'compression', 'test, %', 'held out, %', 'state'],
     null,
-    ...[...cells].map(([cell, trials]) => {
-      const results = trials.flatMap(({ number }) => state.trials.get(number)?.result ?? []);
-      const mean = (pick: (result: (typeof results)[number]) => number) =>
-        percent(results.reduce((sum, result) => sum + pick(result), 0) / results.length);
-      return [
-        String(cell),
-        ...axes.map((axis) => (axis in trials[0].settings ? brief(trials[0].settings[axis]) : '-')),
-        ratio(weights(trials[0].spec.model), trials[0].kept.total),
-        mean(({ final }) => final.testAccuracy),
-        mean(({ final }) => final.validationAccuracy),
-        statesOf(trials, state),
-      ];
-    }),
+    ...rows.map((row) => [
+      String(row.cell),
+      ...axes.map((axis) => (axis in row.settings ? brief(row.settings[axis]) : '-')),
+      ratio(row.weights, row.kept),
+      withDeviation(row.result?.test),
+      withDeviation(row.result?.heldOut),
+      statesOf(row),
+    ]),
   ];
 }
 
 /**
- * The best trial of each sparsity by held-out accuracy, the sparsest last. The accuracy on the test set is shown and
- * does not choose.
+ * Returns a row for the best configuration of each sparsity (see `bestOfEachSparsity`), the sparsest last, below a
+ * header; nothing if no trial has finished. The accuracy on the test set is shown and does not choose.
  */
-export function bestLines(plan: SweepPlan, state: SweepState, weights: (model: string) => number): string[] {
-  const bySparsity = groupBy(
-    plan.trials.filter(({ number }) => state.trials.get(number)?.result),
-    ({ spec, kept }) => `${spec.model} ${kept.total}`,
-  );
-  const held = ({ number }: Trial) => state.trials.get(number)?.result?.final.validationAccuracy ?? -1;
-  return [...bySparsity.values()]
-    .map((trials) => trials.reduce((best, trial) => (held(trial) > held(best) ? trial : best)))
-    .sort((a, b) => b.kept.total - a.kept.total)
-    .map((best) => {
-      const { testAccuracy, validationAccuracy } = state.trials.get(best.number)!.result!.final;
-      const compression = ratio(weights(best.spec.model), best.kept.total);
-      return `best at ${compression}: ${percent(testAccuracy)} test, ${percent(validationAccuracy)} held out (trial ${best.number}: ${describeTrial(best)})`;
-    });
+export function bestRows(table: SweepTable): string[][] {
+  const curves = curvesOf(table);
+  const rows = bestOfEachSparsity(table.rows).map((row) => [
+    ratio(row.weights, row.kept),
+    withDeviation(row.result.heldOut),
+    withDeviation(row.result.test),
+    seedsOf(row),
+    `cell ${row.cell}`,
+    curveOf(curves, row),
+  ]);
+  return rows.length === 0 ? [] : [['best at', 'held out, %', 'test, %', 'seeds', '', ''], ...rows];
 }
 
 /**
@@ -75,21 +64,36 @@ export function renderStatus(
   progress: readonly JobProgress[] = [],
 ): string {
   const { state } = standing;
+  const table = sweepTable(plan, state, weights);
   const failed = plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'failed');
   return [
     `${plan.name}: ${counted(plan.trials.length, 'trial')}: ${countsOf(state)}; ${conditionOf(standing)}`,
     '',
-    ...columns(cellRows(plan, state, weights)),
+    ...columns(cellRows(table)),
     ...columns(progress.map(progressRow)).map((line, i) => (i === 0 ? `\n${line}` : line)),
-    ...bestLines(plan, state, weights).map((line, i) => (i === 0 ? `\n${line}` : line)),
+    ...columns(bestRows(table)).map((line, i) => (i === 0 ? `\n${line}` : line)),
     ...failed.map(
       ({ number }, i) => `${i === 0 ? '\n' : ''}trial ${number} failed: ${state.trials.get(number)?.reason}`,
     ),
+    ...warningLines(table).map((line, i) => (i === 0 ? `\n${line}` : line)),
     '',
     `Files: ${folder}`,
     ...(standing.live || state.startedAt === 0 ? [] : [`Report: ${join(folder, 'report/report.html')}`]),
     ...nextSteps(standing, folder),
   ].join('\n');
+}
+
+/** How many trials with warnings the status names. The report has them all. */
+const WARNED_TRIALS = 5;
+
+function warningLines({ rows }: SweepTable): string[] {
+  const all = rows.flatMap(({ warnings }) => warnings);
+  return [
+    ...all.slice(0, WARNED_TRIALS).map(({ trial, message }) => `trial ${trial}: ${message}`),
+    ...(all.length > WARNED_TRIALS
+      ? [`and ${counted(all.length - WARNED_TRIALS, 'more warning')}: see the report`]
+      : []),
+  ];
 }
 
 const phaseTitles = { dense: 'dense training', prune: 'pruning', retrain: 'retraining' } as const;
@@ -119,12 +123,10 @@ function nextSteps(standing: Standing, folder: string): string[] {
   }
 }
 
-function statesOf(trials: readonly Trial[], state: SweepState): string {
-  const states = trials.map(({ number }) => state.trials.get(number)?.status ?? 'waiting');
-  if (trials.length === 1) return states[0];
-  return statusOrder
-    .map((status) => ({ status, count: states.filter((other) => other === status).length }))
-    .filter(({ count }) => count > 0)
-    .map(({ status, count }) => (count === trials.length ? `all ${count} ${status}` : `${count} ${status}`))
+function statesOf({ states, planned }: CellRow): string {
+  const counts = statusOrder.flatMap((status) => (states[status] ? [{ status, count: states[status] }] : []));
+  if (planned === 1) return counts.map(({ status }) => status).join();
+  return counts
+    .map(({ status, count }) => (count === planned ? `all ${count} ${status}` : `${count} ${status}`))
     .join(', ');
 }

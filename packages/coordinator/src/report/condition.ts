@@ -38,10 +38,13 @@ export type Condition =
   | 'interrupted'
   | 'broken off';
 
-/** Returns the condition of a whole sweep, in words for the user. */
+/**
+ * Returns the condition of a whole sweep, in words for the user. The journal takes precedence over `live`, because a
+ * coordinator is still alive when it writes the report of a sweep that has ended.
+ */
 export function conditionOf({ state, live, queued }: Standing): Condition {
-  if (live) return 'running';
   if (state.ended) return state.count('failed') > 0 ? 'finished, some trials failed' : 'finished';
+  if (live && state.interrupted === undefined) return 'running';
   if (queued) return queued.served ? 'queued' : 'queued, no server is up';
   if (state.startedAt === 0) return 'not begun';
   return state.interrupted === undefined ? 'broken off' : 'interrupted';

@@ -6,10 +6,11 @@ import { type HeldLock, holdLock, liveHolder } from '@prunegrid/core/locks/file-
 import type { Host } from '@prunegrid/core/runtime';
 import { z } from 'zod';
 
+import type { Recorded } from '../journal/encoding.js';
 import { journalFile, readJournal } from '../journal/reading.js';
 import { planSchema } from './planner/plan-format.js';
 import { sweepJournal } from './journal-format.js';
-import { sweepManifestSchema } from './records.js';
+import { sweepManifestSchema, type SweepEvent } from './records.js';
 import { SweepState } from './state.js';
 
 const sweepFileSchema = z.strictObject({ manifest: sweepManifestSchema, plan: planSchema });
@@ -70,6 +71,9 @@ export const hasBegun = async ({ files }: Pick<Host, 'files'>, folder: string): 
 
 /** A sweep as read from its folder at one moment. */
 export interface ReadSweep extends SweepFile {
+  /** The records of the journal; none if the sweep has not begun. */
+  records: readonly Recorded<SweepEvent>[];
+  /** The state after these records. */
   state: SweepState;
   /** Whether a coordinator is running the sweep. */
   live: boolean;
@@ -86,7 +90,7 @@ export async function readSweep(
   const state = new SweepState(file.plan.trials);
   const records = (await hasBegun(runtime, folder)) ? await readJournal(runtime, folder, sweepJournal) : [];
   for (const record of records) state.apply(record);
-  return { ...file, state, live };
+  return { ...file, records, state, live };
 }
 
 /** Locks the sweep, because only one coordinator may run it. Throws Failure if another one holds the lock. */

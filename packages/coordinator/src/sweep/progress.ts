@@ -10,11 +10,17 @@ import type { SweepState } from './state.js';
 export interface JobProgress {
   /** Number of the trial; absent for a dense network that trials share. */
   trial?: number;
+  /** The `denseKey` of such a network; absent for a trial. */
+  dense?: string;
   trainers: number[];
   phase: PhaseName;
   /** Number of finished epochs in the phase, out of `epochs`. */
   epoch: number;
   epochs: number;
+  /** Number of finished epochs of the run, those of a dense network included that it took over. */
+  totalEpochs: number;
+  /** Share of correct answers in training over the latest epoch. */
+  trained?: number;
   /** Held-out accuracy after the latest epoch. */
   heldOut?: number;
   imagesPerSecond?: number;
@@ -29,7 +35,7 @@ export async function progressOf(
   const running = [
     ...[...dense]
       .filter(([, { status }]) => status === 'running')
-      .map(([, { folder: place = '', trainers }]) => ({ place, trainers })),
+      .map(([key, { folder: place = '', trainers }]) => ({ place, trainers, dense: key })),
     ...[...trials]
       .filter(([, { status }]) => status === 'running')
       .map(([trial, { folder: place = '', trainers }]) => ({ place, trainers, trial })),
@@ -41,9 +47,23 @@ export async function progressOf(
       const phase = records.findLast((record) => record.type === 'phase-started');
       const last = records.findLast((record) => record.type === 'epoch-finished');
       if (!phase) return [];
-      const measured = last && { heldOut: last.validation.accuracy, imagesPerSecond: last.imagesPerSecond };
+      const measured = last && {
+        trained: last.trainAccuracy,
+        heldOut: last.validation.accuracy,
+        imagesPerSecond: last.imagesPerSecond,
+      };
+      const before = records.findLast((record) => record.type === 'evaluated')?.totalEpochs ?? 0;
       const epoch = last?.phase === phase.phase ? last.epoch : 0;
-      return [{ ...work, phase: phase.phase, epoch, epochs: phase.epochs, ...measured }];
+      return [
+        {
+          ...work,
+          phase: phase.phase,
+          epoch,
+          epochs: phase.epochs,
+          totalEpochs: last?.totalEpochs ?? before,
+          ...measured,
+        },
+      ];
     }),
   );
   return found.flat();

@@ -15,6 +15,8 @@ export interface StepProgress {
   steps: number;
   totalStep: number;
   totalSteps: number;
+  /** Seconds that this process has spent on training steps so far, without evaluations, projections and snapshots. */
+  trainingSeconds: number;
   /** Mean loss and share of correct answers in the latest global batch. */
   loss: number;
   accuracy: number;

@@ -102,6 +102,8 @@ export const resultSchema = z.strictObject({
   seconds: measured,
   /** Epochs of training in all phases together. */
   epochs: count,
+  /** Reasons to doubt the result, such as that ADMM has not converged. Absent if there are none. */
+  warnings: z.array(z.string()).exactOptional(),
 });
 export type RunResult = z.infer<typeof resultSchema>;
 
@@ -146,6 +148,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
   }),
   event('admm-iteration', { iteration: count, totalEpochs: count, layers: z.array(layerResiduals) }),
   event('admm-stopped-early', { iteration: count }),
+  /** ADMM has ended without convergence, worst in `layer`: `residual` is ||W - Z|| / ||W||. `message` says what to try. */
+  event('admm-not-converged', { layer: z.string(), residual: measured, message: z.string() }),
   /** Gradual pruning starts epoch `epoch` of the phase with the numbers of weights in `layers`. */
   event('mask-tightened', { epoch: count, totalEpochs: count, layers: z.array(layerCount) }),
   event('hard-pruned', { layers: z.array(layerCount) }),

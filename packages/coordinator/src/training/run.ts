@@ -62,7 +62,8 @@ class Pruning {
     const { weights: dense, ...denseScores } = await this.denseNetwork();
     const layersToPrune = prunedLayers(model, spec, dense);
     const prunedScore =
-      (await this.recallPruned()) ?? (await this.pruneAndEvaluate(this.startOf(dense), layersToPrune));
+      (await this.recallPruned()) ??
+      (await this.pruneAndEvaluate(this.startOf(dense), denseScores.validation.accuracy, layersToPrune));
     const final = await this.retrain();
     const finalScore = await training.evaluate('final');
 
@@ -75,6 +76,7 @@ class Pruning {
       total: totalOf(layers),
       seconds: training.seconds,
       epochs: training.totalEpochs,
+      ...(training.warnings.length > 0 && { warnings: training.warnings }),
     };
     await checkLock();
     // The file holds nothing that identifies the run, so that equal weights give equal files, byte for byte.
@@ -145,10 +147,18 @@ class Pruning {
   }
 
   /** Runs the phase `prune` and hard pruning. Afterwards the trainers hold the pruned weights and the survivors. */
-  private async pruneAndEvaluate(weightsBefore: Float32Array, layers: readonly LayerToPrune[]): Promise<Scores> {
+  private async pruneAndEvaluate(
+    weightsBefore: Float32Array,
+    denseAccuracy: number,
+    layers: readonly LayerToPrune[],
+  ): Promise<Scores> {
     const { training } = this;
     const { spec, model, projector, start } = this.context;
-    const before = { weights: weightsBefore, ...(start && { trainable: nonZeroPositions(weightsBefore, layers) }) };
+    const before = {
+      weights: weightsBefore,
+      denseAccuracy,
+      ...(start && { trainable: nonZeroPositions(weightsBefore, layers) }),
+    };
     const toPrune = await methods.get(spec.method).prune(training, before, layers);
     const { weights, supports, trainable } = await projector.pruneNetwork(layers, toPrune);
     await training.setParameters('retrain', weights, survivorsOf(model, trainable));

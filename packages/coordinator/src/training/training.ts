@@ -29,6 +29,8 @@ export class EpochTraining implements Training {
   private readonly totalSteps: number;
   private readonly started: number;
   private totalStep = 0;
+  /** Seconds of training steps in this process. */
+  private trainingSeconds = 0;
   private readonly snapshots: SnapshotSchedule;
   private readonly writes = new Writes();
   totalEpochs = 0;
@@ -39,6 +41,8 @@ export class EpochTraining implements Training {
   /** Scores of the trainers' current weights on the validation part; undefined until they are measured. */
   private validation: Evaluation | undefined;
   survivors: Uint32Array | undefined;
+  /** Warnings about the result that the run has recorded so far. */
+  readonly warnings: string[];
 
   constructor(readonly context: RunContext) {
     const { group, spec, resumeState } = context;
@@ -54,6 +58,7 @@ export class EpochTraining implements Training {
     const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
     this.totalSteps = epochs * this.stepsPerEpoch;
     this.snapshots = new SnapshotSchedule(context);
+    this.warnings = (resumeState?.records.slice(0, resumeState.point.seq) ?? []).flatMap(warningIn);
     this.started = this.now() - (resumeState?.point.seconds ?? 0) * 1000;
     if (!resumeState) return;
     const { point } = resumeState;
@@ -206,6 +211,7 @@ export class EpochTraining implements Training {
           steps,
           totalStep: this.totalStep,
           totalSteps: this.totalSteps,
+          trainingSeconds: this.trainingSeconds + (this.now() - started) / 1000,
           loss: outcome.loss,
           accuracy: outcome.correct / spec.batch.global,
         });
@@ -213,14 +219,10 @@ export class EpochTraining implements Training {
       () => this.snapshots.isDue || this.writes.failed,
     );
     const { weightsHash } = trained;
+    const spent = (this.now() - started) / 1000;
+    this.trainingSeconds += spent;
     this.optimizerSteps += trained.steps;
-    this.sums = {
-      steps: done + trained.steps,
-      loss,
-      correct,
-      seconds: seconds + (this.now() - started) / 1000,
-      weightsHash,
-    };
+    this.sums = { steps: done + trained.steps, loss, correct, seconds: seconds + spent, weightsHash };
   }
 
   /**
@@ -274,6 +276,7 @@ export class EpochTraining implements Training {
   }
 
   record(event: RunEvent, told?: Promise<void>): void {
+    this.warnings.push(...warningIn(event));
     this.writes.begin(this.context.journal.append(event, told));
   }
 
@@ -282,6 +285,8 @@ export class EpochTraining implements Training {
     return this.writes.settled();
   }
 }
+
+const warningIn = (event: RunEvent): string[] => (event.type === 'admm-not-converged' ? [event.message] : []);
 
 export interface Scores {
   validation: Evaluation;

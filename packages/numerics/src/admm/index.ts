@@ -3,4 +3,4 @@ export { iterate, type Iterated, iterateInPlace, type Residuals } from './iterat
 export { hardPrune, type PrunedLayer } from './pruning.js';
 export { rhoAt, type RhoSchedule } from './rho.js';
 export { initialise, type LayerState, type Project, target } from './state.js';
-export { converged, type StoppingRule } from './stopping.js';
+export { converged, isAstray, type StoppingRule } from './stopping.js';

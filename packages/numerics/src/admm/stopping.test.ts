@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { converged } from './stopping.js';
+import { converged, isAstray } from './stopping.js';
 
 const layer = { rho: 1, primal: 0.1, dual: 7, weightNorm: 10, supportChange: 0.02 };
 const rule = { primalResidual: 0.01, supportChange: 0.02 };
@@ -15,4 +15,8 @@ describe('converged', () => {
       expect(converged([layer, { ...layer, ...worse }], rule)).toBe(false);
     },
   );
+});
+
+it('calls a layer astray whose Z is farther from W than zero is', () => {
+  expect([9.9, 10, 10.1].map((primal) => isAstray({ ...layer, primal }))).toEqual([false, false, true]);
 });

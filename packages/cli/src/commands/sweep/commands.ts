@@ -52,7 +52,7 @@ export function addSweepCommands(sweep: Command, environment: CommandEnvironment
   );
   ofFolder(sweep.command('watch'), 'follow a sweep until it ends').action(
     async (folder: string, options: { json: boolean }) =>
-      (await import('./status.js')).sweepWatch(folder, options, environment),
+      (await import('./watch.js')).sweepWatch(folder, options, environment),
   );
   ofFolder(sweep.command('cancel'), 'end a running sweep at the next step, or take it out of its queue').action(
     async (folder: string, options: { json: boolean }) =>

@@ -1,9 +1,12 @@
 import { conditionOf } from '@prunegrid/coordinator/report/condition';
+import { bestOfEachSparsity, sweepTable } from '@prunegrid/coordinator/report/sweep/table';
 import { type ReadSweep, readSweep } from '@prunegrid/coordinator/sweep/folder';
 import { progressOf, type JobProgress } from '@prunegrid/coordinator/sweep/progress';
 import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
 import type { Host } from '@prunegrid/core/runtime';
 import { resolve } from 'node:path';
+
+import { weightsOfModel } from '../../api/catalogue.js';
 
 /** The current state of a sweep. */
 export interface StandingSweep extends ReadSweep {
@@ -37,6 +40,16 @@ export function summaryOf(folder: string, sweep: StandingSweep): object {
     startedAt: manifest.startedAt,
     updatedAt: new Date(state.updatedAt).toISOString(),
     progress,
+    best: bestOfEachSparsity(sweepTable(plan, state, weightsOfModel).rows).map(
+      ({ cell, settings, kept, planned, result: { test, heldOut } }) => ({
+        cell,
+        settings,
+        kept,
+        planned,
+        heldOut,
+        test,
+      }),
+    ),
     trials: plan.trials.map(({ number, cell, settings, spec, kept }) => ({
       trial: number,
       cell,

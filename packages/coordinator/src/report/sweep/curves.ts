@@ -38,6 +38,10 @@ export function curvesOf({ rows }: SweepTable): Curve[] {
   }));
 }
 
+/** Returns the name of the curve that the cell is on: what distinguishes it from others that keep as many weights. */
+export const curveOf = (curves: readonly Curve[], { cell }: CellRow): string =>
+  curves.find(({ rows }) => rows.some((row) => row.cell === cell))?.name ?? `cell ${cell}`;
+
 function ruleOf(budget: unknown): string | undefined {
   return typeof budget === 'object' && budget !== null && 'rule' in budget ? String(budget.rule) : undefined;
 }

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 
 import { readJournal } from '../../journal/reading.js';
 import type { Recorded } from '../../journal/encoding.js';
-import { sweepJournal } from '../../sweep/journal-format.js';
 import { type LayerCount, type LayerResiduals, runJournal } from '../../training/records.js';
 import { readSweep } from '../../sweep/folder.js';
 import type { SweepPlan, Trial } from '../../sweep/planner/plan.js';
@@ -15,7 +14,7 @@ import { readModel } from '../../training/model-file.js';
 import { paperNetwork } from '../paper.js';
 import { type Curve, curvesOf } from './curves.js';
 import { histogramsOf, type LayerHistogram } from './histograms.js';
-import { type CellRow, type SweepTable, sweepTable } from './table.js';
+import { bestOfEachSparsity, type CellRow, type MeasuredRow, type SweepTable, sweepTable } from './table.js';
 
 /** A trial that finished, with data from its run's journal. */
 export interface FinishedTrial {
@@ -32,19 +31,21 @@ export interface ReportData {
   plan: SweepPlan;
   state: SweepState;
   live: boolean;
-  records: Recorded<SweepEvent>[];
+  records: readonly Recorded<SweepEvent>[];
   table: SweepTable;
   curves: Curve[];
-  /** The trial with the highest held-out accuracy at each compression ratio, with the smallest ratio first. */
+  /** The best cell of each compression ratio, with the smallest ratio first. */
+  bestCells: MeasuredRow[];
+  /** The typical trial of each of these cells. */
   best: FinishedTrial[];
   /** The same for ADMM's trials only. */
   bestByAdmm: FinishedTrial[];
   /**
-   * The best trial of each ADMM curve at one compression ratio: the paper's ratio if there is one, otherwise the middle
+   * The typical trial of each ADMM curve at one compression ratio: the paper's ratio if there is one, otherwise the middle
    * one.
    */
   focus: { curve: string; finished: FinishedTrial }[];
-  /** The histograms of the best trial in `focus`. */
+  /** The histograms of the trial in `focus` that belongs to the best cell. */
   histograms?: { trial: number; layers: LayerHistogram[] };
   /** One line for each item that could not be read. */
   gaps: string[];
@@ -57,8 +58,7 @@ export async function readReport(
   runtime: Pick<Host, 'clock' | 'files' | 'processes'>,
   folder: string,
 ): Promise<ReportData> {
-  const { manifest, plan, state, live } = await readSweep(runtime, folder);
-  const records = await readJournal(runtime, folder, sweepJournal);
+  const { manifest, plan, records, state, live } = await readSweep(runtime, folder);
   const table = sweepTable(plan, state, (model) => weightsOf(models.find(model)));
   const curves = curvesOf(table);
   const gaps: string[] = [];
@@ -72,7 +72,7 @@ export async function readReport(
     }
   };
   const finished = async (row: CellRow): Promise<FinishedTrial[]> => {
-    const trial = plan.trials.find(({ number }) => number === row.best);
+    const trial = plan.trials.find(({ number }) => number === row.typical);
     return trial ? attempt(() => readTrial(runtime, folder, trial, state)) : [];
   };
 
@@ -100,6 +100,7 @@ export async function readReport(
       records,
       table,
       curves,
+      bestCells: bestOfEachSparsity(table.rows),
       best,
       bestByAdmm,
       focus,
@@ -111,15 +112,6 @@ export async function readReport(
 
 const weightsOf = (model: Model | undefined): number =>
   model?.layers.reduce((sum, { weights }) => sum + weights, 0) ?? NaN;
-
-function bestOfEachSparsity(rows: readonly CellRow[]): CellRow[] {
-  const best = new Map<number, CellRow>();
-  for (const row of rows) {
-    const other = best.get(row.kept);
-    if (row.result && (!other?.result || row.result.heldOut.mean > other.result.heldOut.mean)) best.set(row.kept, row);
-  }
-  return [...best.values()].sort((a, b) => b.kept - a.kept);
-}
 
 function focusOf(curves: readonly Curve[], best: readonly FinishedTrial[]): { curve: string; row: CellRow }[] {
   if (best.length === 0) return [];

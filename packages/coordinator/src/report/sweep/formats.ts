@@ -1,5 +1,5 @@
 import { columns } from '@prunegrid/core/text/columns';
-import { grouped, ratio } from '@prunegrid/core/text/figures';
+import { counted, grouped, ratio } from '@prunegrid/core/text/figures';
 import { brief } from '../setting.js';
 import type { Spread } from '../spread.js';
 import { type CellRow, missingOf, type SweepTable } from './table.js';
@@ -20,11 +20,15 @@ function settingOf({ settings, method }: CellRow, axis: string): string {
 }
 
 /** Formats a spread as `99.36 ± 0.05`, or as the mean alone if there is one seed. */
-function withDeviation(spread: Spread | undefined): string {
+export function withDeviation(spread: Spread | undefined): string {
   if (!spread) return '-';
   const { mean, deviation } = spread;
   return deviation === undefined ? percentage(mean) : `${percentage(mean)} ± ${percentage(deviation)}`;
 }
+
+/** Returns how many of a cell's seeds have finished: `2 of 3 seeds`. */
+export const seedsOf = ({ result, planned }: CellRow): string =>
+  `${result?.test.n ?? 0} of ${counted(planned, 'seed')}`;
 
 /**
  * Returns the table for people: a header and a row of text for each cell. Accuracies are in per cent, as the mean ± the

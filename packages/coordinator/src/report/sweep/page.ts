@@ -1,8 +1,9 @@
-import { conditionOf, countsOf, describeTrial } from '../condition.js';
-import { counted, percent, ratio } from '@prunegrid/core/text/figures';
+import { conditionOf, countsOf } from '../condition.js';
+import { counted, ratio } from '@prunegrid/core/text/figures';
 import { type Figure, figuresOf, type LegendEntry } from './charts/index.js';
+import { curveOf } from './curves.js';
 import type { ReportData } from './data.js';
-import { rowsOf } from './formats.js';
+import { rowsOf, seedsOf, withDeviation } from './formats.js';
 
 /** Returns the whole report as one HTML page that needs no network, no script and no other file. */
 export function reportPage(data: ReportData): string {
@@ -37,21 +38,22 @@ const text = (raw: string): string => raw.replaceAll(/[&<>"']/g, (sign) => `&#${
 
 const day = (iso: string): string => `${iso.slice(0, 16).replace('T', ' ')} UTC`;
 
-function bestOf({ best, state }: ReportData): string {
-  const lines = best.map(({ trial, layers }) => {
-    const final = state.trials.get(trial.number)?.result?.final;
-    const weights = layers.reduce((sum, layer) => sum + layer.weights, 0);
-    const compression = ratio(weights, trial.kept.total);
-    return `<li><b>${text(compression)}</b>: ${text(percent(final?.testAccuracy ?? NaN))} on the test set, trial ${trial.number} (${text(describeTrial(trial))})</li>`;
+function bestOf({ bestCells, curves }: ReportData): string {
+  const lines = bestCells.map((row) => {
+    const { test, heldOut } = row.result;
+    return `<li><b>${text(ratio(row.weights, row.kept))}</b>: ${text(`${withDeviation(heldOut)} % held out, ${withDeviation(test)} % on the test set, ${seedsOf(row)}, cell ${row.cell} (${curveOf(curves, row)})`)}</li>`;
   });
   return lines.length === 0
     ? '<p>No trial has finished yet.</p>'
-    : `<p>The best trial of each sparsity, by held-out accuracy:</p><ul>${lines.join('')}</ul>`;
+    : `<p>The best configuration of each sparsity, by the mean of the held-out accuracy over its seeds:</p><ul>${lines.join('')}</ul>`;
 }
 
 function tableSection({ table }: ReportData): string {
   const { header, rows } = rowsOf(table);
-  const reasons = table.rows.flatMap((row) => row.reasons.map((reason) => `cell ${row.cell}: ${reason}`));
+  const reasons = table.rows.flatMap(({ cell, reasons: own, warnings }) => [
+    ...own.map((reason) => `cell ${cell}: ${reason}`),
+    ...warnings.map(({ trial, message }) => `trial ${trial}: ${message}`),
+  ]);
   const cells = (row: string[], tag: 'th' | 'td') =>
     row.map((cell, at) => `<${tag}${at < table.axes.length ? '' : ' class="number"'}>${text(cell)}</${tag}>`).join('');
   return `<section>

@@ -5,7 +5,7 @@ import type { Trial } from '../../sweep/planner/plan.js';
 import { SweepState, type TrialState } from '../../sweep/state.js';
 import { curvesOf } from './curves.js';
 import { rowsOf, tableCsv, tableLatex, tableMarkdown, tableText } from './formats.js';
-import { missingOf, paretoFront, sweepTable, type SweepTable } from './table.js';
+import { bestOfEachSparsity, missingOf, paretoFront, sweepTable, type SweepTable } from './table.js';
 
 /** A result with these final accuracies. */
 const result = (test: number, heldOut = test): RunResult => ({
@@ -38,7 +38,10 @@ const finished = (test: number, heldOut?: number): Partial<TrialState> => ({
 describe("a sweep's table", () => {
   const table = tableOf(
     { cell: 1, settings: { 'admm.rho': 0.1 }, state: finished(0.98, 0.97) },
-    { cell: 1, settings: { 'admm.rho': 0.1 }, state: finished(0.99, 0.98) },
+    {
+      ...{ cell: 1, settings: { 'admm.rho': 0.1 } },
+      state: { status: 'finished', result: { ...result(0.99, 0.98), warnings: ['ADMM has not converged'] } },
+    },
     { cell: 1, settings: { 'admm.rho': 0.1 }, state: { status: 'failed', reason: 'the loss is NaN' } },
     { cell: 2, settings: { 'admm.rho': 0.2 }, kept: 50, state: { status: 'stopped', reason: 'others do better' } },
   );
@@ -49,7 +52,8 @@ describe("a sweep's table", () => {
       planned: 3,
       states: { finished: 2, failed: 1 },
       reasons: ['the loss is NaN'],
-      best: 2,
+      warnings: [{ trial: 2, message: 'ADMM has not converged' }],
+      typical: 1,
       result: { test: { n: 2, mean: 0.985 }, heldOut: { n: 2, mean: 0.975 } },
     });
     // The values are 0.98 and 0.99, so the deviation is the root of 2 * 0.005 ** 2 / 1.
@@ -85,6 +89,28 @@ admm.rho  kept  compression      dense, %     pruned, %   held out, %       test
     expect(tableLatex(odd)).toContain('\\{rule: a|b\\_c\\%\\textbackslash{}\\textasciicircum{}", ratio: 1\\} &');
     expect(tableCsv(odd)).toContain(',"{rule: a|b_c%\\^"", ratio: 1}",');
     expect(rowsOf(odd).rows[0]).toContain('50.00');
+  });
+});
+
+describe('the best cell of each sparsity', () => {
+  const seeds = (cell: number, kept: number, ...accuracies: number[]): Given[] =>
+    accuracies.map((heldOut) => ({ cell, settings: {}, kept, state: finished(0.5, heldOut) }));
+
+  it('is the one with the best mean of its seeds, not the one with the luckiest seed', () => {
+    const { rows } = tableOf(...seeds(1, 100, 0.99, 0.8, 0.81), ...seeds(2, 100, 0.95, 0.94, 0.96));
+    expect(bestOfEachSparsity(rows)).toMatchObject([{ cell: 2, typical: 4 }]);
+  });
+
+  it('has as many finished seeds as any other, and stands on the Pareto front beside sparser ones with fewer', () => {
+    const table = tableOf(
+      ...seeds(1, 100, 0.9, 0.91),
+      ...seeds(2, 100, 0.99),
+      { cell: 2, settings: {}, kept: 100, state: { status: 'running' } },
+      ...seeds(3, 50, 0.98),
+      { cell: 4, settings: {}, kept: 10, state: {} },
+    );
+    expect(bestOfEachSparsity(table.rows).map(({ cell }) => cell)).toEqual([1, 3]);
+    expect(paretoFront(table).map(({ cell }) => cell)).toEqual([1, 3]);
   });
 });
 

@@ -21,10 +21,15 @@ export interface CellRow {
   states: Partial<Record<TrialStatus, number>>;
   /** The reasons why trials failed or were stopped, without duplicates. */
   reasons: string[];
+  /** The warnings about results of the trials that finished, such as that ADMM has not converged. */
+  warnings: { trial: number; message: string }[];
   /** The results of the trials that finished; absent if none has finished. */
   result?: Record<'dense' | 'hardPruned' | 'test' | 'heldOut', Spread>;
-  /** The number of the finished trial with the highest held-out accuracy. */
-  best?: number;
+  /**
+   * The number of the finished trial whose held-out accuracy is closest to the mean. Where a single network must
+   * represent the cell, this one does, because the best one may be a lucky one.
+   */
+  typical?: number;
 }
 
 export interface SweepTable {
@@ -54,7 +59,7 @@ export function sweepTable(plan: SweepPlan, state: SweepState, weights: (model: 
   };
 }
 
-type Outcome = Pick<CellRow, 'planned' | 'states' | 'reasons' | 'result' | 'best'>;
+type Outcome = Pick<CellRow, 'planned' | 'states' | 'reasons' | 'warnings' | 'result' | 'typical'>;
 
 function outcome(trials: readonly Trial[], state: SweepState): Outcome {
   const known = trials.map(({ number }) => ({ number, trial: state.trials.get(number) }));
@@ -71,16 +76,18 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
     over((result) => result.final.testAccuracy),
     over((result) => result.final.validationAccuracy),
   ];
-  const best = finished.reduce<(typeof finished)[number] | undefined>(
-    (best, one) => (!best || one.result.final.validationAccuracy > best.result.final.validationAccuracy ? one : best),
-    undefined,
-  );
+  const distance = ({ result }: (typeof finished)[number]) =>
+    Math.abs(result.final.validationAccuracy - (heldOut?.mean ?? NaN));
+  const [typical] = [...finished].sort((a, b) => distance(a) - distance(b));
   return {
     planned: trials.length,
     states,
     reasons: [...new Set(known.flatMap(({ trial }) => trial?.reason ?? []))],
+    warnings: finished.flatMap(({ number, result: { warnings = [] } }) =>
+      warnings.map((message) => ({ trial: number, message })),
+    ),
     ...(dense && hardPruned && test && heldOut && { result: { dense, hardPruned, test, heldOut } }),
-    ...(best && { best: best.number }),
+    ...(typical && { typical: typical.number }),
   };
 }
 
@@ -91,18 +98,39 @@ export const missingOf = ({ states }: CellRow): string =>
     .map((status) => `${states[status]} ${status === 'stopped' ? 'stopped early' : status}`)
     .join(', ');
 
+/** A cell of which at least one trial has finished. */
+export type MeasuredRow = CellRow & Required<Pick<CellRow, 'result' | 'typical'>>;
+
 /**
- * Returns the Pareto front: the cells for which no other cell has fewer weights and at least the same held-out
- * accuracy, or the same number of weights and a higher accuracy. The test set is not used for this choice. The cell
- * with the fewest weights is last.
+ * Returns the best cell of each network and number of weights kept, with the fewest weights last. It is the one with
+ * the highest mean of the held-out accuracy among those with the most finished seeds: the mean of fewer seeds may be
+ * high by luck. The test set is not used for this choice.
+ */
+export function bestOfEachSparsity(rows: readonly CellRow[]): MeasuredRow[] {
+  const groups = groupBy(rows.filter(isMeasured), ({ model, kept }) => `${model} ${kept}`);
+  return [...groups.values()]
+    .map((group) =>
+      group.reduce((best, row) => {
+        const { n, mean } = row.result.heldOut;
+        const { n: most, mean: highest } = best.result.heldOut;
+        return n > most || (n === most && mean > highest) ? row : best;
+      }),
+    )
+    .sort((a, b) => b.kept - a.kept);
+}
+
+const isMeasured = (row: CellRow): row is MeasuredRow => row.result !== undefined;
+
+/**
+ * Returns the Pareto front: of the best cells of each number of weights, those for which no other has fewer weights and
+ * at least the same held-out accuracy. A cell of fewer finished seeds takes no other's place. The cell with the fewest
+ * weights is last.
  */
 export function paretoFront({ rows }: SweepTable): CellRow[] {
-  const measured = rows.flatMap((row) => (row.result ? [{ row, accuracy: row.result.heldOut.mean }] : []));
-  const front: CellRow[] = [];
-  let highest = -Infinity;
-  for (const { row, accuracy } of measured.sort((a, b) => a.row.kept - b.row.kept || b.accuracy - a.accuracy)) {
-    if (accuracy > highest) front.push(row);
-    highest = Math.max(highest, accuracy);
-  }
-  return front.reverse();
+  const best = bestOfEachSparsity(rows);
+  const beats = (one: MeasuredRow, other: MeasuredRow) =>
+    one.kept < other.kept &&
+    one.result.heldOut.mean >= other.result.heldOut.mean &&
+    one.result.heldOut.n >= other.result.heldOut.n;
+  return best.filter((row) => !best.some((other) => beats(other, row)));
 }

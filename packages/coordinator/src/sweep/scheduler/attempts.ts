@@ -3,9 +3,9 @@ import { join } from 'node:path';
 
 import type { TrainerGroup } from '../../cluster/index.js';
 import type { Evaluation, SweepPart } from '../../training/records.js';
-import type { RunContext, StepProgress } from '../../training/context.js';
+import type { RunContext } from '../../training/context.js';
 import { hasDataOf, type ResumeState, readResumeState } from '../../training/resume-state.js';
-import { throttled } from '../../training/progress.js';
+import { throttled, type TimedProgress } from '../../training/progress.js';
 import { runJournaled } from '../../training/job.js';
 import { prune, Stopped, trainDense } from '../../training/run.js';
 import { readModel } from '../../training/model-file.js';
@@ -24,7 +24,7 @@ export interface AttemptOptions {
   resources: Pick<SweepResources, 'runtime' | 'projector'>;
   store: NetworkStore;
   stopping?: EarlyStopping | undefined;
-  onProgress: (job: Job, progress: StepProgress & { imagesPerSecond: number }) => void;
+  onProgress: (job: Job, progress: TimedProgress) => void;
   warn: (line: string) => void;
 }
 
@@ -76,7 +76,7 @@ export class Attempts {
     const { key, settings, spec } = trial;
     await journal.append({ type: 'trial-started', trial: number, settings, seed: spec.seed, ...next.told });
     const report = (epoch: number, { accuracy }: Evaluation) =>
-      stopping?.report({ trial: number, class: classOf(trial), epoch, accuracy });
+      stopping?.report({ trial: number, cell: trial.cell, class: classOf(trial), epoch, accuracy });
     stopping?.forget(number);
     for (const { epoch, validation } of next.resumeState ? retrainedBefore(next.resumeState) : [])
       report(epoch, validation);

@@ -1,4 +1,5 @@
 import type { EarlyStoppingRule } from '../planner/description.js';
+import { groupBy } from '../grouping.js';
 import type { Trial } from '../planner/plan-format.js';
 
 /**
@@ -10,7 +11,9 @@ export const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string =>
 /** Result of a trial in one epoch of retraining. */
 export interface EpochReport {
   trial: number;
-  /** Class of the trial, see `classOf`. Only trials of one class are compared. */
+  /** Cell of the trial. The seeds of one cell are one configuration, and are judged together. */
+  cell: number;
+  /** Class of the trial, see `classOf`. Only configurations of one class are compared. */
   class: string;
   /** Epoch of retraining, from 1. */
   epoch: number;
@@ -18,7 +21,11 @@ export interface EpochReport {
   accuracy: number;
 }
 
-/** Decides which trials to stop because others of their class do better. It knows only the epochs given to `report`. */
+/**
+ * Decides which trials to stop because other configurations of their class do better. What counts of a configuration is
+ * the mean over its seeds that have reached the epoch, so that no seed is stopped for being less lucky than another. It
+ * knows only the epochs given to `report`.
+ */
 export class EarlyStopping {
   /** Reports of each trial, in the order of the epochs. */
   private readonly curves = new Map<number, EpochReport[]>();
@@ -39,38 +46,49 @@ export class EarlyStopping {
 
   /**
    * Stopping variant of asynchronous successive halving: Li et al., "A System for Massively Parallel Hyperparameter
-   * Tuning", MLSys 2020. At each epoch firstEpoch * reduction^k, only the best 1/reduction of the trials that have
-   * reached it continue.
+   * Tuning", MLSys 2020. At each epoch firstEpoch * reduction^k, only the best 1/reduction of the configurations
+   * that have reached it continue.
    */
   private asha({ firstEpoch, reduction }: Extract<EarlyStoppingRule, { rule: 'asha' }>, report: EpochReport) {
     const rung = Math.log(report.epoch / firstEpoch) / Math.log(reduction);
     if (rung < -1e-9 || Math.abs(rung - Math.round(rung)) > 1e-9) return undefined;
-    const own = this.bestUntil(report.trial, report.epoch);
-    const others = this.rivals(report).map((trial) => this.bestUntil(trial, report.epoch));
+    const { own, others } = this.scores(report, (trial) => this.bestUntil(trial, report.epoch));
     const going = Math.max(1, Math.floor((others.length + 1) / reduction));
     if (others.length + 1 < reduction || others.filter((other) => other > own).length < going) return undefined;
     return `asha: at epoch ${report.epoch} of retraining ${share(own)} held out is not among the best ${going} of ${others.length + 1}`;
   }
 
   /**
-   * Median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial is stopped if its best accuracy so
-   * far is below the median of the other trials' average accuracies up to the same epoch.
+   * Median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial is stopped if the best accuracy of
+   * its configuration so far is below the median of the others' average accuracies up to the same epoch.
    */
   private median({ firstEpoch, trials }: Extract<EarlyStoppingRule, { rule: 'median' }>, report: EpochReport) {
     if (report.epoch < firstEpoch) return undefined;
-    const averages = this.rivals(report).map((trial) => this.averageUntil(trial, report.epoch));
+    const { others: averages } = this.scores(report, (trial) => this.averageUntil(trial, report.epoch));
     if (averages.length < trials) return undefined;
-    const own = this.bestUntil(report.trial, report.epoch);
+    const { own } = this.scores(report, (trial) => this.bestUntil(trial, report.epoch));
     const middle = medianOf(averages);
     if (own >= middle) return undefined;
     return `median: at epoch ${report.epoch} of retraining ${share(own)} held out is below the others' median, ${share(middle)}`;
   }
 
-  /** Returns the other trials of the same class that have reached the epoch. */
-  private rivals({ trial, class: own, epoch }: EpochReport): number[] {
-    return [...this.curves]
-      .filter(([other, curve]) => other !== trial && curve[0].class === own && (curve.at(-1)?.epoch ?? 0) >= epoch)
-      .map(([other]) => other);
+  /**
+   * Returns the scores of the report's configuration and of the others in its class. Each is the mean over the trials
+   * that have reached the epoch.
+   */
+  private scores(
+    { cell: ownCell, class: ownClass, epoch }: EpochReport,
+    scoreOf: (trial: number) => number,
+  ): { own: number; others: number[] } {
+    const there = [...this.curves]
+      .filter(([, curve]) => curve[0].class === ownClass && (curve.at(-1)?.epoch ?? 0) >= epoch)
+      .map(([trial, [{ cell }]]) => ({ cell, score: scoreOf(trial) }));
+    const means = new Map(
+      [...groupBy(there, ({ cell }) => cell)].map(([cell, trials]) => [cell, meanOf(trials.map(({ score }) => score))]),
+    );
+    const own = means.get(ownCell) ?? NaN;
+    means.delete(ownCell);
+    return { own, others: [...means.values()] };
   }
 
   private until(trial: number, epoch: number): number[] {
@@ -79,11 +97,10 @@ export class EarlyStopping {
 
   private bestUntil = (trial: number, epoch: number): number => Math.max(...this.until(trial, epoch));
 
-  private averageUntil(trial: number, epoch: number): number {
-    const accuracies = this.until(trial, epoch);
-    return accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
-  }
+  private averageUntil = (trial: number, epoch: number): number => meanOf(this.until(trial, epoch));
 }
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function medianOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

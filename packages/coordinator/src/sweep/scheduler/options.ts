@@ -1,5 +1,5 @@
 import type { TrainerChoice } from '../../launch/trainers.js';
-import type { StepProgress } from '../../training/context.js';
+import type { TimedProgress } from '../../training/progress.js';
 import type { Job } from './job.js';
 import type { SweepResources } from './resources.js';
 
@@ -19,6 +19,6 @@ export interface RunTrialsOptions {
   retries: number;
   /** Whether the first failure that is not retried ends the sweep. */
   failFast: boolean;
-  onProgress: (job: Job, progress: StepProgress & { imagesPerSecond: number }) => void;
+  onProgress: (job: Job, progress: TimedProgress) => void;
   warn: (line: string) => void;
 }

@@ -98,7 +98,8 @@ async function recallReports(
     for (const record of await readJournal(runtime, join(folder, place), runJournal)) {
       if (record.type !== 'epoch-finished' || record.phase !== 'retrain') continue;
       const { epoch, validation } = record;
-      stopping.report({ trial: trial.number, class: classOf(trial), epoch, accuracy: validation.accuracy });
+      const { number, cell } = trial;
+      stopping.report({ trial: number, cell, class: classOf(trial), epoch, accuracy: validation.accuracy });
     }
   }
 }

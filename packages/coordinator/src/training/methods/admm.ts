@@ -1,7 +1,8 @@
 import type { Clock } from '@prunegrid/core/runtime';
 import { type Pieces, piecesOf, type TensorData } from '@prunegrid/core/safetensors';
 
-import { converged, type LayerState, rhoAt, target } from '@prunegrid/numerics/admm';
+import { converged, isAstray, type LayerState, rhoAt, target } from '@prunegrid/numerics/admm';
+import { warningOf } from '../convergence.js';
 import { type LayerToPrune, survivorsOf } from '../layers.js';
 import { maskPieces, nonZeroIn } from '../masks.js';
 import { inPieces } from '../projecting/index.js';
@@ -32,12 +33,16 @@ async function prune(training: Training, before: Before, layers: readonly LayerT
     ? recall(layers, rhoNow, resumed.own)
     : await projector.initialise(layers, before.weights, rhoNow);
   let { weights } = before;
+  let astrayFor = resumed?.own.values?.['astrayFor'] ?? 0;
   for (let k = first; k < iterations; k++) {
     await group.setPenalty(
       layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
       await targets(runtime.clock, states),
     );
-    while (training.epoch < (k + 1) * epochsPerIteration) await training.trainEpoch('prune', () => keep(states));
+    let accuracy = NaN;
+    while (training.epoch < (k + 1) * epochsPerIteration) {
+      ({ accuracy } = await training.trainEpoch('prune', () => keep(states, astrayFor)));
+    }
     weights = await group.fetchWeights();
     const nextRho = rhoAt(rho, Math.min(k + 1, iterations - 1), iterations);
     const iterated = await projector.iterate(layers, states, weights, nextRho);
@@ -50,7 +55,11 @@ async function prune(training: Training, before: Before, layers: readonly LayerT
       layers: residuals,
     });
     training.checkpoint('admm', 'prune', weights, admmTensors(layers, states));
-    if (stopEarly && k + 1 < iterations && converged(residuals, stopEarly)) {
+    astrayFor = residuals.some(isAstray) ? astrayFor + 1 : 0;
+    if (k + 1 === iterations) {
+      const warning = warningOf({ layers: residuals, astrayFor, denseAccuracy: before.denseAccuracy, accuracy });
+      if (warning) training.record(warning);
+    } else if (stopEarly && converged(residuals, stopEarly)) {
       training.record({ type: 'admm-stopped-early', iteration: k + 1 });
       training.skipEpochs((iterations - k - 1) * epochsPerIteration);
       break;
@@ -78,8 +87,9 @@ function admmTensors(layers: readonly { name: string }[], states: readonly Layer
   return { Z: byLayer(({ Z }) => Z), U: byLayer(({ U }) => U) };
 }
 
-/** Returns the state that `recall` needs to resume: Z, U and the support of Z, each concatenated over all layers. */
-const keep = (states: readonly LayerState[]): PhaseState<Pieces> => ({
+/** Returns the state that is needed to resume. Z, U and the support of Z are each concatenated over all layers. */
+const keep = (states: readonly LayerState[], astrayFor: number): PhaseState<Pieces> => ({
+  values: { astrayFor },
   tensors: {
     Z: inTurn(states.map(({ Z }) => Z)),
     U: inTurn(states.map(({ U }) => U)),

@@ -56,6 +56,8 @@ export interface Training {
 export interface Before {
   /** Values of all parameters. */
   weights: Float32Array;
+  /** Held-out accuracy of the dense network. */
+  denseAccuracy: number;
   /** If the network is already pruned, the positions in each pruned layer that may be trained; absent otherwise. */
   trainable?: ReadonlyMap<string, Uint32Array>;
 }

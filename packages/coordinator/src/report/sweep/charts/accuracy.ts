@@ -161,7 +161,7 @@ export function paretoFigure({ table, curves }: Pick<ReportData, 'table' | 'curv
   return {
     title: 'Pareto front',
     caption:
-      'Cells on the dashed line are beaten by none: no other is at least as accurate with fewer weights. Chosen by held-out accuracy, for the test set only reports.',
+      'Cells on the dashed line are beaten by none: no other is at least as accurate with fewer weights, in the mean of at least as many seeds. Chosen by held-out accuracy, for the test set only reports.',
     legend: [
       ...curves.map(({ name }, index) => ({ name, color: colorOf(index), mark: 'dot' as const })),
       { name: 'Pareto front', color: faint, mark: 'dashed' },

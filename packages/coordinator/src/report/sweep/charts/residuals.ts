@@ -66,7 +66,7 @@ const rangeOf = (lines: readonly Line[]): [number, number] =>
     0.1,
   );
 
-/** Draws the residuals of every layer, in the best ADMM trial of each compression ratio. */
+/** Draws the residuals of every layer, in a typical trial of the best ADMM cell of each compression ratio. */
 export function residualsFigure({ bestByAdmm }: Pick<ReportData, 'bestByAdmm'>): Figure | null {
   const trials = bestByAdmm.filter(({ residuals }) => residuals.length > 0);
   if (trials.length === 0) return null;
@@ -83,7 +83,7 @@ export function residualsFigure({ bestByAdmm }: Pick<ReportData, 'bestByAdmm'>):
   return {
     title: 'Residuals by iteration',
     caption:
-      'The best trial of each sparsity by ADMM. Solid: the primal residual, ||W - Z||; dashed: the dual residual divided by rho, ||Z - Z of the iteration before||; both as a share of ||W||.',
+      'The best configuration of each sparsity by ADMM, in the trial closest to its mean. Solid: the primal residual, ||W - Z||; dashed: the dual residual divided by rho, ||Z - Z of the iteration before||; both as a share of ||W||.',
     legend: [
       ...names.map((name, index) => ({ name, color: colorOf(index), mark: 'line' as const })),
       { name: 'primal', color: '#555', mark: 'line' },

@@ -4,7 +4,7 @@ import type { LayerHistogram } from '../histograms.js';
 import { axis, colorOf, drawing, faint, type Figure, padded, spaced } from './figure.js';
 import { sparsity, sparsityAxis } from './scales.js';
 
-/** Draws what each layer keeps over the compression ratio, in the best trial of each ratio. */
+/** Draws what each layer keeps over the compression ratio, in the best cell of each ratio. */
 export function keptFigure({ best }: Pick<ReportData, 'best'>): Figure | null {
   const names = best[0]?.layers.map(({ name }) => name) ?? [];
   if (names.length === 0) return null;
@@ -50,7 +50,7 @@ export function keptFigure({ best }: Pick<ReportData, 'best'>): Figure | null {
   return {
     title: 'What each layer keeps',
     caption:
-      'Share of each layer’s weights that are not zero, in the best trial of each sparsity; biases are neither pruned nor counted.',
+      'Share of each layer’s weights that are not zero, in the best configuration of each sparsity; biases are neither pruned nor counted.',
     legend: names.map((name, index) => ({ name, color: colorOf(index), mark: 'line' })),
     panels: [{ svg }],
   };
