@@ -7,7 +7,7 @@ import {
   type Standing,
   statusOrder,
 } from '@prunegrid/coordinator/report/condition';
-import { brief } from '@prunegrid/coordinator/report/setting';
+import { brief } from '@prunegrid/coordinator/experiment/setting';
 import { groupBy } from '@prunegrid/coordinator/sweep/grouping';
 import type { SweepPlan, Trial } from '@prunegrid/coordinator/sweep/planner/plan';
 import type { JobProgress } from '@prunegrid/coordinator/sweep/progress';
