@@ -1,5 +1,5 @@
 import { epochsAfterDense } from '@prunegrid/coordinator/experiment/epochs';
-import { brief } from '@prunegrid/coordinator/report/setting';
+import { brief } from '@prunegrid/coordinator/experiment/setting';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import { columns } from '@prunegrid/core/text/columns';
 import { counted, duration, grouped, ratio } from '@prunegrid/core/text/figures';

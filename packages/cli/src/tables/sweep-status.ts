@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { conditionOf, countsOf, type Standing, statusOrder } from '@prunegrid/coordinator/report/condition';
-import { brief } from '@prunegrid/coordinator/report/setting';
+import { brief } from '@prunegrid/coordinator/experiment/setting';
 import { curveOf, curvesOf } from '@prunegrid/coordinator/report/sweep/curves';
 import { seedsOf, withDeviation } from '@prunegrid/coordinator/report/sweep/formats';
 import {

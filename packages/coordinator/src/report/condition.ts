@@ -1,6 +1,6 @@
 import type { Trial } from '../sweep/planner/plan.js';
 import type { SweepState, TrialStatus } from '../sweep/state.js';
-import { brief } from './setting.js';
+import { brief } from '../experiment/setting.js';
 
 /** The order in which counts of trials are given. */
 export const statusOrder: readonly TrialStatus[] = ['finished', 'running', 'waiting', 'stopped', 'failed'];

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Plain } from '../experiment/yaml.js';
-import { brief } from '../report/setting.js';
+import { brief } from '../experiment/setting.js';
 import type { RunManifest } from '../training/records.js';
 
 /**

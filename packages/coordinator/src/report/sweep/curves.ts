@@ -1,5 +1,5 @@
 import { groupBy } from '../../sweep/grouping.js';
-import { brief } from '../setting.js';
+import { brief } from '../../experiment/setting.js';
 import { methods } from '../../training/methods/index.js';
 import type { CellRow, SweepTable } from './table.js';
 

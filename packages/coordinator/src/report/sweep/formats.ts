@@ -1,6 +1,6 @@
 import { columns } from '@prunegrid/core/text/columns';
 import { counted, grouped, ratio } from '@prunegrid/core/text/figures';
-import { brief } from '../setting.js';
+import { brief } from '../../experiment/setting.js';
 import type { Spread } from '../spread.js';
 import { type CellRow, missingOf, type SweepTable } from './table.js';
 

@@ -1,4 +1,4 @@
-import type { Plain } from '../experiment/yaml.js';
+import type { Plain } from './yaml.js';
 
 /** Returns the value of a key as YAML writes it on one line. */
 export function brief(value: Plain): string {
