@@ -276,6 +276,8 @@ grid: { admm.rho: [1e-3, 1e-2, 3e-2, 1e-1] }
       .toBeTruthy();
     first.process.kill('SIGKILL');
     await first.ended;
+    // Without it, whether the trial goes on or begins anew would depend on the moment.
+    rmSync(join(out, 'trials/3/attempt-1/checkpoints'), { recursive: true, force: true });
     await server.up();
     // Where to send to is known from before.
     expect(await prunegrid('sweep', 'resume', out, ...flags)).toMatchObject({ code: 0, stderr: '' });

@@ -149,7 +149,7 @@ describe('prunegrid serve', () => {
     await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([]);
     expect(await condition(out)).toBe('queued, no server is up');
     const interrupted = await serve();
-    await interrupted.prints(/trial 2 .*: started .*attempt 2/);
+    await interrupted.prints(/trial 2 .*: started .*(attempt 2|resumed after)/);
     interrupted.process.kill('SIGINT');
     const { code, stderr } = await interrupted.ended;
     expect(code).toBe(130);
