@@ -136,6 +136,11 @@ describe('prunegrid report', () => {
       name: 'tiny',
       axes: ['admm.rho', 'budget', 'method'],
       rows: Array(9).fill({ planned: 2, states: { finished: 2 }, result: { test: { n: 2 } } }) as object[],
+      // Densest first.
+      best: [{ kept: 21_525 }, { kept: 6_046 }, { kept: 1_538 }].map((row) => ({
+        ...row,
+        result: { heldOut: { n: 2 } },
+      })),
       files: { page: join(sweep, 'report/report.html') },
       gaps: [],
     });

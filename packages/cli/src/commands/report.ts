@@ -17,9 +17,9 @@ export async function report(
   const { runtime } = environment;
   const data = await readReport(runtime, resolve(place));
   await writeReport(runtime, data);
-  const { table, gaps } = data;
+  const { table, bestCells: best, gaps } = data;
   const files = Object.fromEntries(Object.entries(reportFiles).map(([name, file]) => [name, join(place, file)]));
-  if (json) return print(environment, JSON.stringify({ ...table, files, gaps }));
+  if (json) return print(environment, JSON.stringify({ ...table, best, files, gaps }));
   for (const gap of gaps) complain(environment, `prunegrid: ${gap}; the report goes without it`);
   print(environment, `${tableText(table)}\n\nRead it: ${files['page']}; the table: ${files['csv']}, .md, .tex`);
 }

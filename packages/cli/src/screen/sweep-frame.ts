@@ -12,7 +12,7 @@ import { titleOf } from './lines.js';
 import type { Running, SweepView } from './sweep-view.js';
 
 const LONGEST_BAR = 40;
-/** A shorter bar says less than the percentage beside it. */
+/** The fewest characters of a bar. A shorter one says less than the percentage beside it. */
 const SHORTEST_BAR = 6;
 
 /**
@@ -40,11 +40,11 @@ export function sweepFrame(
   return fits ? [...lines, ...cells.map((line) => colors.dim(line))] : lines;
 }
 
-/** Positions of the columns that a narrow terminal does without, the first of them first. */
+/** The positions of the columns that a narrow terminal does without, in the order in which they are left out. */
 const leftOut = {
-  /** The trainers, the speed, the settings, and the accuracy. */
+  /** These are the trainers, the speed, the settings and the accuracy. */
   running: [4, 3, 5, 2],
-  /** The accuracy on the test set, the cell's number, and the number of seeds. */
+  /** These are the accuracy on the test set, the cell's number and the number of seeds. */
   best: [2, 4, 3],
 };
 

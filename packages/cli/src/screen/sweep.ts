@@ -15,7 +15,7 @@ import { sweepLine } from './sweep-lines.js';
 import { type ShownProgress, SweepView } from './sweep-view.js';
 
 export interface SweepScreen {
-  /** Takes in an earlier event that the state has taken in. Nothing of it is shown. */
+  /** Takes in an earlier event that the state has already taken in, without showing it. */
   recall: (record: Recorded<SweepEvent>) => void;
   /** Shows an event that the state has taken in. */
   event: (record: Recorded<SweepEvent>) => void;
@@ -29,14 +29,14 @@ export interface SweepScreen {
 export interface SweepScreenOptions extends ScreenOptions {
   plan: SweepPlan;
   state: SweepState;
-  /** Gives the number of a network's weights, without its biases. */
+  /** Returns the number of a network's weights, without its biases. */
   weights: (model: string) => number;
 }
 
-/** The live region is drawn at most this often, in milliseconds. */
+/** The shortest time between two drawings of the live region, in milliseconds. */
 const DRAW_MS = 200;
 
-/** What the user sees of a sweep while it is running. */
+/** Makes what the user sees of a sweep while it is running. */
 export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
   const { mode, stdout, stderr = stdout, plan, state, now } = options;
   const view = new SweepView(plan, state);
