@@ -61,8 +61,8 @@ const linksTo = (trainers: Broadcast): TrainerLinks => ({
 
 /**
  * Trains by rounds in which the coordinator takes no part, because a trainer is alone or trainers reduce among
- * themselves. The coordinator grants credits for a stretch of
- * rounds at a time, and always one stretch ahead, so that no trainer waits for it.
+ * themselves. The coordinator grants credits for a stretch of rounds at a time, and always one stretch ahead, so that
+ * no trainer waits for it.
  */
 export async function* trainOnCredits(
   trainers: Broadcast,

@@ -7,6 +7,7 @@ import { sharded } from './sharded.js';
 export type {
   CoordinatorLink,
   CoordinatorReduction,
+  PeerLinks,
   PeerReduction,
   Reducer,
   Reduction,

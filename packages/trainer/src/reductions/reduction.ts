@@ -21,7 +21,7 @@ export interface PeerReduction extends Named {
    */
   readonly shardsMoments: boolean;
   /** Begins the rounds of one Train message in a trainer, which is connected with all others of its lease. */
-  join(phase: ReductionPhase, peers: PeerGroup): Reducer;
+  join(phase: ReductionPhase, peers: PeerLinks): Reducer;
 }
 
 /** The coordinator adds up. Every trainer updates the whole target with the sum that the coordinator returns. */
@@ -66,7 +66,7 @@ export interface RoundVectors {
   following: number;
 }
 
-/** What a trainer does with the sums of a round. */
+/** What a trainer does with the sums of a round. Calls of `begin` and `apply` must not overlap. */
 export interface Update {
   /** Takes the summed metrics, [following]. It must be called before `apply`. It rejects if a loss is not finite. */
   begin: (metrics: Float32Array) => Promise<void>;
@@ -87,6 +87,9 @@ export interface Reducer {
 
 /** The place of a tensor in a round; for `step` and `node` see the protocol's TensorChunk. */
 export type TensorPlace = Pick<ChunkHeader, 'kind' | 'step' | 'node'>;
+
+/** A trainer's connections to the other trainers of its lease. */
+export type PeerLinks = Pick<PeerGroup, 'size' | 'others' | 'send' | 'receive' | 'reduce'>;
 
 /** A trainer's connection to the coordinator. */
 export interface CoordinatorLink {

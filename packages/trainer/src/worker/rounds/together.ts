@@ -14,6 +14,8 @@ type Pace = Pick<StepCredits, 'mayProceed' | 'unlessEnded' | 'report' | 'close'>
 export function runTogether(task: RoundsTask, reduction: Reduction): RoundRunner {
   const { pace, reducer } = joinedBy(task, reduction);
   let closed = false;
+  /** The engine's part of the latest update, which may be under way when the lease ends. */
+  let updating: void | Promise<void>;
   return {
     granted: async () => ((await pace.mayProceed()) ? 1 : 0),
     async run(strategy, { rounds: [round], learningRates, next }) {
@@ -24,11 +26,11 @@ export function runTogether(task: RoundsTask, reduction: Reduction): RoundRunner
         begin: (sums) => {
           requireOpen();
           metrics = sums;
-          return strategy.beginUpdate(round, sums, learningRates);
+          return (updating = strategy.beginUpdate(round, sums, learningRates));
         },
         apply: (from, sum) => {
           requireOpen();
-          return strategy.applyUpdate(from, sum);
+          return (updating = strategy.applyUpdate(from, sum));
         },
         meanwhile: () => {
           if (next && !closed) strategy.prepare(next);
@@ -39,9 +41,11 @@ export function runTogether(task: RoundsTask, reduction: Reduction): RoundRunner
       await strategy.commit(round);
       await pace.report(metrics);
     },
-    close() {
+    async close() {
       closed = true;
-      return pace.close();
+      // The engine must be done before the lease's replica is closed.
+      await Promise.resolve(updating).catch(() => undefined);
+      await pace.close();
     },
   };
 
