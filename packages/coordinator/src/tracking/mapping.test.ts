@@ -20,6 +20,12 @@ describe('mlflowUpdate', () => {
     expect(Object.values(values)).not.toContain('[object Object]');
   });
 
+  it('passes on what a run has warned of', () => {
+    const message = 'ADMM has not converged: try a smaller admm.rho';
+    const { tags } = map({ type: 'admm-not-converged', layer: 'fc1', residual: 1.14, message });
+    expect(tags).toEqual([{ key: 'prunegrid.warning', value: message }]);
+  });
+
   it('leaves out what is not known', () => {
     const { tags } = map({ type: 'run-started', manifest: { ...sampleManifest('id'), git: null } });
     expect(tags.filter(({ key }) => key.includes('git'))).toEqual([]);

@@ -110,6 +110,8 @@ function tagValues(record: JournalRecord): TagValues {
       return { 'prunegrid.start_run_id': record.runId };
     case 'admm-stopped-early':
       return { 'prunegrid.admm_stopped_early': `after iteration ${record.iteration}` };
+    case 'admm-not-converged':
+      return { 'prunegrid.warning': record.message };
     case 'dead-units':
       return { [`prunegrid.dead_units.${record.layer}`]: `${record.units} of ${record.of}` };
     case 'run-stopped':
