@@ -62,7 +62,7 @@ export class SimulatedCluster {
     const { resumeState } = await readResumeState(runtime, folder);
     const run = {
       ...{ runtime, folder, runId: runtime.random.uuid(), spec, specFile: 'simulated', resumeState },
-      ...{ projector: new Projector(runtime.clock), checkLock: () => lock.check() },
+      ...{ projector: new Projector(runtime), checkLock: () => lock.check() },
     };
     const options = {
       ...{ runtime, launcher: launchers.get('local'), replace: false, interrupted: never },

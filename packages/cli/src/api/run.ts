@@ -131,7 +131,7 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
   const { runtime } = context;
   const choice = trainerChoice(options);
   const lock = await lockRun(runtime, folder);
-  const locked = { ...run, runtime, projector: new Projector(runtime.clock), checkLock: () => lock.check() };
+  const locked = { ...run, runtime, projector: new Projector(runtime), checkLock: () => lock.check() };
   try {
     onStart?.({ folder, spec, history: resumeState?.records ?? [] });
     const result = await interruptible(signal, `resume the run in ${folder}`, (stopped, interrupted) =>

@@ -1,6 +1,5 @@
 import type { Host, Processes } from '@prunegrid/core/runtime';
 import { createRequire } from 'node:module';
-import { cpus, totalmem, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -19,21 +18,16 @@ export const commandLine = (): string[] => ['prunegrid', ...process.argv.slice(2
 export async function describeInvocation({
   clock,
   processes,
-}: Pick<Host, 'clock' | 'processes'>): Promise<
+  machine: { processor, cores, memoryBytes, platform, user },
+}: Pick<Host, 'clock' | 'processes' | 'machine'>): Promise<
   Pick<RunManifest, 'commandLine' | 'startedAt' | 'user' | 'git' | 'host'>
 > {
   return {
     commandLine: commandLine(),
     startedAt: new Date(clock.now()).toISOString(),
-    user: userName(),
+    user,
     git: await gitState(processes),
-    host: {
-      name: processes.host,
-      cpu: cpus()[0]?.model ?? 'unknown',
-      cores: cpus().length,
-      memoryBytes: totalmem(),
-      platform: `${process.platform}-${process.arch}`,
-    },
+    host: { name: processes.host, cpu: processor, cores, memoryBytes, platform },
   };
 }
 
@@ -41,7 +35,7 @@ export async function describeInvocation({
  * Returns the manifest of a run. `asked` gives the user and the command line if another process asked for the run.
  */
 export async function describeRun(
-  host: Pick<Host, 'clock' | 'processes'>,
+  host: Pick<Host, 'clock' | 'processes' | 'machine'>,
   options: {
     runId: string;
     spec: Spec;
@@ -73,15 +67,6 @@ export async function describeRun(
     dataset: { name: spec.dataset.name, sha256: ready.datasetHash },
     ...(sweep && { sweep }),
   };
-}
-
-/** Returns the user's name, or the user's number if the password file has no entry, which is common in containers. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? 'unknown');
-  }
 }
 
 /** Git state per machine. It is read only once, because later changes of the files do not affect a running process. */

@@ -17,9 +17,10 @@ export async function sweepPlan(
   { json, trainers, ...overrides }: SweepPlanOptions,
   environment: CommandEnvironment,
 ): Promise<void> {
+  const { runtime } = environment;
   const { plan } = await planSweep(file, overrides, environment);
-  const warn = (line: string) => complain(environment, line);
-  const estimatedSeconds = estimateSeconds(plan.trials, trainers, await measuredTimes(environment.runtime, warn));
+  const measured = await measuredTimes(runtime, (line) => complain(environment, line));
+  const estimatedSeconds = estimateSeconds(plan.trials, trainers, measured, runtime.machine);
   print(
     environment,
     json
