@@ -61,7 +61,7 @@ export class SimulatedCluster {
     const lock = await holdLock(runtime, `${folder}/coordinator.lock`, (holder) => new Failure('environment', holder));
     const { resumeState } = await readResumeState(runtime, folder);
     const run = {
-      ...{ runtime, folder, runId: runtime.random.uuid(), spec, specFile: 'simulated', resumeState },
+      ...{ runtime, folder, runId: runtime.random.uuid(), spec, specFile: 'simulated', extensions: [], resumeState },
       ...{ projector: new Projector(runtime), checkLock: () => lock.check() },
     };
     const options = {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { Trainer } from '../cluster/index.js';
+import { describeExtensions } from '../experiment/extension-files.js';
 import type { Spec } from '../experiment/spec.js';
 import type { RunManifest, SweepPart } from './records.js';
 import { withoutLogin } from '@prunegrid/core/text/login';
@@ -35,17 +36,19 @@ export async function describeInvocation({
  * Returns the manifest of a run. `asked` gives the user and the command line if another process asked for the run.
  */
 export async function describeRun(
-  host: Pick<Host, 'clock' | 'processes' | 'machine'>,
+  host: Host,
   options: {
     runId: string;
     spec: Spec;
     specFile: string;
     sweep?: SweepPart | undefined;
     asked?: Pick<RunManifest, 'user' | 'commandLine'> | undefined;
+    /** Absolute paths of the extensions that were loaded. */
+    extensions: readonly string[];
     members: readonly Trainer[];
   },
 ): Promise<RunManifest> {
-  const { runId, spec, specFile, members, sweep, asked } = options;
+  const { runId, spec, specFile, extensions, members, sweep, asked } = options;
   const { hello, ready } = members[0];
   return {
     runId,
@@ -65,6 +68,7 @@ export async function describeRun(
     device: ready.device,
     trainers: members.length,
     dataset: { name: spec.dataset.name, sha256: ready.datasetHash },
+    ...(extensions.length > 0 && { extensions: await describeExtensions(host, extensions) }),
     ...(sweep && { sweep }),
   };
 }

@@ -34,7 +34,7 @@ const group = { trainers: [] } as unknown as TrainerGroup;
 
 describe('the snapshots of a run', () => {
   const run = {
-    ...{ runtime: nodeHost, runId: 'id', spec, specFile: 'a.yaml', group },
+    ...{ runtime: nodeHost, runId: 'id', spec, specFile: 'a.yaml', extensions: [], group },
     ...{ projector: new Projector(nodeHost), checkLock: () => Promise.resolve() },
   };
   /** What a run leaves of its snapshots that ends in this way. */
