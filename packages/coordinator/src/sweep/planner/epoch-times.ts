@@ -105,6 +105,28 @@ export function estimateSeconds(
   return busy / trainers;
 }
 
+/** Returns the spec of the first trial that is like no run that was measured, or undefined if there is none. */
+export const firstUnmeasured = (
+  trials: readonly Trial[],
+  measured: MeasuredTimes,
+  machine: Machine,
+): Spec | undefined => trials.find(({ spec }) => !measured[workload(spec, machine)])?.spec;
+
+/** Returns the overrides, each as `key=value`, that give the base experiment the workload of a trial. */
+export function workloadOverrides(trial: Spec, base: Spec): string[] {
+  const keysOf = ({ engine, model, dataset, batch, threadsPerTrainer }: Spec): Record<string, string | number> => ({
+    ...{ engine, model, threadsPerTrainer },
+    ...{
+      'dataset.name': dataset.name,
+      'dataset.validation': dataset.validation,
+      'dataset.limit': dataset.limit ?? 'null',
+    },
+    ...{ 'batch.global': batch.global, 'batch.microBatches': batch.microBatches },
+  });
+  const before = keysOf(base);
+  return Object.entries(keysOf(trial)).flatMap(([key, value]) => (before[key] === value ? [] : [`${key}=${value}`]));
+}
+
 /** Key of the settings on which an epoch's time depends. The number of survivors matters little. */
 const workload = (
   { engine, model, dataset: { name, validation, limit }, batch, threadsPerTrainer }: Spec,
