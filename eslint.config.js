@@ -24,7 +24,7 @@ const outside = {
       {
         paths: [
           ...['fs', 'fs/promises', 'net', 'tls', 'http', 'http2', 'https', 'dgram', 'dns', 'dns/promises'],
-          ...['child_process', 'timers', 'timers/promises'],
+          ...['child_process', 'os', 'timers', 'timers/promises'],
         ].map((name) => ({ name: `node:${name}`, message: 'Take it from the runtime that is handed in.' })),
       },
     ],

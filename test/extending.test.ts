@@ -115,6 +115,10 @@ describe('runs with members from outside', () => {
     const one = await run('random-alone', '--trainers', '1');
     const model = sha256(join(two.path, 'model.safetensors'));
     expect(sha256(join(one.path, 'model.safetensors'))).toBe(model);
+    // The run has recorded the extensions, without which its model and its data set are unknown.
+    const evaluated = await prunegrid('evaluate', two.path, '--json');
+    expect(evaluated.code).toBe(0);
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({ model: 'plane', validationImages: 128, total: { kept: 80 } });
     const magnitude = await run('magnitude', '--set', 'method=magnitude');
     expect(magnitude.kept).toEqual(two.kept);
     expect(sha256(join(magnitude.path, 'model.safetensors'))).not.toBe(model);

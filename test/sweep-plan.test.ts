@@ -43,6 +43,15 @@ it('estimates the time once a run like its trials has ended on this machine', as
   }
 });
 
+it('names the run that would make an estimate possible, with what differs from the base', async () => {
+  const changed = ['dataset.limit=1777', 'dataset.validation=500'].flatMap((key) => ['--set', key]);
+  const { stdout } = await prunegrid('sweep', 'plan', sweep, ...changed);
+  const like = `prunegrid run ${experiment} --set dataset.validation=500 --set dataset.limit=1777 would measure one`;
+  expect(stdout.trimEnd().split('\n').at(-1)).toBe(
+    `No estimate of the time: no run like these has ended on this machine yet; ${like}`,
+  );
+});
+
 it.each([
   ['an experiment for a sweep', ['sweep', 'plan', experiment], `${experiment}: one experiment, not a sweep`],
   ['a sweep for an experiment', ['run', sweep], `${sweep}: a sweep, not one experiment`],

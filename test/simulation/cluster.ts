@@ -61,8 +61,8 @@ export class SimulatedCluster {
     const lock = await holdLock(runtime, `${folder}/coordinator.lock`, (holder) => new Failure('environment', holder));
     const { resumeState } = await readResumeState(runtime, folder);
     const run = {
-      ...{ runtime, folder, runId: runtime.random.uuid(), spec, specFile: 'simulated', resumeState },
-      ...{ projector: new Projector(runtime.clock), checkLock: () => lock.check() },
+      ...{ runtime, folder, runId: runtime.random.uuid(), spec, specFile: 'simulated', extensions: [], resumeState },
+      ...{ projector: new Projector(runtime), checkLock: () => lock.check() },
     };
     const options = {
       ...{ runtime, launcher: launchers.get('local'), replace: false, interrupted: never },

@@ -83,7 +83,7 @@ export async function takeTurnApart(pool: TrainerPool, trainers: number, steps: 
 async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, share: number): Promise<Turn> {
   const dense = initialParameters(lenet5, 1);
   const layers = prunedLayers(lenet5, { keep }, dense);
-  const pruned = await new Projector(nodeHost.clock).pruneNetwork(layers, dense);
+  const pruned = await new Projector(nodeHost).pruneNetwork(layers, dense);
   const globalBatch = batch.global / share;
   const phase = {
     ...{ seed: 1, phase: 1, optimizer: adam, shift: dataset.shift, dropout: 0 },

@@ -5,12 +5,15 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import { DEFAULT_LAUNCHER, defaultTrainers } from './api/defaults.js';
 
+/** The largest number that a flag takes, which is the largest seed. */
+const MOST = 0xffffffff;
+
 /** Returns a parser for a flag whose value is a whole number that is at least `least`. */
 export function wholeNumber(least: number) {
   return (text: string): number => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value < least || value > 0xffffffff) {
-      throw new InvalidArgumentError(`It must be a whole number from ${least} up.`);
+    if (!/^\d+$/.test(text) || value < least || value > MOST) {
+      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${MOST}.`);
     }
     return value;
   };

@@ -24,7 +24,7 @@ const model = singleLayer();
 const W = new Float32Array(size);
 const random = new RandomStream(1, purposes.initialWeights, 0, 0);
 for (let i = 0; i < size; i++) W[i] = random.nextFraction() - 0.5;
-const projector = new Projector(nodeHost.clock);
+const projector = new Projector(nodeHost);
 // A first iteration writes to all of Z and U: before, the system has given them addresses but no memory.
 let iterated = iterateInPlace(initialise(W, onto, RHO), W, onto);
 let iteration = 1;

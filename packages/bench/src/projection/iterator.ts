@@ -27,7 +27,7 @@ const TICK_MS = 1;
 const SOME_TICKS_MS = 20;
 
 const [way] = process.argv.slice(2);
-const projector = way === 'inline' ? new Projector(nodeHost.clock, undefined, Infinity) : new Projector(nodeHost.clock);
+const projector = way === 'inline' ? new Projector(nodeHost, undefined, Infinity) : new Projector(nodeHost);
 let size = 0;
 const layers = shapes.map((layer) => {
   const own = sizeOf(layer.shape);

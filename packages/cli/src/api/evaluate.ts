@@ -1,6 +1,7 @@
+import { loadRecorded } from '@prunegrid/coordinator/extension';
 import { journalFile, readJournal } from '@prunegrid/coordinator/journal/reading';
 import { countLayers, totalOf } from '@prunegrid/coordinator/training/layers';
-import { type LayerCount, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
+import { type LayerCount, runJournal, type RunManifest, type RunResult } from '@prunegrid/coordinator/training/records';
 import { Failure } from '@prunegrid/core/failure';
 import { readSafetensors } from '@prunegrid/core/safetensors';
 import { type DatasetChoice, datasets } from '@prunegrid/trainer/datasets';
@@ -15,9 +16,11 @@ const BLOCK = 500;
 /** The data set on which a model file is evaluated if it is not in a run folder. */
 const wholeDataset: DatasetChoice = { name: 'mnist', validation: 5000 };
 
-export interface EvaluateOptions extends Pick<Notices, 'onInstall'> {
+export interface EvaluateOptions extends Notices {
   /** The network. By default, the one that the file's metadata name. */
   model?: string;
+  /** Absolute paths of extensions that are loaded already. They take the place of those that the run was made with. */
+  extensions?: readonly string[];
 }
 
 /** The content of a model file and its accuracy. Accuracies are shares of correct answers. */
@@ -39,6 +42,9 @@ export async function evaluateModel(
 ): Promise<ModelEvaluation> {
   const isFolder = (await runtime.files.status(place))?.kind === 'folder';
   const file = isFolder ? join(place, 'model.safetensors') : place;
+  const run = isFolder ? await manifestOf(place, runtime) : undefined;
+  const { extensions: named = [], onWarning = ignore } = options;
+  await loadRecorded(runtime, place, run?.extensions ?? [], named, onWarning);
   const { tensors, metadata } = await readSafetensors(runtime, file);
   const name = options.model ?? metadata['model'];
   if (name === undefined)
@@ -53,7 +59,7 @@ export async function evaluateModel(
 
   const source = engines.get(DEFAULT_ENGINE);
   await source.provision(options.onInstall ?? ignore);
-  const choice = (isFolder && (await datasetOf(place, runtime))) || wholeDataset;
+  const choice: DatasetChoice = run?.spec.dataset ?? wholeDataset;
   const dataset = await datasets.get(choice.name).load(choice, runtime);
   const engine = await source.load({ threads: 1, clock: runtime.clock });
   const evaluator = await engine.openEvaluator(model, dataset, parameters);
@@ -74,11 +80,9 @@ export async function evaluateModel(
   };
 }
 
-/** Returns the data on which the folder's run was evaluated, or undefined if the folder has no journal. */
-async function datasetOf(folder: string, runtime: ApiContext['runtime']): Promise<DatasetChoice | undefined> {
+/** Returns the manifest of the folder's run, or undefined if the folder has no journal. */
+async function manifestOf(folder: string, runtime: ApiContext['runtime']): Promise<RunManifest | undefined> {
   if (!(await runtime.files.status(journalFile(folder)))) return undefined;
   const [first] = await readJournal(runtime, folder, runJournal);
-  if (first?.type !== 'run-started') return undefined;
-  const { name, validation, limit } = first.manifest.spec.dataset;
-  return { name, validation, ...(limit !== undefined && { limit }) };
+  return first?.type === 'run-started' ? first.manifest : undefined;
 }

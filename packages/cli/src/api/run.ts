@@ -1,5 +1,6 @@
 import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
+import { loadRecorded } from '@prunegrid/coordinator/extension';
 import type { Journal } from '@prunegrid/coordinator/journal/journal';
 import { readJournal } from '@prunegrid/coordinator/journal/reading';
 import { launchers } from '@prunegrid/coordinator/launch';
@@ -88,7 +89,8 @@ export async function runExperiment(
   await requireEngines([spec.engine], options.onInstall ?? ignore);
   const folder = resolve(options.folder ?? (await claimRunFolder(runtime, spec)));
   await createRunFolder(runtime, folder);
-  return runToEnd({ folder, runId: runtime.random.uuid(), spec, specFile: file }, options, context);
+  const { extensions } = trainerChoice(options);
+  return runToEnd({ folder, runId: runtime.random.uuid(), spec, specFile: file, extensions }, options, context);
 }
 
 export async function resumeExperiment(
@@ -102,6 +104,10 @@ export async function resumeExperiment(
   const { runtime } = context;
   const records = await readJournal(runtime, folder, runJournal);
   if (records.some(({ type }) => type === 'run-finished')) throw new Failure('input', `${place}: has ended already`);
+  const [first] = records;
+  const recorded = (first?.type === 'run-started' && first.manifest.extensions) || [];
+  const { onWarning = ignore } = options;
+  const extensions = await loadRecorded(runtime, place, recorded, trainerChoice(options).extensions, onWarning);
   const { resumeState, problems } = await readResumeState(runtime, folder);
   if (!resumeState) {
     const reasons = problems.map((problem) => ` (${problem})`).join('');
@@ -112,9 +118,9 @@ export async function resumeExperiment(
   }
   const { runId, spec, specFile, sweep } = resumeState.manifest;
   if (sweep) throw new Failure('input', `${place}: is part of a sweep: resume that, by prunegrid sweep resume`);
-  for (const problem of problems) options.onWarning?.(`${problem}; what was saved before is used`);
+  for (const problem of problems) onWarning(`${problem}; what was saved before is used`);
   await requireEngines([spec.engine], options.onInstall ?? ignore);
-  return runToEnd({ folder, runId, spec, specFile, resumeState }, options, context);
+  return runToEnd({ folder, runId, spec, specFile, extensions, resumeState }, { ...options, extensions }, context);
 }
 
 /**
@@ -131,7 +137,7 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
   const { runtime } = context;
   const choice = trainerChoice(options);
   const lock = await lockRun(runtime, folder);
-  const locked = { ...run, runtime, projector: new Projector(runtime.clock), checkLock: () => lock.check() };
+  const locked = { ...run, runtime, projector: new Projector(runtime), checkLock: () => lock.check() };
   try {
     onStart?.({ folder, spec, history: resumeState?.records ?? [] });
     const result = await interruptible(signal, `resume the run in ${folder}`, (stopped, interrupted) =>

@@ -1,3 +1,5 @@
+import { describeExtensions } from '@prunegrid/coordinator/experiment/extension-files';
+import { loadRecorded } from '@prunegrid/coordinator/extension';
 import { launchers } from '@prunegrid/coordinator/launch';
 import { requireTrainers, type TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import {
@@ -117,7 +119,7 @@ export async function runSweep(
   await requireEngines(enginesOf(plan), options.onInstall ?? ignore);
   const { runtime } = context;
   const folder = resolve(options.folder ?? (await claimSweepFolder(runtime, plan)));
-  const manifest = await describeSweep(sweep, context);
+  const manifest = await describeSweep(sweep, trainerChoice(options).extensions, context);
   await createSweepFolder(runtime, folder, { manifest, plan });
   const lock = await lockSweep(runtime, folder);
   try {
@@ -138,6 +140,9 @@ export async function resumeSweep(
   const folder = resolve(place);
   const { manifest, plan: before, state } = await readSweep(runtime, folder);
   if (manifest.queue && (await queuedAt(runtime, manifest.queue))) throw inQueue(place, manifest.queue.folder);
+  const { onWarning = ignore } = options;
+  const { extensions: named } = trainerChoice(options);
+  const extensions = await loadRecorded(runtime, place, manifest.extensions ?? [], named, onWarning);
   const lock = await lockSweep(runtime, folder);
   try {
     const { extend = false, failed = false } = options;
@@ -152,7 +157,8 @@ export async function resumeSweep(
     await requireEngines(enginesOf(plan), options.onInstall ?? ignore);
     const sweep = { manifest: { ...manifest, trials: plan.trials.length }, plan };
     if (added > 0) await writeSweepFile(runtime, folder, sweep);
-    return await runToEnd(folder, lock, sweep, options, context, { again, added, only: failed });
+    const changes = { again, added, only: failed };
+    return await runToEnd(folder, lock, sweep, { ...options, extensions }, context, changes);
   } finally {
     await lock.release();
   }
@@ -167,9 +173,13 @@ export const claimSweepFolder = (runtime: Host, { name }: SweepPlan): Promise<st
 
 const enginesOf = ({ trials }: SweepPlan): string[] => trials.map(({ spec }) => spec.engine);
 
-/** Returns the manifest that records how a sweep was started. */
+/**
+ * Returns the manifest that records how a sweep was started.
+ * @param extensions absolute paths of the extensions that were loaded
+ */
 export async function describeSweep(
   { file, plan, overrides }: PlannedSweep,
+  extensions: readonly string[],
   { runtime }: ApiContext,
 ): Promise<SweepManifest> {
   return {
@@ -182,6 +192,7 @@ export async function describeSweep(
     cells: new Set(plan.trials.map(({ cell }) => cell)).size,
     trials: plan.trials.length,
     axes: [...new Set(plan.trials.flatMap(({ settings }) => Object.keys(settings)))],
+    ...(extensions.length > 0 && { extensions: await describeExtensions(runtime, extensions) }),
     ...(await describeInvocation(runtime)),
   };
 }

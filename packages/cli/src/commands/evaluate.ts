@@ -4,6 +4,7 @@ import { renderEvaluation } from '../tables/run-result.js';
 
 export interface EvaluateCommandOptions {
   model?: string;
+  extensions: readonly string[];
   json: boolean;
 }
 
@@ -16,7 +17,10 @@ export async function evaluate(
   { json, ...options }: EvaluateCommandOptions,
   environment: CommandEnvironment,
 ): Promise<void> {
-  const onInstall = (line: string) => complain(environment, line);
-  const evaluation = await evaluateModel(place, { ...options, onInstall }, environment);
+  const notices = {
+    onInstall: (line: string) => complain(environment, line),
+    onWarning: (line: string) => complain(environment, `prunegrid: ${line}`),
+  };
+  const evaluation = await evaluateModel(place, { ...options, ...notices }, environment);
   print(environment, json ? JSON.stringify(evaluation) : renderEvaluation(evaluation));
 }

@@ -1,3 +1,4 @@
+import { describeExtensions } from '@prunegrid/coordinator/experiment/extension-files';
 import { launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
 import { sweepResources } from '@prunegrid/coordinator/sweep/scheduler/sweep';
@@ -45,7 +46,7 @@ export async function serve(
       queue,
       trainers,
       maxSweeps,
-      extensions,
+      extensions: await describeExtensions(environment.runtime, extensions),
       signal,
       subscribersOf: ({ mlflow }) => sweepSubscribers(mlflow, environment),
       onEvent: (sweep, record) => screen.event(sweep, record),

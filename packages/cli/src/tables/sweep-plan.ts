@@ -10,11 +10,16 @@ const KEY_LENGTH = 12;
 /**
  * A table of all trials of a sweep, a line each, and what they share. Plain text without a newline at the end.
  * @param weights gives the number of a network's weights, without its biases
+ * @param options.measuring the command that would make an estimate possible, if there is none
  */
 export function renderPlan(
   plan: SweepPlan,
   weights: (model: string) => number,
-  { trainers, estimatedSeconds }: { trainers: number; estimatedSeconds: number | undefined },
+  {
+    trainers,
+    estimatedSeconds,
+    measuring,
+  }: { trainers: number; estimatedSeconds: number | undefined; measuring: string },
 ): string {
   const { trials } = plan;
   const axes = [...new Set(trials.flatMap(({ settings }) => Object.keys(settings)))];
@@ -46,7 +51,7 @@ export function renderPlan(
     '',
     `Dense training is done ${shared === 1 ? 'once' : `${grouped(shared)} times`} for ${counted(trials.length, 'trial')}: ${epochsInAll(plan)}`,
     estimatedSeconds === undefined
-      ? `No estimate of the time: no run like these has ended on this machine yet; prunegrid run ${plan.base} would measure one`
+      ? `No estimate of the time: no run like these has ended on this machine yet; ${measuring} would measure one`
       : `About ${duration(estimatedSeconds)} on ${counted(trainers, 'trainer')}, from the times of earlier runs on this machine`,
   ].join('\n');
 }

@@ -1,4 +1,6 @@
+import type { Named, Registry } from '@prunegrid/core/registry';
 import { suggest } from '@prunegrid/core/text/suggestion';
+import { budgets } from '@prunegrid/numerics/budgets';
 import { atMost, constraints } from '@prunegrid/numerics/constraints';
 
 import { methods } from '../training/methods/index.js';
@@ -21,9 +23,8 @@ export interface Catalogue {
 }
 
 /**
- * Checks a valid spec against the available engines, models, data sets and methods.
- * @throws {Failure} `input` if the engine, model, data set or method is unknown, the model lacks a layer, or a layer
- *   cannot meet its constraint
+ * Checks a valid spec against the available engines, models, data sets, methods, budget rules and constraints.
+ * @throws {Failure} `input` if one of them is unknown, the model lacks a layer, or a layer cannot meet its constraint
  */
 export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: Places): void {
   const problems: Problem[] = [];
@@ -48,12 +49,14 @@ export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: 
   } else {
     problems.push(...checkAgainstModel(spec, model));
   }
-  if (methods.find(spec.method) === undefined) {
-    const text = `found "${spec.method}"; ${suggest(spec.method, methods.names)}`;
-    problems.push({ path: ['method'], on: 'value', text });
-  }
+  problems.push(...unknownIn(methods, ['method'], spec.method));
+  if (spec.budget) problems.push(...unknownIn(budgets, ['budget', 'rule'], spec.budget.rule));
   if (problems.length > 0) throw failureOf(problems, places);
 }
+
+/** Returns a problem if the registry has no member of this name. */
+const unknownIn = (registry: Registry<Named>, path: string[], name: string): Problem[] =>
+  registry.find(name) ? [] : [{ path, on: 'value', text: `found "${name}"; ${suggest(name, registry.names)}` }];
 
 /**
  * Returns a problem for each unknown layer in `keep` and `constraints`, for each layer that is in both, and for each
@@ -84,7 +87,9 @@ export function checkAgainstModel(spec: Spec, model: ModelOutline): Problem[] {
     if (spec.keep && name in spec.keep) {
       return [{ path, on: 'key', text: `keep says how many weights of ${name} stay: take one of the two out` }];
     }
-    const text = constraints.get(data.kind).problem(data, shape);
+    const constraint = constraints.find(data.kind);
+    if (!constraint) return unknownIn(constraints, [...path, 'kind'], data.kind);
+    const text = constraint.problem(data, shape);
     return text === undefined ? [] : [{ path, on: 'value', text }];
   });
   return [...ofCounts, ...ofConstraints];

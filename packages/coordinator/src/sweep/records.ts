@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { extensionFileSchema } from '../experiment/extension-files.js';
 import { invocationSchema, plainSchema, resultSchema } from '../training/records.js';
 
 const count = z.int().min(0);
@@ -38,6 +39,8 @@ export const sweepManifestSchema = z.strictObject({
   trials: count,
   /** Keys that vary in the sweep, without the seed. */
   axes: z.array(z.string()),
+  /** Present if the sweep was made with extensions. */
+  extensions: z.array(extensionFileSchema).exactOptional(),
   /** Location in a queue, present if the sweep was submitted to one. */
   queue: queuePlaceSchema.optional(),
 });

@@ -24,6 +24,8 @@ export interface JournaledRun {
   runId: string;
   spec: Spec;
   specFile: string;
+  /** Absolute paths of the extensions that were loaded. */
+  extensions: readonly string[];
   group: TrainerGroup;
   /** Projector of the process, whose threads the trials of a sweep share. */
   projector: Projector;

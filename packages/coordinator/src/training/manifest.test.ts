@@ -1,4 +1,5 @@
 import { nodeHost } from '@prunegrid/core/node';
+import { virtualHost } from '@prunegrid/testing/host';
 import { expect, it } from 'vitest';
 
 import { describeInvocation } from './manifest.js';
@@ -19,4 +20,11 @@ it.each([
   ['an installed package', 'node_modules/@prunegrid/coordinator/dist/training/'],
 ])('tells no commit for %s', async (_what, prefix) => {
   expect(await gitUnder(prefix)).toBeNull();
+});
+
+it('tells the machine and the user that it is handed', async () => {
+  const machine = { processor: 'abacus', cores: 3, memoryBytes: 640, platform: 'wood-x1', user: 'ada' };
+  const { user, host } = await describeInvocation(virtualHost({ seed: 1, host: 'desk', machine }));
+  expect(user).toBe('ada');
+  expect(host).toEqual({ name: 'desk', cpu: 'abacus', cores: 3, memoryBytes: 640, platform: 'wood-x1' });
 });

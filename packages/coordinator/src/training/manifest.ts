@@ -1,10 +1,10 @@
 import type { Host, Processes } from '@prunegrid/core/runtime';
 import { createRequire } from 'node:module';
-import { cpus, totalmem, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { Trainer } from '../cluster/index.js';
+import { describeExtensions } from '../experiment/extension-files.js';
 import type { Spec } from '../experiment/spec.js';
 import type { RunManifest, SweepPart } from './records.js';
 import { withoutLogin } from '@prunegrid/core/text/login';
@@ -19,21 +19,16 @@ export const commandLine = (): string[] => ['prunegrid', ...process.argv.slice(2
 export async function describeInvocation({
   clock,
   processes,
-}: Pick<Host, 'clock' | 'processes'>): Promise<
+  machine: { processor, cores, memoryBytes, platform, user },
+}: Pick<Host, 'clock' | 'processes' | 'machine'>): Promise<
   Pick<RunManifest, 'commandLine' | 'startedAt' | 'user' | 'git' | 'host'>
 > {
   return {
     commandLine: commandLine(),
     startedAt: new Date(clock.now()).toISOString(),
-    user: userName(),
+    user,
     git: await gitState(processes),
-    host: {
-      name: processes.host,
-      cpu: cpus()[0]?.model ?? 'unknown',
-      cores: cpus().length,
-      memoryBytes: totalmem(),
-      platform: `${process.platform}-${process.arch}`,
-    },
+    host: { name: processes.host, cpu: processor, cores, memoryBytes, platform },
   };
 }
 
@@ -41,17 +36,19 @@ export async function describeInvocation({
  * Returns the manifest of a run. `asked` gives the user and the command line if another process asked for the run.
  */
 export async function describeRun(
-  host: Pick<Host, 'clock' | 'processes'>,
+  host: Host,
   options: {
     runId: string;
     spec: Spec;
     specFile: string;
     sweep?: SweepPart | undefined;
     asked?: Pick<RunManifest, 'user' | 'commandLine'> | undefined;
+    /** Absolute paths of the extensions that were loaded. */
+    extensions: readonly string[];
     members: readonly Trainer[];
   },
 ): Promise<RunManifest> {
-  const { runId, spec, specFile, members, sweep, asked } = options;
+  const { runId, spec, specFile, extensions, members, sweep, asked } = options;
   const { hello, ready } = members[0];
   return {
     runId,
@@ -71,17 +68,9 @@ export async function describeRun(
     device: ready.device,
     trainers: members.length,
     dataset: { name: spec.dataset.name, sha256: ready.datasetHash },
+    ...(extensions.length > 0 && { extensions: await describeExtensions(host, extensions) }),
     ...(sweep && { sweep }),
   };
-}
-
-/** Returns the user's name, or the user's number if the password file has no entry, which is common in containers. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? 'unknown');
-  }
 }
 
 /** Git state per machine. It is read only once, because later changes of the files do not affect a running process. */

@@ -1,6 +1,7 @@
 import type { Format } from '@prunegrid/core/formats';
 import { z } from 'zod';
 
+import { extensionFileSchema } from '../experiment/extension-files.js';
 import { phaseNames, specSchema } from '../experiment/spec.js';
 import type { Plain } from '../experiment/yaml.js';
 import type { Recorded } from '../journal/encoding.js';
@@ -78,6 +79,8 @@ export const manifestSchema = z.strictObject({
   device: z.string(),
   trainers: count,
   dataset: z.strictObject({ name: z.string(), sha256: z.string() }),
+  /** Present if the run was made with extensions. */
+  extensions: z.array(extensionFileSchema).exactOptional(),
   /** Present if the run is part of a sweep. */
   sweep: sweepPart.exactOptional(),
 });

@@ -34,8 +34,8 @@ const group = { trainers: [] } as unknown as TrainerGroup;
 
 describe('the snapshots of a run', () => {
   const run = {
-    ...{ runtime: nodeHost, runId: 'id', spec, specFile: 'a.yaml', group },
-    ...{ projector: new Projector(nodeHost.clock), checkLock: () => Promise.resolve() },
+    ...{ runtime: nodeHost, runId: 'id', spec, specFile: 'a.yaml', extensions: [], group },
+    ...{ projector: new Projector(nodeHost), checkLock: () => Promise.resolve() },
   };
   /** What a run leaves of its snapshots that ends in this way. */
   async function leftBy(end: () => unknown): Promise<string[]> {

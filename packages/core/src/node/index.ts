@@ -1,6 +1,7 @@
 import type { Host } from '../runtime/index.js';
 import { nodeClock } from './clock.js';
 import { nodeFiles } from './files.js';
+import { nodeMachine } from './machine.js';
 import { nodeProcesses } from './processes.js';
 import { nodeRandom } from './random.js';
 
@@ -10,4 +11,5 @@ export const nodeHost: Host = {
   files: nodeFiles,
   random: nodeRandom,
   processes: nodeProcesses,
+  machine: nodeMachine,
 };

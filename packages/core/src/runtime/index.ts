@@ -1,11 +1,13 @@
 import type { Clock } from './clock.js';
 import type { Files } from './files.js';
+import type { Machine } from './machine.js';
 import type { Processes } from './processes.js';
 import type { RandomSource } from './random.js';
 import type { Transport } from './transport.js';
 
 export type { Clock, Timer } from './clock.js';
 export type { FileHandle, Files, FileStatus, OpenMode } from './files.js';
+export type { Machine } from './machine.js';
 export type { ChildProcess, Processes, ProcessEnd, StartOptions } from './processes.js';
 export type { RandomSource } from './random.js';
 export {
@@ -25,6 +27,7 @@ export interface Host {
   readonly files: Files;
   readonly random: RandomSource;
   readonly processes: Processes;
+  readonly machine: Machine;
 }
 
 /**

@@ -128,7 +128,7 @@ export function describeConstraint(name: string, cases: readonly ConstraintCase[
       const expected = iterate(start, W1, onto, 2);
       expect(iterateInPlace(structuredClone(start), W1, onto, 2)).toEqual(expected);
 
-      const threads = new Projector(nodeHost.clock, undefined, 0);
+      const threads = new Projector(nodeHost, undefined, 0);
       const layers = [{ name: 'layer', constraint: data, shape, offset: 0, size }];
       const [begun] = await threads.initialise(layers, W0, 0.5);
       expect(begun).toEqual(start);

@@ -66,7 +66,7 @@ export class FakeTraining implements Training {
       },
       fetchWeights: async () => this.weights.slice(),
     } as unknown as TrainerGroup;
-    this.context = { runtime: nodeHost, spec, model, group, projector: new Projector(nodeHost.clock) };
+    this.context = { runtime: nodeHost, spec, model, group, projector: new Projector(nodeHost) };
   }
 
   /** The number of epochs that were trained or skipped on purpose. */

@@ -1,4 +1,4 @@
-import type { Processes } from '@prunegrid/core/runtime';
+import type { Machine, Processes } from '@prunegrid/core/runtime';
 
 import { VirtualClock } from '../clock/virtual-clock.js';
 import { MemoryDisk } from '../disk/memory-disk.js';
@@ -11,6 +11,7 @@ export interface VirtualHost {
   readonly files: MemoryDisk;
   readonly random: SeededRandom;
   readonly processes: Processes;
+  readonly machine: Machine;
 }
 
 export interface VirtualHostOptions extends Omit<VirtualMachineOptions, 'boot' | 'files'> {
@@ -20,12 +21,24 @@ export interface VirtualHostOptions extends Omit<VirtualMachineOptions, 'boot' |
   clock?: VirtualClock;
   /** The disk, for example one that a power cut has left. The default is an empty disk. */
   files?: MemoryDisk;
+  /** What differs from the usual machine. */
+  machine?: Partial<Machine>;
 }
 
+const usual: Machine = {
+  ...{ processor: 'virtual', cores: 2, parallelism: 2, memoryBytes: 2 ** 33, platform: 'virtual', user: 'tester' },
+};
+
 /** Makes a machine in this process, without a network. It uses virtual time, and does the same in every run. */
-export function virtualHost({ seed, clock = new VirtualClock(), files, ...options }: VirtualHostOptions): VirtualHost {
+export function virtualHost({
+  seed,
+  clock = new VirtualClock(),
+  files,
+  machine,
+  ...options
+}: VirtualHostOptions): VirtualHost {
   const disk = files ?? new MemoryDisk({ clock });
   const random = new SeededRandom(seed);
-  const machine = new VirtualMachine({ ...options, boot: random.uuid(), files: disk });
-  return { clock, files: disk, random, processes: machine.enter() };
+  const system = new VirtualMachine({ ...options, boot: random.uuid(), files: disk });
+  return { clock, files: disk, random, processes: system.enter(), machine: { ...usual, ...machine } };
 }

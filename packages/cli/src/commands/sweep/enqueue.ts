@@ -23,7 +23,7 @@ export interface QueueOptions extends SweepRunOptions {
 }
 
 /** Flags for settings that the queue's server decides. */
-const serversOwn = ['--trainers', '--external', '--listen', '--wait', '--reduction'];
+const serversOwn = ['--trainers', '--launcher', '--external', '--listen', '--wait', '--reduction'];
 
 /**
  * `prunegrid sweep submit --queue`: plans a sweep, makes its folder and adds it to a queue, whether or not a server
@@ -43,7 +43,7 @@ export async function sweepEnqueue(
   const mlflow = addressWithoutLogin(options.mlflow, variables);
   const sweep = await planSweep(file, { ...(set && { set }), ...(seeds !== undefined && { seeds }) }, environment);
   const { plan } = sweep;
-  const described = await describeSweep(sweep, environment);
+  const described = await describeSweep(sweep, options.extensions, environment);
   const queue = resolve(queuePlace);
   const place = { folder: queue, entry: entryName(Date.parse(described.startedAt), described.runId) };
   const manifest: SweepManifest = { ...described, ...(options.user && { user: options.user }), queue: place };

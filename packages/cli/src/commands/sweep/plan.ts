@@ -1,7 +1,14 @@
-import { estimateSeconds, measuredTimes } from '@prunegrid/coordinator/sweep/planner/epoch-times';
+import type { Spec } from '@prunegrid/coordinator/experiment/spec';
+import {
+  estimateSeconds,
+  firstUnmeasured,
+  measuredTimes,
+  workloadOverrides,
+} from '@prunegrid/coordinator/sweep/planner/epoch-times';
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 
 import { weightsOfModel } from '../../api/catalogue.js';
+import { loadExperiment } from '../../api/experiment.js';
 import { planSweep } from '../../api/sweep.js';
 import { type CommandEnvironment, complain, print } from '../../environment.js';
 import { renderPlan } from '../../tables/sweep-plan.js';
@@ -17,13 +24,23 @@ export async function sweepPlan(
   { json, trainers, ...overrides }: SweepPlanOptions,
   environment: CommandEnvironment,
 ): Promise<void> {
+  const { runtime } = environment;
   const { plan } = await planSweep(file, overrides, environment);
-  const warn = (line: string) => complain(environment, line);
-  const estimatedSeconds = estimateSeconds(plan.trials, trainers, await measuredTimes(environment.runtime, warn));
+  const measured = await measuredTimes(runtime, (line) => complain(environment, line));
+  const estimatedSeconds = estimateSeconds(plan.trials, trainers, measured, runtime.machine);
+  const unlike = firstUnmeasured(plan.trials, measured, runtime.machine);
+  const measuring = unlike ? await runLike(unlike, plan.base, environment) : '';
   print(
     environment,
     json
       ? JSON.stringify({ ...plan, trainers, estimatedSeconds: estimatedSeconds ?? null })
-      : renderPlan(plan, weightsOfModel, { trainers, estimatedSeconds }),
+      : renderPlan(plan, weightsOfModel, { trainers, estimatedSeconds, measuring }),
   );
+}
+
+/** Returns the command whose run would measure the time of trials with this spec. */
+async function runLike(spec: Spec, base: string, environment: CommandEnvironment): Promise<string> {
+  const experiment = await loadExperiment(base, {}, environment);
+  const overrides = workloadOverrides(spec, experiment.spec).map((override) => ` --set ${override}`);
+  return `prunegrid run ${base}${overrides.join('')}`;
 }

@@ -63,22 +63,24 @@ describe('an estimate', () => {
     await rememberEpochTimes(runtime, spec(), times, warn);
     const measured = await measuredTimes(runtime, warn);
     // 4 * 10 dense, 16 * 20 ADMM and 24 * 5 retraining.
-    expect(estimateSeconds([trial('a')], 1, measured)).toBe(480);
-    expect(estimateSeconds([trial('a'), trial('a')], 2, measured)).toBe(460);
-    expect(estimateSeconds([trial('a'), trial('b')], 2, measured)).toBe(480);
+    expect(estimateSeconds([trial('a')], 1, measured, runtime.machine)).toBe(480);
+    expect(estimateSeconds([trial('a'), trial('a')], 2, measured, runtime.machine)).toBe(460);
+    expect(estimateSeconds([trial('a'), trial('b')], 2, measured, runtime.machine)).toBe(480);
     // All 40 epochs after dense training retrain.
-    expect(estimateSeconds([trial('a', 128, 'magnitude')], 1, measured)).toBe(240);
-    expect(estimateSeconds([trial('a', 128, 'gradual')], 1, measured)).toBe(480);
+    expect(estimateSeconds([trial('a', 128, 'magnitude')], 1, measured, runtime.machine)).toBe(240);
+    expect(estimateSeconds([trial('a', 128, 'gradual')], 1, measured, runtime.machine)).toBe(480);
     expect(warnings).toEqual([]);
   });
 
-  it('is not made if a trial is unlike all that was measured', async () => {
+  it('is not made if a trial, or the processor, is unlike all that was measured', async () => {
     const measured = () => measuredTimes(runtime, warn);
-    expect(estimateSeconds([trial('a')], 1, await measured())).toBeUndefined();
+    expect(estimateSeconds([trial('a')], 1, await measured(), runtime.machine)).toBeUndefined();
     await rememberEpochTimes(runtime, spec(), times, warn);
-    expect(estimateSeconds([trial('a'), trial('b', 64)], 1, await measured())).toBeUndefined();
+    expect(estimateSeconds([trial('a'), trial('b', 64)], 1, await measured(), runtime.machine)).toBeUndefined();
     await rememberEpochTimes(runtime, spec(64), times, warn);
-    expect(estimateSeconds([trial('a'), trial('b', 64)], 1, await measured())).toBe(960);
+    expect(estimateSeconds([trial('a'), trial('b', 64)], 1, await measured(), runtime.machine)).toBe(960);
+    const other = { ...runtime.machine, processor: 'another' };
+    expect(estimateSeconds([trial('a')], 1, await measured(), other)).toBeUndefined();
     expect(warnings).toEqual([]);
   });
 
@@ -97,7 +99,7 @@ describe('an estimate', () => {
     expect(warnings).toEqual([expect.stringMatching(warning)]);
     // The next run replaces it.
     await rememberEpochTimes(runtime, spec(), times, () => undefined);
-    expect(estimateSeconds([trial('a')], 1, await measuredTimes(runtime, warn))).toBe(480);
+    expect(estimateSeconds([trial('a')], 1, await measuredTimes(runtime, warn), runtime.machine)).toBe(480);
     expect(warnings).toHaveLength(1);
   });
 

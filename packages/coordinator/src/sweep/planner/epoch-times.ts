@@ -1,8 +1,7 @@
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 
 import { type Format, readStored, writeStored } from '@prunegrid/core/formats';
-import type { Host } from '@prunegrid/core/runtime';
+import type { Host, Machine } from '@prunegrid/core/runtime';
 import { z } from 'zod';
 
 import { epochsOf } from '../../experiment/epochs.js';
@@ -61,7 +60,7 @@ export async function rememberEpochTimes(
   const known = await measuredTimes(runtime, warn);
   try {
     await runtime.files.makeFolder(runtime.files.cacheFolder());
-    const all = { times: { ...known, [workload(spec, processorName())]: times } as Record<string, EpochTimes> };
+    const all = { times: { ...known, [workload(spec, runtime.machine)]: times } as Record<string, EpochTimes> };
     await writeStored(runtime, fileIn(runtime), epochTimesFormat, all);
   } catch (error) {
     warn(`later plans cannot estimate their time by this run's: ${(error as Error).message}`);
@@ -91,13 +90,12 @@ export function estimateSeconds(
   trials: readonly Trial[],
   trainers: number,
   measured: MeasuredTimes,
+  machine: Machine,
 ): number | undefined {
-  // Asking the operating system takes longer than all else here.
-  const processor = processorName();
   const trained = new Set<string>();
   let busy = 0;
   for (const { spec, denseKey } of trials) {
-    const times = measured[workload(spec, processor)];
+    const times = measured[workload(spec, machine)];
     if (!times) return undefined;
     const epochs = epochsOf(spec);
     if (!trained.has(denseKey)) busy += epochs.dense * times.dense;
@@ -107,11 +105,31 @@ export function estimateSeconds(
   return busy / trainers;
 }
 
-const processorName = (): string => cpus()[0]?.model ?? 'unknown';
+/** Returns the spec of the first trial that is like no run that was measured, or undefined if there is none. */
+export const firstUnmeasured = (
+  trials: readonly Trial[],
+  measured: MeasuredTimes,
+  machine: Machine,
+): Spec | undefined => trials.find(({ spec }) => !measured[workload(spec, machine)])?.spec;
+
+/** Returns the overrides, each as `key=value`, that give the base experiment the workload of a trial. */
+export function workloadOverrides(trial: Spec, base: Spec): string[] {
+  const keysOf = ({ engine, model, dataset, batch, threadsPerTrainer }: Spec): Record<string, string | number> => ({
+    ...{ engine, model, threadsPerTrainer },
+    ...{
+      'dataset.name': dataset.name,
+      'dataset.validation': dataset.validation,
+      'dataset.limit': dataset.limit ?? 'null',
+    },
+    ...{ 'batch.global': batch.global, 'batch.microBatches': batch.microBatches },
+  });
+  const before = keysOf(base);
+  return Object.entries(keysOf(trial)).flatMap(([key, value]) => (before[key] === value ? [] : [`${key}=${value}`]));
+}
 
 /** Key of the settings on which an epoch's time depends. The number of survivors matters little. */
 const workload = (
   { engine, model, dataset: { name, validation, limit }, batch, threadsPerTrainer }: Spec,
-  processor: string,
+  { processor }: Machine,
 ): string =>
   `${engine === 'tensorflow' ? '' : `${engine}, `}${model}, ${name} (${limit ?? 'all'} less ${validation}), batch ${batch.global} in ${batch.microBatches}, ${threadsPerTrainer} threads, ${processor}`;

@@ -1,6 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { HeldLock } from '@prunegrid/core/locks/file-lock';
 
+import type { ExtensionFile } from '../../experiment/extension-files.js';
 import type { Recorded } from '../../journal/encoding.js';
 import { lockSweep, readSweepFile } from '../folder.js';
 import {
@@ -37,8 +38,8 @@ export interface ServerOptions {
   queue: string;
   /** Trainer processes of each active sweep. The scheduler limits how many of them work at the same time. */
   trainers: number;
-  /** Files that the trainers load as extensions: absolute paths. */
-  extensions: readonly string[];
+  /** The extensions that this process has loaded, and that the trainers load. */
+  extensions: readonly ExtensionFile[];
   /** Most sweeps that are active at the same time. Each user has at most one of them. */
   maxSweeps: number;
   /** Ends all work at the next step. */
@@ -151,7 +152,9 @@ export class SweepServer {
     const place = { folder: queue, entry };
     try {
       const options = await readEntry(runtime, place);
-      const { user, name } = (await readSweepFile(runtime, options.sweep).catch(gone(options.sweep, place))).manifest;
+      const { manifest } = await readSweepFile(runtime, options.sweep).catch(gone(options.sweep, place));
+      this.requireExtensions(options.sweep, manifest.extensions ?? []);
+      const { user, name } = manifest;
       this.sweeps.set(entry, {
         ...{ entry, folder: options.sweep, user, name, options },
         status: 'queued',
@@ -163,6 +166,20 @@ export class SweepServer {
     } catch (error) {
       if (await isQueued(runtime, place)) this.warnOnce(entry, error);
     }
+  }
+
+  /**
+   * Throws a Failure if a sweep was made with an extension that this process has not loaded. It is not loaded now, because
+   * then anybody who submits a sweep could have this process run any code.
+   */
+  private requireExtensions(sweep: string, recorded: readonly ExtensionFile[]): void {
+    const loaded = new Set(this.options.extensions.map(({ sha256 }) => sha256));
+    const missing = recorded.find(({ sha256 }) => !loaded.has(sha256));
+    if (!missing) return;
+    throw new Failure(
+      'input',
+      `${sweep}: needs the extension ${missing.file} as it was when the sweep was submitted: if you trust it, restart the server with --extension ${missing.file}`,
+    );
   }
 
   /** Runs a sweep until it ends, fails or is preempted. Never rejects. */
@@ -195,7 +212,8 @@ export class SweepServer {
    * may succeed, for example after the disk was full.
    */
   private async runUntilPreempted(sweep: KnownSweep, lock: HeldLock): Promise<boolean> {
-    const { resources, trainers, extensions, onEvent, warn } = this.options;
+    const { resources, trainers, onEvent, warn } = this.options;
+    const extensions = this.options.extensions.map(({ file }) => file);
     const { runtime } = resources;
     const { folder, options, controller, preemption } = sweep;
     const { signal } = controller;

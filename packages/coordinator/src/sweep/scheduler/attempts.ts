@@ -2,6 +2,7 @@ import { Failure } from '@prunegrid/core/failure';
 import { join } from 'node:path';
 
 import type { TrainerGroup } from '../../cluster/index.js';
+import type { TrainerChoice } from '../../launch/trainers.js';
 import type { Evaluation, SweepPart } from '../../training/records.js';
 import type { RunContext } from '../../training/context.js';
 import { hasDataOf, type ResumeState, readResumeState } from '../../training/resume-state.js';
@@ -23,6 +24,8 @@ export interface AttemptOptions {
   sweep: OpenSweep;
   resources: Pick<SweepResources, 'runtime' | 'projector'>;
   store: NetworkStore;
+  /** The choice of trainers, whose extensions each run records. */
+  trainers: TrainerChoice;
   stopping?: EarlyStopping | undefined;
   onProgress: (job: Job, progress: TimedProgress) => void;
   warn: (line: string) => void;
@@ -143,8 +146,9 @@ export class Attempts {
     settings: Pick<SweepPart, 'settings'>,
     run: (context: RunContext) => Promise<T>,
   ): Promise<T> {
-    const { sweep, resources, onProgress } = this.options;
+    const { sweep, resources, trainers, onProgress } = this.options;
     const { runtime, projector } = resources;
+    const { extensions } = trainers;
     const { manifest, index, checkLock } = sweep;
     const { spec } = index.of(job);
     const trial = job.kind === 'trial' ? { trial: job.trial } : {};
@@ -152,7 +156,7 @@ export class Attempts {
     const part: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, attempt, ...settings };
     return runJournaled(
       {
-        ...{ runtime, projector, checkLock, group, resumeState },
+        ...{ runtime, projector, checkLock, group, resumeState, extensions },
         folder: join(sweep.folder, folder),
         runId,
         spec,

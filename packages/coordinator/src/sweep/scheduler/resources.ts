@@ -24,6 +24,6 @@ export const sweepResources = (runtime: Runtime, launcher: Launcher, trainers: n
   runtime,
   launcher,
   scheduler: new FairShareScheduler(trainers, runtime.clock),
-  projector: new Projector(runtime.clock),
+  projector: new Projector(runtime),
   claims: new Set(),
 });

@@ -10,8 +10,8 @@ import { LayerThreads } from './threads.js';
 /** The program that was built, because a thread runs no TypeScript. */
 const program = new URL('../../../dist/training/projecting/thread.js', import.meta.url);
 const LARGE = 1000;
-const here = new Projector(nodeHost.clock, new LayerThreads(), Infinity);
-const inThreads = (limit: number) => new Projector(nodeHost.clock, new LayerThreads(limit, program), LARGE);
+const here = new Projector(nodeHost, undefined, Infinity);
+const inThreads = (limit: number) => new Projector(nodeHost, new LayerThreads(limit, program), LARGE);
 
 /** The last one is more than is copied without a pause. Between and behind them lie other parameters. */
 const sizes = [40, 1000, 7, 30_000, 2 ** 18 + 11];

@@ -1,4 +1,4 @@
-import type { Clock } from '@prunegrid/core/runtime';
+import type { Host } from '@prunegrid/core/runtime';
 import type { Iterated, LayerState } from '@prunegrid/numerics/admm';
 import { type LayerToPrune, weightsOf } from '../layers.js';
 import { type ArgumentsOf, type Operation, runOperation, type ResultOf } from './operations.js';
@@ -37,11 +37,15 @@ export interface PrunedNetwork {
  * MB.
  */
 export class Projector {
+  private readonly clock: Host['clock'];
+
   constructor(
-    private readonly clock: Pick<Clock, 'turn'>,
-    private readonly threads = new LayerThreads(),
+    { clock, machine }: Pick<Host, 'clock' | 'machine'>,
+    private readonly threads = new LayerThreads(machine.parallelism),
     private readonly large = LARGE,
-  ) {}
+  ) {
+    this.clock = clock;
+  }
 
   /** Returns Z^0 and U^0 of each layer. `parameters` holds all parameters of the model. */
   initialise(layers: readonly LayerToPrune[], parameters: Float32Array, rho: number): Promise<LayerState[]> {

@@ -1,5 +1,4 @@
 import { Failure } from '@prunegrid/core/failure';
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
 import { NonFiniteError } from '@prunegrid/numerics/constraints';
@@ -34,15 +33,18 @@ const MOST_THREADS = 4;
 export class LayerThreads {
   private readonly waiting: { size: number; begin: () => Promise<void> }[] = [];
   private running = 0;
+  private readonly limit: number;
   /**
    * Arguments are created for one layer at a time, so that the largest layer does not wait for the copies of others.
    */
   private made: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly limit = Math.min(MOST_THREADS, availableParallelism()),
+    parallelism: number,
     private readonly program = new URL('./thread.js', import.meta.url),
-  ) {}
+  ) {
+    this.limit = Math.min(MOST_THREADS, parallelism);
+  }
 
   /**
    * Runs one operation. Rejects with the error of the operation, and with a Failure if a thread cannot start or dies.

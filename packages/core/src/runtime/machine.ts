@@ -1,0 +1,14 @@
+/** What this machine is and who uses it. Nothing of it changes while the process runs. */
+export interface Machine {
+  /** The processor's name, or `unknown` if the system does not tell it. */
+  readonly processor: string;
+  /** The number of logical processors. */
+  readonly cores: number;
+  /** The number of threads that can run at the same time, which is smaller if this process may not use all processors. */
+  readonly parallelism: number;
+  readonly memoryBytes: number;
+  /** Operating system and architecture, such as `linux-x64`. */
+  readonly platform: string;
+  /** The user's name, or the user's number if the system knows no name for it, which is common in containers. */
+  readonly user: string;
+}
