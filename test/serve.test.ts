@@ -192,6 +192,8 @@ describe('prunegrid serve', () => {
     const out = await submit('cyd', [1]);
     const server = await serve('--max-sweeps', '1');
     await becomes(out, 'finished');
+    // The entry of a sweep is removed a moment after the sweep has finished.
+    await expect.poll(() => readdirSync(join(queue, 'entries')).length, { timeout: 90_000 }).toBe(3);
     server.process.kill('SIGTERM');
     const warnings = (await server.ended).stderr.trim().split('\n');
     expect(warnings).toEqual([

@@ -32,6 +32,7 @@ function store(device = 'CPU', changes: Partial<NetworkStoreOptions> = {}): Netw
     trainer: {
       ready: { engine: 'e', engineVersion: '1', device, datasetHash: 'd' },
     } as NetworkStoreOptions['trainer'],
+    extensions: [],
     claims: new Set(),
     warn: (line) => warnings.push(line),
     ...changes,
@@ -52,6 +53,8 @@ describe('the store of networks', () => {
     expect(shown(await store().findDense('a dense key'))).toEqual(shown(dense()));
     expect(await store('GPU').findDense('a dense key')).toBeUndefined();
     expect(await store().findPoint('a dense key')).toBeUndefined();
+    const extensions = [{ file: '/my-model.mjs', sha256: 'ab' }];
+    expect(await store('CPU', { extensions }).findDense('a dense key')).toBeUndefined();
     expect(warnings).toEqual([]);
   });
 

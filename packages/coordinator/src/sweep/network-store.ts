@@ -8,6 +8,7 @@ import { z } from 'zod';
 
 import type { Trainer } from '../cluster/index.js';
 import type { DenseNetwork } from '../training/context.js';
+import type { ExtensionFile } from '../experiment/extension-files.js';
 import { resultSchema } from '../training/records.js';
 import { modelMetadata, readModel, writeModel } from '../training/model-file.js';
 import type { ChainPoint } from './planner/chain.js';
@@ -48,14 +49,16 @@ export interface NetworkStoreOptions {
   model: ModelDescription;
   /** One of the trainers that compute the networks. */
   trainer: Pick<Trainer, 'ready'>;
+  /** The extensions with which the networks are computed. */
+  extensions: readonly ExtensionFile[];
   claims: NetworkClaims;
   warn: (line: string) => void;
 }
 
 /**
  * Store, in the user's cache folder, of networks that were trained on this machine and from which sweeps can start. An
- * entry is found by its key, the engine, the processor and the data, so that it has the same bits as a newly trained
- * network. A damaged entry counts as absent.
+ * entry is found by its key, the engine, the processor, the data and the content of the extensions, so that it has the
+ * same bits as a newly trained network. A damaged entry counts as absent.
  *
  * If the cache folder cannot be read or written, the store warns once and keeps new networks in memory, because the
  * trials of the sweep need them.
@@ -68,7 +71,8 @@ export class NetworkStore {
 
   constructor(private readonly options: NetworkStoreOptions) {
     const { ready } = options.trainer;
-    this.circumstances = [ready.engine, ready.engineVersion, ready.device, ready.datasetHash].join('\n');
+    const extensions = options.extensions.map(({ sha256 }) => sha256).sort();
+    this.circumstances = [ready.engine, ready.engineVersion, ready.device, ready.datasetHash, ...extensions].join('\n');
   }
 
   get model(): ModelDescription {

@@ -4,6 +4,7 @@ import { models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
 import type { Trainer } from '../../cluster/index.js';
+import { describeExtensions } from '../../experiment/extension-files.js';
 import { readJournal } from '../../journal/reading.js';
 import { runJournal } from '../../training/records.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../../launch/trainers.js';
@@ -46,7 +47,8 @@ export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Pr
       const events = { runtime, launcher, warn, joined, left, changed, replace: true, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
         const model = models.get(trials[0].spec.model);
-        const store = new NetworkStore({ runtime, model, trainer: pool.trainers[0], claims, warn });
+        const extensions = await describeExtensions(runtime, trainers.extensions);
+        const store = new NetworkStore({ runtime, model, trainer: pool.trainers[0], extensions, claims, warn });
         runner = new SweepRunner({ ...options, sweep, trials, pool, store, stopping, trainersEnded });
         await runner.run().finally(() => (runner = undefined));
       });
