@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { JournalRecord, RunEvent } from '@prunegrid/coordinator/training/records';
 import { frame } from './frame.js';
-import { lineOf } from './lines.js';
+import { linesOf } from './lines.js';
 import { LiveRegion, type Terminal } from './live-region.js';
 import type { Progress } from '../api/run.js';
 import { RunView } from './run-view.js';
@@ -74,8 +74,11 @@ function ttyScreen({ stdout, colors: enabled = pc.isColorSupported, now }: Scree
       if (!open) return;
       const time = now();
       view.event(event, time);
-      const line = lineOf(event, view, time);
-      region.draw(line?.kind === 'milestone' ? [oneLine(line.text)] : [], live());
+      const milestones = linesOf(event, view, time).filter(({ kind }) => kind === 'milestone');
+      region.draw(
+        milestones.map(({ text }) => oneLine(text)),
+        live(),
+      );
     },
     progress(progress) {
       if (!open) return;
@@ -103,8 +106,7 @@ function plainScreen({ stdout, stderr = stdout, now }: ScreenOptions): Screen {
       if (!open) return;
       const time = now();
       view.event(event, time);
-      const line = lineOf(event, view, time);
-      if (line !== null) stdout.write(`${oneLine(line.text)}\n`);
+      for (const { text } of linesOf(event, view, time)) stdout.write(`${oneLine(text)}\n`);
     },
     progress(progress) {
       if (open) view.progress(progress, now());

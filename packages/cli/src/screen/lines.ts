@@ -1,9 +1,10 @@
 import { epochsOf } from '@prunegrid/coordinator/experiment/epochs';
 import type { PhaseName, Spec } from '@prunegrid/coordinator/experiment/spec';
-import type { LayerResiduals, RunEvent } from '@prunegrid/coordinator/training/records';
+import type { LayerResiduals, RunEvent, RunManifest } from '@prunegrid/coordinator/training/records';
 import { counted, duration, grouped, percent, ratio, roughPercent, wholePercent } from '@prunegrid/core/text/figures';
 import { methods } from '@prunegrid/coordinator/training/methods';
 import { totalOf } from '@prunegrid/coordinator/training/layers';
+import { basename } from 'node:path';
 import type { RunView } from './run-view.js';
 
 /** `dense`, `retrain`, or what the method is called; without a spec, the phase's own name. */
@@ -15,14 +16,20 @@ export type Line = { kind: 'milestone' | 'detail'; text: string };
 
 const stages = { dense: 'dense', hardPruned: 'hard-pruned, before retraining', final: 'final' } as const;
 
-/** The line that an event is worth, after the view has taken it in; null if it is worth none. */
-export function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
+/** The lines that an event is worth, after the view has taken it in. */
+export function linesOf(event: RunEvent, view: RunView, time: number): Line[] {
+  const line = lineOf(event, view, time);
+  const { examples, origin } = event.type === 'run-started' ? event.manifest.dataset : {};
+  return [...(line ? [line] : []), ...(examples ? [milestone(partsLine(examples, origin))] : [])];
+}
+
+function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
   switch (event.type) {
     case 'run-started': {
       const { spec, seed, engine, device } = event.manifest;
       const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
       return milestone(
-        `${spec.name}: ${spec.model} on ${spec.dataset.name}, seed ${seed}, ${counted(epochs, 'epoch')}; ${engine} on ${device}`,
+        `${spec.name}: ${spec.model} on ${basename(spec.dataset.name)}, seed ${seed}, ${counted(epochs, 'epoch')}; ${engine} on ${device}`,
       );
     }
     case 'run-resumed':
@@ -86,6 +93,14 @@ export function lineOf(event: RunEvent, view: RunView, time: number): Line | nul
     case 'run-failed':
       return null;
   }
+}
+
+type Data = RunManifest['dataset'];
+
+/** `data: 1,257 train, 180 held out (last of 1,437), 360 test (own part)` */
+function partsLine({ training, validation, test }: NonNullable<Data['examples']>, origin: Data['origin']): string {
+  const from = (part: 'validation' | 'test') => (origin ? ` (${origin[part]})` : '');
+  return `data: ${grouped(training)} train, ${grouped(validation)} held out${from('validation')}, ${grouped(test)} test${from('test')}`;
 }
 
 /**

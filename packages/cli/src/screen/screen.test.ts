@@ -75,7 +75,13 @@ const spec = specSchema.parse({
 
 const startedBy = (method: Spec['method']): RunEvent => ({
   type: 'run-started',
-  manifest: { spec: { ...spec, method }, seed: 1, engine: 'tensorflow', device: 'CPU' } as RunManifest,
+  manifest: {
+    ...{ spec: { ...spec, method }, seed: 1, engine: 'tensorflow', device: 'CPU' },
+    dataset: {
+      ...{ name: 'mnist', sha256: '', examples: { training: 1000, validation: 200, test: 400 } },
+      origin: { validation: 'last of 1,200', test: 'own part' },
+    },
+  } as RunManifest,
 });
 const started = startedBy('admm');
 const phaseStarted = (name: 'dense' | 'prune' | 'retrain', epochs: number): RunEvent => ({
@@ -155,6 +161,7 @@ function intoAdmm(columns = 80) {
 
 const finishedLines = [
   'tiny: lenet5 on mnist, seed 1, 10 epochs; tensorflow on CPU',
+  'data: 1,000 train, 200 held out (last of 1,200), 400 test (own part)',
   'dense, 2 epochs in 49 s: 99.36 % on the test set, 99.30 % held out',
 ];
 
@@ -312,6 +319,7 @@ describe('without a terminal', () => {
     screen.close();
     expect(terminal.written.split('\n')).toEqual([
       'tiny: lenet5 on mnist, seed 1, 10 epochs; tensorflow on CPU',
+      'data: 1,000 train, 200 held out (last of 1,200), 400 test (own part)',
       'trainer 2 joined: tensorflow on CPU, process 42 on node [2J7',
       'dense: 2 epochs of 100 steps',
       'dense epoch 1/2, loss 0.0312, accuracy 99.12 %, held out 98.94 %, 3,457 images/s, 10 % done, 1:30 left',
@@ -335,7 +343,7 @@ describe('without a terminal', () => {
     const layers = [{ name: 'conv1', weights: 500, kept: 250 }];
     screen.event({ type: 'mask-tightened', epoch: 1, totalEpochs: 2, layers });
     screen.close();
-    expect(terminal.written.trimEnd().split('\n').slice(1)).toEqual([
+    expect(terminal.written.trimEnd().split('\n').slice(2)).toEqual([
       'gradual pruning: 4 epochs of 100 steps',
       'gradual pruning to 250 of 500 weights, compression 2.0x',
     ]);

@@ -1,4 +1,5 @@
 import type { Host, Processes } from '@prunegrid/core/runtime';
+import { datasetDescriptionSchema } from '@prunegrid/trainer/datasets';
 import { createRequire } from 'node:module';
 import { cpus, totalmem, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -70,9 +71,17 @@ export async function describeRun(
     engine: ready.engine,
     device: ready.device,
     trainers: members.length,
-    dataset: { name: spec.dataset.name, sha256: ready.datasetHash },
+    dataset: datasetOf(spec, ready),
     ...(sweep && { sweep }),
   };
+}
+
+/** Returns what the manifest says of the data, most of which the first trainer has told. */
+function datasetOf({ dataset: { name } }: Spec, ready: Trainer['ready']): RunManifest['dataset'] {
+  const { datasetHash: sha256, datasetDescription = '{}', trainingImages, validationImages, testImages } = ready;
+  const described = datasetDescriptionSchema.safeParse(JSON.parse(datasetDescription));
+  const examples = { training: trainingImages, validation: validationImages, test: testImages };
+  return { name, sha256, examples, ...(described.data ?? {}) };
 }
 
 /** Returns the user's name, or the user's number if the password file has no entry, which is common in containers. */

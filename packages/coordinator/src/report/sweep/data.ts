@@ -35,7 +35,7 @@ export interface ReportData {
   records: Recorded<SweepEvent>[];
   table: SweepTable;
   curves: Curve[];
-  /** The trial with the highest held-out accuracy at each compression ratio, with the smallest ratio first. */
+  /** The trial that is best on the held-out examples at each compression ratio, with the smallest ratio first. */
   best: FinishedTrial[];
   /** The same for ADMM's trials only. */
   bestByAdmm: FinishedTrial[];
@@ -116,14 +116,14 @@ function bestOfEachSparsity(rows: readonly CellRow[]): CellRow[] {
   const best = new Map<number, CellRow>();
   for (const row of rows) {
     const other = best.get(row.kept);
-    if (row.result && (!other?.result || row.result.heldOut.mean > other.result.heldOut.mean)) best.set(row.kept, row);
+    if (row.score !== undefined && (other?.score === undefined || row.score > other.score)) best.set(row.kept, row);
   }
   return [...best.values()].sort((a, b) => b.kept - a.kept);
 }
 
 function focusOf(curves: readonly Curve[], best: readonly FinishedTrial[]): { curve: string; row: CellRow }[] {
   if (best.length === 0) return [];
-  const paper = paperNetwork(best[0].layers)?.total.kept;
+  const paper = paperNetwork(best[0].layers, best[0].trial.spec.dataset.name)?.total.kept;
   const distance = ({ trial }: FinishedTrial) => Math.abs(Math.log(trial.kept.total / (paper ?? NaN)));
   const { trial } =
     paper === undefined

@@ -1,3 +1,4 @@
+import { scoreOf } from '../../experiment/choose.js';
 import type { Plain } from '../../experiment/yaml.js';
 import type { RunResult } from '../../training/records.js';
 import { groupBy } from '../../sweep/grouping.js';
@@ -23,8 +24,10 @@ export interface CellRow {
   reasons: string[];
   /** The results of the trials that finished; absent if none has finished. */
   result?: Record<'dense' | 'hardPruned' | 'test' | 'heldOut', Spread>;
-  /** The number of the finished trial with the highest held-out accuracy. */
+  /** The number of the finished trial that is best on the held-out examples. */
   best?: number;
+  /** The mean of the finished trials' scores on the held-out examples, the higher the better; see `scoreOf`. */
+  score?: number;
 }
 
 export interface SweepTable {
@@ -54,7 +57,7 @@ export function sweepTable(plan: SweepPlan, state: SweepState, weights: (model: 
   };
 }
 
-type Outcome = Pick<CellRow, 'planned' | 'states' | 'reasons' | 'result' | 'best'>;
+type Outcome = Pick<CellRow, 'planned' | 'states' | 'reasons' | 'result' | 'best' | 'score'>;
 
 function outcome(trials: readonly Trial[], state: SweepState): Outcome {
   const known = trials.map(({ number }) => ({ number, trial: state.trials.get(number) }));
@@ -71,16 +74,21 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
     over((result) => result.final.testAccuracy),
     over((result) => result.final.validationAccuracy),
   ];
-  const best = finished.reduce<(typeof finished)[number] | undefined>(
-    (best, one) => (!best || one.result.final.validationAccuracy > best.result.final.validationAccuracy ? one : best),
+  const scored = finished.map(({ number, result: { final } }) => ({
+    number,
+    score: scoreOf(trials[0].spec.choose, { accuracy: final.validationAccuracy, loss: final.validationLoss ?? NaN }),
+  }));
+  const best = scored.reduce<(typeof scored)[number] | undefined>(
+    (best, one) => (!best || one.score > best.score ? one : best),
     undefined,
   );
+  const score = scored.reduce((sum, one) => sum + one.score, 0) / scored.length;
   return {
     planned: trials.length,
     states,
     reasons: [...new Set(known.flatMap(({ trial }) => trial?.reason ?? []))],
     ...(dense && hardPruned && test && heldOut && { result: { dense, hardPruned, test, heldOut } }),
-    ...(best && { best: best.number }),
+    ...(best && { best: best.number, score }),
   };
 }
 

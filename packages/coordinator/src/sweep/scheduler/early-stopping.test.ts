@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest';
 
-import { EarlyStopping } from './early-stopping.js';
+import type { Spec } from '../../experiment/spec.js';
+import { EarlyStopping, reportOf } from './early-stopping.js';
+
+/** The report of an epoch of a trial that is chosen by accuracy, or by `choose`. */
+function report(number: number, epoch: number, score: number, kept = 100, choose: Spec['choose'] = 'accuracy') {
+  const spec = { method: 'admm', choose } as Spec;
+  const validation = choose === 'accuracy' ? { accuracy: score, loss: 0 } : { accuracy: 0, loss: score };
+  return reportOf({ number, kept: { total: kept }, spec }, epoch, validation);
+}
 
 /** Reports an epoch of several trials in turn; which of them should stop. */
 function stopped(rule: EarlyStopping, epoch: number, accuracies: number[], kept = 100): number[] {
   return accuracies.flatMap((accuracy, i) =>
-    rule.report({ trial: kept * 10 + i + 1, class: `${kept} by admm`, epoch, accuracy }) === undefined ? [] : [i + 1],
+    rule.report(report(kept * 10 + i + 1, epoch, accuracy, kept)) === undefined ? [] : [i + 1],
   );
 }
 
@@ -23,8 +31,8 @@ describe('asha', () => {
   it('holds the best so far against the best so far', () => {
     const asha = rule();
     expect(stopped(asha, 1, [0.9, 0.8])).toEqual([]);
-    asha.report({ trial: 1003, class: '100 by admm', epoch: 1, accuracy: 0.95 });
-    expect(asha.report({ trial: 1003, class: '100 by admm', epoch: 3, accuracy: 0.1 })).toBeUndefined();
+    asha.report(report(1003, 1, 0.95));
+    expect(asha.report(report(1003, 3, 0.1))).toBeUndefined();
     expect(stopped(asha, 3, [0.91, 0.94])).toEqual([2]);
   });
 
@@ -38,7 +46,7 @@ describe('asha', () => {
     const asha = rule();
     stopped(asha, 1, [0.9, 0.8]);
     asha.forget(1001);
-    expect(asha.report({ trial: 1003, class: '100 by admm', epoch: 1, accuracy: 0.1 })).toBeUndefined();
+    expect(asha.report(report(1003, 1, 0.1))).toBeUndefined();
   });
 });
 
@@ -50,7 +58,7 @@ describe('median', () => {
     expect(stopped(median, 1, [0.5, 0.6, 0.7, 0.1])).toEqual([]);
     // Averages of the first three: 0.6, 0.7, 0.8.
     expect(stopped(median, 2, [0.7, 0.8, 0.9])).toEqual([]);
-    expect(median.report({ trial: 1004, class: '100 by admm', epoch: 2, accuracy: 0.69 })).toMatch(
+    expect(median.report(report(1004, 2, 0.69))).toMatch(
       /^median: at epoch 2 of retraining 69\.00 % held out is below the others' median, 70\.00 %$/,
     );
   });
@@ -59,6 +67,14 @@ describe('median', () => {
     const median = rule();
     stopped(median, 1, [0.5, 0.6, 0.7, 0.1]);
     expect(stopped(median, 2, [0.7, 0.8])).toEqual([]);
-    expect(median.report({ trial: 1004, class: '100 by admm', epoch: 2, accuracy: 0.1 })).toBeUndefined();
+    expect(median.report(report(1004, 2, 0.1))).toBeUndefined();
   });
+});
+
+it('holds losses against each other where the spec chooses by loss: the lower the better, NaN the worst', () => {
+  const asha = new EarlyStopping({ rule: 'asha', firstEpoch: 1, reduction: 3 });
+  const losses = [0.3, 0.1, NaN, 0.2, 0.05];
+  const reasons = losses.map((loss, i) => asha.report(report(i + 1, 1, loss, 100, 'loss')));
+  expect(reasons.map((reason) => reason !== undefined)).toEqual([false, false, true, true, false]);
+  expect(reasons[3]).toBe('asha: at epoch 1 of retraining a loss of 0.200 held out is not among the best 1 of 4');
 });

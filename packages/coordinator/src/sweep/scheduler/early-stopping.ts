@@ -1,11 +1,24 @@
+import { type Choose, scoreOf, scoreText } from '../../experiment/choose.js';
+import type { Evaluation } from '../../training/records.js';
 import type { EarlyStoppingRule } from '../planner/description.js';
 import type { Trial } from '../planner/plan-format.js';
 
 /**
- * Returns the class of a trial. Trials of one class keep the same number of weights and use the same method, so that
- * comparing them is fair: baselines, for example, retrain for longer.
+ * Returns the class of a trial. Trials of one class keep the same number of weights, use the same method and are chosen
+ * by the same metric, so that comparing them is fair: baselines, for example, retrain for longer.
  */
-export const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string => `${kept.total} by ${spec.method}`;
+const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string =>
+  `${kept.total} by ${spec.method}, ${spec.choose}`;
+
+/** Returns the report of an epoch of a trial's retraining. */
+export const reportOf = (
+  trial: Pick<Trial, 'number' | 'kept' | 'spec'>,
+  epoch: number,
+  validation: Evaluation,
+): EpochReport => {
+  const { choose } = trial.spec;
+  return { trial: trial.number, class: classOf(trial), epoch, score: scoreOf(choose, validation), choose };
+};
 
 /** Result of a trial in one epoch of retraining. */
 export interface EpochReport {
@@ -14,8 +27,9 @@ export interface EpochReport {
   class: string;
   /** Epoch of retraining, from 1. */
   epoch: number;
-  /** Held-out accuracy, from 0 to 1. */
-  accuracy: number;
+  /** How good the trial is on the held-out examples, see `scoreOf`. */
+  score: number;
+  choose: Choose;
 }
 
 /** Decides which trials to stop because others of their class do better. It knows only the epochs given to `report`. */
@@ -49,12 +63,12 @@ export class EarlyStopping {
     const others = this.rivals(report).map((trial) => this.bestUntil(trial, report.epoch));
     const going = Math.max(1, Math.floor((others.length + 1) / reduction));
     if (others.length + 1 < reduction || others.filter((other) => other > own).length < going) return undefined;
-    return `asha: at epoch ${report.epoch} of retraining ${share(own)} held out is not among the best ${going} of ${others.length + 1}`;
+    return `asha: at epoch ${report.epoch} of retraining ${scoreText(report.choose, own)} held out is not among the best ${going} of ${others.length + 1}`;
   }
 
   /**
-   * Median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial is stopped if its best accuracy so
-   * far is below the median of the other trials' average accuracies up to the same epoch.
+   * Median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial is stopped if its best score so
+   * far is below the median of the other trials' average scores up to the same epoch.
    */
   private median({ firstEpoch, trials }: Extract<EarlyStoppingRule, { rule: 'median' }>, report: EpochReport) {
     if (report.epoch < firstEpoch) return undefined;
@@ -63,7 +77,7 @@ export class EarlyStopping {
     const own = this.bestUntil(report.trial, report.epoch);
     const middle = medianOf(averages);
     if (own >= middle) return undefined;
-    return `median: at epoch ${report.epoch} of retraining ${share(own)} held out is below the others' median, ${share(middle)}`;
+    return `median: at epoch ${report.epoch} of retraining ${scoreText(report.choose, own)} held out is below the others' median, ${scoreText(report.choose, middle)}`;
   }
 
   /** Returns the other trials of the same class that have reached the epoch. */
@@ -74,14 +88,14 @@ export class EarlyStopping {
   }
 
   private until(trial: number, epoch: number): number[] {
-    return (this.curves.get(trial) ?? []).filter((report) => report.epoch <= epoch).map(({ accuracy }) => accuracy);
+    return (this.curves.get(trial) ?? []).filter((report) => report.epoch <= epoch).map(({ score }) => score);
   }
 
   private bestUntil = (trial: number, epoch: number): number => Math.max(...this.until(trial, epoch));
 
   private averageUntil(trial: number, epoch: number): number {
-    const accuracies = this.until(trial, epoch);
-    return accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
+    const scores = this.until(trial, epoch);
+    return scores.reduce((sum, score) => sum + score, 0) / scores.length;
   }
 }
 
@@ -89,5 +103,3 @@ function medianOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
 }
-
-const share = (accuracy: number): string => `${(accuracy * 100).toFixed(2)} %`;
