@@ -1,11 +1,10 @@
-import type { Evaluation } from '../training/records.js';
 import type { Spec } from './spec.js';
 
 /** The metric by which epochs and trials are chosen. */
 export type Choose = Spec['choose'];
 
 /** Returns a number that is the higher the better the evaluation is, by the metric that the spec chooses. */
-export function scoreOf(choose: Choose, { accuracy, loss }: Evaluation): number {
+export function scoreOf(choose: Choose, { accuracy, loss }: { accuracy: number; loss: number }): number {
   if (choose === 'accuracy') return accuracy;
   // What has diverged is the worst of all.
   return Number.isNaN(loss) ? -Infinity : -loss;
