@@ -69,6 +69,9 @@ const constraint = z
 /** The number of examples that are held out of a registered data set. Of files it is a share. */
 const HELD_OUT = 5000;
 
+/** Keys that say how files are read. */
+const ofFiles = ['inputs', 'labels', 'shape', 'channels', 'classes'] as const;
+
 const dataset = datasetChoiceSchema
   .extend({
     /** The largest random translation of a training image in each direction, in pixels. */
@@ -77,6 +80,13 @@ const dataset = datasetChoiceSchema
   .refine(({ shift, augment }) => shift === 0 || augment === undefined, {
     path: ['shift'],
     error: 'beside augment: put { shift: N } into that list instead',
+  })
+  .superRefine((choice, context) => {
+    if (isDatasetPath(choice.name)) return;
+    const extra = ofFiles.find((key) => choice[key] !== undefined);
+    if (extra === undefined) return;
+    const message = `is for data in files, and ${choice.name} is registered: take the key out`;
+    context.addIssue({ code: 'custom', path: [extra], message });
   })
   .transform((choice) => ({
     ...choice,

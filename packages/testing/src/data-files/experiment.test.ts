@@ -83,6 +83,7 @@ describe('an experiment with data in files', () => {
     ['{ name: ./data/own.npz, test: 2, classes: 3 }', 'has the label 3 where dataset.classes is 3'],
     [`{ name: ./data/own.npz, test: 2, sha256: ${'a'.repeat(64)} }`, 'holds other data (SHA-256'],
     ['{ name: ./data/own.npz, test: 2, shift: 1, augment: [] }', 'dataset.shift: beside augment'],
+    ['{ name: small, shape: [16] }', '/lab/a.yaml:4:32: dataset.shape: is for data in files, and small is registered'],
     ['{ name: ./data/own.npz, test: 1.5 }', 'dataset.test: must be a whole number of examples, or a share below 1'],
     ['{ name: ./data/own.npz, test: 2, augment: [{ turn: 1 }] }', 'dataset.augment.0.turn: unknown key; '],
     [

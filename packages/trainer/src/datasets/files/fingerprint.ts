@@ -1,7 +1,7 @@
 import type { Files } from '@prunegrid/core/runtime';
 import { createHash } from 'node:crypto';
 
-import { unreadable } from './stream.js';
+import { missing, unreadable } from './stream.js';
 
 /** A file of a data set, and what it holds of it. */
 export interface DataFile {
@@ -36,7 +36,7 @@ export async function fingerprintOf(
     const status = await files.status(path).catch((error: unknown) => {
       throw unreadable(path, error);
     });
-    if (!status) throw unreadable(path, Object.assign(new Error('no such file'), { code: 'ENOENT' }));
+    if (!status) throw missing(path);
     statuses.push({ role, path, size: status.size, modified: status.modified });
   }
   const covers: Coverage =

@@ -9,7 +9,7 @@ import type { RawPart } from './examples.js';
 import type { DataFile } from './fingerprint.js';
 import { arrayName, isArrayFile, openFolder } from './folder.js';
 import { openNpz } from './npz.js';
-import { unreadable } from './stream.js';
+import { missing, unreadable } from './stream.js';
 
 /** Files whose parts are known, but not read yet. */
 export interface OpenedData {
@@ -23,18 +23,18 @@ export interface OpenedData {
 
 type Keys = Pick<DatasetChoice, 'inputs' | 'labels'>;
 
-/** A format of files, by what their names end in. A further one is added to `formats`. */
+/** A format of files, which their names tell. A further one is added to `formats`. */
 interface DataFormat {
   /** What users call it. */
   name: string;
-  ending: RegExp;
+  matches(path: string): boolean;
   open(path: string, keys: Keys, files: Files): Promise<OpenedData>;
 }
 
 const formats: readonly DataFormat[] = [
   {
     name: '.npz',
-    ending: /\.npz$/,
+    matches: (path) => path.endsWith('.npz'),
     async open(path, keys, files) {
       const opened = ofArrays(await openNpz(path, files), keys);
       return { ...opened, files: [{ role: 'arrays', path }] };
@@ -42,17 +42,17 @@ const formats: readonly DataFormat[] = [
   },
   {
     name: '.npy or IDX',
-    ending: { test: isArrayFile } as RegExp,
+    matches: isArrayFile,
     async open(path, { labels }, files) {
       const folder = await openFolder(dirname(path), files);
       const inputs = arrayName(path);
-      if (!folder.names.includes(inputs)) throw unreadable(path, Object.assign(new Error(), { code: 'ENOENT' }));
+      if (!folder.names.includes(inputs)) throw missing(path);
       return ofFolder(folder, { inputs, labels });
     },
   },
   {
     name: '.csv or .tsv',
-    ending: /\.[ct]sv(\.gz)?$/,
+    matches: (path) => /\.[ct]sv(\.gz)?$/.test(path),
     open: async (path, { labels }, files) => ({
       where: path,
       parts: ['training'],
@@ -69,7 +69,7 @@ export const isModule = (name: string): boolean => isDatasetPath(name) && module
 
 /** Whether `dataset.name` is the path of a file or folder rather than a registered name. */
 export const isDatasetPath = (name: string): boolean =>
-  /^(\.{0,2}\/|\.{1,2}$)/.test(name) || moduleEnding.test(name) || formats.some(({ ending }) => ending.test(name));
+  /^(\.{0,2}\/|\.{1,2}$)/.test(name) || moduleEnding.test(name) || formats.some(({ matches }) => matches(name));
 
 /**
  * Finds out what a file, or a folder of .npy files and IDX files, holds. Little is read.
@@ -79,9 +79,9 @@ export async function openData(path: string, keys: Keys, files: Files): Promise<
   const status = await files.status(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });
-  if (!status) throw unreadable(path, Object.assign(new Error(), { code: 'ENOENT' }));
+  if (!status) throw missing(path);
   if (status.kind === 'folder') return ofFolder(await openFolder(path, files), keys);
-  const format = formats.find(({ ending }) => ending.test(path));
+  const format = formats.find(({ matches }) => matches(path));
   if (!format) {
     throw new Failure(
       'input',

@@ -101,13 +101,15 @@ export const oddity = (start: Uint8Array, remedy: string): string => {
   return kind === undefined ? remedy : `${kind}; ${remedy}`;
 };
 
+/** Returns the Failure for a file that is not there. */
+export const missing = (where: string): Failure =>
+  new Failure('input', `${where}: no such file here: check the path, or copy the file to it`);
+
 /** Returns the Failure for a file that cannot be read. */
 export function unreadable(where: string, cause: unknown): Failure {
   if (cause instanceof Failure) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
-  if (isMissing(cause)) {
-    return new Failure('input', `${where}: no such file here: check the path, or copy the file to it`, { cause });
-  }
+  if (isMissing(cause)) return missing(where);
   if (code === 'EISDIR') return new Failure('input', `${where}: is a folder: name a file in it`, { cause });
   if (code?.startsWith('Z_')) {
     return new Failure('input', `${where}: cannot be unpacked (${message}): write or copy it again`, { cause });
