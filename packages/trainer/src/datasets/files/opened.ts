@@ -69,7 +69,7 @@ export const isModule = (name: string): boolean => isDatasetPath(name) && module
 
 /** Whether `dataset.name` is the path of a file or folder rather than a registered name. */
 export const isDatasetPath = (name: string): boolean =>
-  /^(\.{0,2}\/|\.{1,2}$)/.test(name) || moduleEnding.test(name) || formats.some(({ matches }) => matches(name));
+  /^(\.{0,2}\/|\.{1,2}$)/.test(name) || moduleEnding.test(name) || formats.some((format) => format.matches(name));
 
 /**
  * Finds out what a file, or a folder of .npy files and IDX files, holds. Little is read.
@@ -81,7 +81,7 @@ export async function openData(path: string, keys: Keys, files: Files): Promise<
   });
   if (!status) throw missing(path);
   if (status.kind === 'folder') return ofFolder(await openFolder(path, files), keys);
-  const format = formats.find(({ matches }) => matches(path));
+  const format = formats.find((each) => each.matches(path));
   if (!format) {
     throw new Failure(
       'input',
