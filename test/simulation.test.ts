@@ -4,9 +4,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import { loadSpec } from '@prunegrid/coordinator/experiment/load';
-import { planSweep } from '@prunegrid/coordinator/sweep/planner/plan';
 import { readJournal } from '@prunegrid/coordinator/journal/reading';
-import { runJournal } from '@prunegrid/coordinator/training/records';
+import { planSweep } from '@prunegrid/coordinator/sweep/planner/plan';
+import { type Evaluation, runJournal } from '@prunegrid/coordinator/training/records';
 import { nodeHost } from '@prunegrid/core/node';
 import extend from '@prunegrid/testing/extension';
 import { datasets } from '@prunegrid/trainer/datasets';
@@ -80,6 +80,25 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
     expect(JSON.parse(await read('/runs/strict/result.json'))).toMatchObject({
       warnings: [expect.stringMatching(/^ADMM has not converged in (hidden|output): /)],
     });
+  });
+
+  it('keep the epoch of retraining with the lowest held-out loss where the spec chooses by it', async () => {
+    const overrides = ['retrain.epochs=8', 'retrain.learningRate={schedule: constant, value: 0.03}'];
+    const { spec } = await loadSpec(nodeHost, experiment, overrides, catalogue());
+    const chosen = async (choose: 'accuracy' | 'loss') => {
+      const cluster = new SimulatedCluster({ seed: 1 });
+      const { final } = await cluster.clock.run(() => cluster.runExperiment({ ...spec, choose }, '/runs/one', three));
+      const records = await readJournal(cluster.runtime, '/runs/one', runJournal);
+      const epochs = records.filter((record) => record.type === 'epoch-finished' && record.phase === 'retrain');
+      return { final, scores: epochs.map((record) => (record as { validation: Evaluation }).validation) };
+    };
+    const [byLoss, byAccuracy] = [await chosen('loss'), await chosen('accuracy')];
+    expect(byLoss.scores).toEqual(byAccuracy.scores);
+    expect(byLoss.final.validationLoss).toBe(Math.min(...byLoss.scores.map(({ loss }) => loss)));
+    expect(byAccuracy.final.validationAccuracy).toBe(Math.max(...byLoss.scores.map(({ accuracy }) => accuracy)));
+    expect(byAccuracy.final).not.toHaveProperty('validationLoss');
+    // The two choose different epochs here.
+    expect(byLoss.final.validationAccuracy).not.toBe(byAccuracy.final.validationAccuracy);
   });
 
   it('do the same in every simulation with the same seed, to the last record of the journal', async () => {

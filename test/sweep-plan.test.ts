@@ -10,8 +10,11 @@ it('prints every trial of a sweep, its weights and what is shared', async () => 
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const lines = stdout.trimEnd().split('\n');
   expect(lines[0]).toBe(`sweep-smoke: 4 cells, 4 trials, from ${experiment}`);
+  expect(lines[1]).toBe(
+    'Data: mnist; held out: the last 5,000 of the training part; test: its own part; no more than the first 2,048 of the training part and the test part',
+  );
   expect(lines.filter((line) => /^\d/.test(line))).toHaveLength(4);
-  expect(lines[4]).toMatch(/^1 +1 +0\.001 +\{rule: erk, ratio: 20\} +1 +21,525 +20\.0x +6 +[0-9a-f]{12}$/);
+  expect(lines[5]).toMatch(/^1 +1 +0\.001 +\{rule: erk, ratio: 20\} +1 +21,525 +20\.0x +6 +[0-9a-f]{12}$/);
   expect(lines.at(-2)).toBe('Dense training is done once for 4 trials: 21 epochs in all, 24 without sharing');
 });
 

@@ -1,23 +1,19 @@
 import { createHash } from 'node:crypto';
 
-import { Failure } from '@prunegrid/core/failure';
 import { RandomStream } from '@prunegrid/core/randomness/philox';
-import { residentSplit, slice } from '@prunegrid/trainer/datasets';
+import { cutParts, slice } from '@prunegrid/trainer/datasets';
 
 const TRAINING = 1024;
 const TEST = 256;
 
 const quadrants = {
   name: 'quadrants',
-  async load({ name, validation, limit = TRAINING }) {
-    if (validation >= TRAINING) throw new Failure('input', `dataset.validation: ${name} has ${TRAINING} examples only`);
+  async load(choice) {
     const all = draw(TRAINING + TEST);
-    const training = TRAINING - validation;
     return {
-      ...{ name, shape: [2], elementType: 'float32', classes: 2 },
-      training: residentSplit(slice(all, 0, Math.min(training, limit))),
-      validation: residentSplit(slice(all, training, validation)),
-      test: residentSplit(slice(all, TRAINING, Math.min(TEST, limit))),
+      ...{ name: choice.name, shape: [2], elementType: 'float32', classes: 2 },
+      // Holds out what the experiment asks for, and keeps to its limit.
+      ...cutParts('quadrants', { training: slice(all, 0, TRAINING), test: slice(all, TRAINING, TEST) }, choice),
       hash: createHash('sha256').update(all.inputs).update(all.labels).digest('hex'),
     };
   },

@@ -4,7 +4,7 @@ import { countLayers, totalOf } from '@prunegrid/coordinator/training/layers';
 import { type LayerCount, runJournal, type RunManifest, type RunResult } from '@prunegrid/coordinator/training/records';
 import { Failure } from '@prunegrid/core/failure';
 import { readSafetensors } from '@prunegrid/core/safetensors';
-import { type DatasetChoice, datasets } from '@prunegrid/trainer/datasets';
+import { type DatasetChoice, loadDataset } from '@prunegrid/trainer/datasets';
 import { DEFAULT_ENGINE, engines } from '@prunegrid/trainer/engines';
 import { fromFile, models } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
@@ -60,7 +60,7 @@ export async function evaluateModel(
   const source = engines.get(DEFAULT_ENGINE);
   await source.provision(options.onInstall ?? ignore);
   const choice: DatasetChoice = run?.spec.dataset ?? wholeDataset;
-  const dataset = await datasets.get(choice.name).load(choice, runtime);
+  const dataset = await loadDataset(choice, runtime);
   const engine = await source.load({ threads: 1, clock: runtime.clock });
   const evaluator = await engine.openEvaluator(model, dataset, parameters);
   const accuracy = async (part: 'validation' | 'test') => {

@@ -23,12 +23,14 @@ export async function showRun(
 ): Promise<void> {
   const shown = relative('', resolve(folder)) || '.';
   const screen = createScreen(screenOptions(environment, json));
+  let dataset = '';
   const interruption = environment.interruption(`resume with prunegrid resume ${shown}`);
   try {
     const { result } = await run({
       ...options,
       signal: interruption.signal,
-      onStart({ history }) {
+      onStart({ history, spec }) {
+        dataset = spec.dataset.name;
         screen.recall(history);
         // Before this moment there is nothing to save, so signals keep their usual effect.
         interruption.listen();
@@ -39,7 +41,7 @@ export async function showRun(
       onInstall: (line) => complain(environment, line),
     });
     screen.close();
-    if (!json) print(environment, `\n${renderComparison(result, shown)}`);
+    if (!json) print(environment, `\n${renderComparison(result, dataset, shown)}`);
   } finally {
     screen.close();
     interruption.ignore();

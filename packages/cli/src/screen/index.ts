@@ -2,7 +2,7 @@ import { jsonLine, oneLine } from '@prunegrid/core/text/printable';
 import pc from 'picocolors';
 import type { JournalRecord, RunEvent } from '@prunegrid/coordinator/training/records';
 import { frame } from './frame.js';
-import { lineOf, progressLine } from './lines.js';
+import { linesOf, progressLine } from './lines.js';
 import { LiveRegion, type Terminal } from './live-region.js';
 import type { Progress } from '../api/run.js';
 import { RunView } from './run-view.js';
@@ -80,8 +80,11 @@ function ttyScreen({ stdout, colors: enabled = pc.isColorSupported, now }: Scree
       if (!open) return;
       const time = now();
       view.event(event, time);
-      const line = lineOf(event, view, time);
-      region.draw(line?.kind === 'milestone' ? [oneLine(line.text)] : [], live());
+      const milestones = linesOf(event, view, time).filter(({ kind }) => kind === 'milestone');
+      region.draw(
+        milestones.map(({ text }) => oneLine(text)),
+        live(),
+      );
     },
     progress(progress) {
       if (!open) return;
@@ -114,8 +117,7 @@ function plainScreen({ stdout, stderr = stdout, now }: ScreenOptions): Screen {
       if (!open) return;
       const time = now();
       view.event(event, time);
-      const line = lineOf(event, view, time);
-      if (line !== null) tell(line.text);
+      for (const { text } of linesOf(event, view, time)) tell(text);
     },
     progress(progress) {
       if (!open) return;

@@ -1,9 +1,10 @@
 import { epochsOf } from '@prunegrid/coordinator/experiment/epochs';
 import type { PhaseName, Spec } from '@prunegrid/coordinator/experiment/spec';
-import type { LayerResiduals, RunEvent } from '@prunegrid/coordinator/training/records';
+import type { LayerResiduals, RunEvent, RunManifest } from '@prunegrid/coordinator/training/records';
 import { counted, duration, grouped, percent, ratio, roughPercent, wholePercent } from '@prunegrid/core/text/figures';
 import { methods } from '@prunegrid/coordinator/training/methods';
 import { totalOf } from '@prunegrid/coordinator/training/layers';
+import { basename } from 'node:path';
 import type { RunView } from './run-view.js';
 
 /** Returns the title of a phase: that of the method for `prune`, if the spec is known, otherwise the phase's own name. */
@@ -15,14 +16,20 @@ export type Line = { kind: 'milestone' | 'detail'; text: string };
 
 const stages = { dense: 'dense', hardPruned: 'hard-pruned, before retraining', final: 'final' } as const;
 
-/** Returns the line for an event that the view has already taken in, or null if the event is worth none. */
-export function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
+/** Returns the lines for an event that the view has already taken in. */
+export function linesOf(event: RunEvent, view: RunView, time: number): Line[] {
+  const line = lineOf(event, view, time);
+  const { examples, origin } = event.type === 'run-started' ? event.manifest.dataset : {};
+  return [...(line ? [line] : []), ...(examples ? [milestone(partsLine(examples, origin))] : [])];
+}
+
+function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
   switch (event.type) {
     case 'run-started': {
       const { spec, seed, engine, device } = event.manifest;
       const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
       return milestone(
-        `${spec.name}: ${spec.model} on ${spec.dataset.name}, seed ${seed}, ${counted(epochs, 'epoch')}; ${engine} on ${device}`,
+        `${spec.name}: ${spec.model} on ${basename(spec.dataset.name)}, seed ${seed}, ${counted(epochs, 'epoch')}; ${engine} on ${device}`,
       );
     }
     case 'run-resumed':
@@ -98,6 +105,14 @@ export function progressLine(view: RunView): string {
   const figures = live && [`loss ${significant(live.loss)}`, `accuracy ${percent(live.accuracy)}`];
   const speed = live?.imagesPerSecond === undefined ? [] : [`${grouped(live.imagesPerSecond)} images/s`];
   return [...(title ? [`${title} under way`] : []), ...(figures ?? []), ...speed, ...whole(view)].join(', ');
+}
+
+type Data = RunManifest['dataset'];
+
+/** `data: 1,257 train, 180 held out (last of 1,437), 360 test (own part)` */
+function partsLine({ training, validation, test }: NonNullable<Data['examples']>, origin: Data['origin']): string {
+  const from = (part: 'validation' | 'test') => (origin ? ` (${origin[part]})` : '');
+  return `data: ${grouped(training)} train, ${grouped(validation)} held out${from('validation')}, ${grouped(test)} test${from('test')}`;
 }
 
 /**

@@ -36,6 +36,7 @@ describe('without a terminal', () => {
     screen.close();
     expect(terminal.written.split('\n')).toEqual([
       'tiny: lenet5 on mnist, seed 1, 10 epochs; tensorflow on CPU',
+      'data: 1,000 train, 200 held out (last of 1,200), 400 test (own part)',
       'trainer 2 joined: tensorflow on CPU, process 42 on node\\u001b[2J7',
       'dense: 2 epochs of 100 steps',
       'dense epoch 1/2, loss 0.0312, accuracy 99.12 %, held out 98.94 %, 3,457 images/s, 10 % done, 1:30 left',
@@ -73,7 +74,7 @@ describe('without a terminal', () => {
     const layers = [{ name: 'conv1', weights: 500, kept: 250 }];
     screen.event({ type: 'mask-tightened', epoch: 1, totalEpochs: 2, layers });
     screen.close();
-    expect(terminal.written.trimEnd().split('\n').slice(1)).toEqual([
+    expect(terminal.written.trimEnd().split('\n').slice(2)).toEqual([
       'gradual pruning: 4 epochs of 100 steps',
       'gradual pruning to 250 of 500 weights, compression 2.0x',
     ]);

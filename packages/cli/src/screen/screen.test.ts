@@ -33,6 +33,7 @@ function intoAdmm(columns = 80) {
 
 const finishedLines = [
   'tiny: lenet5 on mnist, seed 1, 10 epochs; tensorflow on CPU',
+  'data: 1,000 train, 200 held out (last of 1,200), 400 test (own part)',
   'dense, 2 epochs in 49 s: 99.36 % on the test set, 99.30 % held out',
 ];
 

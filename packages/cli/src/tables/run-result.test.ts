@@ -22,7 +22,7 @@ const lenet5: RunResult = {
 
 describe('the final table', () => {
   it("sets the paper's LeNet-5 beside ours", () => {
-    expect(renderComparison(lenet5, 'runs/one')).toBe(
+    expect(renderComparison(lenet5, 'mnist', 'runs/one')).toBe(
       `
 LeNet-5 on MNIST: the paper (Zhang et al., ECCV 2018) and this run
 
@@ -54,7 +54,11 @@ Files: runs/one
 
   it('shows "-" for a network that the paper does not have', () => {
     const layers = [{ name: 'fc1', weights: 1_000, kept: 0 }];
-    const text = renderComparison({ ...lenet5, layers, total: { weights: 1_000, kept: 0, ratio: Infinity } }, 'x');
+    const text = renderComparison(
+      { ...lenet5, layers, total: { weights: 1_000, kept: 0, ratio: Infinity } },
+      'mnist',
+      'x',
+    );
     expect(text).toContain('fc1            1,000           -        -          0     0 %\n');
     expect(text).toContain('compression                             -                  -\n');
     expect(text).toContain('dense                              -     99.36 %         99.30 %\n');
@@ -68,7 +72,11 @@ Files: runs/one
       { name: 'fc2', weights: 30_000, kept: 3_000 },
       { name: 'fc3', weights: 1_000, kept: 500 },
     ];
-    const text = renderComparison({ ...lenet5, layers, total: { weights: 266_200, kept: 11_500, ratio: 23.1 } }, 'x');
+    const text = renderComparison(
+      { ...lenet5, layers, total: { weights: 266_200, kept: 11_500, ratio: 23.1 } },
+      'mnist',
+      'x',
+    );
     expect(text).toContain('LeNet-300-100 on MNIST: the paper');
     expect(text).toContain('fc1          235,200           -        -      8,000   3.4 %\n');
     expect(text).toContain('total        266,200      11,600    4.3 %     11,500   4.3 %\n');
@@ -80,7 +88,7 @@ Files: runs/one
 
   it('ends with what makes the result doubtful', () => {
     const warnings = ['ADMM has not converged in fc1: '.repeat(3).trim()];
-    expect(renderComparison({ ...lenet5, warnings }, 'x')).toContain(`
+    expect(renderComparison({ ...lenet5, warnings }, 'mnist', 'x')).toContain(`
 46 epochs in 13:32; the authors took about 172 epochs
 
 ADMM has not converged in fc1: ADMM has not converged in fc1: ADMM has not
@@ -91,7 +99,8 @@ Files: x
   });
 
   it('fits 80 columns', () => {
-    for (const line of renderComparison(lenet5, 'runs/one').split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    for (const line of renderComparison(lenet5, 'mnist', 'runs/one').split('\n'))
+      expect(line.length).toBeLessThanOrEqual(80);
   });
 });
 

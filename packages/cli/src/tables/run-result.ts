@@ -11,10 +11,11 @@ const WIDTH = 75;
 /**
  * The paper's table with ours beside it, layer by layer, then accuracies, epochs and where the files are. Plain text of
  * 75 columns at most, without a newline at the end. `-` stands for what the paper does not give.
+ * @param dataset the name of the data set: the paper's figures are shown beside those on the same data
  * @param folder the run's, as the user should read it
  */
-export function renderComparison(result: RunResult, folder: string): string {
-  const paper = paperNetwork(result.layers);
+export function renderComparison(result: RunResult, dataset: string, folder: string): string {
+  const paper = paperNetwork(result.layers, dataset);
   return [
     ...(paper === undefined ? [] : [`${paper.title}: the paper (Zhang et al., ECCV 2018) and this run`, '']),
     ...columns(weightRows(result, paper)),

@@ -1,8 +1,10 @@
 import { epochsAfterDense } from '@prunegrid/coordinator/experiment/epochs';
 import { brief } from '@prunegrid/coordinator/experiment/setting';
+import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import { columns } from '@prunegrid/core/text/columns';
 import { counted, duration, grouped, ratio } from '@prunegrid/core/text/figures';
+import { basename } from 'node:path';
 
 /** Characters of a key that the table shows. `--json` prints whole keys. */
 const KEY_LENGTH = 12;
@@ -32,6 +34,7 @@ export function renderPlan(
     ...(plan.duplicates > 0
       ? [`${counted(plan.duplicates, 'combination')} came twice and ${plan.duplicates === 1 ? 'is' : 'are'} run once`]
       : []),
+    ...new Set(trials.map(({ spec }) => dataLine(spec.dataset))),
     '',
     ...columns([
       ['trial', 'cell', ...axes, 'seed', 'kept', 'compression', ...(chained ? ['starts from'] : []), 'epochs', 'key'],
@@ -54,6 +57,21 @@ export function renderPlan(
       ? `No estimate of the time: no run like these has ended on this machine yet; ${measuring} would measure one`
       : `About ${duration(estimatedSeconds)} on ${counted(trainers, 'trainer')}, from the times of earlier runs on this machine`,
   ].join('\n');
+}
+
+/** `Data: digits.npz; held out: the last 10 %; test: its own part`; how many examples that are shows when they are read. */
+function dataLine({ name, validation, test, split, limit }: Spec['dataset']): string {
+  const from = (part: Spec['dataset']['test'], otherwise: string) => {
+    if (typeof part !== 'number') return part === undefined ? otherwise : basename(part);
+    const amount = part < 1 ? `${Number((100 * part).toPrecision(3))} %` : grouped(part);
+    return split ? `${amount} drawn by seed ${split.seed}` : `the last ${amount} of the training part`;
+  };
+  return [
+    `Data: ${basename(name)}`,
+    `held out: ${from(validation, 'its own part, or a tenth of the training part')}`,
+    `test: ${from(test, 'its own part')}`,
+    ...(limit === undefined ? [] : [`no more than the first ${grouped(limit)} of the training part and the test part`]),
+  ].join('; ');
 }
 
 function epochsInAll({ trials }: SweepPlan): string {

@@ -2,6 +2,7 @@ import type { Named, Registry } from '@prunegrid/core/registry';
 import { suggest } from '@prunegrid/core/text/suggestion';
 import { budgets } from '@prunegrid/numerics/budgets';
 import { atMost, constraints } from '@prunegrid/numerics/constraints';
+import { isDatasetPath } from '@prunegrid/trainer/datasets';
 
 import { methods } from '../training/methods/index.js';
 import type { Places } from './places.js';
@@ -13,6 +14,9 @@ export interface ModelOutline {
   name: string;
   /** The weights of the layers. Biases are neither pruned nor counted. */
   parameters: readonly { layer: string; kind: string; shape: readonly number[] }[];
+  /** The shape and the type of one example, and the number of classes. Data in files are held against them. */
+  input?: { shape: readonly number[]; type: string };
+  classes?: number;
 }
 
 /** What this installation can train. */
@@ -35,11 +39,11 @@ export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: 
       text: `no engine "${spec.engine}"; ${suggest(spec.engine, catalogue.engines)}`,
     });
   }
-  if (!catalogue.datasets.includes(spec.dataset.name)) {
+  if (!catalogue.datasets.includes(spec.dataset.name) && !isDatasetPath(spec.dataset.name)) {
     problems.push({
       path: ['dataset', 'name'],
       on: 'value',
-      text: `no data set "${spec.dataset.name}"; ${suggest(spec.dataset.name, catalogue.datasets)}`,
+      text: `no data set "${spec.dataset.name}"; ${suggest(spec.dataset.name, catalogue.datasets)}${spec.dataset.name.includes('/') ? '; a path begins with ./' : ''}`,
     });
   }
   const model = catalogue.models.find(({ name }) => name === spec.model);

@@ -27,9 +27,10 @@ export function matters(key: string, method: string): boolean {
  * without the keys that its method does not use.
  * @param start the key of the experiment whose network this one starts from, if any
  */
-export function resultKey({ name: _name, method, engine, exchange, ...rest }: Spec, start?: string): string {
-  const spec = { ...rest, ...chosen(engine), ...lossy(exchange), start };
-  // The keys of ADMM omit the method, because results of earlier releases, which had no other method, must stay valid.
+export function resultKey({ name: _name, method, engine, exchange, choose, ...rest }: Spec, start?: string): string {
+  const spec = { ...rest, ...chosen(engine), ...lossy(exchange), ...(choose !== 'accuracy' && { choose }), start };
+  // Earlier releases chose by accuracy; their keys must stay valid, so that of the default is omitted. The
+  // keys of ADMM omit the method, because results of earlier releases, which had no other method, must stay valid.
   if (method === 'admm') return hash(spec);
   const { iterations, epochsPerIteration, ...others } = spec.admm;
   const used = Object.entries(others).filter(([key]) => matters(`admm.${key}`, method));

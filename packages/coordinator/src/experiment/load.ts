@@ -1,6 +1,9 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
+import { dirname } from 'node:path';
+
 import { checkAgainstCatalogue, type Catalogue } from './check.js';
+import { withAbsolutePaths, withData } from './data-files.js';
 import { applyOverride } from './override.js';
 import { Places } from './places.js';
 import { failureOf, problemsOf, requirement } from './problems.js';
@@ -19,7 +22,8 @@ export interface SpecSource {
 }
 
 /**
- * Reads an experiment, applies its overrides and checks it against what can be trained.
+ * Reads an experiment, applies its overrides and checks it against what can be trained. It reads data that are in
+ * files.
  * @param overrides texts of the form `key=value`, see `applyOverride`; later ones win
  * @throws {Failure} `input`, with one line for each problem, which states the place, the key, what was found and what
  *   is allowed
@@ -32,10 +36,11 @@ export async function loadSpec(
 ): Promise<{ spec: Spec; source: SpecSource }> {
   const text = await readSource(runtime, file);
   const places = new Places();
-  return { spec: parseSpec(text, file, overrides, catalogue, places), source: { file, text, overrides, places } };
+  const spec = parseSpec(text, file, overrides, catalogue, places);
+  return { spec: await withData(spec, catalogue, runtime, places), source: { file, text, overrides, places } };
 }
 
-/** Does the same as `loadSpec` for a text instead of a file. Adds to `places`. */
+/** Does the same as `loadSpec` for a text instead of a file, without a look at the data. Adds to `places`. */
 export function parseSpec(
   text: string,
   file: string,
@@ -45,7 +50,7 @@ export function parseSpec(
 ): Spec {
   const root = readExperiment(text, file, places);
   for (const override of overrides) applyOverride(root, override, places);
-  return resolveSpec(root, catalogue, places);
+  return resolveSpec(root, catalogue, places, dirname(file));
 }
 
 /** Returns the keys of an experiment file before validation. Adds to `places`. */
@@ -66,10 +71,13 @@ export function readExperiment(text: string, file: string, places: Places): Plai
   return root;
 }
 
-/** Fills in defaults and checks the experiment against what can be trained. */
-export function resolveSpec(root: PlainMap, catalogue: Catalogue, places: Places): Spec {
+/**
+ * Fills in defaults and checks the experiment against what can be trained.
+ * @param folder that of the experiment, from which its paths are seen
+ */
+export function resolveSpec(root: PlainMap, catalogue: Catalogue, places: Places, folder: string): Spec {
   const parsed = specSchema.safeParse(root, { reportInput: true, error: requirement });
   if (!parsed.success) throw failureOf(problemsOf(parsed.error.issues), places);
   checkAgainstCatalogue(parsed.data, catalogue, places);
-  return parsed.data;
+  return withAbsolutePaths(parsed.data, folder);
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { budgets } from '@prunegrid/numerics/budgets';
 import { constraints } from '@prunegrid/numerics/constraints';
+import { datasetChoiceSchema, isDatasetPath } from '@prunegrid/trainer/datasets';
 import { registered } from './registered.js';
 
 const positive = z.number().positive();
@@ -65,27 +66,40 @@ const constraint = z
   .object({ kind: registered(constraints) })
   .catchall(z.union([z.number(), z.string()], { error: 'must be a number or text' }));
 
+/** The number of examples that are held out of a registered data set. Of files it is a share. */
+const HELD_OUT = 5000;
+
+/** Keys that say how files are read. */
+const ofFiles = ['inputs', 'labels', 'shape', 'channels', 'classes'] as const;
+
+const dataset = datasetChoiceSchema
+  .extend({
+    /** The largest random translation of a training image in each direction, in pixels. */
+    shift: z.number().int().min(0).max(8).default(0),
+  })
+  .refine(({ shift, augment }) => shift === 0 || augment === undefined, {
+    path: ['shift'],
+    error: 'beside augment: put { shift: N } into that list instead',
+  })
+  .superRefine((choice, context) => {
+    if (isDatasetPath(choice.name)) return;
+    const extra = ofFiles.find((key) => choice[key] !== undefined);
+    if (extra === undefined) return;
+    const message = `is for data in files, and ${choice.name} is registered: take the key out`;
+    context.addIssue({ code: 'custom', path: [extra], message });
+  })
+  .transform((choice) => ({
+    ...choice,
+    validation: choice.validation ?? (isDatasetPath(choice.name) ? undefined : HELD_OUT),
+  }));
+
 const keys = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-" only, 64 at most'),
   seed: z.number().int().min(0).max(0xffffffff).default(1),
   /** The engine that computes gradients on the trainers. */
   engine: z.string().default('tensorflow'),
   model: z.string(),
-  dataset: z.strictObject({
-    name: z.string(),
-    /**
-     * The number of training images, at the end of the training set, that are held out for selection and early
-     * stopping.
-     */
-    validation: z.number().int().min(1).default(5000),
-    /** The largest random translation of a training image in each direction, in pixels. */
-    shift: z.number().int().min(0).max(8).default(0),
-    /**
-     * If set, only this many images at the start of the training set and of the test set are used, for short trial
-     * runs.
-     */
-    limit: count.optional(),
-  }),
+  dataset,
   batch: z
     .strictObject({
       /** The number of images in one optimizer step, over all trainers. */
@@ -138,6 +152,8 @@ const keys = z.strictObject({
    * name is registered.
    */
   method: z.string().default('admm'),
+  /** The score on the validation part by which the best epoch of retraining and the best trials are chosen. */
+  choose: z.enum(['accuracy', 'loss']).default('accuracy'),
   dense: z.strictObject({ epochs: count, ...sgdPhase }),
   admm: z.strictObject({
     iterations: count,

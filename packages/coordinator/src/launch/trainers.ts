@@ -70,12 +70,13 @@ export async function withTrainers<T>(
   { runtime, launcher, replace, interrupted, ...events }: TrainerOptions,
   work: (gateway: Gateway, ended: Promise<never>) => Promise<T>,
 ): Promise<T> {
-  const { name, validation, limit = 0 } = dataset;
+  // The shift is drawn at each step, and so no part of what trainers load.
+  const { shift: _, ...loaded } = dataset;
   const wanted = choice.trainers + choice.external;
   const gateway = await Gateway.open({
     listen: choice.listen,
     version,
-    workload: { engine, model, dataset: { name, validation, limit }, threads },
+    workload: { engine, model, dataset: { choice: JSON.stringify(loaded) }, threads },
     parameters: models.get(model).size,
     trainers: wanted,
     reduction: choice.reduction,

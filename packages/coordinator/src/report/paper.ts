@@ -3,6 +3,8 @@ import type { LayerCount } from '../training/records.js';
 /** The results that the paper reports for one network. Accuracies are shares of the test set. */
 export interface PaperNetwork {
   title: string;
+  /** The name of the data set. */
+  dataset: string;
   /** `kept` is absent if only the total is known. */
   layers: readonly (Omit<LayerCount, 'kept'> & { kept?: number })[];
   /** The number of weights kept in the whole network, and the compression ratio that the paper states. */
@@ -23,6 +25,7 @@ export interface PaperNetwork {
  */
 export const lenet5: PaperNetwork = {
   title: 'LeNet-5 on MNIST',
+  dataset: 'mnist',
   layers: [
     { name: 'conv1', weights: 500, kept: 100 },
     { name: 'conv2', weights: 25_000, kept: 2_000 },
@@ -45,6 +48,7 @@ export const lenet5: PaperNetwork = {
 /** The same paper's LeNet-300-100: "267K" (with biases) to "11.6K" weights. */
 export const lenet300: PaperNetwork = {
   title: 'LeNet-300-100 on MNIST',
+  dataset: 'mnist',
   layers: [
     { name: 'fc1', weights: 235_200 },
     { name: 'fc2', weights: 30_000 },
@@ -62,6 +66,7 @@ export const lenet300: PaperNetwork = {
  */
 export const alexnet: PaperNetwork = {
   title: 'AlexNet on ImageNet',
+  dataset: 'imagenet',
   layers: [
     { name: 'conv1', weights: 34_848, kept: 28_190 },
     { name: 'conv2', weights: 307_200, kept: 61_440 },
@@ -86,12 +91,13 @@ export const alexnet: PaperNetwork = {
 const networks = [lenet5, lenet300, alexnet];
 
 /**
- * Returns the paper's network that has exactly these layers, with the same names and numbers of weights, or undefined
- * if the paper has none.
+ * Returns the paper's network on this data set that has exactly these layers, with the same names and numbers of
+ * weights, or undefined if the paper has none.
  */
-export function paperNetwork(layers: readonly LayerCount[]): PaperNetwork | undefined {
+export function paperNetwork(layers: readonly LayerCount[], dataset: string): PaperNetwork | undefined {
   return networks.find(
     (network) =>
+      network.dataset === dataset &&
       network.layers.length === layers.length &&
       network.layers.every(({ name, weights }) =>
         layers.some((layer) => layer.name === name && layer.weights === weights),

@@ -52,7 +52,7 @@ const spec: Trial['spec'] = {
     dataset: { name: 'mnist', validation: 5000, shift: 0 },
   },
   ...{ batch: { global: 128, microBatches: 4 }, exchange: { gradients: 'float32', syncEvery: 1 } },
-  ...{ threadsPerTrainer: 1, keep: { fc1: 3600 }, method: 'admm' },
+  ...{ threadsPerTrainer: 1, keep: { fc1: 3600 }, method: 'admm', choose: 'accuracy' },
   dense: { ...phase, epochs: 1 },
   admm: { ...phase, iterations: 1, epochsPerIteration: 1, rho: 1e-3 },
   retrain: { ...phase, epochs: 1 },

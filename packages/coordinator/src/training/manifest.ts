@@ -1,4 +1,5 @@
 import type { Host, Processes } from '@prunegrid/core/runtime';
+import { datasetDescriptionSchema } from '@prunegrid/trainer/datasets';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -67,10 +68,18 @@ export async function describeRun(
     engine: ready.engine,
     device: ready.device,
     trainers: members.length,
-    dataset: { name: spec.dataset.name, sha256: ready.datasetHash },
+    dataset: datasetOf(spec, ready),
     ...(extensions.length > 0 && { extensions: await describeExtensions(host, extensions) }),
     ...(sweep && { sweep }),
   };
+}
+
+/** Returns what the manifest says of the data, most of which the first trainer has told. */
+function datasetOf({ dataset: { name } }: Spec, ready: Trainer['ready']): RunManifest['dataset'] {
+  const { datasetHash: sha256, datasetDescription = '{}', trainingImages, validationImages, testImages } = ready;
+  const described = datasetDescriptionSchema.safeParse(JSON.parse(datasetDescription));
+  const examples = { training: trainingImages, validation: validationImages, test: testImages };
+  return { name, sha256, examples, ...(described.data ?? {}) };
 }
 
 /** Git state per machine. It is read only once, because later changes of the files do not affect a running process. */

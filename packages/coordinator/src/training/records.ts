@@ -1,4 +1,5 @@
 import type { Format } from '@prunegrid/core/formats';
+import { datasetDescriptionSchema } from '@prunegrid/trainer/datasets';
 import { z } from 'zod';
 
 import { extensionFileSchema } from '../experiment/extension-files.js';
@@ -78,7 +79,13 @@ export const manifestSchema = z.strictObject({
   engine: z.string(),
   device: z.string(),
   trainers: count,
-  dataset: z.strictObject({ name: z.string(), sha256: z.string() }),
+  dataset: z.strictObject({
+    name: z.string(),
+    sha256: z.string(),
+    /** The numbers of examples in each part. Earlier releases did not write this, nor what follows. */
+    examples: z.strictObject({ training: count, validation: count, test: count }).exactOptional(),
+    ...datasetDescriptionSchema.partial().shape,
+  }),
   /** Present if the run was made with extensions. */
   extensions: z.array(extensionFileSchema).exactOptional(),
   /** Present if the run is part of a sweep. */
@@ -98,7 +105,8 @@ const accuracies = z.strictObject({ testAccuracy: measured, validationAccuracy: 
 export const resultSchema = z.strictObject({
   dense: accuracies,
   hardPruned: accuracies,
-  final: accuracies,
+  /** `validationLoss`, in nats an example, is written if the spec chooses by it. */
+  final: accuracies.extend({ validationLoss: measured.exactOptional() }),
   layers: z.array(layerCount),
   total: z.strictObject({ weights: count, kept: count, ratio: measured }),
   /** Wall-clock seconds from the first training step to the last evaluation. */

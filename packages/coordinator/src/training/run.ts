@@ -3,6 +3,7 @@ import { writeStored } from '@prunegrid/core/formats';
 import { join } from 'node:path';
 
 import { epochsOf } from '../experiment/epochs.js';
+import { scoreOf } from '../experiment/choose.js';
 import { denseKey } from '../experiment/keys.js';
 import { type Evaluation, type JournalRecord, resultFormat, type RunResult } from './records.js';
 import type { DenseNetwork, RunContext } from './context.js';
@@ -71,7 +72,10 @@ class Pruning {
     const result: RunResult = {
       dense: accuracies(denseScores),
       hardPruned: accuracies(prunedScore),
-      final: accuracies(finalScore),
+      final: {
+        ...accuracies(finalScore),
+        ...(spec.choose === 'loss' && { validationLoss: finalScore.validation.loss }),
+      },
       layers,
       total: totalOf(layers),
       seconds: training.seconds,
@@ -169,8 +173,8 @@ class Pruning {
   }
 
   /**
-   * Trains the survivors and returns the weights of the epoch with the best validation accuracy. If two epochs are
-   * equal, the later one counts.
+   * Trains the survivors and returns the weights of the epoch that is best on the validation part, by the metric that
+   * the spec chooses. If two epochs are equal, the later one counts.
    */
   private async retrain(): Promise<Float32Array> {
     const { training } = this;
@@ -182,7 +186,7 @@ class Pruning {
     while (training.epoch < epochs) {
       const validation = await training.trainEpoch('retrain', () => keepBest(best));
       const { epoch } = training;
-      if (!best || validation.accuracy >= best.validation.accuracy) {
+      if (!best || scoreOf(spec.choose, validation) >= scoreOf(spec.choose, best.validation)) {
         best = { epoch, validation, weights: await group.fetchWeights() };
         training.checkpoint('retrain', 'retrain', best.weights);
       }

@@ -42,7 +42,7 @@ export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3:
 }
 
 /** The purposes of random numbers. They keep the streams of one seed apart. */
-export const purposes = { initialWeights: 1, order: 2, shift: 3, dropout: 4, sweep: 5 } as const;
+export const purposes = { initialWeights: 1, order: 2, shift: 3, dropout: 4, sweep: 5, augment: 6, split: 7 } as const;
 
 /**
  * The stream of random numbers for one purpose at one place (phase, epoch or step, sample). A stream made with the same

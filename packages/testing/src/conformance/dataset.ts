@@ -1,5 +1,5 @@
 import { nodeHost } from '@prunegrid/core/node';
-import { type Dataset, type DatasetSource, slice, type Split } from '@prunegrid/trainer/datasets';
+import { type Dataset, type DatasetChoice, type DatasetSource, slice, type Split } from '@prunegrid/trainer/datasets';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 /**
@@ -62,7 +62,7 @@ export function describeDataset(source: DatasetSource, validation: number): void
 
     it('refuses to hold everything out', async () => {
       const { training } = dataset;
-      const choice = { name: source.name, validation: training.count + validation };
+      const choice: DatasetChoice = { name: source.name, validation: training.count + validation };
       await expect(source.load(choice, nodeHost)).rejects.toMatchObject({ kind: 'input' });
     });
   });

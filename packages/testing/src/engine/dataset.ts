@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 
-import { Failure } from '@prunegrid/core/failure';
 import { RandomStream } from '@prunegrid/core/randomness/philox';
-import { type Dataset, type DatasetSource, type Examples, residentSplit, slice } from '@prunegrid/trainer/datasets';
+import { cutParts, type Dataset, type DatasetSource, type Examples, slice } from '@prunegrid/trainer/datasets';
 
 const SHAPE = [4, 4, 1];
 const PIXELS = 16;
@@ -20,21 +19,15 @@ const PURPOSE = 1_000_000;
  */
 export const smallDataset: DatasetSource = {
   name: 'small',
-  async load({ validation, limit }) {
-    if (validation >= TRAINING) {
-      throw new Failure('input', `dataset.validation: ${validation} held out of ${TRAINING} leaves none to train on`);
-    }
+  async load(choice) {
     const all = draw();
-    const training = TRAINING - validation;
     return {
       name: 'small',
       shape: SHAPE,
       elementType: 'uint8',
       divisor: 255,
       classes: CLASSES,
-      training: residentSplit(slice(all, 0, Math.min(training, limit ?? training))),
-      validation: residentSplit(slice(all, training, validation)),
-      test: residentSplit(slice(all, TRAINING, Math.min(TEST, limit ?? TEST))),
+      ...cutParts('small', { training: slice(all, 0, TRAINING), test: slice(all, TRAINING, TEST) }, choice),
       hash: createHash('sha256').update(all.inputs).update(all.labels).digest('hex'),
     };
   },

@@ -51,7 +51,12 @@ export function onCluster<T>(
     const gateway = await Gateway.open({
       ...{ listen: 'coordinator:0', version: '1', trainers: wanted, parameters: smallModel.size },
       ...(reduction !== undefined && { reduction }),
-      workload: { engine: 'small', model: 'small', dataset: { name: 'small', validation: 64, limit: 0 }, threads: 1 },
+      workload: {
+        engine: 'small',
+        model: 'small',
+        dataset: { choice: JSON.stringify({ name: 'small', validation: 64 }) },
+        threads: 1,
+      },
       runtime: machine('coordinator'),
       warn: (line) => warnings.push(line),
     });

@@ -16,7 +16,13 @@ const spec = specSchema.parse({
 /** The beginning of a run of two epochs of dense training, four of the method and four of retraining. */
 export const startedBy = (method: Spec['method']): RunEvent => ({
   type: 'run-started',
-  manifest: { spec: { ...spec, method }, seed: 1, engine: 'tensorflow', device: 'CPU' } as RunManifest,
+  manifest: {
+    ...{ spec: { ...spec, method }, seed: 1, engine: 'tensorflow', device: 'CPU' },
+    dataset: {
+      ...{ name: 'mnist', sha256: '', examples: { training: 1000, validation: 200, test: 400 } },
+      origin: { validation: 'last of 1,200', test: 'own part' },
+    },
+  } as RunManifest,
 });
 export const started: RunEvent = startedBy('admm');
 /** A phase begins whose epochs have a hundred steps. */

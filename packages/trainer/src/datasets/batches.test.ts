@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { augmentationsOf } from './augmentations/index.js';
 import { dropoutFactors, epochOrder, evaluationBatch, evaluationBlocks, trainingBatch } from './batches.js';
 import { type Dataset, type Examples, residentSplit } from './dataset.js';
 
@@ -83,6 +84,75 @@ describe('evaluationBatch', () => {
       expect(block).toEqual(await evaluationBatch(ofFive, ofFive.test, first, block.labels.length));
     }
     expect(sizes).toEqual([2, 1]);
+  });
+});
+
+describe('a data set with mean and deviation', () => {
+  const colours: Examples = {
+    inputs: Uint8Array.from({ length: 27 }, (_, i) => 9 * i),
+    labels: Uint8Array.of(1),
+    count: 1,
+  };
+  const standardization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+  const of = (inputs: Examples['inputs'], elementType: Dataset['elementType'], more: Partial<Dataset>): Dataset => ({
+    ...ofExamples({ ...colours, inputs }),
+    ...{ shape: [3, 3, 3], elementType, ...more },
+  });
+  /** What PyTorch computes: each step rounded to float32. */
+  const expected = (value: number, i: number, divisor = 255) => {
+    const { mean, std } = standardization;
+    const centred = Math.fround(Math.fround(value / divisor) - Math.fround(mean[i % 3]));
+    return Math.fround(centred / Math.fround(std[i % 3]));
+  };
+
+  it.each([
+    ['uint8', Uint8Array],
+    ['int32', Int32Array],
+    ['float32', Float32Array],
+  ] as const)('has them for each channel, from %s', async (type, Values) => {
+    const dataset = of(Values.from(colours.inputs), type, { standardization });
+    const { inputs } = await evaluationBatch(dataset, dataset.test, 0, 1);
+    expect([...inputs]).toEqual(Array.from(colours.inputs, (value, i) => expected(value, i)));
+  });
+
+  it('has one number for all channels, and no division if there is no divisor', async () => {
+    const one = { mean: [0.5], std: [2] };
+    const dataset = of(Float32Array.of(...colours.inputs), 'float32', { divisor: undefined, standardization: one });
+    const { inputs } = await evaluationBatch(dataset, dataset.test, 0, 1);
+    expect([...inputs]).toEqual(Array.from(colours.inputs, (value) => (value - 0.5) / 2));
+  });
+
+  it('gets black from outside when it is shifted, which the mean makes another number', () => {
+    const dataset = of(new Uint8Array(27).fill(255), 'uint8', { standardization });
+    const black = [0, 1, 2].map((i) => expected(0, i));
+    const white = [0, 1, 2].map((i) => expected(255, i));
+    const seen = new Set<number>();
+    for (let step = 0; step < 20; step++) {
+      const { inputs } = trainingBatch(
+        dataset,
+        { ...colours, inputs: new Uint8Array(27).fill(255) },
+        Uint32Array.of(0),
+        {
+          ...{ ...at, step, pixels: 1 },
+        },
+      );
+      inputs.forEach((value, i) => {
+        expect([black[i % 3], white[i % 3]]).toContain(value);
+        if (value === black[i % 3]) seen.add(i % 3);
+      });
+    }
+    expect(seen.size).toBe(3);
+  });
+
+  it('is augmented between the division and these, in training and in what is evaluated', async () => {
+    const augmentations = augmentationsOf([{ crop: { size: 1, padding: 0 } }], [3, 3, 3]);
+    const dataset = of(colours.inputs, 'uint8', { standardization, augmentations });
+    const { inputs, labels } = await evaluationBatch(dataset, dataset.test, 0, 1);
+    expect([[...labels], [...inputs]]).toEqual([[1], [12, 13, 14].map((i) => expected(9 * i, i))]);
+    const drawn = trainingBatch(dataset, colours, Uint32Array.of(0, 0), { ...at, pixels: 0 });
+    expect(drawn.inputs).toHaveLength(6);
+    const later = trainingBatch(dataset, colours, Uint32Array.of(0), { ...at, firstSample: 1, pixels: 0 });
+    expect(later.inputs).toEqual(drawn.inputs.subarray(3));
   });
 });
 

@@ -1,26 +1,20 @@
 import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
+import { augment, type Augmentation, type Image, withoutChance } from './augmentations/index.js';
 import { type Dataset, type Examples, exampleSize, type Inputs, slice, type Split } from './dataset.js';
+import { conversionOf, inputSize, type ModelValues, scalingOf, standardizationOf } from './normalization.js';
+import { permutation } from './splits.js';
 
 /**
- * Returns the order of the training examples in an epoch. It is a random permutation (Fisher-Yates shuffle) that
- * depends only on the seed, the phase, the epoch and the number of examples.
+ * Returns the order of the training examples in an epoch. It is a random permutation that depends only on the seed, the
+ * phase, the epoch and the number of examples.
  */
-export function epochOrder(seed: number, phase: number, epoch: number, count: number): Uint32Array {
-  const order = Uint32Array.from({ length: count }, (_, i) => i);
-  const random = new RandomStream(seed, purposes.order, phase, epoch);
-  for (let i = count - 1; i > 0; i--) {
-    const j = random.nextBelow(i + 1);
-    const swapped = order[i];
-    order[i] = order[j];
-    order[j] = swapped;
-  }
-  return order;
-}
+export const epochOrder = (seed: number, phase: number, epoch: number, count: number): Uint32Array =>
+  permutation(new RandomStream(seed, purposes.order, phase, epoch), count);
 
 /** Examples in the form that a model reads. */
 export interface Batch {
   /** The inputs, [batch, ...shape of an example]. */
-  inputs: Float32Array | Int32Array;
+  inputs: ModelValues;
   /** The class numbers, [batch]. */
   labels: Int32Array;
 }
@@ -42,56 +36,25 @@ export interface Shift extends BatchPosition {
   pixels: number;
 }
 
-/** Converts stored values to the model's input. */
-interface Conversion {
-  create(length: number): Float32Array | Int32Array;
-  /**
-   * Converts the `count` values of `source` that start at index `from`, and writes them to `target`, starting at index
-   * `to`.
-   */
-  convert(source: Inputs, from: number, target: Float32Array | Int32Array, to: number, count: number): void;
-}
-
-/** The tables that convert bytes, by divisor. A table is faster than a division for each byte. */
-const byteTables = new Map<number, Float32Array>();
-
-function conversionOf({ elementType, divisor }: Dataset): Conversion {
-  if (elementType === 'int32' && divisor === undefined) {
-    return {
-      create: (length) => new Int32Array(length),
-      convert: (source, from, target, to, count) => target.set(source.subarray(from, from + count), to),
-    };
-  }
-  const create = (length: number) => new Float32Array(length);
-  const by = divisor ?? 1;
-  if (elementType !== 'uint8') {
-    return {
-      create,
-      convert(source, from, target, to, count) {
-        for (let i = 0; i < count; i++) target[to + i] = source[from + i] / by;
-      },
-    };
-  }
-  const table = byteTables.get(by) ?? Float32Array.from({ length: 256 }, (_, byte) => byte / by);
-  byteTables.set(by, table);
-  return {
-    create,
-    convert(source, from, target, to, count) {
-      for (let i = 0; i < count; i++) target[to + i] = table[source[from + i]];
-    },
-  };
-}
-
 /**
- * Returns the batch of the examples whose indices in `examples` are `rows`. If `shift.pixels` > 0, the examples must be
- * images, and each is translated by a random whole number of pixels.
+ * Returns the batch of the examples whose indices in `examples` are `rows`, changed by the data set's augmentations. If
+ * `shift.pixels` > 0, the examples must be images, and each is translated by a random whole number of pixels.
  */
 export function trainingBatch(dataset: Dataset, examples: Examples, rows: Uint32Array, shift: Shift): Batch {
+  const { augmentations = [] } = dataset;
+  const { seed, phase, step, firstSample } = shift;
+  if (augmentations.length > 0) {
+    return changedBatch(dataset, examples, rows, (image, i) =>
+      augment(augmentations, image, { seed, phase, step, sample: firstSample + i }),
+    );
+  }
   const { inputs, labels } = examples;
   const size = exampleSize(examples);
   const conversion = conversionOf(dataset);
   const batch = { inputs: conversion.create(rows.length * size), labels: new Int32Array(rows.length) };
   const range = 2 * shift.pixels + 1;
+  // What comes in from outside of an image is the value 0, which a mean makes another one.
+  const outside = shift.pixels > 0 && dataset.standardization ? blankOf(examples) : undefined;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i];
     batch.labels[i] = labels[row];
@@ -99,7 +62,8 @@ export function trainingBatch(dataset: Dataset, examples: Examples, rows: Uint32
       conversion.convert(inputs, row * size, batch.inputs, i * size, size);
       continue;
     }
-    const random = new RandomStream(shift.seed, purposes.shift, shift.phase, shift.step, shift.firstSample + i);
+    if (outside) conversion.convert(outside, 0, batch.inputs, i * size, size);
+    const random = new RandomStream(seed, purposes.shift, phase, step, firstSample + i);
     const down = random.nextBelow(range) - shift.pixels;
     const right = random.nextBelow(range) - shift.pixels;
     const [height, width, channels] = dataset.shape;
@@ -112,6 +76,41 @@ export function trainingBatch(dataset: Dataset, examples: Examples, rows: Uint32
     }
   }
   return batch;
+}
+
+/** Returns an example whose values are all 0. */
+const blankOf = (examples: Examples): Inputs => {
+  const blank = slice(examples, 0, 1).inputs.slice();
+  return blank.fill(0);
+};
+
+/**
+ * Returns the batch of the images whose indices in `examples` are `rows`, each changed by `change`, which gets its
+ * position among the rows.
+ * @param memory the array for the inputs, which must be long enough
+ */
+function changedBatch(
+  dataset: Dataset,
+  examples: Examples,
+  rows: Uint32Array,
+  change: (image: Image, i: number) => Image,
+  memory: Float32Array = new Float32Array(rows.length * inputSize(dataset)),
+): Batch {
+  const [height, width, channels] = dataset.shape;
+  const size = exampleSize(examples);
+  const scaling = scalingOf(dataset);
+  const standardize = standardizationOf(dataset);
+  const labels = new Int32Array(rows.length);
+  const changed = inputSize(dataset);
+  rows.forEach((row, i) => {
+    const values = new Float32Array(size);
+    scaling.convert(examples.inputs, row * size, values, 0, size);
+    const image = change({ height, width, channels, values }, i);
+    const own = standardize ? image.values.map((value, k) => standardize(value, k % channels)) : image.values;
+    memory.set(own, i * changed);
+    labels[i] = examples.labels[row];
+  });
+  return { inputs: memory.subarray(0, rows.length * changed), labels };
 }
 
 /** Returns `count` examples of a part of the data set that start at index `first`, without random changes. */
@@ -138,7 +137,7 @@ export async function* evaluationBlocks(
     return examples;
   };
   // All blocks use the same memory.
-  const memory = conversionOf(dataset).create(size * dataset.shape.reduce((product, extent) => product * extent, 1));
+  const memory = conversionOf(dataset).create(size * inputSize(dataset));
   const end = first + blocks;
   let next = first < end ? read(first) : undefined;
   for (let block = first; next !== undefined; block++) {
@@ -154,12 +153,21 @@ function examplesOf(part: Split, first: number, count: number): Examples | Promi
 }
 
 /** @param memory the array for the converted inputs, which must be at least as long as the examples' values */
-function toBatch(dataset: Dataset, { inputs, labels }: Examples, memory?: Float32Array | Int32Array): Batch {
+function toBatch(dataset: Dataset, examples: Examples, memory?: ModelValues): Batch {
+  const { inputs, labels, count } = examples;
+  const { augmentations = [] } = dataset;
+  if (augmentations.some(changesEvaluation)) {
+    const rows = Uint32Array.from({ length: count }, (_, i) => i);
+    const change = (image: Image) => withoutChance(augmentations, image);
+    return changedBatch(dataset, examples, rows, change, memory as Float32Array | undefined);
+  }
   const conversion = conversionOf(dataset);
   const into = memory ?? conversion.create(inputs.length);
   conversion.convert(inputs, 0, into, 0, inputs.length);
   return { inputs: into.subarray(0, inputs.length), labels: Int32Array.from(labels) };
 }
+
+const changesEvaluation = (augmentation: Augmentation): boolean => 'evaluate' in augmentation;
 
 /**
  * The distance between the purposes that distinguish the random streams of a model's dropouts, from the second one on.

@@ -1,5 +1,9 @@
 import type { Files } from '@prunegrid/core/runtime';
 
+import type { Augmentation } from './augmentations/index.js';
+import type { DatasetChoice } from './choice.js';
+import type { Fingerprint } from './files/fingerprint.js';
+
 /** The types of values that a data set can store. */
 export type ElementType = 'uint8' | 'int32' | 'float32';
 
@@ -32,38 +36,45 @@ export interface Split {
 
 export interface Dataset {
   name: string;
-  /** The shape of one example. Images are [height, width, channels]. */
+  /** The shape of one stored example. Images are [height, width, channels]. */
   shape: readonly number[];
   elementType: ElementType;
   /**
    * The model's input is the stored value divided by this number, as float32. If it is undefined, the input is the
-   * stored value itself: int32 stays int32, and other types become float32.
+   * stored value itself: int32 stays int32 unless it is changed below, and other types become float32.
    */
-  divisor?: number;
+  divisor?: number | undefined;
+  /**
+   * Subtracted after the division, and then divided by: a number for all values, or one for each position of the last
+   * axis, such as an image's channels.
+   */
+  standardization?: Standardization | undefined;
+  /** Random changes of training images, in their order, between the division and the standardization. */
+  augmentations?: readonly Augmentation[] | undefined;
   /** The number of classes. All labels are below it. */
   classes: number;
+  /** The names of the classes, if the data have names. */
+  classNames?: readonly string[] | undefined;
   training: Split;
-  /** The last examples of the training files, which are held out for model selection and early stopping. */
+  /** Examples that are held out for model selection and early stopping. */
   validation: Split;
   /** The test set, which is used only for reports. */
   test: Split;
+  /** Where the validation part and the test part come from, for the user: `last of 1,797`. */
+  origin?: { validation: string; test: string } | undefined;
   /**
    * A SHA-256 hash in hexadecimal that identifies the content of the data set. It may be computed from the hashes of
    * the files.
    */
   hash: string;
+  /** The hash of the files that the choice names, which `loadDataset` has computed. */
+  files?: Fingerprint | undefined;
 }
 
-/** The data set that a spec chooses. */
-export interface DatasetChoice {
-  name: string;
-  /** The number of training examples that are held out for validation. */
-  validation: number;
-  /**
-   * The maximum number of examples that are used of the training part and of the test set. If it is undefined, all are
-   * used.
-   */
-  limit?: number | undefined;
+/** Lists of one number, or of one for each position of the last axis. All of `std` are positive. */
+export interface Standardization {
+  mean: readonly number[];
+  std: readonly number[];
 }
 
 /** A data set that specs can name. It is not loaded yet. */
@@ -71,7 +82,7 @@ export interface DatasetSource {
   readonly name: string;
   /**
    * Loads the data set. Throws Failure if files are missing or damaged, or if the choice leaves no examples for
-   * training.
+   * training. The choice's `normalize` and `augment` are applied to the result by `loadDataset`.
    */
   load(choice: DatasetChoice, runtime: { files: Files }): Promise<Dataset>;
 }
@@ -95,7 +106,7 @@ export function residentSplit(examples: Examples): Split {
 }
 
 /** Returns a copy of the examples with these indices. */
-function gather(all: Examples, indices: Uint32Array): Examples {
+export function gather(all: Examples, indices: Uint32Array): Examples {
   const size = exampleSize(all);
   const create = <Values extends Inputs | Labels>(values: Values, length: number) =>
     new (values.constructor as new (length: number) => Values)(length);

@@ -1,8 +1,3 @@
-import { Registry } from '@prunegrid/core/registry';
-
-import type { DatasetSource } from './dataset.js';
-import { mnist } from './mnist.js';
-
 export {
   type Batch,
   type BatchPosition,
@@ -12,16 +7,12 @@ export {
   evaluationBlocks,
   trainingBatch,
 } from './batches.js';
-export {
-  type Dataset,
-  type DatasetChoice,
-  type DatasetSource,
-  type Examples,
-  residentSplit,
-  slice,
-  type Split,
-} from './dataset.js';
+export { type DatasetChoice, datasetChoiceSchema } from './choice.js';
+export { type Dataset, type DatasetSource, type Examples, residentSplit, slice, type Split } from './dataset.js';
 export { type BatchPlan, type TrainingBatch, TrainingBatches } from './training-batches.js';
-
-/** All data sets that a spec can name in the field `dataset.name`. */
-export const datasets = new Registry<DatasetSource>('data set', [mnist]);
+export { type DatasetDescription, datasetDescriptionSchema, describeDataset } from './description.js';
+export { isDatasetPath } from './files/opened.js';
+export { loadDataset, sourceOf } from './load.js';
+export { misfit } from './normalization.js';
+export { datasets } from './registry.js';
+export { cutParts } from './splits.js';

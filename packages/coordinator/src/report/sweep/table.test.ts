@@ -8,31 +8,40 @@ import { rowsOf, tableCsv, tableLatex, tableMarkdown, tableText } from './format
 import { bestOfEachSparsity, missingOf, paretoFront, sweepTable, type SweepTable } from './table.js';
 
 /** A result with these final accuracies. */
-const result = (test: number, heldOut = test): RunResult => ({
+const result = (test: number, heldOut = test, validationLoss?: number): RunResult => ({
   dense: { testAccuracy: 0.99, validationAccuracy: 0.99 },
   hardPruned: { testAccuracy: 0.9, validationAccuracy: 0.9 },
-  final: { testAccuracy: test, validationAccuracy: heldOut },
+  final: {
+    testAccuracy: test,
+    validationAccuracy: heldOut,
+    ...(validationLoss !== undefined && { validationLoss }),
+  },
   layers: [],
   total: { weights: 1000, kept: 1, ratio: 1 },
   seconds: 1,
   epochs: 1,
 });
 
-type Given = Pick<Trial, 'cell' | 'settings'> & { kept?: number; method?: string; state: Partial<TrialState> };
+type Given = Pick<Trial, 'cell' | 'settings'> & {
+  kept?: number;
+  method?: string;
+  choose?: Trial['spec']['choose'];
+  state: Partial<TrialState>;
+};
 
 function tableOf(...given: Given[]): SweepTable {
-  const trials = given.map(({ cell, settings, kept = 100, method = 'admm' }, i) => ({
+  const trials = given.map(({ cell, settings, kept = 100, method = 'admm', choose = 'accuracy' }, i) => ({
     ...{ number: i + 1, cell, settings, key: '', denseKey: '', kept: { total: kept } },
-    spec: { model: 'net', method, seed: i } as Trial['spec'],
+    spec: { model: 'net', method, seed: i, choose } as Trial['spec'],
   }));
   const state = new SweepState(trials);
   given.forEach(({ state: known }, i) => state.trials.set(i + 1, { ...state.trials.get(i + 1)!, ...known }));
   return sweepTable({ name: 'sweep', base: '', trials, duplicates: 0 }, state, () => 1000);
 }
 
-const finished = (test: number, heldOut?: number): Partial<TrialState> => ({
+const finished = (test: number, heldOut?: number, loss?: number): Partial<TrialState> => ({
   status: 'finished',
-  result: result(test, heldOut),
+  result: result(test, heldOut, loss),
 });
 
 describe("a sweep's table", () => {
@@ -62,6 +71,17 @@ describe("a sweep's table", () => {
     expect(second).toMatchObject({ planned: 1, states: { stopped: 1 }, reasons: ['others do better'] });
     expect(second).not.toHaveProperty('result');
     expect(missingOf(second)).toBe('1 stopped early');
+  });
+
+  it('takes the cell of the lowest held-out loss for the best where the spec chooses by it', () => {
+    const of = (cell: number) => ({ cell, settings: {}, choose: 'loss' as const });
+    const { rows } = tableOf(
+      { ...of(1), state: finished(0.9, 0.9, 0.2) },
+      { ...of(2), state: finished(0.8, 0.8, 0.1) },
+      { ...of(2), state: finished(0.8, 0.8, 0.2) },
+      { ...of(1), state: finished(0.9, 0.9, 0.3) },
+    );
+    expect(bestOfEachSparsity(rows)).toMatchObject([{ cell: 2, score: expect.closeTo(-0.15) as number }]);
   });
 
   it('is printed with what is missing', () => {

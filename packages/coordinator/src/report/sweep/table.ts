@@ -1,3 +1,4 @@
+import { scoreOf } from '../../experiment/choose.js';
 import type { Plain } from '../../experiment/yaml.js';
 import type { RunResult } from '../../training/records.js';
 import { groupBy } from '../../sweep/grouping.js';
@@ -26,10 +27,12 @@ export interface CellRow {
   /** The results of the trials that finished; absent if none has finished. */
   result?: Record<'dense' | 'hardPruned' | 'test' | 'heldOut', Spread>;
   /**
-   * The number of the finished trial whose held-out accuracy is closest to the mean. Where a single network must
-   * represent the cell, this one does, because the best one may be a lucky one.
+   * The number of the finished trial whose score on the held-out examples is closest to the mean. Where a single network
+   * must represent the cell, this one does, because the best one may be a lucky one.
    */
   typical?: number;
+  /** The mean of the finished trials' scores on the held-out examples, the higher the better; see `scoreOf`. */
+  score?: number;
 }
 
 export interface SweepTable {
@@ -59,7 +62,7 @@ export function sweepTable(plan: SweepPlan, state: SweepState, weights: (model: 
   };
 }
 
-type Outcome = Pick<CellRow, 'planned' | 'states' | 'reasons' | 'warnings' | 'result' | 'typical'>;
+type Outcome = Pick<CellRow, 'planned' | 'states' | 'reasons' | 'warnings' | 'result' | 'typical' | 'score'>;
 
 function outcome(trials: readonly Trial[], state: SweepState): Outcome {
   const known = trials.map(({ number }) => ({ number, trial: state.trials.get(number) }));
@@ -76,9 +79,12 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
     over((result) => result.final.testAccuracy),
     over((result) => result.final.validationAccuracy),
   ];
-  const distance = ({ result }: (typeof finished)[number]) =>
-    Math.abs(result.final.validationAccuracy - (heldOut?.mean ?? NaN));
-  const [typical] = [...finished].sort((a, b) => distance(a) - distance(b));
+  const scored = finished.map(({ number, result: { final } }) => ({
+    number,
+    score: scoreOf(trials[0].spec.choose, { accuracy: final.validationAccuracy, loss: final.validationLoss ?? NaN }),
+  }));
+  const score = scored.reduce((sum, one) => sum + one.score, 0) / scored.length;
+  const [typical] = [...scored].sort((a, b) => Math.abs(a.score - score) - Math.abs(b.score - score));
   return {
     planned: trials.length,
     states,
@@ -87,7 +93,7 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
       warnings.map((message) => ({ trial: number, message })),
     ),
     ...(dense && hardPruned && test && heldOut && { result: { dense, hardPruned, test, heldOut } }),
-    ...(typical && { typical: typical.number }),
+    ...(typical && { typical: typical.number, score }),
   };
 }
 
@@ -99,11 +105,11 @@ export const missingOf = ({ states }: CellRow): string =>
     .join(', ');
 
 /** A cell of which at least one trial has finished. */
-export type MeasuredRow = CellRow & Required<Pick<CellRow, 'result' | 'typical'>>;
+export type MeasuredRow = CellRow & Required<Pick<CellRow, 'result' | 'typical' | 'score'>>;
 
 /**
  * Returns the best cell of each network and number of weights kept, with the fewest weights last. It is the one with
- * the highest mean of the held-out accuracy among those with the most finished seeds: the mean of fewer seeds may be
+ * the highest mean score on the held-out examples among those with the most finished seeds: the mean of fewer seeds may be
  * high by luck. The test set is not used for this choice.
  */
 export function bestOfEachSparsity(rows: readonly CellRow[]): MeasuredRow[] {
@@ -111,9 +117,9 @@ export function bestOfEachSparsity(rows: readonly CellRow[]): MeasuredRow[] {
   return [...groups.values()]
     .map((group) =>
       group.reduce((best, row) => {
-        const { n, mean } = row.result.heldOut;
-        const { n: most, mean: highest } = best.result.heldOut;
-        return n > most || (n === most && mean > highest) ? row : best;
+        const { n } = row.result.heldOut;
+        const { n: most } = best.result.heldOut;
+        return n > most || (n === most && row.score > best.score) ? row : best;
       }),
     )
     .sort((a, b) => b.kept - a.kept);
@@ -123,14 +129,12 @@ const isMeasured = (row: CellRow): row is MeasuredRow => row.result !== undefine
 
 /**
  * Returns the Pareto front: of the best cells of each number of weights, those for which no other has fewer weights and
- * at least the same held-out accuracy. A cell of fewer finished seeds takes no other's place. The cell with the fewest
+ * at least the same score on the held-out examples. A cell of fewer finished seeds takes no other's place. The cell with the fewest
  * weights is last.
  */
 export function paretoFront({ rows }: SweepTable): CellRow[] {
   const best = bestOfEachSparsity(rows);
   const beats = (one: MeasuredRow, other: MeasuredRow) =>
-    one.kept < other.kept &&
-    one.result.heldOut.mean >= other.result.heldOut.mean &&
-    one.result.heldOut.n >= other.result.heldOut.n;
+    one.kept < other.kept && one.score >= other.score && one.result.heldOut.n >= other.result.heldOut.n;
   return best.filter((row) => !best.some((other) => beats(other, row)));
 }

@@ -118,7 +118,7 @@ export function workloadOverrides(trial: Spec, base: Spec): string[] {
     ...{ engine, model, threadsPerTrainer },
     ...{
       'dataset.name': dataset.name,
-      'dataset.validation': dataset.validation,
+      'dataset.validation': dataset.validation ?? 'null',
       'dataset.limit': dataset.limit ?? 'null',
     },
     ...{ 'batch.global': batch.global, 'batch.microBatches': batch.microBatches },

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type BudgetLayer, budgets, keptInAll } from '@prunegrid/numerics/budgets';
 import type { Catalogue } from '../../experiment/check.js';
 import { constraintsOf } from '../../experiment/constraints.js';
+import { type KnownData, withData } from '../../experiment/data-files.js';
 import { denseKey, matters, resultKey } from '../../experiment/keys.js';
 import { readExperiment, resolveSpec } from '../../experiment/load.js';
 import { applyOverride, setKey } from '../../experiment/override.js';
@@ -57,11 +58,13 @@ export async function planSweep(
     applyOverride(root, override, basePlaces);
   }
 
-  const resolve = (settings: readonly Setting[]): Spec => {
+  const known: KnownData = new Map();
+  const resolve = async (settings: readonly Setting[]): Promise<Spec> => {
     const variant = structuredClone(root);
     const variantPlaces = basePlaces.copy();
     for (const setting of settings) put(variant, setting, variantPlaces);
-    return resolveSpec(variant, catalogue, variantPlaces);
+    const spec = resolveSpec(variant, catalogue, variantPlaces, dirname(base));
+    return withData(spec, catalogue, runtime, variantPlaces, known);
   };
 
   const trials = new Map<string, Trial>();
@@ -70,12 +73,12 @@ export async function planSweep(
   let distinct = 0;
   let duplicates = 0;
   for (const [index, cell] of [...cells, ...baselinesOf(sweep, cells, places)].entries()) {
-    const { seed } = resolve(cell);
+    const { seed } = await resolve(cell);
     const known = trials.size;
     // A cell has one trial per seed, in the same order as the previous point of its chain.
     const ofCell: Trial[] = [];
     for (let i = 0; i < sweep.seeds; i++) {
-      const spec = resolve([...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }]);
+      const spec = await resolve([...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }]);
       const from = index % chained > 0 ? before[i] : undefined;
       const key = resultKey(spec, from?.key);
       const same = trials.get(key);

@@ -11,7 +11,7 @@ import { runJournaled } from '../../training/job.js';
 import { prune, Stopped, trainDense } from '../../training/run.js';
 import { readModel } from '../../training/model-file.js';
 import type { ChainPoint } from '../planner/chain.js';
-import { classOf, type EarlyStopping } from './early-stopping.js';
+import { reportOf, type EarlyStopping } from './early-stopping.js';
 import type { NetworkStore } from '../network-store.js';
 import type { Trial } from '../planner/plan-format.js';
 import type { JobFolder } from '../records.js';
@@ -78,8 +78,7 @@ export class Attempts {
     const { attempt } = next.told;
     const { key, settings, spec } = trial;
     await journal.append({ type: 'trial-started', trial: number, settings, seed: spec.seed, ...next.told });
-    const report = (epoch: number, { accuracy }: Evaluation) =>
-      stopping?.report({ trial: number, cell: trial.cell, class: classOf(trial), epoch, accuracy });
+    const report = (epoch: number, validation: Evaluation) => stopping?.report(reportOf(trial, epoch, validation));
     stopping?.forget(number);
     for (const { epoch, validation } of next.resumeState ? retrainedBefore(next.resumeState) : [])
       report(epoch, validation);

@@ -1,14 +1,27 @@
 import { describe, expect, it } from 'vitest';
 
-import { EarlyStopping } from './early-stopping.js';
+import type { Spec } from '../../experiment/spec.js';
+import { EarlyStopping, reportOf } from './early-stopping.js';
+
+/** The report of an epoch of a trial that is chosen by accuracy, or by `choose`. */
+function report(
+  number: number,
+  epoch: number,
+  score: number,
+  kept = 100,
+  choose: Spec['choose'] = 'accuracy',
+  cell = number,
+) {
+  const spec = { method: 'admm', choose } as Spec;
+  const validation = choose === 'accuracy' ? { accuracy: score, loss: 0 } : { accuracy: 0, loss: score };
+  return reportOf({ number, cell, kept: { total: kept }, spec }, epoch, validation);
+}
 
 /** Reports an epoch of several trials in turn; which of them should stop. */
 function stopped(rule: EarlyStopping, epoch: number, accuracies: number[], kept = 100): number[] {
-  return accuracies.flatMap((accuracy, i) => {
-    const number = kept * 10 + i + 1;
-    const report = { trial: number, cell: number, class: `${kept} by admm`, epoch, accuracy };
-    return rule.report(report) === undefined ? [] : [i + 1];
-  });
+  return accuracies.flatMap((accuracy, i) =>
+    rule.report(report(kept * 10 + i + 1, epoch, accuracy, kept)) === undefined ? [] : [i + 1],
+  );
 }
 
 describe('asha', () => {
@@ -25,8 +38,8 @@ describe('asha', () => {
   it('holds the best so far against the best so far', () => {
     const asha = rule();
     expect(stopped(asha, 1, [0.9, 0.8])).toEqual([]);
-    asha.report({ trial: 1003, cell: 1003, class: '100 by admm', epoch: 1, accuracy: 0.95 });
-    expect(asha.report({ trial: 1003, cell: 1003, class: '100 by admm', epoch: 3, accuracy: 0.1 })).toBeUndefined();
+    asha.report(report(1003, 1, 0.95));
+    expect(asha.report(report(1003, 3, 0.1))).toBeUndefined();
     expect(stopped(asha, 3, [0.91, 0.94])).toEqual([2]);
   });
 
@@ -40,19 +53,21 @@ describe('asha', () => {
     const asha = rule();
     stopped(asha, 1, [0.9, 0.8]);
     asha.forget(1001);
-    expect(asha.report({ trial: 1003, cell: 1003, class: '100 by admm', epoch: 1, accuracy: 0.1 })).toBeUndefined();
+    expect(asha.report(report(1003, 1, 0.1))).toBeUndefined();
   });
 });
 
 it('judges a configuration by its mean over seeds, and never holds one of its seeds against another', () => {
   const asha = new EarlyStopping({ rule: 'asha', firstEpoch: 1, reduction: 2 });
-  const report = (trial: number, cell: number, accuracy: number) =>
-    asha.report({ trial, cell, class: '100 by admm', epoch: 1, accuracy });
-  expect([report(1, 1, 0.99), report(2, 1, 0.9)]).toEqual([undefined, undefined]);
+  const reportSeed = (trial: number, cell: number, accuracy: number) =>
+    asha.report(report(trial, 1, accuracy, 100, 'accuracy', cell));
+  expect([reportSeed(1, 1, 0.99), reportSeed(2, 1, 0.9)]).toEqual([undefined, undefined]);
   // The mean of the first configuration is 94.5 %. One seed of the second one beats it; both together do not.
-  expect(report(3, 2, 0.95)).toBeUndefined();
-  expect(report(4, 2, 0.93)).toMatch(/^asha: at epoch 1 of retraining 94\.00 % held out is not among the best 1 of 2$/);
-  expect(report(5, 1, 0.94)).toBeUndefined();
+  expect(reportSeed(3, 2, 0.95)).toBeUndefined();
+  expect(reportSeed(4, 2, 0.93)).toMatch(
+    /^asha: at epoch 1 of retraining 94\.00 % held out is not among the best 1 of 2$/,
+  );
+  expect(reportSeed(5, 1, 0.94)).toBeUndefined();
 });
 
 describe('median', () => {
@@ -63,7 +78,7 @@ describe('median', () => {
     expect(stopped(median, 1, [0.5, 0.6, 0.7, 0.1])).toEqual([]);
     // Averages of the first three: 0.6, 0.7, 0.8.
     expect(stopped(median, 2, [0.7, 0.8, 0.9])).toEqual([]);
-    expect(median.report({ trial: 1004, cell: 1004, class: '100 by admm', epoch: 2, accuracy: 0.69 })).toMatch(
+    expect(median.report(report(1004, 2, 0.69))).toMatch(
       /^median: at epoch 2 of retraining 69\.00 % held out is below the others' median, 70\.00 %$/,
     );
   });
@@ -72,6 +87,14 @@ describe('median', () => {
     const median = rule();
     stopped(median, 1, [0.5, 0.6, 0.7, 0.1]);
     expect(stopped(median, 2, [0.7, 0.8])).toEqual([]);
-    expect(median.report({ trial: 1004, cell: 1004, class: '100 by admm', epoch: 2, accuracy: 0.1 })).toBeUndefined();
+    expect(median.report(report(1004, 2, 0.1))).toBeUndefined();
   });
+});
+
+it('holds losses against each other where the spec chooses by loss: the lower the better, NaN the worst', () => {
+  const asha = new EarlyStopping({ rule: 'asha', firstEpoch: 1, reduction: 3 });
+  const losses = [0.3, 0.1, NaN, 0.2, 0.05];
+  const reasons = losses.map((loss, i) => asha.report(report(i + 1, 1, loss, 100, 'loss')));
+  expect(reasons.map((reason) => reason !== undefined)).toEqual([false, false, true, true, false]);
+  expect(reasons[3]).toBe('asha: at epoch 1 of retraining a loss of 0.200 held out is not among the best 1 of 4');
 });

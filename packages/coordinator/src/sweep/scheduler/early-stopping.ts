@@ -1,12 +1,26 @@
+import { type Choose, scoreOf, scoreText } from '../../experiment/choose.js';
+import type { Evaluation } from '../../training/records.js';
 import type { EarlyStoppingRule } from '../planner/description.js';
 import { groupBy } from '../grouping.js';
 import type { Trial } from '../planner/plan-format.js';
 
 /**
- * Returns the class of a trial. Trials of one class keep the same number of weights and use the same method, so that
- * comparing them is fair: baselines, for example, retrain for longer.
+ * Returns the class of a trial. Trials of one class keep the same number of weights, use the same method and are chosen
+ * by the same metric, so that comparing them is fair: baselines, for example, retrain for longer.
  */
-export const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string => `${kept.total} by ${spec.method}`;
+const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string =>
+  `${kept.total} by ${spec.method}, ${spec.choose}`;
+
+/** Returns the report of an epoch of a trial's retraining. */
+export const reportOf = (
+  trial: Pick<Trial, 'number' | 'cell' | 'kept' | 'spec'>,
+  epoch: number,
+  validation: Evaluation,
+): EpochReport => {
+  const { number, cell, spec } = trial;
+  const { choose } = spec;
+  return { trial: number, cell, class: classOf(trial), epoch, score: scoreOf(choose, validation), choose };
+};
 
 /** Result of a trial in one epoch of retraining. */
 export interface EpochReport {
@@ -17,8 +31,9 @@ export interface EpochReport {
   class: string;
   /** Epoch of retraining, from 1. */
   epoch: number;
-  /** Held-out accuracy, from 0 to 1. */
-  accuracy: number;
+  /** How good the trial is on the held-out examples, see `scoreOf`. */
+  score: number;
+  choose: Choose;
 }
 
 /**
@@ -55,12 +70,12 @@ export class EarlyStopping {
     const { own, others } = this.scores(report, (trial) => this.bestUntil(trial, report.epoch));
     const going = Math.max(1, Math.floor((others.length + 1) / reduction));
     if (others.length + 1 < reduction || others.filter((other) => other > own).length < going) return undefined;
-    return `asha: at epoch ${report.epoch} of retraining ${share(own)} held out is not among the best ${going} of ${others.length + 1}`;
+    return `asha: at epoch ${report.epoch} of retraining ${scoreText(report.choose, own)} held out is not among the best ${going} of ${others.length + 1}`;
   }
 
   /**
-   * Median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial is stopped if the best accuracy of
-   * its configuration so far is below the median of the others' average accuracies up to the same epoch.
+   * Median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2. A trial is stopped if the best score of its
+   * configuration so far is below the median of the others' average scores up to the same epoch.
    */
   private median({ firstEpoch, trials }: Extract<EarlyStoppingRule, { rule: 'median' }>, report: EpochReport) {
     if (report.epoch < firstEpoch) return undefined;
@@ -69,7 +84,7 @@ export class EarlyStopping {
     const { own } = this.scores(report, (trial) => this.bestUntil(trial, report.epoch));
     const middle = medianOf(averages);
     if (own >= middle) return undefined;
-    return `median: at epoch ${report.epoch} of retraining ${share(own)} held out is below the others' median, ${share(middle)}`;
+    return `median: at epoch ${report.epoch} of retraining ${scoreText(report.choose, own)} held out is below the others' median, ${scoreText(report.choose, middle)}`;
   }
 
   /**
@@ -92,7 +107,7 @@ export class EarlyStopping {
   }
 
   private until(trial: number, epoch: number): number[] {
-    return (this.curves.get(trial) ?? []).filter((report) => report.epoch <= epoch).map(({ accuracy }) => accuracy);
+    return (this.curves.get(trial) ?? []).filter((report) => report.epoch <= epoch).map(({ score }) => score);
   }
 
   private bestUntil = (trial: number, epoch: number): number => Math.max(...this.until(trial, epoch));
@@ -106,5 +121,3 @@ function medianOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
 }
-
-const share = (accuracy: number): string => `${(accuracy * 100).toFixed(2)} %`;

@@ -9,7 +9,7 @@ import { readJournal } from '../../journal/reading.js';
 import { runJournal } from '../../training/records.js';
 import { type TrainerChoice, type Workload, withTrainers } from '../../launch/trainers.js';
 import { NetworkStore } from '../network-store.js';
-import { classOf, EarlyStopping } from './early-stopping.js';
+import { reportOf, EarlyStopping } from './early-stopping.js';
 import { groupBy } from '../grouping.js';
 import type { SweepPlan, Trial } from '../planner/plan-format.js';
 import type { SweepEvent } from '../records.js';
@@ -100,8 +100,7 @@ async function recallReports(
     for (const record of await readJournal(runtime, join(folder, place), runJournal)) {
       if (record.type !== 'epoch-finished' || record.phase !== 'retrain') continue;
       const { epoch, validation } = record;
-      const { number, cell } = trial;
-      stopping.report({ trial: number, cell, class: classOf(trial), epoch, accuracy: validation.accuracy });
+      stopping.report(reportOf(trial, epoch, validation));
     }
   }
 }

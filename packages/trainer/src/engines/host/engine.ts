@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Clock } from '@prunegrid/core/runtime';
 
-import type { Dataset } from '../../datasets/index.js';
+import { type Dataset, misfit } from '../../datasets/index.js';
 import type { ModelDescription } from '../../models/index.js';
 import type { Engine } from '../engine.js';
 import { evaluateBlocks } from './evaluator.js';
@@ -34,10 +34,6 @@ export function hostEngine(provider: NetworkProvider, clock: Clock): Engine {
 
 /** Throws Failure unless the data set's examples and labels fit the model's input and classes. */
 function requireFit(model: ModelDescription, dataset: Dataset): void {
-  const type = dataset.elementType === 'int32' && dataset.divisor === undefined ? 'int32' : 'float32';
-  const has = `${type} of shape [${dataset.shape.join(', ')}] in ${dataset.classes} classes`;
-  const takes = `${model.input.type} of shape [${model.input.shape.join(', ')}] in ${model.classes} classes`;
-  if (has !== takes) {
-    throw new Failure('input', `${dataset.name} has examples of ${has}, ${model.name} takes ${takes}: choose another`);
-  }
+  const problem = misfit(model, dataset);
+  if (problem !== undefined) throw new Failure('input', problem);
 }

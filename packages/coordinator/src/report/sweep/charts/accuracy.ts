@@ -1,9 +1,8 @@
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from 'echarts';
 
-import type { LayerCount } from '../../../training/records.js';
 import { paperNetwork } from '../../paper.js';
 import type { Spread } from '../../spread.js';
-import type { ReportData } from '../data.js';
+import type { FinishedTrial, ReportData } from '../data.js';
 import { type CellRow, paretoFront } from '../table.js';
 import { colorOf, dashOf, drawing, faint, type Figure, ink } from './figure.js';
 import { accuracy, accuracyAxis, sparsity, sparsityAxis } from './scales.js';
@@ -28,7 +27,7 @@ export function accuracyFigure({ curves, best }: Pick<ReportData, 'curves' | 'be
   const lines = curves.map(({ name, rows }) => ({ name, points: measured(rows, 'test') }));
   const points = lines.flatMap((line) => line.points);
   if (points.length === 0) return null;
-  const published = publishedFor(best[0]?.layers);
+  const published = publishedFor(best[0]);
   const several = points.some(({ share }) => share.deviation !== undefined);
   const ends = points.flatMap(({ share: { mean, deviation = 0 } }) => [mean - deviation, mean + deviation]);
   const ratios = [...points, ...published].map(({ ratio }) => ratio);
@@ -94,8 +93,8 @@ export function accuracyFigure({ curves, best }: Pick<ReportData, 'curves' | 'be
 
 const letterOf = (index: number): string => String.fromCharCode('A'.charCodeAt(0) + index);
 
-function publishedFor(layers: readonly LayerCount[] | undefined): { by: string; ratio: number; accuracy: number }[] {
-  const paper = layers && paperNetwork(layers);
+function publishedFor(best: FinishedTrial | undefined): { by: string; ratio: number; accuracy: number }[] {
+  const paper = best && paperNetwork(best.layers, best.trial.spec.dataset.name);
   if (!paper || paper.accuracy !== 'top-1') return [];
   return [{ by: 'Zhang et al. (the paper)', ratio: paper.total.ratio, accuracy: paper.finalAccuracy }, ...paper.others];
 }

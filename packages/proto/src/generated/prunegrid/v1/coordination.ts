@@ -209,11 +209,8 @@ export interface Workload {
 }
 
 export interface Dataset {
-  name: string;
-  /** The number of examples that are held out for validation: the last ones of the training part. */
-  validation: number;
-  /** The number of examples that are used of the training part and of the test set; 0 is all. */
-  limit: number;
+  /** The choice of the data set as JSON: the keys of `dataset` in the experiment, with absolute paths and the SHA-256 of the files. */
+  choice: string;
 }
 
 /**
@@ -235,6 +232,8 @@ export interface Ready {
   testImages: number;
   /** The number of parameters of the model. */
   parameters: number;
+  /** What else the trainer says of its data set, as JSON: the shape of an example, the classes, and where the parts come from. */
+  datasetDescription?: string | undefined;
 }
 
 /** The coordinator does not admit the trainer. */
@@ -1238,19 +1237,13 @@ export const Workload: MessageFns<Workload> = {
 };
 
 function createBaseDataset(): Dataset {
-  return { name: "", validation: 0, limit: 0 };
+  return { choice: "" };
 }
 
 export const Dataset: MessageFns<Dataset> = {
   encode(message: Dataset, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.name !== "") {
-      writer.uint32(10).string(message.name);
-    }
-    if (message.validation !== 0) {
-      writer.uint32(16).uint32(message.validation);
-    }
-    if (message.limit !== 0) {
-      writer.uint32(24).uint32(message.limit);
+    if (message.choice !== "") {
+      writer.uint32(10).string(message.choice);
     }
     return writer;
   },
@@ -1273,23 +1266,7 @@ export const Dataset: MessageFns<Dataset> = {
               break;
             }
 
-            message.name = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.validation = reader.uint32();
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.limit = reader.uint32();
+            message.choice = reader.string();
             continue;
           }
         }
@@ -1316,6 +1293,7 @@ function createBaseReady(): Ready {
     validationImages: 0,
     testImages: 0,
     parameters: 0,
+    datasetDescription: undefined,
   };
 }
 
@@ -1347,6 +1325,9 @@ export const Ready: MessageFns<Ready> = {
     }
     if (message.parameters !== 0) {
       writer.uint32(72).uint32(message.parameters);
+    }
+    if (message.datasetDescription !== undefined) {
+      writer.uint32(82).string(message.datasetDescription);
     }
     return writer;
   },
@@ -1434,6 +1415,14 @@ export const Ready: MessageFns<Ready> = {
             }
 
             message.parameters = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.datasetDescription = reader.string();
             continue;
           }
         }

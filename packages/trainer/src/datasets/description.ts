@@ -1,0 +1,26 @@
+import { z } from 'zod';
+
+import type { Dataset } from './dataset.js';
+
+const count = z.int().min(0);
+
+/** What is written down of a data set beside its name and its hash. */
+export const datasetDescriptionSchema = z.strictObject({
+  /** The shape of one stored example. */
+  shape: z.array(count),
+  classes: count,
+  classNames: z.array(z.string()).exactOptional(),
+  /** What the hash was computed from, if the data are files: their content, or their sizes and times of change. */
+  covers: z.enum(['content', 'sizes and times']).exactOptional(),
+  /** Where the validation part and the test part come from, for the user. */
+  origin: z.strictObject({ validation: z.string(), test: z.string() }).exactOptional(),
+});
+export type DatasetDescription = z.infer<typeof datasetDescriptionSchema>;
+
+export const describeDataset = ({ shape, classes, classNames, files, origin }: Dataset): DatasetDescription => ({
+  shape: [...shape],
+  classes,
+  ...(classNames && { classNames: [...classNames] }),
+  ...(files && { covers: files.covers }),
+  ...(origin && { origin }),
+});
