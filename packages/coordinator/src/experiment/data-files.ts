@@ -32,7 +32,7 @@ export type KnownData = Map<string, string>;
 export async function withData(
   spec: Spec,
   { models }: Pick<Catalogue, 'models'>,
-  runtime: Pick<Host, 'files'>,
+  runtime: Pick<Host, 'files' | 'machine'>,
   places: Places,
   known: KnownData = new Map(),
 ): Promise<Spec> {
@@ -48,7 +48,7 @@ export async function withData(
 async function examine(
   { dataset: choice, model: name }: Spec,
   models: Catalogue['models'],
-  runtime: Pick<Host, 'files'>,
+  runtime: Pick<Host, 'files' | 'machine'>,
   places: Places,
 ): Promise<string> {
   try {

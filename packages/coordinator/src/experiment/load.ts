@@ -29,7 +29,7 @@ export interface SpecSource {
  *   is allowed
  */
 export async function loadSpec(
-  runtime: Pick<Host, 'files'>,
+  runtime: Pick<Host, 'files' | 'machine'>,
   file: string,
   overrides: readonly string[],
   catalogue: Catalogue,

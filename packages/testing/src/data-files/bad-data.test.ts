@@ -2,7 +2,7 @@ import { type DatasetChoice, loadDataset } from '@prunegrid/trainer/datasets';
 import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 
-import { diskOf, npy, npyOf, npz, zip } from './index.js';
+import { hostWith, npy, npyOf, npz, zip } from './index.js';
 
 const x = npyOf(
   Float32Array.from({ length: 8 }, (_, i) => i),
@@ -121,9 +121,9 @@ const cases: Record<string, [Uint8Array | string, string, Partial<DatasetChoice>
 };
 
 it.each(Object.entries(cases))('%s is refused by one line that names it', async (_, [content, problem, more]) => {
-  const files = await diskOf({ '/d/a.npz': content });
+  const host = await hostWith({ '/d/a.npz': content });
   const choice = { name: '/d/a.npz', validation: 1, test: 1, ...more };
-  const error = await loadDataset(choice, { files }).catch((reason: unknown) => reason);
+  const error = await loadDataset(choice, host).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ kind: 'input', message: expect.stringContaining(problem) as string });
   expect((error as Error).message).not.toContain('\n');
 });
@@ -135,14 +135,14 @@ it.each([
   ['/d/cut.npy.gz', '/d/cut.npy.gz: '],
   ['/e', '/e: has no arrays'],
 ])('%s is refused', async (name, problem) => {
-  const files = await diskOf({
+  const host = await hostWith({
     '/d/other.parquet': 'PAR1',
     '/d/cut.npy.gz': gzipSync(x).subarray(0, 40),
     '/d/y.npy': y,
     '/e/readme.txt': '',
   });
   const choice = { name, validation: 1, test: 1, ...(name.endsWith('gz') && { labels: 'y' }) };
-  await expect(loadDataset(choice, { files })).rejects.toMatchObject({
+  await expect(loadDataset(choice, host)).rejects.toMatchObject({
     kind: 'input',
     message: expect.stringContaining(problem) as string,
   });

@@ -1,11 +1,11 @@
 import { type DatasetChoice, loadDataset } from '@prunegrid/trainer/datasets';
 import { describe, expect, it } from 'vitest';
 
-import { diskOf } from './index.js';
+import { hostWith } from './index.js';
 
 const read = async (text: string, choice: Partial<DatasetChoice> = {}) => {
-  const files = await diskOf({ '/d/t.csv': text });
-  return loadDataset({ name: '/d/t.csv', validation: 1, test: 1, ...choice }, { files });
+  const host = await hostWith({ '/d/t.csv': text });
+  return loadDataset({ name: '/d/t.csv', validation: 1, test: 1, ...choice }, host);
 };
 
 describe('a table', () => {

@@ -4,7 +4,7 @@ import type { ModelDescription } from '@prunegrid/trainer/models';
 import { describe, expect, it } from 'vitest';
 
 import { smallModel } from '../engine/index.js';
-import { diskOf, npyOf, npz } from './index.js';
+import { hostWith, npyOf, npz } from './index.js';
 
 const catalogue = { engines: ['small'], models: [smallModel as ModelDescription], datasets: ['small'] };
 const text = (dataset: string) => `name: own
@@ -26,13 +26,13 @@ const pictures = (first: number) =>
   });
 
 async function load(dataset: string, data: Record<string, Uint8Array | string> = { '/lab/data/own.npz': pictures(0) }) {
-  const files = await diskOf({
+  const host = await hostWith({
     '/lab/a.yaml': text(dataset),
     '/lab/sweep.yaml': 'name: s\nbase: a.yaml\nseeds: 2\n',
     ...data,
   });
-  const spec = async (...overrides: string[]) => (await loadSpec({ files }, '/lab/a.yaml', overrides, catalogue)).spec;
-  return { files, spec };
+  const spec = async (...overrides: string[]) => (await loadSpec(host, '/lab/a.yaml', overrides, catalogue)).spec;
+  return { host, spec };
 }
 
 describe('an experiment with data in files', () => {
@@ -50,8 +50,8 @@ describe('an experiment with data in files', () => {
 
   it('has other keys with other data, and those of the same data on another day', async () => {
     const keysOf = async (first: number, dataset = own) => {
-      const { files } = await load(dataset, { '/lab/data/own.npz': pictures(first) });
-      const [{ key, denseKey }] = (await planSweep({ files }, '/lab/sweep.yaml', catalogue)).trials;
+      const { host } = await load(dataset, { '/lab/data/own.npz': pictures(first) });
+      const [{ key, denseKey }] = (await planSweep(host, '/lab/sweep.yaml', catalogue)).trials;
       return [key, denseKey];
     };
     const keys = await keysOf(0);
@@ -63,8 +63,8 @@ describe('an experiment with data in files', () => {
   });
 
   it('is planned in a sweep, whose trials say the same', async () => {
-    const { files, spec } = await load(own);
-    const { trials } = await planSweep({ files }, '/lab/sweep.yaml', catalogue);
+    const { host, spec } = await load(own);
+    const { trials } = await planSweep(host, '/lab/sweep.yaml', catalogue);
     const { dataset } = await spec();
     expect(trials.map((trial) => trial.spec.dataset)).toEqual([dataset, dataset]);
   });

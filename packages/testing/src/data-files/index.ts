@@ -1,3 +1,3 @@
 export { npy, npyOf } from './npy.js';
 export { npz, zip } from './zip.js';
-export { diskOf } from './disk.js';
+export { hostWith } from './host.js';

@@ -2,10 +2,10 @@ import { type Dataset, type DatasetChoice, loadDataset } from '@prunegrid/traine
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 
-import { diskOf, npy, npyOf, npz } from './index.js';
+import { hostWith, npy, npyOf, npz } from './index.js';
 
 const ofFiles = async (contents: Record<string, Uint8Array | string>, choice: DatasetChoice): Promise<Dataset> =>
-  loadDataset(choice, { files: await diskOf(contents) });
+  loadDataset(choice, await hostWith(contents));
 
 /** Everything cut off goes to the other parts: the first `count` examples are left to train on. */
 const training = (dataset: Dataset) => dataset.training.resident!;

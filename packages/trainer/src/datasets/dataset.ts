@@ -1,4 +1,4 @@
-import type { Files } from '@prunegrid/core/runtime';
+import type { Host } from '@prunegrid/core/runtime';
 
 import type { Augmentation } from './augmentations/index.js';
 import type { DatasetChoice } from './choice.js';
@@ -77,6 +77,9 @@ export interface Standardization {
   std: readonly number[];
 }
 
+/** The parts of the machine that loading data needs. */
+export type DataHost = Pick<Host, 'files' | 'machine'>;
+
 /** A data set that specs can name. It is not loaded yet. */
 export interface DatasetSource {
   readonly name: string;
@@ -84,7 +87,7 @@ export interface DatasetSource {
    * Loads the data set. Throws Failure if files are missing or damaged, or if the choice leaves no examples for
    * training. The choice's `normalize` and `augment` are applied to the result by `loadDataset`.
    */
-  load(choice: DatasetChoice, runtime: { files: Files }): Promise<Dataset>;
+  load(choice: DatasetChoice, host: DataHost): Promise<Dataset>;
 }
 
 /** Returns the number of values in one example. */

@@ -1,20 +1,19 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Files } from '@prunegrid/core/runtime';
 import { pathToFileURL } from 'node:url';
 
 import { augmentationsOf } from './augmentations/index.js';
 import type { DatasetChoice } from './choice.js';
-import type { Dataset, DatasetSource, Standardization } from './dataset.js';
+import type { DataHost, Dataset, DatasetSource, Standardization } from './dataset.js';
 import { type Fingerprint, fingerprintOf } from './files/fingerprint.js';
 import { isDatasetPath, isModule } from './files/opened.js';
 import { filesOf, loadFiles } from './files/source.js';
 import { datasets } from './registry.js';
 
 /** Returns the hash of the files that a choice names, if it names files. Of a module it is that of the module itself. */
-async function fingerprint(choice: DatasetChoice, { files }: { files: Files }): Promise<Fingerprint | undefined> {
+async function fingerprint(choice: DatasetChoice, host: DataHost): Promise<Fingerprint | undefined> {
   const { name } = choice;
   if (datasets.find(name) || !isDatasetPath(name)) return undefined;
-  return fingerprintOf(isModule(name) ? [{ role: 'module', path: name }] : await filesOf(choice, files), files);
+  return fingerprintOf(isModule(name) ? [{ role: 'module', path: name }] : await filesOf(choice, host), host.files);
 }
 
 /**
@@ -22,10 +21,10 @@ async function fingerprint(choice: DatasetChoice, { files }: { files: Files }): 
  * @throws {Failure} `input` if it cannot be loaded, has another hash than the choice says, or is not fit for what is
  *   asked
  */
-export async function loadDataset(choice: DatasetChoice, runtime: { files: Files }): Promise<Dataset> {
-  const found = await fingerprint(choice, runtime);
+export async function loadDataset(choice: DatasetChoice, host: DataHost): Promise<Dataset> {
+  const found = await fingerprint(choice, host);
   requireSame(choice, found?.sha256);
-  const dataset = await (await sourceOf(choice.name)).load({ ...choice, sha256: found?.sha256 }, runtime);
+  const dataset = await (await sourceOf(choice.name)).load({ ...choice, sha256: found?.sha256 }, host);
   if (!found) requireSame(choice, dataset.hash);
   return { ...prepared(dataset, choice), files: found };
 }
@@ -33,7 +32,7 @@ export async function loadDataset(choice: DatasetChoice, runtime: { files: Files
 /** Returns the data set of a path as a member that a registry could have. Throws Failure if it is a module that is none. */
 export async function sourceOf(name: string): Promise<DatasetSource> {
   if (datasets.find(name) || !isDatasetPath(name)) return datasets.get(name);
-  if (!isModule(name)) return { name, load: (choice, { files }) => loadFiles(choice, files) };
+  if (!isModule(name)) return { name, load: loadFiles };
   let module: { default?: Partial<DatasetSource> };
   try {
     module = (await import(pathToFileURL(name).href)) as typeof module;

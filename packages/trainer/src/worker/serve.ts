@@ -22,7 +22,7 @@ export interface TrainerOptions {
   version: string;
   /** Prints one line for the user. */
   report: (line: string) => void;
-  runtime: Pick<Runtime, 'clock' | 'files' | 'processes' | 'transport'>;
+  runtime: Pick<Runtime, 'clock' | 'files' | 'processes' | 'machine' | 'transport'>;
 }
 
 /**

@@ -25,7 +25,7 @@ export interface LoadedWorkload {
  */
 export async function loadWorkload(
   { engine: engineName, model: modelName, dataset: choice, threads }: Workload,
-  runtime: Pick<Runtime, 'clock' | 'files'>,
+  runtime: Pick<Runtime, 'clock' | 'files' | 'machine'>,
   report: (line: string) => void,
 ): Promise<{ ready: Ready; loaded: LoadedWorkload }> {
   const source = engines.get(engineName);

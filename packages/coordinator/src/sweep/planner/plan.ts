@@ -31,7 +31,7 @@ import type { SweepOverrides } from '../records.js';
  * with problems. Each line names its place: the sweep's file, the base's file or the command line.
  */
 export async function planSweep(
-  runtime: Pick<Host, 'files'>,
+  runtime: Pick<Host, 'files' | 'machine'>,
   file: string,
   catalogue: Catalogue & { models: readonly ModelDescription[] },
   { set = [], seeds }: SweepOverrides = {},

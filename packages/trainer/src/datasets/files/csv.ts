@@ -1,9 +1,9 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Files } from '@prunegrid/core/runtime';
 import { suggest } from '@prunegrid/core/text/suggestion';
 import { type CsvError, parse } from 'csv-parse';
 import { pipeline } from 'node:stream';
 
+import type { DataHost } from '../dataset.js';
 import type { RawPart } from './examples.js';
 import { openStream, requireRoom } from './stream.js';
 
@@ -14,7 +14,7 @@ import { openStream, requireRoom } from './stream.js';
  * @throws {Failure} `input`, which names the row, if a cell is not a finite number or a row has not as many cells as the
  *   first one
  */
-export async function readCsv(file: string, files: Files, labels: string | undefined): Promise<RawPart> {
+export async function readCsv(file: string, host: DataHost, labels: string | undefined): Promise<RawPart> {
   const rows = parse({
     bom: true,
     skip_empty_lines: true,
@@ -23,12 +23,12 @@ export async function readCsv(file: string, files: Files, labels: string | undef
     delimiter: /\.tsv(\.gz)?$/.test(file) ? '\t' : ',',
   });
   // The reader of the rows receives the error.
-  pipeline(openStream(files, file).rest(), rows, () => undefined);
+  pipeline(openStream(host, file).rest(), rows, () => undefined);
   let table: Table | undefined;
   try {
     for await (const row of rows) {
       if (table) table.add(row as string[]);
-      else table = new Table(file, row as string[], labels);
+      else table = new Table(file, row as string[], labels, host.machine.memoryBytes);
     }
   } catch (error) {
     if (error instanceof Failure) throw error;
@@ -56,6 +56,7 @@ class Table {
     private readonly file: string,
     first: string[],
     labels: string | undefined,
+    private readonly memoryBytes: number,
   ) {
     this.columns = first.length;
     if (first.length < 2)
@@ -84,7 +85,7 @@ class Table {
     this.rows++;
     if (start + width > this.inputs.length) {
       const length = Math.max(2 * this.inputs.length, width);
-      requireRoom(4 * (length + this.inputs.length), this.file);
+      requireRoom(4 * (length + this.inputs.length), this.file, this.memoryBytes);
       const larger = new Float32Array(length);
       larger.set(this.inputs);
       this.inputs = larger;

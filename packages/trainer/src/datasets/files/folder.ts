@@ -1,6 +1,6 @@
-import type { Files } from '@prunegrid/core/runtime';
 import { basename, join } from 'node:path';
 
+import type { DataHost } from '../dataset.js';
 import type { ArrayFile } from './arrays.js';
 import { readIdx } from './idx.js';
 import { readNpy } from './npy.js';
@@ -21,8 +21,11 @@ export const isArrayFile = (file: string): boolean => readerOf(file) !== undefin
 export const arrayName = (file: string): string => basename(file).replace(/(\.npy|\.idx)?(\.gz)?$/, '');
 
 /** Takes the .npy files and IDX files of a folder as arrays that are named by the files. */
-export async function openFolder(folder: string, files: Files): Promise<ArrayFile & { fileOf(name: string): string }> {
-  const list = await files.list(folder).catch((error: unknown) => {
+export async function openFolder(
+  folder: string,
+  host: DataHost,
+): Promise<ArrayFile & { fileOf(name: string): string }> {
+  const list = await host.files.list(folder).catch((error: unknown) => {
     throw unreadable(folder, error);
   });
   const byName = new Map(list.filter(isArrayFile).map((file) => [arrayName(file), join(folder, file)]));
@@ -33,7 +36,7 @@ export async function openFolder(folder: string, files: Files): Promise<ArrayFil
     fileOf,
     read(name) {
       const file = fileOf(name);
-      return (readerOf(file) as (typeof readers)[number]).read(openStream(files, file));
+      return (readerOf(file) as (typeof readers)[number]).read(openStream(host, file));
     },
   };
 }

@@ -1,28 +1,28 @@
 import { Failure } from '@prunegrid/core/failure';
 import { startBytes } from '@prunegrid/core/files/kind';
-import type { Files } from '@prunegrid/core/runtime';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl, { type Entry } from 'yauzl';
 
+import type { DataHost } from '../dataset.js';
 import type { ArrayFile } from './arrays.js';
 import { readNpy } from './npy.js';
 import { ByteStream, oddity, openStream, requireRoom, unreadable } from './stream.js';
 
 /** Opens an archive as numpy.savez and numpy.savez_compressed write it: a zip archive of .npy files. */
-export async function openNpz(file: string, files: Files): Promise<ArrayFile> {
-  const entries = await entriesOf(file, files);
+export async function openNpz(file: string, host: DataHost): Promise<ArrayFile> {
+  const entries = await entriesOf(file, host);
   return {
     where: file,
     names: [...entries.keys()],
     async read(name) {
       const where = `${file}: ${name}`;
       const { entry, zip } = entries.get(name) as Member;
-      requireRoom(entry.uncompressedSize, where);
+      requireRoom(entry.uncompressedSize, where, host.machine.memoryBytes);
       const bytes = await zip.openReadStreamPromise(entry).catch((error: unknown) => {
         throw unreadable(where, error);
       });
-      return readNpy(new ByteStream(checked(bytes, entry.crc32, where), where));
+      return readNpy(new ByteStream(checked(bytes, entry.crc32, where), where, host.machine.memoryBytes));
     },
   };
 }
@@ -32,11 +32,11 @@ interface Member {
   zip: yauzl.ZipFile;
 }
 
-async function entriesOf(file: string, files: Files): Promise<Map<string, Member>> {
-  const status = await files.status(file).catch((error: unknown) => {
+async function entriesOf(file: string, host: DataHost): Promise<Map<string, Member>> {
+  const status = await host.files.status(file).catch((error: unknown) => {
     throw unreadable(file, error);
   });
-  const stream = openStream(files, file);
+  const stream = openStream(host, file);
   const start = await stream.peek(startBytes);
   await stream.close();
   if (Buffer.from(start).toString('latin1', 0, 2) !== 'PK') {
@@ -44,7 +44,7 @@ async function entriesOf(file: string, files: Files): Promise<Map<string, Member
   }
   const entries = new Map<string, Member>();
   try {
-    const zip = await yauzl.fromRandomAccessReaderPromise(new FileReader(files, file), status?.size ?? 0, {
+    const zip = await yauzl.fromRandomAccessReaderPromise(new FileReader(host, file), status?.size ?? 0, {
       lazyEntries: true,
       autoClose: false,
     });
@@ -72,13 +72,13 @@ async function* checked(pieces: AsyncIterable<Buffer>, expected: number, where: 
 /** Lets the archive be read from the files that are handed in. */
 class FileReader extends yauzl.RandomAccessReader {
   constructor(
-    private readonly files: Files,
+    private readonly host: DataHost,
     private readonly file: string,
   ) {
     super();
   }
 
   override _readStreamForRange(start: number, end: number): Readable {
-    return Readable.from(this.files.readPieces(this.file, start, end));
+    return Readable.from(this.host.files.readPieces(this.file, start, end));
   }
 }

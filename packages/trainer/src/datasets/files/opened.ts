@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Files } from '@prunegrid/core/runtime';
 import { dirname } from 'node:path';
 
+import type { DataHost } from '../dataset.js';
 import type { DatasetChoice } from '../choice.js';
 import { type ArrayFile, chooseArrays, type PartName, partNames } from './arrays.js';
 import { readCsv } from './csv.js';
@@ -28,23 +28,23 @@ interface DataFormat {
   /** What users call it. */
   name: string;
   matches(path: string): boolean;
-  open(path: string, keys: Keys, files: Files): Promise<OpenedData>;
+  open(path: string, keys: Keys, host: DataHost): Promise<OpenedData>;
 }
 
 const formats: readonly DataFormat[] = [
   {
     name: '.npz',
     matches: (path) => path.endsWith('.npz'),
-    async open(path, keys, files) {
-      const opened = ofArrays(await openNpz(path, files), keys);
+    async open(path, keys, host) {
+      const opened = ofArrays(await openNpz(path, host), keys);
       return { ...opened, files: [{ role: 'arrays', path }] };
     },
   },
   {
     name: '.npy or IDX',
     matches: isArrayFile,
-    async open(path, { labels }, files) {
-      const folder = await openFolder(dirname(path), files);
+    async open(path, { labels }, host) {
+      const folder = await openFolder(dirname(path), host);
       const inputs = arrayName(path);
       if (!folder.names.includes(inputs)) throw missing(path);
       return ofFolder(folder, { inputs, labels });
@@ -53,11 +53,11 @@ const formats: readonly DataFormat[] = [
   {
     name: '.csv or .tsv',
     matches: (path) => /\.[ct]sv(\.gz)?$/.test(path),
-    open: async (path, { labels }, files) => ({
+    open: async (path, { labels }, host) => ({
       where: path,
       parts: ['training'],
       files: [{ role: 'table', path }],
-      read: () => readCsv(path, files, labels),
+      read: () => readCsv(path, host, labels),
     }),
   },
 ];
@@ -75,12 +75,12 @@ export const isDatasetPath = (name: string): boolean =>
  * Finds out what a file, or a folder of .npy files and IDX files, holds. Little is read.
  * @throws {Failure} `input`, if the path leads to nothing that can be read
  */
-export async function openData(path: string, keys: Keys, files: Files): Promise<OpenedData> {
-  const status = await files.status(path).catch((error: unknown) => {
+export async function openData(path: string, keys: Keys, host: DataHost): Promise<OpenedData> {
+  const status = await host.files.status(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });
   if (!status) throw missing(path);
-  if (status.kind === 'folder') return ofFolder(await openFolder(path, files), keys);
+  if (status.kind === 'folder') return ofFolder(await openFolder(path, host), keys);
   const format = formats.find((each) => each.matches(path));
   if (!format) {
     throw new Failure(
@@ -88,7 +88,7 @@ export async function openData(path: string, keys: Keys, files: Files): Promise<
       `${path}: is no data set that can be read: give ${formats.map(({ name }) => name).join(', ')}, a folder of .npy files, or a module (.mjs)`,
     );
   }
-  return format.open(path, keys, files);
+  return format.open(path, keys, host);
 }
 
 function ofArrays(
@@ -119,12 +119,12 @@ function ofFolder(folder: Awaited<ReturnType<typeof openFolder>>, keys: Keys): O
 }
 
 /** Opens the file of one part. The names of arrays hold for it if it has them. */
-export async function openPart(path: string, keys: Keys, files: Files): Promise<OpenedData> {
+export async function openPart(path: string, keys: Keys, host: DataHost): Promise<OpenedData> {
   try {
-    return await openData(path, keys, files);
+    return await openData(path, keys, host);
   } catch (error) {
     if (keys.inputs === undefined && keys.labels === undefined) throw error;
-    return openData(path, {}, files).catch(() => {
+    return openData(path, {}, host).catch(() => {
       throw error;
     });
   }

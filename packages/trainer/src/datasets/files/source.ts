@@ -1,9 +1,8 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Files } from '@prunegrid/core/runtime';
 import { basename } from 'node:path';
 
 import type { DatasetChoice } from '../choice.js';
-import type { Dataset } from '../dataset.js';
+import type { DataHost, Dataset } from '../dataset.js';
 import { cutParts } from '../splits.js';
 import type { PartName } from './arrays.js';
 import { labelled, type RawPart } from './examples.js';
@@ -18,18 +17,18 @@ interface ChosenFiles extends Partial<Record<(typeof separate)[number], OpenedDa
   main: OpenedData;
 }
 
-async function openChoice(choice: DatasetChoice, files: Files): Promise<ChosenFiles> {
-  const chosen: ChosenFiles = { main: await openData(choice.name, choice, files) };
+async function openChoice(choice: DatasetChoice, host: DataHost): Promise<ChosenFiles> {
+  const chosen: ChosenFiles = { main: await openData(choice.name, choice, host) };
   for (const part of separate) {
     const path = choice[part];
-    if (typeof path === 'string') chosen[part] = await openPart(path, choice, files);
+    if (typeof path === 'string') chosen[part] = await openPart(path, choice, host);
   }
   return chosen;
 }
 
 /** Returns every file that a choice reads, and what it holds. */
-export async function filesOf(choice: DatasetChoice, files: Files): Promise<DataFile[]> {
-  const { main, ...others } = await openChoice(choice, files);
+export async function filesOf(choice: DatasetChoice, host: DataHost): Promise<DataFile[]> {
+  const { main, ...others } = await openChoice(choice, host);
   const ofParts = separate.flatMap((part) =>
     (others[part]?.files ?? []).map(({ role, path }) => ({ role: `${part}: ${role}`, path })),
   );
@@ -40,8 +39,8 @@ export async function filesOf(choice: DatasetChoice, files: Files): Promise<Data
  * Loads a data set of files into memory.
  * @throws {Failure} `input`, which names the file and the remedy, if they cannot be read or do not fit together
  */
-export async function loadFiles(choice: DatasetChoice, files: Files): Promise<Dataset> {
-  const chosen = await openChoice(choice, files);
+export async function loadFiles(choice: DatasetChoice, host: DataHost): Promise<Dataset> {
+  const chosen = await openChoice(choice, host);
   const { main } = chosen;
   if (!main.parts.includes('training')) {
     throw new Failure(
@@ -71,6 +70,6 @@ export async function loadFiles(choice: DatasetChoice, files: Files): Promise<Da
     ...properties,
     ...cut,
     origin: { ...(cut.origin as NonNullable<Dataset['origin']>), ...origin },
-    hash: choice.sha256 ?? (await fingerprintOf(await filesOf(choice, files), files)).sha256,
+    hash: choice.sha256 ?? (await fingerprintOf(await filesOf(choice, host), host.files)).sha256,
   };
 }

@@ -1,20 +1,24 @@
 import { Failure } from '@prunegrid/core/failure';
 import { isFileError, isMissing } from '@prunegrid/core/files';
 import { kindOf } from '@prunegrid/core/files/kind';
-import type { Files } from '@prunegrid/core/runtime';
-import { totalmem } from 'node:os';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+
+import type { DataHost } from '../dataset.js';
 
 /** Reads bytes that arrive in pieces one after another. */
 export class ByteStream {
   private readonly pieces: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
   private left: Uint8Array = new Uint8Array();
 
-  /** @param where names the source in messages */
+  /**
+   * @param where names the source in messages
+   * @param memoryBytes the memory of this machine, of which what is read may take half
+   */
   constructor(
     pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     readonly where: string,
+    readonly memoryBytes = Infinity,
   ) {
     this.pieces = Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]();
   }
@@ -89,10 +93,11 @@ export class ByteStream {
 }
 
 /** Returns a stream of the bytes of a file, unpacked if its name ends in `.gz`. */
-export function openStream(files: Files, file: string, where = file): ByteStream {
-  const pieces = Readable.from(files.readPieces(file));
+export function openStream(host: DataHost, file: string, where = file): ByteStream {
+  const pieces = Readable.from(host.files.readPieces(file));
   // The reader of the stream receives the error.
-  return new ByteStream(file.endsWith('.gz') ? pipeline(pieces, createGunzip(), () => undefined) : pieces, where);
+  const bytes = file.endsWith('.gz') ? pipeline(pieces, createGunzip(), () => undefined) : pieces;
+  return new ByteStream(bytes, where, host.machine.memoryBytes);
 }
 
 /** Says what a file is that does not begin as it should, for a message. */
@@ -124,7 +129,7 @@ export function unreadable(where: string, cause: unknown): Failure {
  * Throws Failure if data would take more than half of this machine's memory. Compressed data can be a thousand times as
  * large as their file, so this must be asked before they are unpacked.
  */
-export function requireRoom(bytes: number, where: string, memory = totalmem()): void {
+export function requireRoom(bytes: number, where: string, memory: number): void {
   if (bytes <= memory / 2) return;
   const gigabytes = (of: number) => `${(of / 1e9).toFixed(1)} GB`;
   throw new Failure(

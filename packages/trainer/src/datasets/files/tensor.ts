@@ -37,7 +37,7 @@ export async function readTensor(stream: ByteStream, layout: TensorLayout): Prom
   const size = sizeOf(shape);
   const { name: type, stored } = format;
   if (size === 0) throw new Failure('input', `${where}: is an empty array of shape [${shape.join(', ')}]`);
-  requireRoom(size * (stored === 'uint8' ? 1 : 4) * (fortran && shape.length > 1 ? 2 : 1), where);
+  requireRoom(size * (stored === 'uint8' ? 1 : 4) * (fortran && shape.length > 1 ? 2 : 1), where, stream.memoryBytes);
   const values = allocate(stored, size, where);
   if (format.bytes === values.BYTES_PER_ELEMENT && littleEndian && type !== 'bool' && type !== 'uint32') {
     await stream.fill(new Uint8Array(values.buffer));
