@@ -1,4 +1,3 @@
-import { nodeHost } from '@prunegrid/core/node';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,9 +8,9 @@ import { encodeRecord } from '../packages/coordinator/src/journal/format.js';
 import { Journal } from '../packages/coordinator/src/journal/journal.js';
 import { type JournalRecord, type RunEvent, runJournal } from '../packages/coordinator/src/training/records.js';
 import { startMirror, type Mirror } from '../packages/coordinator/src/tracking/mirror.js';
-import { storedArtifact, storedRuns, type StoredRun } from './mlflow/read-back.js';
-import { sampleArtifacts, sampleClock, sampleEvents, sampleRecords, sampleStart } from './mlflow/sample-run.js';
-import { sendingHere, sendRun } from './mlflow/sending.js';
+import { historyOf, storedArtifact, storedRuns, type StoredRun } from './mlflow/read-back.js';
+import { sampleArtifacts, sampleEvents, sampleRecords, sampleStart } from './mlflow/sample-run.js';
+import { type Append, appendAll, sampleHost, sendingHere, sendRun } from './mlflow/sending.js';
 import { MlflowServer } from './mlflow/server.mjs';
 
 const experiment = 'mirror';
@@ -262,15 +261,6 @@ describe('prunegrid sync', () => {
   });
 });
 
-/** This machine with the sample run's clock. */
-const sampleHost = () => ({ ...nodeHost, clock: { ...nodeHost.clock, now: sampleClock() } });
-
-type Append = (event: RunEvent) => Promise<unknown>;
-
-async function appendAll(append: Append, events: RunEvent[]): Promise<void> {
-  for (const event of events) await append(event);
-}
-
 async function start(lines: string[]): Promise<{ journal: Journal<RunEvent>; mirror: Mirror }> {
   const journal = await Journal.create(sampleHost(), folder, runJournal);
   const warn = (line: string) => void lines.push(line);
@@ -306,9 +296,6 @@ async function undisturbed(): Promise<ReturnType<typeof historyOf>> {
   await sendRun(path, { url: server.url, experiment });
   return historyOf((await storedRuns(server.url, experiment, otherId))[0]);
 }
-
-const historyOf = ({ metrics, params, status, startTime, endTime }: StoredRun) =>
-  ({ metrics, params, status, startTime, endTime }) as const;
 
 const writeJournal = (records: JournalRecord[]): Promise<void> =>
   writeFile(join(folder, 'journal.jsonl'), records.map((record) => encodeRecord(runJournal, record)).join(''));

@@ -80,3 +80,7 @@ export async function ask<T>(url: string, body?: object): Promise<T> {
   if (!answer.ok) throw new Error(`${url}: HTTP ${answer.status} ${await answer.text()}`);
   return (await answer.json()) as T;
 }
+
+/** Returns what must be the same however a run was sent. */
+export const historyOf = ({ metrics, params, status, startTime, endTime }: StoredRun) =>
+  ({ metrics, params, status, startTime, endTime }) as const;
