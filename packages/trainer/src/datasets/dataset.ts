@@ -1,8 +1,7 @@
-import type { Host } from '@prunegrid/core/runtime';
-
 import type { Augmentation } from './augmentations/index.js';
 import type { DatasetChoice } from './choice.js';
 import type { Fingerprint } from './files/fingerprint.js';
+import type { DataHost } from './host.js';
 
 /** The types of values that a data set can store. */
 export type ElementType = 'uint8' | 'int32' | 'float32';
@@ -76,9 +75,6 @@ export interface Standardization {
   mean: readonly number[];
   std: readonly number[];
 }
-
-/** The parts of the machine that loading data needs. */
-export type DataHost = Pick<Host, 'files' | 'machine'>;
 
 /** A data set that specs can name. It is not loaded yet. */
 export interface DatasetSource {

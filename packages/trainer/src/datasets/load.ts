@@ -3,7 +3,8 @@ import { pathToFileURL } from 'node:url';
 
 import { augmentationsOf } from './augmentations/index.js';
 import type { DatasetChoice } from './choice.js';
-import type { DataHost, Dataset, DatasetSource, Standardization } from './dataset.js';
+import type { Dataset, DatasetSource, Standardization } from './dataset.js';
+import type { DataHost } from './host.js';
 import { type Fingerprint, fingerprintOf } from './files/fingerprint.js';
 import { isDatasetPath, isModule } from './files/opened.js';
 import { filesOf, loadFiles } from './files/source.js';

@@ -3,7 +3,7 @@ import { suggest } from '@prunegrid/core/text/suggestion';
 import { type CsvError, parse } from 'csv-parse';
 import { pipeline } from 'node:stream';
 
-import type { DataHost } from '../dataset.js';
+import type { DataHost } from '../host.js';
 import type { RawPart } from './examples.js';
 import { openStream, requireRoom } from './stream.js';
 

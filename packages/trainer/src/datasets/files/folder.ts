@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 
-import type { DataHost } from '../dataset.js';
+import type { DataHost } from '../host.js';
 import type { ArrayFile } from './arrays.js';
 import { readIdx } from './idx.js';
 import { readNpy } from './npy.js';

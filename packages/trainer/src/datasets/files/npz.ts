@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl, { type Entry } from 'yauzl';
 
-import type { DataHost } from '../dataset.js';
+import type { DataHost } from '../host.js';
 import type { ArrayFile } from './arrays.js';
 import { readNpy } from './npy.js';
 import { ByteStream, oddity, openStream, requireRoom, unreadable } from './stream.js';

@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import { dirname } from 'node:path';
 
-import type { DataHost } from '../dataset.js';
+import type { DataHost } from '../host.js';
 import type { DatasetChoice } from '../choice.js';
 import { type ArrayFile, chooseArrays, type PartName, partNames } from './arrays.js';
 import { readCsv } from './csv.js';

@@ -2,7 +2,8 @@ import { Failure } from '@prunegrid/core/failure';
 import { basename } from 'node:path';
 
 import type { DatasetChoice } from '../choice.js';
-import type { DataHost, Dataset } from '../dataset.js';
+import type { Dataset } from '../dataset.js';
+import type { DataHost } from '../host.js';
 import { cutParts } from '../splits.js';
 import type { PartName } from './arrays.js';
 import { labelled, type RawPart } from './examples.js';

@@ -4,7 +4,7 @@ import { kindOf } from '@prunegrid/core/files/kind';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
-import type { DataHost } from '../dataset.js';
+import type { DataHost } from '../host.js';
 
 /** Reads bytes that arrive in pieces one after another. */
 export class ByteStream {
