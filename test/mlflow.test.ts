@@ -19,7 +19,6 @@ let server: MlflowServer;
 let folder: string;
 let runId: string;
 const folders: string[] = [];
-
 beforeAll(async () => {
   server = await MlflowServer.prepare();
   await server.up();
