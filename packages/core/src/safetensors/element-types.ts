@@ -1,3 +1,5 @@
+import { halfToNumber } from '../half-precision.js';
+
 /**
  * How the elements of a stored tensor are converted to float32. Files and supported machines are both little-endian.
  */
@@ -21,16 +23,6 @@ export const elementTypes: ReadonlyMap<unknown, ElementType> = new Map([
   ['F16', { bytes: 2, toFloat32: (raw) => Float32Array.from(new Uint16Array(raw.buffer), halfToNumber) }],
   ['BF16', { bytes: 2, toFloat32: brainFloatToFloat32 }],
 ] satisfies [string, ElementType][]);
-
-/** Converts IEEE 754 binary16: one sign bit, five exponent bits (bias 15) and ten fraction bits. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >>> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
 
 /** bfloat16 is the upper half of a float32. */
 function brainFloatToFloat32(raw: Uint8Array<ArrayBuffer>): Float32Array {

@@ -1,3 +1,5 @@
+import { halfToNumber } from '@prunegrid/core/half-precision';
+
 /** A type of the numbers in a file. */
 export interface ElementFormat {
   /** The name of the type, as NumPy has it. */
@@ -47,12 +49,3 @@ export const elementFormats: Readonly<Record<string, ElementFormat>> = {
     read: (view, offset, little) => Math.fround(view.getFloat64(offset, little)),
   },
 };
-
-/** Returns the value of a number of IEEE 754's binary16. */
-function halfToNumber(bits: number): number {
-  const sign = bits >= 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
-}
