@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import { type Wrapper, WRAPPER_MS } from '@prunegrid/core/node/wrapper';
+import type { Wrapper } from '@prunegrid/core/node/wrapper';
 import type { Timer } from '@prunegrid/core/runtime';
 
 /** The signals that ask a process to end, as an abort signal for its work. */
@@ -31,22 +31,19 @@ export function interruptionOf(source: SignalSource, remedy: string, hangUp: boo
     if (controller.signal.aborted) source.exit(new Failure('interrupted', '').exitCode);
     controller.abort(new Failure('interrupted', `${signal}: stopped; ${remedy}`));
   };
-  let looking: Timer | undefined;
-  const look = () => {
-    if (!wrapper?.hasEnded()) return;
-    looking?.cancel();
-    // A signal may have come first.
+  const stopWithWrapper = () =>
+    // A signal may have come first, and then this changes nothing.
     controller.abort(new Failure('interrupted', `npm, which started prunegrid, has ended: stopped; ${remedy}`));
-  };
+  let watch: Timer | undefined;
   return {
     signal: controller.signal,
     listen() {
       heard.forEach((signal) => source.on(signal, stop));
-      looking = wrapper?.clock.every(WRAPPER_MS, look);
+      watch = wrapper?.whenEnded(stopWithWrapper);
     },
     ignore() {
       heard.forEach((signal) => source.off(signal, stop));
-      looking?.cancel();
+      watch?.cancel();
     },
   };
 }

@@ -1,17 +1,16 @@
 import { exitCodes } from '../failure.js';
-import type { Clock } from '../runtime/index.js';
+import type { Clock, Timer } from '../runtime/index.js';
 
 /** The interval at which a process checks that its wrapper still exists, in milliseconds. */
-export const WRAPPER_MS = 1000;
+const WRAPPER_MS = 1000;
 
 /**
  * The npm or npx that started a process. It may end without passing its signal on, and its user then believes that
  * everything has ended.
  */
 export interface Wrapper {
-  readonly clock: Pick<Clock, 'every'>;
-  /** Returns whether it has ended. */
-  readonly hasEnded: () => boolean;
+  /** Calls `action` once it has ended, unless the timer is cancelled before. */
+  whenEnded(action: () => void): Timer;
 }
 
 /**
@@ -22,22 +21,29 @@ export interface Wrapper {
 export function wrapperOf(
   variables: Readonly<Record<string, string | undefined>>,
   source: Readonly<Pick<NodeJS.Process, 'ppid'>>,
-  clock: Wrapper['clock'],
+  clock: Pick<Clock, 'every'>,
 ): Wrapper | undefined {
   if (!variables['npm_command']) return undefined;
   const parent = source.ppid;
-  return { clock, hasEnded: () => source.ppid !== parent };
+  return {
+    whenEnded(action) {
+      const timer = clock.every(WRAPPER_MS, () => {
+        if (source.ppid === parent) return;
+        timer.cancel();
+        action();
+      });
+      return timer;
+    },
+  };
 }
 
 /** Ends a process that has nothing to save when its wrapper ends. It prints one line that says so. */
 export function exitWithWrapper(
   source: Readonly<Pick<NodeJS.Process, 'ppid' | 'env' | 'exit'>>,
-  clock: Wrapper['clock'],
+  clock: Pick<Clock, 'every'>,
   name: string,
 ): void {
-  const wrapper = wrapperOf(source.env, source, clock);
-  wrapper?.clock.every(WRAPPER_MS, () => {
-    if (!wrapper.hasEnded()) return;
+  wrapperOf(source.env, source, clock)?.whenEnded(() => {
     console.error(`${name}: npm, which started this process, has ended: stopped`);
     source.exit(exitCodes.interrupted);
   });
