@@ -40,15 +40,20 @@ export function misfit(
     : `${dataset.name} has examples of ${has}, ${model.name} takes ${takes}: choose another, or set dataset.shape, normalize or classes`;
 }
 
-/** The conversions of data sets. Making the tables takes longer than converting a batch. */
-const conversions = new WeakMap<Dataset, Conversion>();
+/** Returns the division and the standardization that the data set asks for. */
+export const conversionOf = oncePerDataset(makeConversion);
 
-export function conversionOf(dataset: Dataset): Conversion {
-  const known = conversions.get(dataset);
-  if (known) return known;
-  const conversion = makeConversion(dataset);
-  conversions.set(dataset, conversion);
-  return conversion;
+/** Returns the division alone, which precedes augmentations. */
+export const scalingOf = oncePerDataset(({ standardization: _, ...scaled }) => makeConversion(scaled));
+
+/** Keeps the conversions that were made, because making the tables takes longer than converting a batch. */
+function oncePerDataset(make: (dataset: Dataset) => Conversion): (dataset: Dataset) => Conversion {
+  const made = new WeakMap<Dataset, Conversion>();
+  return (dataset) => {
+    const conversion = made.get(dataset) ?? make(dataset);
+    made.set(dataset, conversion);
+    return conversion;
+  };
 }
 
 function makeConversion(dataset: Dataset): Conversion {
@@ -98,17 +103,6 @@ function makeConversion(dataset: Dataset): Conversion {
     },
   };
 }
-
-/** Returns the division alone, which precedes augmentations. */
-export const scalingOf = (dataset: Dataset): Conversion => {
-  const known = scalings.get(dataset);
-  if (known) return known;
-  const { standardization: _, ...scaled } = dataset;
-  const scaling = makeConversion(scaled);
-  scalings.set(dataset, scaling);
-  return scaling;
-};
-const scalings = new WeakMap<Dataset, Conversion>();
 
 /**
  * Returns the function that subtracts the mean and divides by the deviation, in float32 as PyTorch does, or undefined

@@ -28,8 +28,10 @@ async function openChoice(choice: DatasetChoice, host: DataHost): Promise<Chosen
 }
 
 /** Returns every file that a choice reads, and what it holds. */
-export async function filesOf(choice: DatasetChoice, host: DataHost): Promise<DataFile[]> {
-  const { main, ...others } = await openChoice(choice, host);
+export const filesOf = async (choice: DatasetChoice, host: DataHost): Promise<DataFile[]> =>
+  allFiles(await openChoice(choice, host));
+
+function allFiles({ main, ...others }: ChosenFiles): DataFile[] {
   const ofParts = separate.flatMap((part) =>
     (others[part]?.files ?? []).map(({ role, path }) => ({ role: `${part}: ${role}`, path })),
   );
@@ -71,6 +73,6 @@ export async function loadFiles(choice: DatasetChoice, host: DataHost): Promise<
     ...properties,
     ...cut,
     origin: { ...(cut.origin as NonNullable<Dataset['origin']>), ...origin },
-    hash: choice.sha256 ?? (await fingerprintOf(await filesOf(choice, host), host.files)).sha256,
+    hash: choice.sha256 ?? (await fingerprintOf(allFiles(chosen), host.files)).sha256,
   };
 }
