@@ -5,8 +5,8 @@ import { residualParts, significant, titleOf } from './lines.js';
 import type { PhaseView, RunView } from './run-view.js';
 
 /** The fewest characters of a bar. A shorter one says less than the percentage beside it. */
-const shortestBar = 6;
-const longestBar = 60;
+export const SHORTEST_BAR = 6;
+const LONGEST_BAR = 60;
 
 /**
  * Returns the part of a run's screen that is drawn over and over: the bars of the phase and of the whole run, the live
@@ -31,8 +31,8 @@ export function frame(view: RunView, width: number, colors: Colors): string[] {
   const afters = Math.max(...bars.map(({ after }) => after.length));
   const lines = bars.map(({ title, share: done, after, paint }) => {
     const parts = [title.padEnd(titles), wholePercent(done).padStart('100 %'.length), after];
-    const room = Math.min(longestBar, width - titles - '  '.length - '  100 %'.length - '  '.length - afters);
-    if (room < shortestBar) return fit(parts, width);
+    const room = Math.min(LONGEST_BAR, width - titles - '  '.length - '  100 %'.length - '  '.length - afters);
+    if (room < SHORTEST_BAR) return fit(parts, width);
     const [head, ...tail] = parts;
     return `${head}  ${bar(done, room, colors, paint)}  ${tail.join('  ').trimEnd()}`;
   });

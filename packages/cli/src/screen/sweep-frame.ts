@@ -7,13 +7,11 @@ import { counted, duration, grouped, percent, wholePercent } from '@prunegrid/co
 import { wrapped } from '@prunegrid/core/text/wrapping';
 
 import { bestRows, cellRows } from '../tables/sweep-status.js';
-import { bar } from './frame.js';
+import { bar, SHORTEST_BAR } from './frame.js';
 import { titleOf } from './lines.js';
 import type { Running, SweepView } from './sweep-view.js';
 
 const LONGEST_BAR = 40;
-/** The fewest characters of a bar. A shorter one says less than the percentage beside it. */
-const SHORTEST_BAR = 6;
 
 /**
  * Returns the part of a sweep's screen that is drawn over and over. In this order, as far as there is room, it shows

@@ -59,13 +59,9 @@ export class MlflowClient {
 
   /** Returns the experiment of that name, even if it was deleted, or null if there is none. */
   async experimentByName(name: string): Promise<Experiment | null> {
-    try {
-      const query = { experiment_name: name };
-      return (await this.api('get', 'experiments/get-by-name', query, answers.experiment)).experiment;
-    } catch (error) {
-      if (error instanceof MlflowRejection && error.code === 'RESOURCE_DOES_NOT_EXIST') return null;
-      throw error;
-    }
+    const query = { experiment_name: name };
+    const found = await nullIf(isAbsent, this.api('get', 'experiments/get-by-name', query, answers.experiment));
+    return found?.experiment ?? null;
   }
 
   /**
@@ -78,12 +74,8 @@ export class MlflowClient {
 
   /** Returns the run, even if it was deleted, or null if the server does not have it. */
   async run(runId: string): Promise<RunInfo | null> {
-    try {
-      return (await this.api('get', 'runs/get', { run_id: runId }, answers.run)).run.info;
-    } catch (error) {
-      if (error instanceof MlflowRejection && error.code === 'RESOURCE_DOES_NOT_EXIST') return null;
-      throw error;
-    }
+    const found = await nullIf(isAbsent, this.api('get', 'runs/get', { run_id: runId }, answers.run));
+    return found?.run.info ?? null;
   }
 
   /** Returns the run with this tag and value, preferably one that was not deleted, or null if there is none. */
@@ -128,7 +120,7 @@ export class MlflowClient {
     const dataset = { name, digest, source_type: 'code', source: JSON.stringify({ tags: {} }) };
     const tags = [{ key: 'mlflow.data.context', value: 'training' }];
     const inputs = { run_id: runId, datasets: [{ tags, dataset }] };
-    await unlessMissing(this.api('post', 'runs/log-inputs', inputs, answers.done));
+    await nullIf(isTooOld, this.api('post', 'runs/log-inputs', inputs, answers.done));
   }
 
   /**
@@ -138,7 +130,8 @@ export class MlflowClient {
   findOrCreateModel(experimentId: string, runId: string, name: string): Promise<LoggedModel | null> {
     const query = { experiment_ids: [experimentId], filter: `source_run_id = '${runId}'`, max_results: 1 };
     const body = { experiment_id: experimentId, name, source_run_id: runId };
-    return unlessMissing(
+    return nullIf(
+      isTooOld,
       this.patiently(async () => {
         const { models } = await this.once('post', 'logged-models/search', query, answers.models);
         return (models[0] ?? (await this.once('post', 'logged-models', body, answers.model)).model).info;
@@ -243,12 +236,18 @@ export class MlflowClient {
   }
 }
 
-/** Resolves to null if the server is too old for the call. */
-async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
+const isAbsent = (error: unknown): boolean =>
+  error instanceof MlflowRejection && error.code === 'RESOURCE_DOES_NOT_EXIST';
+
+/** Whether the server is too old for the call. */
+const isTooOld = (error: unknown): boolean => error instanceof MlflowCallMissing;
+
+/** Resolves to null if the call fails with an error for which `means` is true. */
+async function nullIf<T>(means: (error: unknown) => boolean, answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof MlflowCallMissing) return null;
+    if (means(error)) return null;
     throw error;
   }
 }

@@ -88,33 +88,38 @@ function tagValues(record: Recorded<SweepEvent>): TagValues {
 }
 
 function count(before: Tally, record: Recorded<SweepEvent>): Tally {
-  const { trials, finished, stopped, failed, ended } = before;
+  const { trials, finished, stopped, failed, ended, names } = before;
   switch (record.type) {
     case 'sweep-started':
       return { ...before, trials: record.manifest.trials };
     case 'trial-started':
-      return { ...before, names: { ...before.names, [record.trial]: trialName(record) } };
+      return { ...before, names: { ...names, [record.trial]: trialName(record) } };
     case 'trial-reused':
     case 'trial-finished': {
-      const { [record.trial]: name = 'reused', ...names } = before.names;
-      const { final, total } = record.result;
-      const best = withTrial(before.best, { trial: record.trial, name, ...final, ...total });
-      return { ...before, finished: finished + 1, ended: ended + 1, names, best };
+      const { trial, result } = record;
+      const best = withTrial(before.best, {
+        trial,
+        name: names[trial] ?? 'reused',
+        ...result.final,
+        ...result.total,
+      });
+      return { ...before, finished: finished + 1, ended: ended + 1, names: without(trial, names), best };
     }
-    case 'trial-stopped': {
-      const { [record.trial]: _, ...names } = before.names;
-      return { ...before, stopped: stopped + 1, ended: ended + 1, names };
-    }
-    case 'trial-failed': {
-      if (record.again) return before;
-      const { [record.trial]: _, ...names } = before.names;
-      return { ...before, failed: failed + 1, ended: ended + 1, names };
-    }
+    case 'trial-stopped':
+      return { ...before, stopped: stopped + 1, ended: ended + 1, names: without(record.trial, names) };
+    case 'trial-failed':
+      return record.again
+        ? before
+        : { ...before, failed: failed + 1, ended: ended + 1, names: without(record.trial, names) };
     case 'sweep-resumed':
       return { ...before, trials: trials + record.added, failed: failed - record.again.length };
     default:
       return before;
   }
+}
+
+function without(trial: number, { [trial]: _, ...names }: Tally['names']): Tally['names'] {
+  return names;
 }
 
 const tallied = ({ trials, finished, stopped, failed, ended }: Tally, timestamp: number): Batch['metrics'] =>

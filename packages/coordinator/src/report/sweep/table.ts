@@ -83,7 +83,7 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
     number,
     score: scoreOf(trials[0].spec.choose, { accuracy: final.validationAccuracy, loss: final.validationLoss ?? NaN }),
   }));
-  const score = scored.reduce((sum, one) => sum + one.score, 0) / scored.length;
+  const score = spreadOf(scored.map((one) => one.score))?.mean ?? NaN;
   const [typical] = [...scored].sort((a, b) => Math.abs(a.score - score) - Math.abs(b.score - score));
   return {
     planned: trials.length,
