@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
 import { prunegrid, temporaryFolder } from './environment/cli.js';
@@ -53,6 +55,24 @@ it('names the run that would make an estimate possible, with what differs from t
   expect(stdout.trimEnd().split('\n').at(-1)).toBe(
     `No estimate of the time: no run like these has ended on this machine yet; ${like}`,
   );
+});
+
+it('plans a sweep that gives what its base lacks', async () => {
+  const folder = await temporaryFolder();
+  try {
+    const text = await readFile(experiment, 'utf8');
+    await writeFile(join(folder.path, 'base.yaml'), text.replace(/^keep:.*\n( .*\n)+/m, ''));
+    const file = join(folder.path, 'sweep.yaml');
+    const budget = '{ rule: erk, ratio: 20 }';
+    await writeFile(file, `name: s\nbase: base.yaml\nset:\n  budget: ${budget}\n  dataset.limit: 1555\n`);
+    const { code, stdout, stderr } = await prunegrid('sweep', 'plan', file);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe(
+      'No estimate of the time: no run like these has ended on this machine yet; a run of one of the trials would measure one',
+    );
+  } finally {
+    await folder.remove();
+  }
 });
 
 it.each([
