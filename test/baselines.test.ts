@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { journalOf, prunegrid, temporaryFolder } from './environment/cli.js';
+import { ofType, prunegrid, temporaryFolder } from './environment/cli.js';
 
 interface Counted {
   layers: { name: string; weights: number; kept: number }[];
@@ -31,7 +31,7 @@ describe.each([
     ended = await prunegrid('run', 'experiments/lenet5-smoke.yaml', ...keys, '--trainers', '2', '--out', out);
   });
   afterAll(() => folder.remove());
-  const events = (type: string) => journalOf(out).filter((record) => record['type'] === type);
+  const events = (type: string) => ofType(out, type);
 
   it('ends with exactly the weights that are kept, after six epochs', async () => {
     expect(ended).toMatchObject({ code: 0, stderr: '' });

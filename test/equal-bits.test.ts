@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { journalOf, prunegrid, sha256, temporaryFolder } from './environment/cli.js';
+import { ofType, prunegrid, sha256, temporaryFolder } from './environment/cli.js';
 
 /** Every source of randomness and every kind of step. */
 const settings = [
@@ -30,9 +30,12 @@ describe('the number of trainers and who adds up', () => {
     expect(stderr).toBe('');
     expect(code).toBe(0);
     return {
-      hashes: journalOf(out)
-        .filter(({ type }) => type === 'epoch-finished')
-        .map(({ phase, weightsHash, validation, trainLoss }) => ({ phase, weightsHash, validation, trainLoss })),
+      hashes: ofType(out, 'epoch-finished').map(({ phase, weightsHash, validation, trainLoss }) => ({
+        phase,
+        weightsHash,
+        validation,
+        trainLoss,
+      })),
       model: sha256(join(out, 'checkpoints/retrain.safetensors')),
       out,
     };

@@ -1,16 +1,13 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { journalOf, prunegrid, start, temporaryFolder } from './environment/cli.js';
+import { journalOf, prunegrid, start } from './environment/cli.js';
 import { oneLine } from './environment/one-line.js';
+import { runFolders } from './environment/run-folders.js';
 
 const smoke = 'experiments/lenet5-smoke.yaml';
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let runs = 0;
-const out = () => join(folder.path, `run${++runs}`);
-beforeAll(async () => (folder = await temporaryFolder()));
-afterAll(() => folder.remove());
+const { path, out } = runFolders();
 
 describe('bad input ends with 2 and one line', () => {
   it.each([
@@ -44,7 +41,7 @@ describe('bad input ends with 2 and one line', () => {
   });
 
   it('a model file that is none', async () => {
-    const file = join(folder.path, 'model.safetensors');
+    const file = path('model.safetensors');
     writeFileSync(file, 'not a model');
     const { code, stderr } = await prunegrid('evaluate', file, '--model', 'lenet5');
     expect(code).toBe(2);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { journalOf, prunegrid, type Running, sha256, start, temporaryFolder } from './environment/cli.js';
+import { journalOf, ofType, prunegrid, type Running, sha256, start, temporaryFolder } from './environment/cli.js';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => (folder = await temporaryFolder()));
@@ -87,10 +87,10 @@ async function interruptIn(
   signal: NodeJS.Signals = 'SIGINT',
 ) {
   await expect
-    .poll(
-      () => journalOf(run()).filter((record) => record.type === 'epoch-finished' && record.phase === phase).length,
-      { timeout: 90_000, interval: 20 },
-    )
+    .poll(() => ofType(run(), 'epoch-finished').filter((record) => record.phase === phase).length, {
+      timeout: 90_000,
+      interval: 20,
+    })
     .toBeGreaterThanOrEqual(epoch);
   sweep.process.kill(signal);
   return sweep.ended;
@@ -103,7 +103,7 @@ describe('a trial that is interrupted', () => {
   ])('goes on in every phase with the bits of one that is not: %s', async (_title, method) => {
     const { file, out } = sweepOf(method, { method });
     const denseRun = () => {
-      const [started] = journalOf(out).filter(({ type }) => type === 'dense-started') as { folder?: string }[];
+      const [started] = ofType(out, 'dense-started') as { folder?: string }[];
       return join(out, started.folder ?? '');
     };
     let sweep = start('sweep', 'run', file, '--out', out);
@@ -134,7 +134,7 @@ describe('a trial that is interrupted', () => {
     const { file, out } = sweepOf('killed', { epochs: 200 });
     const sweep = start('sweep', 'run', file, '--out', out);
     await expect.poll(() => snapshotsIn(trial(out)), { timeout: 120_000 }).not.toEqual([]);
-    const [{ pid }] = journalOf(out).filter(({ type }) => type === 'trainer-joined');
+    const [{ pid }] = ofType(out, 'trainer-joined');
     process.kill(pid as number, 'SIGKILL');
     await sweep.prints(/trial 1 .*: failed, will be tried again: trainer 1/);
     await sweep.prints(/trial 1 .*: started on trainers? [\d, ]+, resumed after \d+ epochs/);
@@ -142,7 +142,7 @@ describe('a trial that is interrupted', () => {
     await sweep.ended;
     const again = start('sweep', 'resume', out);
     await again.prints(/trial 1 .*: started on trainers 1, 2, resumed after \d+ epochs/);
-    const epochs = () => journalOf(trial(out)).filter(({ type }) => type === 'epoch-finished').length;
+    const epochs = () => ofType(trial(out), 'epoch-finished').length;
     const before = epochs();
     await expect.poll(epochs, { timeout: 60_000 }).toBeGreaterThan(before);
     again.process.kill('SIGINT');

@@ -7,19 +7,17 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
-import { isAlive, journalOf, prunegrid, start, temporaryFolder } from './environment/cli.js';
+import { isAlive, journalOf, ofType, prunegrid, start } from './environment/cli.js';
 import { oneLine } from './environment/one-line.js';
+import { runFolders } from './environment/run-folders.js';
 
 const { version } = JSON.parse(readFileSync('packages/cli/package.json', 'utf8')) as { version: string };
 const smoke = 'experiments/lenet5-smoke.yaml';
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let runs = 0;
-const out = () => join(folder.path, `run${++runs}`);
-beforeAll(async () => (folder = await temporaryFolder()));
-afterAll(() => folder.remove());
+const { path, out } = runFolders();
+/** Returns the process ids of the trainers that a run had. */
+const pidsOf = (run: string) => ofType(run, 'trainer-joined').map(({ pid }) => pid as number);
 
 describe('trainers', () => {
   const external = (...args: string[]) =>
@@ -127,9 +125,7 @@ describe('trainers', () => {
     const to = out();
     const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
     await run.prints(/dense epoch 1\/50/);
-    const pids = journalOf(to)
-      .filter(({ type }) => type === 'trainer-joined')
-      .map(({ pid }) => pid as number);
+    const pids = pidsOf(to);
     process.kill(pids[1], 'SIGKILL');
     const { code, stderr } = await run.ended;
     expect(code).toBe(4);
@@ -139,7 +135,7 @@ describe('trainers', () => {
   });
 
   it('that end by an exception end the run with its first line', async () => {
-    const preload = join(folder.path, 'preload.mjs');
+    const preload = path('preload.mjs');
     writeFileSync(
       preload,
       `if (process.argv[1]?.includes('prunegrid-trainer')) {
@@ -156,7 +152,7 @@ describe('trainers', () => {
 
   it('that do not see each other, as in containers, exchange through the coordinator', async () => {
     const to = out();
-    const sockets = join(folder.path, 'sockets');
+    const sockets = path('sockets');
     mkdirSync(sockets);
     vi.stubEnv('TMPDIR', sockets);
     const run = start('run', smoke, '--out', to, '--trainers', '1', '--external', '1');
@@ -188,9 +184,7 @@ describe('trainers', () => {
     const to = out();
     const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
     await run.prints(/dense epoch 1\/50/);
-    const pids = journalOf(to)
-      .filter(({ type }) => type === 'trainer-joined')
-      .map(({ pid }) => pid as number);
+    const pids = pidsOf(to);
     run.process.kill('SIGKILL');
     await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([]);
   });
@@ -203,10 +197,8 @@ describe('trainers', () => {
     const { code, stderr } = await run.ended;
     expect(code).toBe(130);
     oneLine(stderr, /SIGINT: stopped/);
-    const records = journalOf(to);
-    expect(records.at(-1)).toMatchObject({ type: 'run-failed', kind: 'interrupted' });
-    const pids = records.filter(({ type }) => type === 'trainer-joined').map(({ pid }) => pid as number);
-    expect(pids.filter(isAlive)).toEqual([]);
+    expect(journalOf(to).at(-1)).toMatchObject({ type: 'run-failed', kind: 'interrupted' });
+    expect(pidsOf(to).filter(isAlive)).toEqual([]);
     oneLine(stderr, /resume with prunegrid resume/);
   });
 

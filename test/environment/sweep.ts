@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
-import { journalOf, prunegrid } from './cli.js';
+import { ofType, prunegrid } from './cli.js';
 
 /** What a sweep's trials have in common. */
 export interface Settings {
@@ -52,6 +52,4 @@ export const statusOf = async (out: string) =>
 
 /** Returns the hash of W after each epoch of a run. */
 export const hashesOf = (run: string) =>
-  journalOf(run)
-    .filter(({ type }) => type === 'epoch-finished')
-    .map(({ phase, epoch, weightsHash }) => ({ phase, epoch, weightsHash }));
+  ofType(run, 'epoch-finished').map(({ phase, epoch, weightsHash }) => ({ phase, epoch, weightsHash }));
