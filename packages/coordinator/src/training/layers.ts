@@ -104,10 +104,10 @@ export const masksOf = (
 /** Counts the units of each layer that pruning has disconnected. Layers without such units are omitted. */
 export function deadUnits(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>) {
   const weights = new Map(model.parameters.filter(({ kind }) => kind === 'weight').map((each) => [each.layer, each]));
-  const graph = model.layers.map(({ name, reads, combination }) => ({
-    ...{ name, reads, combination },
-    shape: weights.get(name)?.shape as unknown as WeightShape,
-    support: supports.get(name) ?? ('dense' as const),
+  const graph = model.layers.map((layer) => ({
+    ...layer,
+    shape: weights.get(layer.name)?.shape as unknown as WeightShape,
+    support: supports.get(layer.name) ?? ('dense' as const),
   }));
   return findDeadUnits(graph).map(({ layer, dead, of }) => ({ layer, units: dead.length, of }));
 }

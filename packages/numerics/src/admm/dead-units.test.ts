@@ -68,6 +68,29 @@ describe('findDeadUnits', () => {
     ]);
   });
 
+  it('lets each group of a convolution read its own part of the channels', () => {
+    // Two groups of one input and two outputs each: outputs 0 and 1 read channel 0, outputs 2 and 3 channel 1.
+    const grouped = (stem: number[], support: number[] | 'dense'): ConnectedLayer[] => [
+      { name: 'stem', shape: [1, 1, 1, 2], support: Uint32Array.from(stem) },
+      {
+        ...{ name: 'grouped', shape: [1, 1, 1, 4], groups: 2 },
+        support: support === 'dense' ? support : Uint32Array.from(support),
+      },
+    ];
+    expect(findDeadUnits(grouped([0, 1], [0, 1, 2, 3]))).toEqual([]);
+    expect(findDeadUnits(grouped([0], 'dense'))).toEqual([
+      { layer: 'stem', of: 2, unfed: [1], unread: [], dead: [1] },
+      { layer: 'grouped', of: 4, unfed: [2, 3], unread: [], dead: [2, 3] },
+    ]);
+    expect(findDeadUnits(grouped([0, 1], [0, 1]))).toEqual([
+      { layer: 'stem', of: 2, unfed: [], unread: [1], dead: [1] },
+      { layer: 'grouped', of: 4, unfed: [2, 3], unread: [], dead: [2, 3] },
+    ]);
+    expect(() => findDeadUnits([grouped([0], [])[0], { ...grouped([0], [])[1], groups: 4 }])).toThrow(
+      'grouped has 4 inputs, what it reads 2 units',
+    );
+  });
+
   it('numbers the units of concatenated layers one layer after another, also when they are flattened', () => {
     const head = (support: number[]): ConnectedLayer[] => [
       { name: 'left', shape: [1, 1, 1, 1], support: 'dense', reads: ['input'] },

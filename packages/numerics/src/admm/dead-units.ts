@@ -1,4 +1,4 @@
-/** The shape of a convolution's kernel, [height, width, in, out], or of a dense layer's matrix, [in, out]. */
+/** The shape of a convolution's kernel, [height, width, in / groups, out], or of a dense layer's matrix, [in, out]. */
 export type WeightShape = readonly [number, number, number, number] | readonly [number, number];
 
 /** The name that stands for the network's input in `reads`. No unit of the input is dead. */
@@ -20,6 +20,11 @@ export interface ConnectedLayer {
    * their units.
    */
   combination?: 'add' | 'concatenate';
+  /**
+   * The number of groups of a convolution, 1 by default. The output units are as many equal parts, and each part reads
+   * only the corresponding part of the input units.
+   */
+  groups?: number;
 }
 
 /** The dead units of one layer. Units are output channels or neurons, given by number in ascending order. */
@@ -132,9 +137,9 @@ function inputsOf(layers: readonly ConnectedLayer[]): Inputs[] {
   });
 }
 
-/** Returns the number of inputs of each unit at each position of the kernel. */
-function rowsOf({ shape }: ConnectedLayer): number {
-  return shape[shape.length - 2];
+/** Returns the number of the layer's inputs at each position of the kernel, those of all groups together. */
+function rowsOf({ shape, groups = 1 }: ConnectedLayer): number {
+  return shape[shape.length - 2] * groups;
 }
 
 function unitsOf({ shape }: ConnectedLayer): number {
@@ -148,16 +153,19 @@ function forEachConnection(
   visit: (input: number, output: number) => void,
 ): void {
   const outputs = unitsOf(layer);
+  const { groups = 1 } = layer;
+  const [inputsOfGroup, outputsOfGroup] = [rowsOf(layer) / groups, outputs / groups];
   if (layer.support === 'dense') {
-    for (let input = 0; input < inputUnits; input++) {
-      for (let output = 0; output < outputs; output++) visit(input, output);
+    for (let output = 0; output < outputs; output++) {
+      const first = Math.floor(output / outputsOfGroup) * (inputUnits / groups);
+      for (let input = first; input < first + inputUnits / groups; input++) visit(input, output);
     }
     return;
   }
-  const inputs = rowsOf(layer);
   for (const position of layer.support) {
-    const row = Math.floor(position / outputs) % inputs;
-    visit(row % inputUnits, position % outputs);
+    const output = position % outputs;
+    const row = Math.floor(output / outputsOfGroup) * inputsOfGroup + (Math.floor(position / outputs) % inputsOfGroup);
+    visit(row % inputUnits, output);
   }
 }
 

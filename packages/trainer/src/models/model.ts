@@ -19,7 +19,7 @@ export interface Parameter {
   name: string;
   layer: string;
   kind: ParameterKind;
-  /** Convolution kernels are [height, width, in, out], dense weights are [in, out]. */
+  /** Convolution kernels are [height, width, in / groups, out], dense weights are [in, out]. */
   shape: number[];
   /** The position of the first element in the flat vector. */
   offset: number;
@@ -50,6 +50,11 @@ export interface Layer {
    */
   reads: readonly string[];
   combination: Combination;
+  /**
+   * The number of groups of a convolution, 1 by default. Its outputs are as many equal parts, one after another, and each
+   * part reads only the corresponding part of the input channels.
+   */
+  groups?: number;
 }
 
 /** A point in a model at which dropout acts during training. */
@@ -115,8 +120,10 @@ export type LayerDefinition =
   | {
       name: string;
       kind: 'convolution' | 'dense';
-      /** The shape of the weights: [height, width, in, out] or [in, out]. */
+      /** The shape of the weights: [height, width, in / groups, out] or [in, out]. */
       shape: number[];
+      /** The number of groups of a convolution. The default is 1. */
+      groups?: number;
       /** The default is the preceding layer with weights, or the model's input if there is none. */
       reads?: readonly string[];
       /** The default is `add`. */
@@ -143,9 +150,9 @@ export function layOut(
       offset += size;
     }
     if (definition.kind === 'normalization') continue;
-    const { name, kind, shape, combination = 'add' } = definition;
+    const { name, kind, shape, groups, combination = 'add' } = definition;
     const reads = definition.reads ?? [layers.at(-1)?.name ?? INPUT];
-    layers.push({ name, kind, weights: sizeOf(shape), reads, combination });
+    layers.push({ name, kind, weights: sizeOf(shape), reads, combination, ...(groups !== undefined && { groups }) });
   }
   return { parameters, size: offset, layers };
 }
