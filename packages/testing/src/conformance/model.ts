@@ -1,6 +1,6 @@
 import { sizeOf } from '@prunegrid/numerics/shape';
 import { INPUT, initialParameters, type Model, type Ops } from '@prunegrid/trainer/models';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
 /**
  * Describes the tests that every model must pass.
@@ -14,10 +14,19 @@ export function describeModel(model: Model, tf: Ops): void {
       model.input.type === 'int32' ? i % 2 : ((7 * i) % 11) / 10,
     );
 
+    // The initial weights of large models take a second.
+    const drawn = new Map<number, Float32Array>();
+    const initial = (seed: number): Float32Array => {
+      const weights = drawn.get(seed) ?? initialParameters(model, seed);
+      drawn.set(seed, weights);
+      return weights;
+    };
+    afterAll(() => drawn.clear());
+
     /** Returns the logits [batch * classes] and the states of a forward pass with the given dropout. */
     function forward(seed: number, dropout?: (units: number) => number): { logits: number[]; states: number[][] } {
       return tf.tidy(() => {
-        const weights = initialParameters(model, seed);
+        const weights = initial(seed);
         const parameters = model.parameters.map(({ shape, offset, size }) =>
           tf.tensor(weights.subarray(offset, offset + size), shape),
         );
@@ -64,7 +73,7 @@ export function describeModel(model: Model, tf: Ops): void {
     });
 
     it('draws initial weights that depend on the seed alone', () => {
-      const [first, again, other] = [1, 1, 2].map((seed) => initialParameters(model, seed));
+      const [first, again, other] = [initial(1), initialParameters(model, 1), initial(2)];
       // The arrays are compared as bytes, because a comparison of elements takes seconds.
       const same = (a: Float32Array, b: Float32Array) => Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
       expect(same(again, first)).toBe(true);

@@ -1,5 +1,6 @@
 import { Registry } from '@prunegrid/core/registry';
 
+import { alexnet } from './alexnet.js';
 import { lenet300 } from './lenet300.js';
 import { lenet5 } from './lenet5.js';
 import type { Model } from './model.js';
@@ -18,4 +19,4 @@ export {
 } from './model.js';
 
 /** All models that a spec can name in the field `model`. */
-export const models = new Registry<Model>('model', [lenet5, lenet300]);
+export const models = new Registry<Model>('model', [lenet5, lenet300, alexnet]);

@@ -26,7 +26,9 @@ beforeAll(async () => {
 });
 
 describe('a recorded graph', () => {
-  it.each([...models])('computes what TensorFlow.js computes eagerly, for every batch: $name', (model) => {
+  const ofDigits = [...models].filter(({ input }) => input.shape.join() === '28,28,1');
+
+  it.each(ofDigits)('computes what TensorFlow.js computes eagerly, for every batch: $name', (model) => {
     const network = engine.open(model);
     const [{ shape }] = model.dropouts;
     const dropout = [dropoutFactors(0.5, shape[0], 16, { seed: 1, phase: 1, step: 0, firstSample: 0 })];
