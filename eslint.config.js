@@ -57,7 +57,7 @@ const outside = {
 };
 
 export default defineConfig(
-  globalIgnores(['**/dist/', 'packages/proto/src/generated/', '**/.drift/', '.nx/', 'runs/']),
+  globalIgnores(['**/dist/', 'packages/*/src/generated/', '**/.drift/', '.nx/', 'runs/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,

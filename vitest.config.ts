@@ -18,7 +18,9 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      ...['core', 'numerics', 'proto', 'transport', 'trainer', 'coordinator', 'cli', 'bench', 'testing'].map(unit),
+      ...['core', 'numerics', 'proto', 'onnx', 'transport', 'trainer', 'coordinator', 'cli', 'bench', 'testing'].map(
+        unit,
+      ),
       {
         // Real servers, trainers and Python: one file at a time, after the unit tests.
         test: {

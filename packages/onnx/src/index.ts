@@ -1,0 +1,11 @@
+export { Attributes } from './attributes.js';
+export { type OnnxFile, openOnnx } from './file.js';
+export {
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+  TensorProto_DataType as DataType,
+  type ValueInfoProto,
+} from './generated/onnx/onnx_pb.js';
+export { dataTypeName, type OnnxTensor, readTensor, shapeOf } from './tensor.js';
