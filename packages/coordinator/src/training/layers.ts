@@ -101,7 +101,10 @@ export const masksOf = (
     }),
   );
 
-/** Counts the units of each layer that pruning has disconnected. Layers without such units are omitted. */
+/**
+ * Counts the units of each layer that pruning has disconnected. Layers without such units are omitted. If it is not
+ * known which layers a layer reads, only units without any weight are found.
+ */
 export function deadUnits(model: ModelDescription, supports: ReadonlyMap<string, Uint32Array>) {
   const weights = new Map(model.parameters.filter(({ kind }) => kind === 'weight').map((each) => [each.layer, each]));
   const graph = model.layers.map((layer) => ({
@@ -109,5 +112,7 @@ export function deadUnits(model: ModelDescription, supports: ReadonlyMap<string,
     shape: weights.get(layer.name)?.shape as unknown as WeightShape,
     support: supports.get(layer.name) ?? ('dense' as const),
   }));
-  return findDeadUnits(graph).map(({ layer, dead, of }) => ({ layer, units: dead.length, of }));
+  const connected = model.layers.every(({ reads }) => reads !== undefined);
+  const found = connected ? findDeadUnits(graph) : graph.flatMap((layer) => findDeadUnits([layer]));
+  return found.map(({ layer, dead, of }) => ({ layer, units: dead.length, of }));
 }

@@ -113,7 +113,9 @@ class Pruning {
     const { training } = this;
     const { spec, model, group } = this.context;
     if (!(await training.resume('dense'))) {
-      await training.setParameters('dense', initialParameters(model, spec.seed));
+      const { pretrained } = model;
+      const start = pretrained && !spec.dense.fresh ? await pretrained() : initialParameters(model, spec.seed);
+      await training.setParameters('dense', start);
       training.announce('dense');
     }
     while (training.epoch < spec.dense.epochs) await training.trainEpoch('dense');

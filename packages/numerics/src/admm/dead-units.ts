@@ -1,5 +1,5 @@
-/** The shape of a convolution's kernel, [height, width, in / groups, out], or of a dense layer's matrix, [in, out]. */
-export type WeightShape = readonly [number, number, number, number] | readonly [number, number];
+/** The shape of a convolution's kernel, [...positions, in / groups, out], or of a dense layer's matrix, [in, out]. */
+export type WeightShape = readonly [...positions: number[], inputs: number, outputs: number];
 
 /** The name that stands for the network's input in `reads`. No unit of the input is dead. */
 const INPUT = 'input';

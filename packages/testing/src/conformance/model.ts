@@ -63,7 +63,7 @@ export function describeModel(model: Model, tf: Ops): void {
         weights.map(({ layer, size }) => [layer, size]),
       );
       const before = new Set([INPUT]);
-      for (const { name, kind, reads } of model.layers) {
+      for (const { name, kind, reads = [INPUT] } of model.layers) {
         expect(reads.length, name).toBeGreaterThan(0);
         for (const read of reads) expect(before.has(read), `${name} reads ${read}`).toBe(true);
         before.add(name);

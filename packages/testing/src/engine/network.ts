@@ -132,7 +132,8 @@ const factorOf = (layer: Dense, example: number, unit: number, dropout: readonly
 
 function denseChain({ name, layers, parameters, dropouts }: Model): Dense[] {
   return layers.map((layer, l) => {
-    const follows = l === 0 || (layer.reads.length === 1 && layer.reads[0] === layers[l - 1].name);
+    const { reads = [] } = layer;
+    const follows = l === 0 || (reads.length === 1 && reads[0] === layers[l - 1].name);
     if (layer.kind !== 'dense' || !follows || parameters.length !== 2 * layers.length) {
       throw new Failure('input', `engine: small computes chains of dense layers only, and ${name} is none`);
     }

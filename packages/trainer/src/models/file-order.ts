@@ -27,10 +27,15 @@ export interface FileOrder {
 
 export function fileOrder(model: ModelDescription, parameter: Parameter): FileOrder {
   const { kind, shape } = parameter;
-  if (kind !== 'weight') return { shape, outputs: shape[0], channels: 1, positions: 1 };
+  // Whatever else has several axes, such as an embedding, is in the same order in both.
+  if (kind !== 'weight') return { shape, outputs: parameter.size, channels: 1, positions: 1 };
   if (shape.length === 4) {
     const [height, width, channels, outputs] = shape;
     return { shape: [outputs, channels, height, width], outputs, channels, positions: height * width };
+  }
+  if (shape.length === 3) {
+    const [length, channels, outputs] = shape;
+    return { shape: [outputs, channels, length], outputs, channels, positions: length };
   }
   const [inputs, outputs] = shape;
   const channels = channelsBefore(model, parameter);
@@ -43,6 +48,8 @@ export function fileOrder(model: ModelDescription, parameter: Parameter): FileOr
  */
 function channelsBefore({ parameters, layers, input }: ModelDescription, { layer }: Parameter): number {
   const { reads, combination } = layers.find(({ name }) => name === layer) as Layer;
+  // Networks from files flatten as their files do, channels first, so that the inputs are in the file's order.
+  if (!reads) return 1;
   const channels = reads.map((name) => {
     if (name === INPUT) return input.shape.length > 1 ? (input.shape.at(-1) as number) : 1;
     const { shape } = parameters.find((each) => each.layer === name && each.kind === 'weight') as Parameter;

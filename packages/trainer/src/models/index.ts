@@ -1,12 +1,12 @@
-import { Registry } from '@prunegrid/core/registry';
-
 import { alexnet } from './alexnet.js';
 import { lenet300 } from './lenet300.js';
 import { lenet5 } from './lenet5.js';
-import type { Model } from './model.js';
+import { ModelRegistry } from './registry.js';
 
 export { fromFile, tensorFromFile, tensorInFile, toFile } from './files.js';
 export { initialParameters } from './initial.js';
+export type { ModelRegistry } from './registry.js';
+export { absoluteReference, isModelPath, modelTitle } from './reference.js';
 export {
   type Dropout,
   INPUT,
@@ -18,5 +18,5 @@ export {
   type Parameter,
 } from './model.js';
 
-/** All models that a spec can name in the field `model`. */
-export const models = new Registry<Model>('model', [lenet5, lenet300, alexnet]);
+/** All models that a spec can name in the field `model`; those in files are added by `loadModel`. */
+export const models = new ModelRegistry('model', [lenet5, lenet300, alexnet]);

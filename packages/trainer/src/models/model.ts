@@ -7,11 +7,11 @@ import type * as tensorflow from '@tensorflow/tfjs';
 export type Ops = typeof tensorflow;
 
 /**
- * The role of a parameter. Each `weight` is pruned, counted and decayed. Each `bias` and `scale` is trained, but
- * neither pruned nor decayed. A `state`, such as a running mean, has no gradient: the training pass computes its new
- * value.
+ * The role of a parameter. Each `weight` is pruned, counted and decayed. An `embedding` is trained and decayed, but not
+ * pruned. Each `bias` and `scale` is trained, but neither pruned nor decayed. A `state`, such as a running mean, has no
+ * gradient: the training pass computes its new value.
  */
-export type ParameterKind = 'weight' | 'bias' | 'scale' | 'state';
+export type ParameterKind = 'weight' | 'embedding' | 'bias' | 'scale' | 'state';
 
 /** One tensor of a model's flat parameter vector W. */
 export interface Parameter {
@@ -19,7 +19,10 @@ export interface Parameter {
   name: string;
   layer: string;
   kind: ParameterKind;
-  /** Convolution kernels are [height, width, in / groups, out], dense weights are [in, out]. */
+  /**
+   * Kernels of convolutions are [height, width, in, out], or [length, in, out] in one dimension; a grouped one has the
+   * inputs of a single group. Weights of dense and recurrent layers are [in, out].
+   */
   shape: number[];
   /** The position of the first element in the flat vector. */
   offset: number;
@@ -41,15 +44,16 @@ export const INPUT = 'input';
 /** A layer with weights. Pruning counts only the weights; it neither prunes nor counts biases. */
 export interface Layer {
   name: string;
-  kind: 'convolution' | 'dense';
+  kind: 'convolution' | 'dense' | 'recurrent';
   /** The number of weights. */
   weights: number;
   /**
    * The layers, or `INPUT`, whose units are the inputs of this layer. Each of them comes before this layer. Operations
-   * that do not mix units, such as a normalisation, are left out.
+   * that do not mix units, such as a normalisation, are left out. It is undefined if it is not known, as in networks
+   * from files.
    */
-  reads: readonly string[];
-  combination: Combination;
+  reads?: readonly string[];
+  combination?: Combination;
   /**
    * The number of groups of a convolution, 1 by default. Its outputs are as many equal parts, one after another, and each
    * part reads only the corresponding part of the input channels.
@@ -81,6 +85,12 @@ export interface ModelDescription {
   input: ModelInput;
   classes: number;
   dropouts: readonly Dropout[];
+  /**
+   * Reads the trained parameters that the model's file has, [size]. Dense training starts from them. It is undefined if
+   * there are none.
+   * @throws {Failure} `input` if the file has changed or cannot be read
+   */
+  pretrained?: () => Promise<Float32Array>;
 }
 
 /** The options of a forward pass whose gradients are computed. */

@@ -255,6 +255,6 @@ function trainedRanges(model: Model, survivors: Uint32Array | undefined): Parame
     const from = at;
     if (!survivors) at = offset + size;
     else while (at < survivors.length && survivors[at] < offset + size) at++;
-    return { from, to: at, decayed: kind === 'weight', added: kind === 'state' };
+    return { from, to: at, decayed: kind === 'weight' || kind === 'embedding', added: kind === 'state' };
   });
 }

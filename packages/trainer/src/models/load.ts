@@ -1,0 +1,56 @@
+import { Failure } from '@prunegrid/core/failure';
+import { suggest } from '@prunegrid/core/text/suggestion';
+import { extname } from 'node:path';
+
+import { fingerprintOf } from '../datasets/files/fingerprint.js';
+import type { ModelHost, ModelOfFiles } from './model-files.js';
+import { models } from './index.js';
+import { isModelPath, modelTitle, parseReference, referenceOf } from './reference.js';
+
+/** A kind of file that holds a model. */
+interface ModelFormat {
+  endings: readonly string[];
+  /**
+   * Reads the model.
+   * @param path absolute
+   * @param name of the model in messages and on screens
+   * @throws {Failure} `input`, one line that names the file and the remedy
+   */
+  read(path: string, name: string, host: ModelHost): Promise<ModelOfFiles>;
+}
+
+/** The readers are loaded when they are first used, because most experiments need none of them. */
+const formats: readonly ModelFormat[] = [
+  { endings: ['.onnx'], read: async (...args) => (await import('./onnx/index.js')).readOnnxModel(...args) },
+];
+
+/**
+ * Makes a model available that is in files; a registered one is there already.
+ *
+ * @param name what `model` in a spec says: a registered name, or a reference with an absolute path
+ * @returns the name by which `models` then has it: the registered name, or the reference with the hash of the content
+ * @throws {Failure} `input` if the files cannot be read, are no model that can be trained, or are not those of the
+ *   reference
+ */
+export async function loadModel(name: string, host: ModelHost): Promise<string> {
+  if (models.find(name)) return name;
+  if (!isModelPath(name)) return models.get(name).name;
+  const { path, sha256 } = parseReference(name);
+  const ending = extname(path).toLowerCase();
+  const format = formats.find(({ endings }) => endings.includes(ending));
+  if (!format) {
+    const all = formats.flatMap(({ endings }) => endings);
+    throw new Failure('input', `${path}: no model is read from a file named *${ending}; ${suggest(ending, all)}`);
+  }
+  const { model, files } = await format.read(path, modelTitle(path), host);
+  const found = (await fingerprintOf(files, host.files)).sha256;
+  if (sha256 !== undefined && sha256 !== found) {
+    throw new Failure(
+      'input',
+      `${path}: holds another network (SHA-256 ${found.slice(0, 12)}...) than the experiment was begun with (${sha256.slice(0, 12)}...): put the same file there`,
+    );
+  }
+  const reference = referenceOf(path, found);
+  models.addFile(reference, model);
+  return reference;
+}

@@ -1,0 +1,52 @@
+import { Failure } from '@prunegrid/core/failure';
+import { type OnnxFile, openOnnx } from '@prunegrid/onnx';
+
+import type { Model } from '../model.js';
+import type { ModelHost, ModelOfFiles } from '../model-files.js';
+import { traceModel } from '../trace/trace.js';
+import { nodesOf } from './graph.js';
+import { inputOf } from './input.js';
+import { Network } from './network.js';
+import { readTrained, trainedTensors } from './parameters.js';
+
+/**
+ * Reads a network in the ONNX format (onnx.ai), operator set 13 or newer. The tensors of its layers become the model's
+ * parameters, and their values the weights that training starts from.
+ * @param path absolute
+ * @param name of the model in messages and on screens
+ * @throws {Failure} `input`, one line that names the file, if it cannot be read or is no network that can be trained
+ */
+export async function readOnnxModel(path: string, name: string, host: ModelHost): Promise<ModelOfFiles> {
+  const file = await openOnnx(path, host);
+  const nodes = await nodesOf(file, host);
+  const trained = trainedTensors(file, nodes);
+  if (trained.layers.length === 0) {
+    throw new Failure('input', `${path}: has no weights that could be pruned: its layers' weights must be in the file`);
+  }
+  const network = await Network.read(file, nodes, trained, host);
+  const { parameters, layers, size } = trained;
+  const draft: Model = {
+    ...{ name, parameters, layers, size, classes: 0, dropouts: [] },
+    input: inputOf(file),
+    forward: (...args) => network.forward(...args),
+    pretrained: async () => readTrained(await openOnnx(path, host), trained, host),
+  };
+  const model = { ...draft, classes: classesOf(file, draft), dropouts: network.dropouts };
+  const roles = [path, ...file.externalFiles].map((file, i) => ({ role: i === 0 ? 'model' : `data ${i}`, path: file }));
+  return { model, files: roles };
+}
+
+/** Returns the number of classes, after all shapes of the network were computed. */
+function classesOf({ path }: OnnxFile, draft: Model): number {
+  try {
+    const { output } = traceModel(draft);
+    if (output.length === 1 && output[0] > 1) return output[0];
+    throw new Failure(
+      'input',
+      `its output has the shape [batch${output.map((extent) => `, ${extent}`).join('')}], and a classifier's is [batch, classes]: export it with such an output`,
+    );
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure('input', `${path}: ${error.message}`, { cause: error });
+  }
+}
