@@ -6,7 +6,8 @@ import { Failure } from '@prunegrid/core/failure';
 import { readSafetensors } from '@prunegrid/core/safetensors';
 import { type DatasetChoice, loadDataset } from '@prunegrid/trainer/datasets';
 import { DEFAULT_ENGINE, engines } from '@prunegrid/trainer/engines';
-import { fromFile, models } from '@prunegrid/trainer/models';
+import { absoluteReference, fromFile, isModelPath, modelTitle, models } from '@prunegrid/trainer/models';
+import { loadModel } from '@prunegrid/trainer/models/load';
 import { join } from 'node:path';
 
 import { type ApiContext, ignore, type Notices } from './context.js';
@@ -46,14 +47,19 @@ export async function evaluateModel(
   const { extensions: named = [], onWarning = ignore } = options;
   await loadRecorded(runtime, place, run?.extensions ?? [], named, onWarning);
   const { tensors, metadata } = await readSafetensors(runtime, file);
-  const name = options.model ?? metadata['model'];
+  const name = options.model ?? run?.spec.model ?? metadata['model'];
   if (name === undefined)
     throw new Failure(
       'input',
       `${file}: does not say which network it holds: add --model ${models.names.join(' or ')}`,
     );
-  const model = models.find(name);
-  if (!model) throw new Failure('input', `--model: no model ${name}; there is ${models.names.join(', ')}`);
+  if (!models.find(name) && !isModelPath(name)) {
+    throw new Failure(
+      'input',
+      `--model: no model ${name}; there is ${models.names.join(', ')}, or give the network's file`,
+    );
+  }
+  const model = models.get(await loadModel(absoluteReference(name, '.'), runtime));
   const parameters = await fromFile(runtime.clock, model, tensors, file);
   const layers = countLayers(model, parameters);
 
@@ -70,7 +76,7 @@ export async function evaluateModel(
   };
   return {
     file,
-    model: name,
+    model: modelTitle(name),
     testAccuracy: await accuracy('test'),
     testImages: dataset.test.count,
     validationAccuracy: await accuracy('validation'),

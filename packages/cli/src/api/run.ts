@@ -20,6 +20,7 @@ import { Failure } from '@prunegrid/core/failure';
 import { holdLock } from '@prunegrid/core/locks/file-lock';
 import type { Host } from '@prunegrid/core/runtime';
 import { claimNewFolder } from '@prunegrid/core/files/new-folder';
+import { loadModel } from '@prunegrid/trainer/models/load';
 import { join, resolve } from 'node:path';
 
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
@@ -108,6 +109,7 @@ export async function resumeExperiment(
   const recorded = (first?.type === 'run-started' && first.manifest.extensions) || [];
   const { onWarning = ignore } = options;
   const extensions = await loadRecorded(runtime, place, recorded, trainerChoice(options).extensions, onWarning);
+  if (first?.type === 'run-started') await loadModel(first.manifest.spec.model, runtime);
   const { resumeState, problems } = await readResumeState(runtime, folder);
   if (!resumeState) {
     const reasons = problems.map((problem) => ` (${problem})`).join('');

@@ -4,6 +4,7 @@ import type { LayerResiduals, RunEvent, RunManifest } from '@prunegrid/coordinat
 import { counted, duration, grouped, percent, ratio, roughPercent, wholePercent } from '@prunegrid/core/text/figures';
 import { methods } from '@prunegrid/coordinator/training/methods';
 import { totalOf } from '@prunegrid/coordinator/training/layers';
+import { modelTitle } from '@prunegrid/trainer/models';
 import { basename } from 'node:path';
 import type { RunView } from './run-view.js';
 
@@ -29,7 +30,7 @@ function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
       const { spec, seed, engine, device } = event.manifest;
       const epochs = Object.values(epochsOf(spec)).reduce((sum, count) => sum + count, 0);
       return milestone(
-        `${spec.name}: ${spec.model} on ${basename(spec.dataset.name)}, seed ${seed}, ${counted(epochs, 'epoch')}; ${engine} on ${device}`,
+        `${spec.name}: ${modelTitle(spec.model)} on ${basename(spec.dataset.name)}, seed ${seed}, ${counted(epochs, 'epoch')}; ${engine} on ${device}`,
       );
     }
     case 'run-resumed':

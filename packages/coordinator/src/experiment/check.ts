@@ -3,6 +3,7 @@ import { suggest } from '@prunegrid/core/text/suggestion';
 import { budgets } from '@prunegrid/numerics/budgets';
 import { atMost, constraints } from '@prunegrid/numerics/constraints';
 import { isDatasetPath } from '@prunegrid/trainer/datasets';
+import { isModelPath } from '@prunegrid/trainer/models';
 
 import { methods } from '../training/methods/index.js';
 import type { Places } from './places.js';
@@ -27,7 +28,8 @@ export interface Catalogue {
 }
 
 /**
- * Checks a valid spec against the available engines, models, data sets, methods, budget rules and constraints.
+ * Checks a valid spec against the available engines, models, data sets, methods, budget rules and constraints. A model in
+ * files is checked when it is loaded.
  * @throws {Failure} `input` if one of them is unknown, the model lacks a layer, or a layer cannot meet its constraint
  */
 export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: Places): void {
@@ -46,16 +48,22 @@ export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: 
       text: `no data set "${spec.dataset.name}"; ${suggest(spec.dataset.name, catalogue.datasets)}${spec.dataset.name.includes('/') ? '; a path begins with ./' : ''}`,
     });
   }
-  const model = catalogue.models.find(({ name }) => name === spec.model);
-  if (model === undefined) {
-    const names = catalogue.models.map(({ name }) => name);
-    problems.push({ path: ['model'], on: 'value', text: `no model "${spec.model}"; ${suggest(spec.model, names)}` });
-  } else {
-    problems.push(...checkAgainstModel(spec, model));
+  if (!isModelPath(spec.model)) {
+    const model = catalogue.models.find(({ name }) => name === spec.model);
+    if (model) problems.push(...checkAgainstModel(spec, model));
+    else problems.push({ path: ['model'], on: 'value', text: noModel(spec.model, catalogue) });
   }
   problems.push(...unknownIn(methods, ['method'], spec.method));
   if (spec.budget) problems.push(...unknownIn(budgets, ['budget', 'rule'], spec.budget.rule));
   if (problems.length > 0) throw failureOf(problems, places);
+}
+
+function noModel(name: string, { models }: Catalogue): string {
+  const allowed = suggest(
+    name,
+    models.map((model) => model.name),
+  );
+  return `no model "${name}"; ${allowed}${name.includes('/') ? '; a path begins with ./' : ''}`;
 }
 
 /** Returns a problem if the registry has no member of this name. */

@@ -3,7 +3,7 @@ import type { Host } from '@prunegrid/core/runtime';
 import { dirname } from 'node:path';
 
 import { checkAgainstCatalogue, type Catalogue } from './check.js';
-import { withAbsolutePaths, withData } from './data-files.js';
+import { withAbsolutePaths, withFiles } from './files.js';
 import { applyOverride } from './override.js';
 import { Places } from './places.js';
 import { failureOf, problemsOf, requirement } from './problems.js';
@@ -22,14 +22,14 @@ export interface SpecSource {
 }
 
 /**
- * Reads an experiment, applies its overrides and checks it against what can be trained. It reads data that are in
- * files.
+ * Reads an experiment, applies its overrides and checks it against what can be trained. It reads models and
+ * data that are in files.
  * @param overrides texts of the form `key=value`, see `applyOverride`; later ones win
  * @throws {Failure} `input`, with one line for each problem, which states the place, the key, what was found and what
  *   is allowed
  */
 export async function loadSpec(
-  runtime: Pick<Host, 'files' | 'machine'>,
+  runtime: Pick<Host, 'clock' | 'files' | 'machine'>,
   file: string,
   overrides: readonly string[],
   catalogue: Catalogue,
@@ -37,10 +37,10 @@ export async function loadSpec(
   const text = await readSource(runtime, file);
   const places = new Places();
   const spec = parseSpec(text, file, overrides, catalogue, places);
-  return { spec: await withData(spec, catalogue, runtime, places), source: { file, text, overrides, places } };
+  return { spec: await withFiles(spec, catalogue, runtime, places), source: { file, text, overrides, places } };
 }
 
-/** Does the same as `loadSpec` for a text instead of a file, without a look at the data. Adds to `places`. */
+/** Does the same as `loadSpec` for a text instead of a file, without a look at files. Adds to `places`. */
 export function parseSpec(
   text: string,
   file: string,

@@ -1,5 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
 import { models } from '@prunegrid/trainer/models';
+import { loadModel } from '@prunegrid/trainer/models/load';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 
@@ -59,7 +60,7 @@ export interface TrainerOptions extends TrainerEvents {
 }
 
 /**
- * Opens the listener, starts trainers, waits until all are ready and calls `work` with the gateway and a promise. The
+ * Loads the model, opens the listener, starts trainers, waits until all are ready and calls `work` with the gateway and a promise. The
  * promise rejects when a trainer of the launcher ends and is not replaced. All trainers are dismissed at the end.
  * @throws Failure if the coordinator cannot listen on the address or not all trainers are ready in time, and any error
  * of `work`
@@ -73,11 +74,12 @@ export async function withTrainers<T>(
   // The shift is drawn at each step, and so no part of what trainers load.
   const { shift: _, ...loaded } = dataset;
   const wanted = choice.trainers + choice.external;
+  const { size: parameters } = models.get(await loadModel(model, runtime));
   const gateway = await Gateway.open({
     listen: choice.listen,
     version,
     workload: { engine, model, dataset: { choice: JSON.stringify(loaded) }, threads },
-    parameters: models.get(model).size,
+    parameters,
     trainers: wanted,
     reduction: choice.reduction,
     runtime,

@@ -1,3 +1,5 @@
+import { modelTitle } from '@prunegrid/trainer/models';
+
 import { metricsOf } from '../training/metrics.js';
 import {
   type JournalRecord,
@@ -33,7 +35,7 @@ export interface RunState {
 }
 
 function following(before: RunState, record: JournalRecord): RunState {
-  if (record.type === 'run-started') return { ...before, model: record.manifest.spec.model };
+  if (record.type === 'run-started') return { ...before, model: modelTitle(record.manifest.spec.model) };
   return record.type === 'evaluated' && record.stage === 'final' ? { ...before, final: metrics(record) } : before;
 }
 

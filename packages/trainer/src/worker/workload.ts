@@ -9,6 +9,7 @@ import {
   describeDataset,
   loadDataset,
 } from '../datasets/index.js';
+import { loadModel } from '../models/load.js';
 import { type Engine, engines } from '../engines/index.js';
 import { type Model, models } from '../models/index.js';
 
@@ -29,7 +30,7 @@ export async function loadWorkload(
   report: (line: string) => void,
 ): Promise<{ ready: Ready; loaded: LoadedWorkload }> {
   const source = engines.get(engineName);
-  const model = models.get(modelName);
+  const model = models.get(await loadModel(modelName, runtime));
   const dataset = await loadDataset(choiceOf(choice), runtime);
   await source.provision(report);
   const engine = await source.load({ threads, clock: runtime.clock });

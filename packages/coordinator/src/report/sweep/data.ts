@@ -1,6 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
 import { type Model, models } from '@prunegrid/trainer/models';
+import { loadModel } from '@prunegrid/trainer/models/load';
 import { join } from 'node:path';
 
 import { readJournal } from '../../journal/reading.js';
@@ -156,7 +157,7 @@ async function readHistograms(
   state: SweepState,
 ): Promise<LayerHistogram[]> {
   const run = folderOf(folder, trial, state);
-  const model = models.get(trial.spec.model);
+  const model = models.get(await loadModel(trial.spec.model, runtime));
   const read = (name: string) => readModel(runtime, join(run, name), model);
   return histogramsOf(model, await read('checkpoints/dense.safetensors'), await read('model.safetensors'));
 }

@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type BudgetLayer, budgets, keptInAll } from '@prunegrid/numerics/budgets';
 import type { Catalogue } from '../../experiment/check.js';
 import { constraintsOf } from '../../experiment/constraints.js';
-import { type KnownData, withData } from '../../experiment/data-files.js';
+import { type KnownFiles, outlineOf, withFiles } from '../../experiment/files.js';
 import { denseKey, matters, resultKey } from '../../experiment/keys.js';
 import { readExperiment, resolveSpec } from '../../experiment/load.js';
 import { applyOverride, setKey } from '../../experiment/override.js';
@@ -31,7 +31,7 @@ import type { SweepOverrides } from '../records.js';
  * with problems. Each line names its place: the sweep's file, the base's file or the command line.
  */
 export async function planSweep(
-  runtime: Pick<Host, 'files' | 'machine'>,
+  runtime: Pick<Host, 'clock' | 'files' | 'machine'>,
   file: string,
   catalogue: Catalogue & { models: readonly ModelDescription[] },
   { set = [], seeds }: SweepOverrides = {},
@@ -58,13 +58,13 @@ export async function planSweep(
     applyOverride(root, override, basePlaces);
   }
 
-  const known: KnownData = new Map();
+  const known: KnownFiles = new Map();
   const resolve = async (settings: readonly Setting[]): Promise<Spec> => {
     const variant = structuredClone(root);
     const variantPlaces = basePlaces.copy();
     for (const setting of settings) put(variant, setting, variantPlaces);
     const spec = resolveSpec(variant, catalogue, variantPlaces, dirname(base));
-    return withData(spec, catalogue, runtime, variantPlaces, known);
+    return withFiles(spec, catalogue, runtime, variantPlaces, known);
   };
 
   const trials = new Map<string, Trial>();
@@ -92,7 +92,7 @@ export async function planSweep(
         key,
         denseKey: denseKey(spec),
         ...(from && { start: from.key }),
-        kept: keptBy(spec, catalogue.models),
+        kept: keptBy(spec, outlineOf(spec.model, catalogue)),
       };
       if (from) requireFewer(trial, from, cell);
       trials.set(key, trial);
@@ -182,8 +182,8 @@ function readSweep(text: string, file: string, places: Places): SweepDescription
 const settingsOf = (cell: Cell, method: string): Record<string, Plain> =>
   Object.fromEntries(cell.filter(({ key }) => matters(key, method)).map(({ key, value }) => [key, value]));
 
-function keptBy(spec: Spec, models: readonly ModelDescription[]): Trial['kept'] {
-  const layers = layersOf(models.find(({ name }) => name === spec.model) as ModelDescription);
+function keptBy(spec: Spec, model: ModelDescription): Trial['kept'] {
+  const layers = layersOf(model);
   const { budget } = spec;
   if (budget && budgets.get(budget.rule).dependsOnWeights) return { total: keptInAll(layers, budget.ratio) };
   const held = constraintsOf(spec, layers, () => new Float32Array());

@@ -1,0 +1,104 @@
+import { Failure } from '@prunegrid/core/failure';
+import type { Host } from '@prunegrid/core/runtime';
+import { isDatasetPath, loadDataset, misfit } from '@prunegrid/trainer/datasets';
+import { absoluteReference, isModelPath, models } from '@prunegrid/trainer/models';
+import { loadModel } from '@prunegrid/trainer/models/load';
+import { resolve } from 'node:path';
+
+import { type Catalogue, checkAgainstModel, type ModelOutline } from './check.js';
+import type { Places } from './places.js';
+import { failureOf } from './problems.js';
+import type { Spec } from './spec.js';
+
+/** Returns the spec with the paths of its model and data seen from `folder`, the experiment's, made absolute. */
+export function withAbsolutePaths<Of extends Pick<Spec, 'dataset' | 'model'>>(experiment: Of, folder: string): Of {
+  const spec = { ...experiment, model: absoluteReference(experiment.model, folder) };
+  const { name, validation, test } = spec.dataset;
+  if (!isDatasetPath(name)) return spec;
+  const absolute = <Value>(value: Value) => (typeof value === 'string' ? resolve(folder, value) : value);
+  return {
+    ...spec,
+    dataset: { ...spec.dataset, name: resolve(folder, name), validation: absolute(validation), test: absolute(test) },
+  };
+}
+
+/** What was found out about files, by what a spec says of them, so that the trials of a sweep read each file once. */
+export type KnownFiles = Map<string, string>;
+
+/**
+ * Reads the files that a spec names, and returns the spec with their hashes, so that it says which network and which
+ * data it is about: its keys differ from those of a spec with others, and trainers refuse others. What is wrong with
+ * the files is thus said before any trainer starts. A registered data set is left to the trainers.
+ *
+ * @throws {Failure} `input`, which names the place in the spec, if the files cannot be read, are not those that the spec
+ *   says, or do not fit each other or the spec
+ */
+export async function withFiles(
+  spec: Spec,
+  catalogue: Pick<Catalogue, 'models'>,
+  runtime: Pick<Host, 'clock' | 'files' | 'machine'>,
+  places: Places,
+  known: KnownFiles = new Map(),
+): Promise<Spec> {
+  const model = await modelOf(spec, runtime, places, known);
+  const loaded = { ...spec, model };
+  const outline = outlineOf(model, catalogue);
+  if (isModelPath(model)) {
+    const problems = checkAgainstModel(loaded, outline);
+    if (problems.length > 0) throw failureOf(problems, places);
+  }
+  const { dataset } = spec;
+  if (!isDatasetPath(dataset.name)) return loaded;
+  const { shift: _, limit: _unused, ...choice } = dataset;
+  const key = JSON.stringify([model, choice]);
+  const sha256 = known.get(key) ?? (await examine(spec, outline, runtime, places));
+  known.set(key, sha256);
+  return { ...loaded, dataset: { ...dataset, sha256 } };
+}
+
+/** Returns the properties of a model that is available: a registered one, or one that was loaded from files. */
+export const outlineOf = <Outline extends ModelOutline>(
+  name: string,
+  { models: registered }: { models: readonly Outline[] },
+): Outline => (registered.find((model) => model.name === name) ?? models.get(name)) as Outline;
+
+/** Loads the spec's model, and returns the name by which it is available. */
+async function modelOf(
+  { model }: Spec,
+  runtime: Pick<Host, 'clock' | 'files' | 'machine'>,
+  places: Places,
+  known: KnownFiles,
+): Promise<string> {
+  if (!isModelPath(model)) return model;
+  try {
+    const reference = known.get(model) ?? (await loadModel(model, runtime));
+    known.set(model, reference);
+    return reference;
+  } catch (error) {
+    throw placed(error, places, ['model'], 'model');
+  }
+}
+
+async function examine(
+  { dataset: choice }: Spec,
+  { name, input, classes }: ModelOutline,
+  runtime: Pick<Host, 'clock' | 'files' | 'machine'>,
+  places: Places,
+): Promise<string> {
+  try {
+    const dataset = await loadDataset(choice, runtime);
+    const problem = input && classes !== undefined ? misfit({ name, input, classes }, dataset) : undefined;
+    if (problem !== undefined) throw new Failure('input', problem);
+    return dataset.files?.sha256 ?? dataset.hash;
+  } catch (error) {
+    const [, key = 'name'] = (error instanceof Failure && /^dataset\.(\w+)/.exec(error.message)) || [];
+    throw placed(error, places, ['dataset', key], 'dataset.name');
+  }
+}
+
+/** Returns the failure with its place in the spec. */
+function placed(error: unknown, places: Places, path: string[], key: string): unknown {
+  if (!(error instanceof Failure)) return error;
+  const message = error.message.startsWith('dataset.') ? error.message : `${key}: ${error.message}`;
+  return new Failure('input', `${places.ofValue(path)}: ${message}`, { cause: error });
+}
