@@ -17,12 +17,12 @@ class Perceptron {
     this.W = parameters;
   }
 
-  gradient(batch, scale, dropout) {
+  gradient(batch, scale, dropout, labelSmoothing = 0) {
     const { size } = this.model;
     const count = batch.labels.length;
     const sums = new Float64Array(size + 2);
     for (let example = 0; example < count; example++) {
-      const { activations, slopes, loss, correct } = this.forward(batch, example, dropout);
+      const { activations, slopes, loss, correct } = this.forward(batch, example, dropout, labelSmoothing);
       this.backward(sums, activations, slopes, example, dropout);
       sums[size] += loss;
       sums[size + 1] += correct;
@@ -40,7 +40,7 @@ class Perceptron {
 
   close() {}
 
-  forward(batch, example, dropout) {
+  forward(batch, example, dropout, labelSmoothing = 0) {
     const { W, layers } = this;
     const { inputs } = layers[0];
     const activations = [batch.inputs.subarray(example * inputs, (example + 1) * inputs)];
@@ -59,9 +59,11 @@ class Perceptron {
     const largest = Math.max(...logits);
     const exponentials = logits.map((logit) => Math.exp(logit - largest));
     const total = exponentials.reduce((sum, value) => sum + value, 0);
-    const slopes = exponentials.map((value, o) => value / total - (o === label ? 1 : 0));
+    const targets = logits.map((_, o) => labelSmoothing / logits.length + (o === label ? 1 - labelSmoothing : 0));
+    const slopes = exponentials.map((value, o) => value / total - targets[o]);
+    const loss = targets.reduce((sum, target, o) => sum + target * (Math.log(total) + largest - logits[o]), 0);
     return {
-      ...{ activations, slopes, loss: Math.log(total) + largest - logits[label] },
+      ...{ activations, slopes, loss },
       correct: logits.indexOf(largest) === label ? 1 : 0,
     };
   }

@@ -22,7 +22,12 @@ describe('the keys of results', () => {
 
   it('of a baseline do not depend on what it does without', () => {
     const admmAlone = ['admm.rho=2e-3', 'admm.stopEarly={primalResidual: 0.1, supportChange: 0.1}'];
-    const phase = ['admm.learningRate.value=2e-3', 'admm.dropout=0.5', 'admm.optimizer={name: sgd}'];
+    const phase = [
+      'admm.learningRate.value=2e-3',
+      'admm.dropout=0.5',
+      'admm.optimizer={name: sgd}',
+      'admm.labelSmoothing=0.1',
+    ];
     const epochs = ['admm.iterations=8', 'retrain.epochs=2'];
     const keyOf = (method: string, ...more: string[]) => key(valid, `method=${method}`, ...more);
     const keys = ['admm', 'magnitude', 'gradual'].map((method) => keyOf(method));
@@ -41,7 +46,14 @@ describe('the keys of results', () => {
 
   it('of dense training depend on what it depends on, and on nothing that comes later', () => {
     for (const later of ['admm.rho=2e-3', 'keep.conv1=99', 'retrain.epochs=1']) expect(stage(later)).toBe(stage());
-    const own = ['seed=2', 'dense.epochs=1', 'dataset.shift=1', 'batch.global=64', 'threadsPerTrainer=2'];
+    const own = [
+      'seed=2',
+      'dense.epochs=1',
+      'dataset.shift=1',
+      'batch.global=64',
+      'threadsPerTrainer=2',
+      'dense.labelSmoothing=0.1',
+    ];
     const lossy = ['exchange.gradients=bfloat16', 'exchange.syncEvery=4'];
     for (const each of [...own, ...lossy]) expect(stage(each), each).not.toBe(stage());
     for (const each of lossy) expect(key(valid, each), each).not.toBe(key(valid));

@@ -59,6 +59,11 @@ const sgdPhase = {
   learningRate,
   /** The probability with which a unit of the model's dropout layer is dropped during training. */
   dropout: fraction.default(0),
+  /**
+   * The share of each target that is spread evenly over all classes during training (Szegedy et al. 2016, arXiv
+   * 1512.00567), as PyTorch's CrossEntropyLoss defines it. The training loss contains it, evaluations do not.
+   */
+  labelSmoothing: fraction.optional(),
 };
 
 /** A layer's constraint as plain data: the name of a registered constraint and its parameters. */
@@ -199,5 +204,5 @@ export const phaseNames = ['dense', 'prune', 'retrain'] as const;
 export type PhaseName = (typeof phaseNames)[number];
 
 /** Returns how a phase trains. For every method, the epochs of `prune` are trained with the settings of `admm`. */
-export const recipeOf = (spec: Spec, phase: PhaseName): Pick<Spec['admm'], 'optimizer' | 'learningRate' | 'dropout'> =>
+export const recipeOf = (spec: Spec, phase: PhaseName): Pick<Spec['admm'], keyof typeof sgdPhase> =>
   phase === 'prune' ? spec.admm : spec[phase];

@@ -141,6 +141,7 @@ export class EpochTraining implements Training {
       dropout: recipe.dropout,
       bfloat16: exchange.gradients === 'bfloat16',
       syncEvery: exchange.syncEvery,
+      labelSmoothing: recipe.labelSmoothing,
     };
   }
 

@@ -49,13 +49,14 @@ export function describeEngine(source: EngineSource): void {
       expect(engine.memoryBytes).toBeGreaterThan(0);
     });
 
-    it('computes the gradient of the loss, and the loss', async () => {
+    it.each([0, 0.1])('computes the gradient of the loss, and the loss: label smoothing %s', async (labelSmoothing) => {
       const weights = initialParameters(model, 1);
-      const replica = await open({ ...plain, globalBatch: 8, microBatches: 1 });
+      const own = { ...plain, globalBatch: 8, microBatches: 1, labelSmoothing };
+      const replica = await open(own);
       const [[node, gradient]] = await replica.computeGradients(0, [0]);
       expect(node).toBe(1);
       expect(gradient).toHaveLength(model.size + STEP_METRICS);
-      const { indices, loss } = lossOf(dataset, { ...plain, globalBatch: 8, microBatches: 1 });
+      const { indices, loss } = lossOf(dataset, own);
       expect(indices).toHaveLength(8);
       expect(Math.abs(gradient[model.size] - loss(weights))).toBeLessThan(1e-5);
       const h = 1e-4;

@@ -9,20 +9,21 @@ import { smallModel } from '../engine/model.js';
 export function lossOf(dataset: Dataset, phase: PhaseSettings) {
   const indices = new TrainingBatches(dataset, phase, []).indices(0, 0);
   const training = dataset.training.resident as Examples;
-  const mean = (weights: ArrayLike<number>, examples: readonly number[], all: Examples) =>
-    examples.reduce((sum, example) => sum + crossEntropy(weights, slice(all, example, 1)), 0) / examples.length;
+  const mean = (weights: ArrayLike<number>, examples: readonly number[], all: Examples, smoothing = 0) =>
+    examples.reduce((sum, example) => sum + crossEntropy(weights, slice(all, example, 1), smoothing), 0) /
+    examples.length;
   return {
     /** The indices of the training examples of step 0's first micro-batch. */
     indices,
     /** Returns the mean cross-entropy of these examples in nats, as a function of W. */
-    loss: (weights: ArrayLike<number>) => mean(weights, [...indices], training),
+    loss: (weights: ArrayLike<number>) => mean(weights, [...indices], training, phase.labelSmoothing),
     /** Returns the mean cross-entropy of the test set in nats. */
     testLoss: (weights: ArrayLike<number>) =>
       mean(weights, [...new Array(dataset.test.count).keys()], dataset.test.resident as Examples),
   };
 }
 
-function crossEntropy(weights: ArrayLike<number>, { inputs, labels }: Examples): number {
+function crossEntropy(weights: ArrayLike<number>, { inputs, labels }: Examples, smoothing: number): number {
   const tensor = (name: string) => {
     const { offset } = smallModel.parameters.find((parameter) => parameter.name === name) as { offset: number };
     return (i: number) => weights[offset + i];
@@ -39,5 +40,9 @@ function crossEntropy(weights: ArrayLike<number>, { inputs, labels }: Examples):
     layer('hidden', pixels, 16).map((value) => Math.max(0, value)),
     4,
   );
-  return Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0)) - logits[labels[0]];
+  const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
+  const ofClass = logits.map((logit) => total - logit);
+  // PyTorch's CrossEntropyLoss: the cross-entropies of all classes count as much as `smoothing` says.
+  const ofAll = ofClass.reduce((sum, value) => sum + value, 0) / logits.length;
+  return (1 - smoothing) * ofClass[labels[0]] + smoothing * ofAll;
 }

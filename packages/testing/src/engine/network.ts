@@ -19,7 +19,8 @@ interface Dense {
 interface Pass {
   /** The input of each layer, followed by the logits. */
   activations: Float64Array[];
-  probabilities: Float64Array;
+  /** The gradient of the loss with respect to the logits. */
+  slopes: Float64Array;
   /** The cross-entropy in nats. */
   loss: number;
   correct: boolean;
@@ -43,13 +44,13 @@ export class SmallNetwork implements Network {
     this.parameters = parameters;
   }
 
-  gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[]): DeviceVector {
+  gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[], labelSmoothing = 0): DeviceVector {
     const { size } = this.model;
     const count = batch.labels.length;
     const sums = new Float64Array(size + 2);
     for (let example = 0; example < count; example++) {
-      const pass = this.forward(batch, example, dropout);
-      this.backward(sums, pass, batch.labels[example], example, dropout);
+      const pass = this.forward(batch, example, dropout, labelSmoothing);
+      this.backward(sums, pass, example, dropout);
       sums[size] += pass.loss;
       sums[size + 1] += pass.correct ? 1 : 0;
     }
@@ -60,7 +61,7 @@ export class SmallNetwork implements Network {
   score(batch: Batch): BatchScore {
     const score = { loss: 0, correct: 0 };
     for (let example = 0; example < batch.labels.length; example++) {
-      const { loss, correct } = this.forward(batch, example, undefined);
+      const { loss, correct } = this.forward(batch, example, undefined, 0);
       score.loss += loss;
       if (correct) score.correct++;
     }
@@ -71,7 +72,12 @@ export class SmallNetwork implements Network {
     // The caller owns the parameters, so nothing needs to be freed.
   }
 
-  private forward(batch: Batch, example: number, dropout: readonly Float32Array[] | undefined): Pass {
+  private forward(
+    batch: Batch,
+    example: number,
+    dropout: readonly Float32Array[] | undefined,
+    labelSmoothing: number,
+  ): Pass {
     const { inputs } = this.layers[0];
     const activations = [Float64Array.from(batch.inputs.subarray(example * inputs, (example + 1) * inputs))];
     for (const [l, layer] of this.layers.entries()) {
@@ -91,10 +97,15 @@ export class SmallNetwork implements Network {
     const largest = logits.reduce((most, logit) => Math.max(most, logit), -Infinity);
     const exponentials = logits.map((logit) => exp(logit - largest));
     const total = exponentials.reduce((sum, value) => sum + value, 0);
+    const spread = labelSmoothing / logits.length;
+    const targets = logits.map((_logit, output) => (output === label ? 1 - labelSmoothing : 0) + spread);
+    // The targets add up to 1.
+    const expected =
+      labelSmoothing > 0 ? logits.reduce((sum, logit, output) => sum + targets[output] * logit, 0) : logits[label];
     return {
       activations,
-      probabilities: exponentials.map((value) => value / total),
-      loss: log(total) + largest - logits[label],
+      slopes: exponentials.map((value, output) => value / total - targets[output]),
+      loss: log(total) + largest - expected,
       correct: logits.indexOf(largest) === label,
     };
   }
@@ -102,12 +113,11 @@ export class SmallNetwork implements Network {
   /** Adds the gradient of one example's cross-entropy to `sums`. */
   private backward(
     sums: Float64Array,
-    { activations, probabilities }: Pass,
-    label: number,
+    { activations, slopes: ofLogits }: Pass,
     example: number,
     dropout: readonly Float32Array[] | undefined,
   ): void {
-    let slopes = probabilities.map((probability, output) => probability - (output === label ? 1 : 0));
+    let slopes = ofLogits;
     for (let l = this.layers.length - 1; l >= 0; l--) {
       const { inputs, outputs, weight, bias } = this.layers[l];
       const before = new Float64Array(inputs);

@@ -52,6 +52,11 @@ export interface PhaseSettings extends BatchPlan {
   optimizer: OptimizerChoice;
   /** Whether each micro-batch's gradient is rounded to bfloat16, with error feedback. */
   bfloat16: boolean;
+  /**
+   * The share of each target that training spreads evenly over all classes, the right one included (PyTorch's
+   * `label_smoothing`), 0 by default. Evaluation does without.
+   */
+  labelSmoothing?: number | undefined;
 }
 
 export interface ReplicaStart {

@@ -25,9 +25,10 @@ export interface Network {
   /**
    * Computes a vector [model.size + 2]: the gradient of the batch's mean cross-entropy times `scale`, or for a state
    * its change times `scale`; then the mean cross-entropy in nats times `scale`; then the number of correct answers.
-   * `dropout` holds the factors [batch, units] of each of the model's dropouts.
+   * `dropout` holds the factors [batch, units] of each of the model's dropouts. `labelSmoothing`, 0 by default, is the
+   * share of each target that is spread evenly over all classes, the right one included.
    */
-  gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[]): DeviceVector;
+  gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[], labelSmoothing?: number): DeviceVector;
   score(batch: Batch): BatchScore;
   close(): void;
 }

@@ -219,7 +219,7 @@ export class HostReplica implements Replica {
   private async deviceGradient(step: number, microBatch: number, scale: number): Promise<DeviceVector> {
     const taken = this.batches.take(step, microBatch);
     const batch: TrainingBatch = taken instanceof Promise ? await taken : taken;
-    return this.network.gradient(batch, scale, batch.dropout);
+    return this.network.gradient(batch, scale, batch.dropout, this.phase.labelSmoothing);
   }
 
   /**

@@ -18,12 +18,14 @@ export interface ComputationInputs {
  * Computes the result of a training pass over a micro-batch, [model.size + 2]: for each trained parameter the gradient
  * of the batch's mean cross-entropy, and for each state the change of its value; then the mean cross-entropy in nats.
  * All of these are multiplied by `scale`. The last element is the number of correct answers.
+ * @param labelSmoothing the share of each target that is spread evenly over all classes
  */
 export function gradientTensor(
   tf: TensorFlow,
   model: Model,
   { parameters, batch, dropout }: ComputationInputs,
   scale: number,
+  labelSmoothing = 0,
 ) {
   return tf.tidy(() => {
     const inputs = inputTensor(tf, model, batch);
@@ -52,7 +54,8 @@ export function gradientTensor(
       }
       changes = before.map((state, i) => keep(tf.mul(tf.sub(states[i], state), scale)));
       correct = keep(countCorrect(tf, logits, labels));
-      return tf.mul(tf.mean(crossEntropy(tf, logits, labels, model.classes)), scale);
+      const loss = crossEntropy(tf, logits, targetsOf(tf, labels, model.classes, labelSmoothing));
+      return tf.mul(tf.mean(loss), scale);
     })(all.filter((_tensor, i) => !isState[i]));
     const [gradients, renewed] = [grads.values(), changes.values()];
     const flat = isState.map((state) =>
@@ -69,7 +72,8 @@ export function scoreTensor(tf: TensorFlow, model: Model, { parameters, batch }:
   return tf.tidy(() => {
     const labels = tf.tensor1d(batch.labels, 'int32');
     const { logits } = model.forward(tf, parameterTensors(tf, model, parameters), inputTensor(tf, model, batch));
-    return tf.stack([tf.sum(crossEntropy(tf, logits, labels, model.classes)), countCorrect(tf, logits, labels)]);
+    const loss = crossEntropy(tf, logits, targetsOf(tf, labels, model.classes, 0));
+    return tf.stack([tf.sum(loss), countCorrect(tf, logits, labels)]);
   });
 }
 
@@ -81,9 +85,19 @@ function inputTensor(tf: TensorFlow, model: Model, batch: Batch): tensorflow.Ten
   return tf.tensor(batch.inputs, [batch.labels.length, ...model.input.shape], model.input.type);
 }
 
+/**
+ * Returns the probabilities that each example should have, [batch, classes]: 1 - smoothing for its class, and in
+ * addition smoothing / classes for every class (Szegedy et al. 2016, arXiv 1512.00567), as in PyTorch's
+ * CrossEntropyLoss.
+ */
+function targetsOf(tf: TensorFlow, labels: tensorflow.Tensor1D, classes: number, smoothing: number) {
+  const ones = tf.oneHot(labels, classes);
+  return smoothing > 0 ? tf.add(tf.mul(ones, 1 - smoothing), smoothing / classes) : ones;
+}
+
 /** Returns the cross-entropy of each example, [batch], in nats. */
-function crossEntropy(tf: TensorFlow, logits: tensorflow.Tensor2D, labels: tensorflow.Tensor1D, classes: number) {
-  return tf.neg(tf.sum(tf.mul(tf.oneHot(labels, classes), tf.logSoftmax(logits)), 1));
+function crossEntropy(tf: TensorFlow, logits: tensorflow.Tensor2D, targets: tensorflow.Tensor) {
+  return tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1));
 }
 
 function countCorrect(tf: TensorFlow, logits: tensorflow.Tensor2D, labels: tensorflow.Tensor1D) {

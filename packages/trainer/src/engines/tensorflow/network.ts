@@ -75,10 +75,12 @@ class TensorFlowNetwork implements Network {
     this.parameters = this.model.parameters.map(({ offset, size }) => parameters.subarray(offset, offset + size));
   }
 
-  gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[]): DeviceVector {
+  gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[], labelSmoothing = 0): DeviceVector {
     const inputs = { parameters: this.parameters, batch, dropout };
-    const key = ['gradient', this.model.name, batch.labels.length, scale, dropout !== undefined].join('/');
-    return this.run(key, inputs, (tf) => gradientTensor(tf, this.model, inputs, scale));
+    const values = [this.model.name, batch.labels.length, scale, dropout !== undefined, labelSmoothing];
+    return this.run(['gradient', ...values].join('/'), inputs, (tf) =>
+      gradientTensor(tf, this.model, inputs, scale, labelSmoothing),
+    );
   }
 
   score(batch: Batch): BatchScore {

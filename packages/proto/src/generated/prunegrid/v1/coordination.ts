@@ -330,6 +330,8 @@ export interface BeginPhase {
   bfloat16: boolean;
   /** Above 1, local SGD: each micro-batch updates weights and moments of its own, and all of them are averaged after so many steps. */
   syncEvery: number;
+  /** The share of each target that training spreads evenly over all classes, the right one included. Absent: 0. */
+  labelSmoothing?: number | undefined;
 }
 
 /** From now on rho * (W - Z + U) is part of the gradient of the layers that are named. The tensor TARGET follows. */
@@ -2002,6 +2004,7 @@ function createBaseBeginPhase(): BeginPhase {
     optimizerSteps: 0,
     bfloat16: false,
     syncEvery: 0,
+    labelSmoothing: undefined,
   };
 }
 
@@ -2047,6 +2050,9 @@ export const BeginPhase: MessageFns<BeginPhase> = {
     }
     if (message.syncEvery !== 0) {
       writer.uint32(104).uint32(message.syncEvery);
+    }
+    if (message.labelSmoothing !== undefined) {
+      writer.uint32(113).double(message.labelSmoothing);
     }
     return writer;
   },
@@ -2166,6 +2172,14 @@ export const BeginPhase: MessageFns<BeginPhase> = {
             }
 
             message.syncEvery = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 113) {
+              break;
+            }
+
+            message.labelSmoothing = reader.double();
             continue;
           }
         }
