@@ -238,9 +238,10 @@ export class TrainerGroup {
       () => new Float32Array(this.trained),
     );
     const { reduction } = this;
-    const shards = reduction?.through === 'peers' && reduction.shardsMoments;
-    // With local SGD every trainer holds the whole averaged moments.
-    const holders = shards && (this.phase?.syncEvery ?? 1) <= 1 ? this.trainers : this.trainers.slice(0, 1);
+    // With local SGD and with clipped gradients, every trainer updates everything and holds the whole moments.
+    const updatesAll = (this.phase?.syncEvery ?? 1) > 1 || this.phase?.gradientClipping !== undefined;
+    const shards = reduction?.through === 'peers' && reduction.shardsMoments && !updatesAll;
+    const holders = shards ? this.trainers : this.trainers.slice(0, 1);
     const slices = slicesOf(this.trained, holders.length);
     await this.broadcast.all(
       holders.map(async ({ channel }, i) => {

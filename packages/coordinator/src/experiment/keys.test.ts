@@ -27,6 +27,7 @@ describe('the keys of results', () => {
       'admm.dropout=0.5',
       'admm.optimizer={name: sgd}',
       'admm.labelSmoothing=0.1',
+      'admm.gradientClipping=1',
     ];
     const epochs = ['admm.iterations=8', 'retrain.epochs=2'];
     const keyOf = (method: string, ...more: string[]) => key(valid, `method=${method}`, ...more);
@@ -53,6 +54,7 @@ describe('the keys of results', () => {
       'batch.global=64',
       'threadsPerTrainer=2',
       'dense.labelSmoothing=0.1',
+      'dense.gradientClipping=1',
     ];
     const lossy = ['exchange.gradients=bfloat16', 'exchange.syncEvery=4'];
     for (const each of [...own, ...lossy]) expect(stage(each), each).not.toBe(stage());

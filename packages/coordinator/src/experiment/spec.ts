@@ -64,6 +64,11 @@ const sgdPhase = {
    * 1512.00567), as PyTorch's CrossEntropyLoss defines it. The training loss contains it, evaluations do not.
    */
   labelSmoothing: fraction.optional(),
+  /**
+   * The largest L2 norm of the loss's gradient over all parameters that the phase trains; a larger gradient is scaled
+   * down to it, as by torch.nn.utils.clip_grad_norm_. ADMM's penalty and weight decay are added after that.
+   */
+  gradientClipping: positive.optional(),
 };
 
 /** A layer's constraint as plain data: the name of a registered constraint and its parameters. */

@@ -142,6 +142,7 @@ export class EpochTraining implements Training {
       bfloat16: exchange.gradients === 'bfloat16',
       syncEvery: exchange.syncEvery,
       labelSmoothing: recipe.labelSmoothing,
+      gradientClipping: recipe.gradientClipping,
     };
   }
 

@@ -118,6 +118,31 @@ export function describeEngine(source: EngineSource): void {
       expect(metrics[STEP_METRICS * 4]).toBeLessThan(metrics[0]);
     });
 
+    it('clips the gradient of the loss by its norm over all parameters, and then adds the penalty', async () => {
+      const own = { ...phase, optimizer: sgd(0) };
+      const [[, sum]] = await (await open(own)).computeGradients(0, [0, 1, 2, 3]);
+      const gradient = sum.slice(0, model.size);
+      const norm = Math.hypot(...gradient);
+      const before = initialParameters(model, 1);
+      const layer = model.parameters.find(({ name }) => name === 'output.weight')!;
+      for (const gradientClipping of [norm / 4, 2 * norm]) {
+        const [together, apart] = [await open({ ...own, gradientClipping }), await open({ ...own, gradientClipping })];
+        for (const each of [together, apart]) {
+          await each.setPenalty([{ layer: 'output', rho: 0.5 }], new Float32Array(layer.size));
+        }
+        await together.runSteps(0, [1]);
+        await apart.beginUpdate(0, sum[model.size], 1);
+        await apart.applyUpdate(0, gradient.slice());
+        await apart.commit();
+        const factor = Math.min(1, gradientClipping / norm);
+        (await together.readWeights()).forEach((w, i) => {
+          const pull = i >= layer.offset && i < layer.offset + layer.size ? 0.5 * before[i] : 0;
+          expect(w).toBeCloseTo(before[i] - factor * gradient[i] - pull, 5);
+        });
+        expect(await apart.hashWeights(0)).toBe(await together.hashWeights(0));
+      }
+    });
+
     it('takes over elements that another trainer has updated', async () => {
       const [own, other] = [await open(), await open()];
       const [[, sum]] = await own.computeGradients(0, [0, 1, 2, 3]);

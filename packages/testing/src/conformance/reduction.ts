@@ -21,6 +21,7 @@ const settings: Record<string, { phase?: Partial<BeginPhase>; survivors?: Uint32
   float32: {},
   bfloat16: { phase: { bfloat16: true } },
   'local SGD': { phase: { syncEvery: 3 } },
+  'clipped gradients': { phase: { gradientClipping: 0.05 } },
   'survivors alone': { survivors: Uint32Array.from({ length: smallModel.size / 3 }, (_, i) => 3 * i + 1) },
   'no survivors': { phase: { bfloat16: true }, survivors: new Uint32Array() },
 };

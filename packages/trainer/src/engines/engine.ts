@@ -57,6 +57,12 @@ export interface PhaseSettings extends BatchPlan {
    * `label_smoothing`), 0 by default. Evaluation does without.
    */
   labelSmoothing?: number | undefined;
+  /**
+   * The largest L2 norm of the gradient over all trained parameters; a larger gradient is scaled down to it
+   * (`clipByGlobalNorm`). It is that of the loss of the global batch, or of the micro-batch that a step uses alone,
+   * without the penalty and weight decay, which are added afterwards. By default, gradients are not clipped.
+   */
+  gradientClipping?: number | undefined;
 }
 
 export interface ReplicaStart {
@@ -160,7 +166,7 @@ export interface Replica extends Evaluator {
   beginUpdate(step: number, loss: number, learningRate: number): Promise<void>;
   /**
    * Updates the elements of `target` that start at index `from`, by the gradient of the global batch in `sum` and that
-   * of the penalty. `sum` may be overwritten.
+   * of the penalty. `sum` may be overwritten. If the phase clips gradients, `sum` must be the whole gradient.
    */
   applyUpdate(from: number, sum: Float32Array): void | Promise<void>;
   /** Ends an optimizer step: copies `target` to W on the device. */

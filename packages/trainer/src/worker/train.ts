@@ -3,8 +3,10 @@ import { encodeFromTrainer } from '@prunegrid/proto';
 import type { PhaseSettings, Replica } from '../engines/index.js';
 import type { RoundsTask } from './rounds/round-runner.js';
 import { runRounds } from './rounds/run-rounds.js';
+import { ClippedSgd } from './sync/clipped-sgd.js';
 import { LocalSgd } from './sync/local-sgd.js';
 import { SyncSgd } from './sync/sync-sgd.js';
+import type { SyncStrategy } from './sync/sync-strategy.js';
 
 /** One Train message, with what it needs of its lease. */
 export interface TrainTask extends RoundsTask {
@@ -14,10 +16,9 @@ export interface TrainTask extends RoundsTask {
 
 /** Runs the steps of a plan until the last one or until Halt, and reports the result to the coordinator. */
 export async function train(task: TrainTask): Promise<void> {
-  const { channel, replica, phase, microBatches, peers } = task;
+  const { channel, replica, peers } = task;
   const before = peers?.sent ?? { messages: 0, bytes: 0 };
-  const strategy =
-    phase.syncEvery > 1 ? await LocalSgd.open(replica, phase, microBatches) : new SyncSgd(replica, microBatches);
+  const strategy = await openStrategy(task);
   // The strategy's replicas must be closed even if the coordinator has ended the lease.
   const last = await runRounds(task, strategy).finally(() => strategy.close());
   const after = peers?.sent ?? before;
@@ -27,4 +28,10 @@ export async function train(task: TrainTask): Promise<void> {
     messagesToTrainers: after.messages - before.messages,
   };
   await channel.send(encodeFromTrainer({ $case: 'trained', value }));
+}
+
+async function openStrategy({ replica, phase, microBatches }: TrainTask): Promise<SyncStrategy> {
+  if (phase.syncEvery > 1) return LocalSgd.open(replica, phase, microBatches);
+  const { gradientClipping } = phase;
+  return gradientClipping === undefined ? new SyncSgd(replica, microBatches) : new ClippedSgd(replica, microBatches);
 }

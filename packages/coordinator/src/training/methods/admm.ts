@@ -15,7 +15,7 @@ export const admm: Method = {
   name: 'admm',
   title: 'ADMM',
   trains: true,
-  uses: ['rho', 'stopEarly', 'optimizer', 'learningRate', 'dropout', 'labelSmoothing'],
+  uses: ['rho', 'stopEarly', 'optimizer', 'learningRate', 'dropout', 'labelSmoothing', 'gradientClipping'],
   prune,
 };
 

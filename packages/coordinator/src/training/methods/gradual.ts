@@ -14,7 +14,7 @@ export const gradual: Method = {
   name: 'gradual',
   title: 'gradual pruning',
   trains: true,
-  uses: ['optimizer', 'learningRate', 'dropout', 'labelSmoothing'],
+  uses: ['optimizer', 'learningRate', 'dropout', 'labelSmoothing', 'gradientClipping'],
   prune,
 };
 

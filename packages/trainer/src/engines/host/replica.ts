@@ -1,6 +1,12 @@
 import { sizeOf } from '@prunegrid/numerics/shape';
 import { roundToBfloat16 } from '@prunegrid/numerics/bfloat16';
-import { createOptimizer, type Optimizer, type ParameterRange, type Update } from '@prunegrid/numerics/optimizers';
+import {
+  clipByGlobalNorm,
+  createOptimizer,
+  type Optimizer,
+  type ParameterRange,
+  type Update,
+} from '@prunegrid/numerics/optimizers';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import type { Clock } from '@prunegrid/core/runtime';
@@ -147,6 +153,11 @@ export class HostReplica implements Replica {
   }
 
   applyUpdate(from: number, sum: Float32Array): void {
+    const { gradientClipping } = this.phase;
+    if (gradientClipping !== undefined) {
+      if (sum.length !== this.target.length) throw new RangeError('only a whole gradient can be clipped');
+      clipByGlobalNorm(sum, gradientClipping, this.ranges);
+    }
     this.update?.(sum, from);
   }
 

@@ -43,6 +43,18 @@ const smoothed = [
   ...[0.1103763655, 0.0523704514, -0.1627468467],
 ];
 
+it("gradient clipping scales the gradient as PyTorch's clip_grad_norm_ does", async () => {
+  const replica = await open({ labelSmoothing: 0.1, gradientClipping: 0.25 });
+  await replica.runSteps(0, [1]);
+  const moved = await replica.readWeights();
+  // W.grad.T and b.grad after clip_grad_norm_([W, b], 0.25), which found a norm of 0.8140355349.
+  const clipped = [
+    ...[0.0210765824, 0.0462500937, -0.0673266798, -0.1223282292, 0.1816454232, -0.0593171865],
+    ...[0.0338978544, 0.0160835702, -0.0499814339],
+  ];
+  weights().forEach((w, i) => expect(w - moved[i]).toBeCloseTo(clipped[i], 6));
+});
+
 it("label smoothing gives the loss and the gradient of PyTorch's CrossEntropyLoss, and evaluation does without", async () => {
   const replica = await open({ labelSmoothing: 0.1 });
   const [[, gradient]] = await replica.computeGradients(0, [0]);

@@ -8,7 +8,7 @@ import type { SyncStrategy } from './sync-strategy.js';
  */
 export class SyncSgd implements SyncStrategy {
   constructor(
-    private readonly replica: Replica,
+    protected readonly replica: Replica,
     private readonly microBatches: readonly number[],
   ) {}
 
@@ -36,7 +36,7 @@ export class SyncSgd implements SyncStrategy {
     return this.replica.applyUpdate(from, sum);
   }
 
-  commit(): Promise<void> {
+  commit(_round: Round): Promise<void> {
     return this.replica.commit();
   }
 

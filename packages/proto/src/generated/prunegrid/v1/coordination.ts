@@ -63,7 +63,7 @@ export const protobufFileName = "prunegrid/v1/coordination.proto";
 
 export const TensorKind = {
   TENSOR_KIND_UNSPECIFIED: 0,
-  /** WEIGHTS - All parameters in the model's order, as float32. Between trainers: the trained parameters after the update. */
+  /** WEIGHTS - All parameters in the model's order, as float32. Between trainers: the trained parameters after the update, or the gradient if it is clipped. */
   WEIGHTS: 1,
   /** TARGET - Z - U of the penalized layers' weights as float32, one layer after another in the model's order. */
   TARGET: 2,
@@ -331,7 +331,14 @@ export interface BeginPhase {
   /** Above 1, local SGD: each micro-batch updates weights and moments of its own, and all of them are averaged after so many steps. */
   syncEvery: number;
   /** The share of each target that training spreads evenly over all classes, the right one included. Absent: 0. */
-  labelSmoothing?: number | undefined;
+  labelSmoothing?:
+    | number
+    | undefined;
+  /**
+   * The largest L2 norm of the gradient over all trained parameters; a larger one is scaled down to it. Absent: gradients are not clipped. With clipping, trainers that
+   * reduce among themselves send each other the slices of the summed gradient in place of those of the updated parameters.
+   */
+  gradientClipping?: number | undefined;
 }
 
 /** From now on rho * (W - Z + U) is part of the gradient of the layers that are named. The tensor TARGET follows. */
@@ -2005,6 +2012,7 @@ function createBaseBeginPhase(): BeginPhase {
     bfloat16: false,
     syncEvery: 0,
     labelSmoothing: undefined,
+    gradientClipping: undefined,
   };
 }
 
@@ -2053,6 +2061,9 @@ export const BeginPhase: MessageFns<BeginPhase> = {
     }
     if (message.labelSmoothing !== undefined) {
       writer.uint32(113).double(message.labelSmoothing);
+    }
+    if (message.gradientClipping !== undefined) {
+      writer.uint32(121).double(message.gradientClipping);
     }
     return writer;
   },
@@ -2180,6 +2191,14 @@ export const BeginPhase: MessageFns<BeginPhase> = {
             }
 
             message.labelSmoothing = reader.double();
+            continue;
+          }
+          case 15: {
+            if (tag !== 121) {
+              break;
+            }
+
+            message.gradientClipping = reader.double();
             continue;
           }
         }
