@@ -48,6 +48,12 @@ describe('an experiment file', () => {
       'e.yaml:11:3: dense.learningRate.schedule: missing; one of constant, step,',
     ],
     [
+      'a warm-up as long as the phase',
+      '{ schedule: one-cycle, max: 3e-3 }',
+      '{ schedule: cosine, from: 1, to: 0.1, warmUp: 6 }',
+      'e.yaml:11:63: dense.learningRate.warmUp: found 6; the phase has 6 epochs: warm up for fewer',
+    ],
+    [
       'text for rho',
       'rho: 1e-3',
       'rho: fast',

@@ -9,13 +9,19 @@ const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
 const count = z.number().int().positive();
 
+/**
+ * `warmUp` is a number of epochs, which may be a fraction. During these the rate grows linearly up to the schedule's
+ * first value (Goyal et al. 2017, arXiv 1706.02677), and the schedule takes the steps that are left.
+ */
+const warmUp = positive.optional();
+
 /** The learning rate as a function of the step within a phase. It is applied at every step of the optimizer. */
 const learningRate = z.discriminatedUnion('schedule', [
-  z.strictObject({ schedule: z.literal('constant'), value: positive }),
+  z.strictObject({ schedule: z.literal('constant'), value: positive, warmUp }),
   /** `initial * factor^floor(epoch / everyEpochs)`. */
-  z.strictObject({ schedule: z.literal('step'), initial: positive, factor: positive, everyEpochs: count }),
+  z.strictObject({ schedule: z.literal('step'), initial: positive, factor: positive, everyEpochs: count, warmUp }),
   /** Half a cosine from `from` at the phase's first step to `to` at its last step. */
-  z.strictObject({ schedule: z.literal('cosine'), from: positive, to: positive }),
+  z.strictObject({ schedule: z.literal('cosine'), from: positive, to: positive, warmUp }),
   /**
    * Smith & Topin 2018: a cosine from max/divide up to `max` during the share `warmup` of the steps, then down to
    * max/finalDivide.
@@ -197,6 +203,19 @@ export const specSchema = keys
     path: ['budget'],
     error:
       'beside constraints, but a budget is for all layers: give the others counts by keep, and take the budget out',
+  })
+  .superRefine(({ dense, admm, retrain }, context) => {
+    const phases = {
+      dense,
+      admm: { ...admm, epochs: admm.iterations * admm.epochsPerIteration },
+      retrain,
+    };
+    for (const [phase, { epochs, learningRate }] of Object.entries(phases)) {
+      const { warmUp = 0 } = learningRate as { warmUp?: number | undefined };
+      if (warmUp === 0 || warmUp < epochs) continue;
+      const message = `found ${warmUp}; the phase has ${epochs} epochs: warm up for fewer`;
+      context.addIssue({ code: 'custom', path: [phase, 'learningRate', 'warmUp'], message });
+    }
   });
 
 /** A resolved experiment, in which every default is filled in. */

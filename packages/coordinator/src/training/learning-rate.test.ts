@@ -33,6 +33,23 @@ describe('learningRateAt', () => {
     expect(rates[19]).toBeCloseTo(1.2e-8, 12);
   });
 
+  // SequentialLR of LinearLR(start_factor=1/4, total_iters=3) and of CosineAnnealingLR(T_max=6, eta_min=0.01), of
+  // StepLR(step_size=4, gamma=0.1) or of a constant, with 2 steps an epoch.
+  it.each([
+    [
+      { schedule: 'cosine', from: 0.1, to: 0.01, warmUp: 1.5 },
+      [0.1, 0.0939711432, 0.0775, 0.055, 0.0325, 0.0160288568, 0.01],
+    ],
+    [
+      { schedule: 'step', initial: 0.1, factor: 0.1, everyEpochs: 2, warmUp: 1.5 },
+      [0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01],
+    ],
+    [{ schedule: 'constant', value: 0.1, warmUp: 1.5 }, [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]],
+  ] as const)("warms up as PyTorch's linear warm-up does: $schedule", (spec, rest) => {
+    const rates = curve(spec, 10, 2);
+    [0.025, 0.05, 0.075, ...rest].forEach((rate, step) => expect(rates[step]).toBeCloseTo(rate, 9));
+  });
+
   it('is defined for a phase of one step', () => {
     for (const schedule of [
       { schedule: 'cosine', from: 1, to: 0.5 } as const,

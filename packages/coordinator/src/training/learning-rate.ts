@@ -2,9 +2,17 @@ import type { LearningRateSpec } from '../experiment/spec.js';
 
 /**
  * Returns the learning rate of step `step` (from 0) in a phase of `steps` steps. The schedule counts an epoch as
- * `stepsPerEpoch` steps.
+ * `stepsPerEpoch` steps. A warm-up of n steps is PyTorch's `LinearLR(start_factor=1 / (n + 1), total_iters=n)`, which
+ * the schedule follows as in `SequentialLR`.
  */
 export function learningRateAt(spec: LearningRateSpec, step: number, steps: number, stepsPerEpoch: number): number {
+  const warmUp = 'warmUp' in spec ? Math.round((spec.warmUp ?? 0) * stepsPerEpoch) : 0;
+  if (step < warmUp) return (scheduledAt(spec, 0, steps - warmUp, stepsPerEpoch) * (step + 1)) / (warmUp + 1);
+  return scheduledAt(spec, step - warmUp, steps - warmUp, stepsPerEpoch);
+}
+
+/** Returns the learning rate of a step without the warm-up, which neither `step` nor `steps` counts. */
+function scheduledAt(spec: LearningRateSpec, step: number, steps: number, stepsPerEpoch: number): number {
   switch (spec.schedule) {
     case 'constant':
       return spec.value;
