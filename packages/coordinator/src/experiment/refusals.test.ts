@@ -48,6 +48,12 @@ describe('an experiment file', () => {
       'e.yaml:11:3: dense.learningRate.schedule: missing; one of constant, step,',
     ],
     [
+      "Nesterov's momentum of 0",
+      '  epochs: 6\n',
+      '  epochs: 6\n  optimizer: { name: sgd, momentum: 0, nesterov: true }\n',
+      'e.yaml:11:50: dense.optimizer.nesterov: is a kind of momentum, which is 0',
+    ],
+    [
       'a warm-up as long as the phase',
       '{ schedule: one-cycle, max: 3e-3 }',
       '{ schedule: cosine, from: 1, to: 0.1, warmUp: 6 }',

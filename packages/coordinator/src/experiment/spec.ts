@@ -37,7 +37,7 @@ const learningRate = z.discriminatedUnion('schedule', [
 
 /**
  * `weightDecay` is the factor lambda of an L2 term (lambda/2)*||W||^2 on weights, but not on biases. Its gradient is
- * added to the gradient of the loss.
+ * added to the gradient of the loss. With AdamW, each step instead multiplies the weights by 1 - rate * lambda.
  */
 const optimizer = z.discriminatedUnion('name', [
   z.strictObject({
@@ -48,10 +48,25 @@ const optimizer = z.discriminatedUnion('name', [
     weightDecay: z.number().min(0).default(0),
   }),
   z.strictObject({
-    name: z.literal('sgd'),
-    momentum: fraction.default(0.9),
-    weightDecay: z.number().min(0).default(0),
+    name: z.literal('adamw'),
+    beta1: fraction.default(0.9),
+    beta2: fraction.default(0.999),
+    epsilon: positive.default(1e-8),
+    /** The default is that of PyTorch. */
+    weightDecay: z.number().min(0).default(0.01),
   }),
+  z
+    .strictObject({
+      name: z.literal('sgd'),
+      momentum: fraction.default(0.9),
+      weightDecay: z.number().min(0).default(0),
+      /** Whether the momentum is Nesterov's, as in PyTorch, instead of the heavy ball. */
+      nesterov: z.boolean().optional(),
+    })
+    .refine(({ nesterov, momentum }) => !nesterov || momentum > 0, {
+      path: ['nesterov'],
+      error: 'is a kind of momentum, which is 0: raise momentum, or take nesterov out',
+    }),
 ]);
 
 /** rho for each ADMM iteration: one number, or a schedule from `from` (first iteration) to `to` (last iteration). */

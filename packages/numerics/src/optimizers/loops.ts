@@ -40,6 +40,12 @@ const adam: Rule = {
   ],
 };
 
+/** Loshchilov & Hutter 2019, arXiv 1711.05101, as in PyTorch. `decay` includes the learning rate. */
+const adamw: Rule = {
+  ...adam,
+  update: [...adam.update.slice(1, 3), set('w', sub(get('w'), mul(get('decay'), get('w')))), ...adam.update.slice(3)],
+};
+
 /** Heavy-ball momentum as in Caffe and PyTorch: v = momentum * v + g; W = W - rate * v. */
 const sgd: Rule = {
   moments: ['v'],
@@ -47,6 +53,16 @@ const sgd: Rule = {
   update: [
     set('v', add(add(mul(get('momentum'), get('v')), get('g')), mul(get('decay'), get('w')))),
     set('w', sub(get('w'), mul(get('rate'), get('v')))),
+  ],
+};
+
+/** Nesterov's momentum as in PyTorch: v = momentum * v + g; W = W - rate * (g + momentum * v). */
+const nesterov: Rule = {
+  ...sgd,
+  update: [
+    set('g', add(get('g'), mul(get('decay'), get('w')))),
+    set('v', add(mul(get('momentum'), get('v')), get('g'))),
+    set('w', sub(get('w'), mul(get('rate'), add(get('g'), mul(get('momentum'), get('v')))))),
   ],
 };
 
@@ -98,9 +114,14 @@ function loop(name: string, { moments, constants, update }: Rule): string {
         (br_if $next (i32.lt_u ${get('at')} ${get('bytes')}))))`;
 }
 
+const rules = { adam, adamw, sgd, nesterov };
+
 const module = compileModule(
   'optimizer',
-  `(module (import "optimizer" "memory" (memory 0 65536)) ${loop('adam', adam)} ${loop('sgd', sgd)})`,
+  `(module (import "optimizer" "memory" (memory 0 65536))
+    ${Object.entries(rules)
+      .map(([name, rule]) => loop(name, rule))
+      .join('\n')})`,
 );
 
 /**
@@ -108,9 +129,13 @@ const module = compileModule(
  * w, the gradient, the penalty's target (which is read only if rho is not 0) and the moments; the number of bytes, a
  * positive multiple of 16; rho; and the optimizer's constants. Adam's constants are the weight decay, beta1, 1 - beta1,
  * beta2, 1 - beta2, the learning rate and the factor of the square root, both including the bias correction, and
- * epsilon. SGD's constants are the weight decay, the momentum and the learning rate.
+ * epsilon. AdamW's are the same, its weight decay times the learning rate. SGD's constants are the weight decay, the
+ * momentum and the learning rate.
  */
 export type Loop = (...numbers: number[]) => void;
 
-export const loopsOn = (memory: WebAssembly.Memory): Record<'adam' | 'sgd', Loop> =>
-  new WebAssembly.Instance(module, { optimizer: { memory } }).exports as Record<'adam' | 'sgd', Loop>;
+/** The name of a loop. */
+export type LoopName = keyof typeof rules;
+
+export const loopsOn = (memory: WebAssembly.Memory): Record<LoopName, Loop> =>
+  new WebAssembly.Instance(module, { optimizer: { memory } }).exports as Record<LoopName, Loop>;

@@ -64,11 +64,25 @@ describe('optimizers', () => {
     run({ $case: 'sgd', value }, 5).forEach((w, i) => expect(w).toBeCloseTo(expected[i], 5));
   });
 
+  // torch.optim with a group of weights, which has the weight decay, and a group of biases, which has none: 5 steps in
+  // double precision.
+  const adam = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.05 };
+  it.each([
+    [{ $case: 'adamw', value: adam }, [1.4677275, -1.4585672, 1.0]],
+    [{ $case: 'adam', value: adam }, [1.49695917, -1.50275472, 1.0]],
+    [{ $case: 'sgd', value: { momentum: 0.8, weightDecay: 0.05, nesterov: true } }, [2.82849682, 0.54041027, 1.924288]],
+    [{ $case: 'sgd', value: { momentum: 0.8, weightDecay: 0.05 } }, [2.74033893, 0.80897071, 1.65536]],
+  ] as const)("makes PyTorch's steps: %o", (choice, expected) => {
+    run(choice, 5).forEach((w, i) => expect(w).toBeCloseTo(expected[i], 5));
+  });
+
   const choices = [
     { $case: 'adam', value: { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.05 } },
     { $case: 'sgd', value: { momentum: 0.9, weightDecay: 0.05 } },
+    { $case: 'adamw', value: { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.05 } },
+    { $case: 'sgd', value: { momentum: 0.9, weightDecay: 0.05, nesterov: true } },
   ] as const;
-  const rules = choices.map((choice) => ({ rule: choice.$case, choice }));
+  const rules = choices.map((choice) => ({ rule: JSON.stringify(choice), choice }));
   /** Longer than a block, and divisible by nothing. */
   const length = 40_009;
   const random = (seed: number) => Float32Array.from({ length }, (_, i) => Math.sin(seed * (i + 1)));
@@ -82,20 +96,29 @@ describe('optimizers', () => {
         const gradient = random(step + 1);
         optimizer.step(step, 0.01)(gradient, 0);
         for (let i = 0; i < length; i++) {
-          if (choice.$case === 'adam') {
+          if (choice.$case !== 'sgd') {
             const [m, v] = moments;
             const { beta1, beta2, epsilon, weightDecay } = choice.value;
-            const g = gradient[i] + weightDecay * W[i];
+            const coupled = choice.$case === 'adam';
+            const g = gradient[i] + (coupled ? weightDecay * W[i] : 0);
             const first = beta1 * m[i] + (1 - beta1) * g;
             const second = beta2 * v[i] + (1 - beta2) * g * g;
             const rate = 0.01 / (1 - beta1 ** step);
-            W[i] -= (rate * first) / (Math.sqrt(second) * (1 / Math.sqrt(1 - beta2 ** step)) + epsilon);
+            const shrunk = coupled ? W[i] : W[i] - 0.01 * weightDecay * W[i];
+            W[i] = shrunk - (rate * first) / (Math.sqrt(second) * (1 / Math.sqrt(1 - beta2 ** step)) + epsilon);
             [m[i], v[i]] = [first, second];
           } else {
             const { momentum, weightDecay } = choice.value;
-            const v = momentum * moments[0][i] + gradient[i] + weightDecay * W[i];
-            moments[0][i] = v;
-            W[i] -= 0.01 * v;
+            if ('nesterov' in choice.value) {
+              const g = gradient[i] + weightDecay * W[i];
+              const v = momentum * moments[0][i] + g;
+              moments[0][i] = v;
+              W[i] -= 0.01 * (g + momentum * v);
+            } else {
+              const v = momentum * moments[0][i] + gradient[i] + weightDecay * W[i];
+              moments[0][i] = v;
+              W[i] -= 0.01 * v;
+            }
           }
         }
       }

@@ -1,13 +1,13 @@
 import { Failure } from '@prunegrid/core/failure';
 import { PAGE_BYTES } from '../webassembly/compile.js';
-import { type Loop, loopsOn } from './loops.js';
-import { type Adam, momentCounts, type OptimizerChoice, type Sgd } from './state.js';
+import { type Loop, type LoopName, loopsOn } from './loops.js';
+import { type Adam, momentCounts, type OptimizerChoice } from './state.js';
 
 /** The parameters from, ..., to - 1 of the vector. All of them are of one kind. */
 export interface ParameterRange {
   from: number;
   to: number;
-  /** Whether L2 regularisation applies to these parameters. It applies to weights, but not to biases. */
+  /** Whether weight decay applies to these parameters. It applies to weights, but not to biases. */
   decayed: boolean;
   /** Whether the gradient is added to these parameters without an optimizer, as for running means. */
   added?: boolean;
@@ -65,9 +65,8 @@ export function createOptimizer(
 ): Optimizer {
   const vectors = new Vectors(parameters, momentCounts[choice.$case]);
   moments.forEach((moment, i) => vectors.moments[i].set(moment));
-  const loop = loopsOn(vectors.memory)[choice.$case];
-  const rule = choice.$case === 'adam' ? adamsNumbers(choice.value) : sgdsNumbers(choice.value);
-  const { weightDecay } = choice.value;
+  const { name, constantsAt } = ruleOf(choice);
+  const loop = loopsOn(vectors.memory)[name];
   let penalties: ReadonlyMap<number, Penalty> = new Map();
   return {
     parameters: vectors.parameters,
@@ -84,7 +83,7 @@ export function createOptimizer(
       penalties = new Map(entries);
     },
     step(number, learningRate) {
-      const numbers = rule(number, learningRate);
+      const [weightDecay, ...others] = constantsAt(number, learningRate);
       return (gradient, start) => {
         for (const [index, { from, to, decayed, added }] of ranges.entries()) {
           const [first, last] = [Math.max(from, start), Math.min(to, start + gradient.length)];
@@ -93,7 +92,7 @@ export function createOptimizer(
             for (let i = first; i < last; i++) vectors.parameters[i] += gradient[i - start];
             continue;
           }
-          const constants = [penalties.get(index)?.rho ?? 0, decayed ? weightDecay : 0, ...numbers];
+          const constants = [penalties.get(index)?.rho ?? 0, decayed ? weightDecay : 0, ...others];
           vectors.update(loop, gradient.subarray(first - start, last - start), first, constants);
         }
       };
@@ -101,20 +100,34 @@ export function createOptimizer(
   };
 }
 
-/** Returns the constants of one step for a `Loop`, without the weight decay, which precedes them. */
-type Numbers = (step: number, learningRate: number) => number[];
+/** The loop of an optimizer, and its constants in a step, counted from 1, of which the first is the weight decay. */
+interface Rule {
+  name: LoopName;
+  constantsAt: (step: number, learningRate: number) => number[];
+}
 
-const adamsNumbers =
-  ({ beta1, beta2, epsilon }: Adam): Numbers =>
-  (step, learningRate) => {
-    const rate = learningRate / (1 - beta1 ** step);
-    const correction = 1 / Math.sqrt(1 - beta2 ** step);
-    return [beta1, 1 - beta1, beta2, 1 - beta2, rate, correction, epsilon];
-  };
+function ruleOf(choice: OptimizerChoice): Rule {
+  const { weightDecay } = choice.value;
+  switch (choice.$case) {
+    case 'adam':
+      return { name: 'adam', constantsAt: (step, rate) => [weightDecay, ...adamsConstants(choice.value, step, rate)] };
+    case 'adamw':
+      return {
+        name: 'adamw',
+        constantsAt: (step, rate) => [rate * weightDecay, ...adamsConstants(choice.value, step, rate)],
+      };
+    case 'sgd': {
+      const { momentum, nesterov = false } = choice.value;
+      return { name: nesterov ? 'nesterov' : 'sgd', constantsAt: (_step, rate) => [weightDecay, momentum, rate] };
+    }
+  }
+}
 
-const sgdsNumbers =
-  ({ momentum }: Sgd): Numbers =>
-  (_step, learningRate) => [momentum, learningRate];
+function adamsConstants({ beta1, beta2, epsilon }: Adam, step: number, learningRate: number): number[] {
+  const rate = learningRate / (1 - beta1 ** step);
+  const correction = 1 / Math.sqrt(1 - beta2 ** step);
+  return [beta1, 1 - beta1, beta2, 1 - beta2, rate, correction, epsilon];
+}
 
 /**
  * The number of parameters that a loop updates per call. Their gradient is copied to the loop's memory and is still in

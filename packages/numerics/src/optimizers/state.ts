@@ -6,13 +6,22 @@ export interface Adam {
   weightDecay: number;
 }
 
-/** Stochastic gradient descent with heavy-ball momentum, and an L2 term that is added to the gradient. */
+/**
+ * AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101): Adam in which each step shrinks weights by the factor 1 -
+ * learning rate * weight decay, instead of an L2 term in the gradient.
+ */
+export type AdamW = Adam;
+
+/** Stochastic gradient descent with momentum, and an L2 term that is added to the gradient. */
 export interface Sgd {
   momentum: number;
   weightDecay: number;
+  /** Whether the momentum is Nesterov's, as in PyTorch, instead of the heavy ball. */
+  nesterov?: boolean | undefined;
 }
 
-export type OptimizerChoice = { $case: 'adam'; value: Adam } | { $case: 'sgd'; value: Sgd };
+export type OptimizerChoice =
+  { $case: 'adam'; value: Adam } | { $case: 'adamw'; value: AdamW } | { $case: 'sgd'; value: Sgd };
 
 /** The state of an optimizer between two steps. */
 export interface OptimizerState {
@@ -27,5 +36,5 @@ export interface OptimizerState {
   residuals?: readonly Float32Array[];
 }
 
-/** The number of moments of each optimizer: Adam has a first and a second moment, SGD has the velocity. */
-export const momentCounts: Readonly<Record<OptimizerChoice['$case'], number>> = { adam: 2, sgd: 1 };
+/** The number of moments of each optimizer: Adam and AdamW have a first and a second moment, SGD has the velocity. */
+export const momentCounts: Readonly<Record<OptimizerChoice['$case'], number>> = { adam: 2, adamw: 2, sgd: 1 };

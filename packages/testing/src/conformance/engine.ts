@@ -1,5 +1,6 @@
 import { nodeHost } from '@prunegrid/core/node';
 import { roundToBfloat16 } from '@prunegrid/numerics/bfloat16';
+import { createOptimizer } from '@prunegrid/numerics/optimizers';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import type { Dataset } from '@prunegrid/trainer/datasets';
@@ -116,6 +117,30 @@ export function describeEngine(source: EngineSource): void {
       }
       expect(await apart.hashWeights(4)).toBe(await together.hashWeights(4));
       expect(metrics[STEP_METRICS * 4]).toBeLessThan(metrics[0]);
+    });
+
+    const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.5 };
+    it.each([
+      { $case: 'adam', value: adam },
+      { $case: 'adamw', value: adam },
+      { $case: 'sgd', value: { momentum: 0.9, weightDecay: 0.5 } },
+      { $case: 'sgd', value: { momentum: 0.9, weightDecay: 0.5, nesterov: true } },
+    ] as const)('makes the steps of the optimizer: %o', async (optimizer) => {
+      const replica = await open({ ...phase, optimizer });
+      const ranges = model.parameters.map(({ offset: from, size, kind }) => ({
+        from,
+        to: from + size,
+        decayed: kind === 'weight',
+      }));
+      const expected = createOptimizer(optimizer, ranges, initialParameters(model, 1));
+      for (let step = 0; step < 3; step++) {
+        const [[, sum]] = await replica.computeGradients(step, [0, 1, 2, 3]);
+        expected.step(step + 1, RATE)(sum.slice(0, model.size), 0);
+        await replica.beginUpdate(step, sum[model.size], RATE);
+        await replica.applyUpdate(0, sum.slice(0, model.size));
+        await replica.commit();
+      }
+      (await replica.readWeights()).forEach((w, i) => expect(w).toBeCloseTo(expected.parameters[i], 5));
     });
 
     it('clips the gradient of the loss by its norm over all parameters, and then adds the penalty', async () => {

@@ -295,9 +295,19 @@ export interface Adam {
   weightDecay: number;
 }
 
+/** Loshchilov and Hutter 2019: each step multiplies weights by 1 - learning rate * weight_decay. */
+export interface AdamW {
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+}
+
 export interface Sgd {
   momentum: number;
   weightDecay: number;
+  /** Whether the momentum is Nesterov's. Absent: false, which is the heavy ball. */
+  nesterov?: boolean | undefined;
 }
 
 /** A phase begins with the weights that follow. The optimizer's moments are zero unless they follow too. */
@@ -309,6 +319,7 @@ export interface BeginPhase {
   optimizer:
     | { $case: "adam"; value: Adam }
     | { $case: "sgd"; value: Sgd }
+    | { $case: "adamw"; value: AdamW }
     | undefined;
   /** The number of examples of a global batch. */
   globalBatch: number;
@@ -321,7 +332,7 @@ export interface BeginPhase {
   /** Whether a tensor SURVIVORS of `survivors` elements follows: nothing but the parameters at these positions is then trained and exchanged. */
   masked: boolean;
   survivors: number;
-  /** The number of steps that the optimizer has done. If it is not 0, the optimizer's moments follow: two of Adam, one of SGD. */
+  /** The number of steps that the optimizer has done. If it is not 0, the optimizer's moments follow: two of Adam and AdamW, one of SGD. */
   optimizerSteps: number;
   /**
    * Whether each micro-batch's gradient is rounded to bfloat16. What that leaves out is added to the micro-batch's next gradient (error feedback). If the optimizer
@@ -1940,8 +1951,87 @@ export const Adam: MessageFns<Adam> = {
   },
 };
 
+function createBaseAdamW(): AdamW {
+  return { beta1: 0, beta2: 0, epsilon: 0, weightDecay: 0 };
+}
+
+export const AdamW: MessageFns<AdamW> = {
+  encode(message: AdamW, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.beta1 !== 0) {
+      writer.uint32(9).double(message.beta1);
+    }
+    if (message.beta2 !== 0) {
+      writer.uint32(17).double(message.beta2);
+    }
+    if (message.epsilon !== 0) {
+      writer.uint32(25).double(message.epsilon);
+    }
+    if (message.weightDecay !== 0) {
+      writer.uint32(33).double(message.weightDecay);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdamW {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdamW();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.beta1 = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.beta2 = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.epsilon = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.weightDecay = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseSgd(): Sgd {
-  return { momentum: 0, weightDecay: 0 };
+  return { momentum: 0, weightDecay: 0, nesterov: undefined };
 }
 
 export const Sgd: MessageFns<Sgd> = {
@@ -1951,6 +2041,9 @@ export const Sgd: MessageFns<Sgd> = {
     }
     if (message.weightDecay !== 0) {
       writer.uint32(17).double(message.weightDecay);
+    }
+    if (message.nesterov !== undefined) {
+      writer.uint32(24).bool(message.nesterov);
     }
     return writer;
   },
@@ -1982,6 +2075,14 @@ export const Sgd: MessageFns<Sgd> = {
             }
 
             message.weightDecay = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nesterov = reader.bool();
             continue;
           }
         }
@@ -2030,6 +2131,9 @@ export const BeginPhase: MessageFns<BeginPhase> = {
         break;
       case "sgd":
         Sgd.encode(message.optimizer.value, writer.uint32(34).fork()).join();
+        break;
+      case "adamw":
+        AdamW.encode(message.optimizer.value, writer.uint32(130).fork()).join();
         break;
     }
     if (message.globalBatch !== 0) {
@@ -2111,6 +2215,14 @@ export const BeginPhase: MessageFns<BeginPhase> = {
             }
 
             message.optimizer = { $case: "sgd", value: Sgd.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.optimizer = { $case: "adamw", value: AdamW.decode(reader, reader.uint32()) };
             continue;
           }
           case 5: {
