@@ -56,7 +56,8 @@ describe('prunegrid run experiments/lenet5-smoke.yaml', () => {
   });
 
   it('writes result.json with exactly the weights that the spec keeps', () => {
-    const accuracies = { testAccuracy: expect.any(Number) as number, validationAccuracy: expect.any(Number) as number };
+    const share = expect.any(Number) as number;
+    const accuracies = { testAccuracy: share, testTop5: share, validationAccuracy: share, validationTop5: share };
     const result = read<Result>('result.json');
     expect(result).toEqual({
       format: 'prunegrid.result',
@@ -124,6 +125,7 @@ describe('prunegrid run experiments/lenet5-smoke.yaml', () => {
     // The run was limited to the first thousand test images, and so is this.
     expect(testAccuracy).toBeCloseTo(result.final['testAccuracy'], 10);
     expect(images).toMatchObject({ testImages: 1000, validationImages: 5000 });
+    expect((images as unknown as Record<string, number>)['testTop5']).toBeCloseTo(result.final['testTop5'], 10);
     const dense = await prunegrid('evaluate', join(out, 'checkpoints/dense.safetensors'), '--model', 'lenet5');
     expect(dense.stdout).toMatch(/fc1 +400,000 +400,000 +100 %/);
     expect(dense.stdout).toMatch(/^test accuracy +\d+\.\d\d % of 10,000 images$/m);

@@ -35,6 +35,7 @@ class Perceptron {
     return {
       loss: passes.reduce((sum, { loss }) => sum + loss, 0),
       correct: passes.reduce((sum, { correct }) => sum + correct, 0),
+      ...(this.model.classes > 5 && { top5: passes.filter(({ better }) => better < 5).length }),
     };
   }
 
@@ -65,6 +66,7 @@ class Perceptron {
     return {
       ...{ activations, slopes, loss },
       correct: logits.indexOf(largest) === label ? 1 : 0,
+      better: logits.filter((logit, o) => logit > logits[label] || (logit === logits[label] && o < label)).length,
     };
   }
 

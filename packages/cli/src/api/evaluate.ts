@@ -32,6 +32,9 @@ export interface ModelEvaluation {
   testImages: number;
   validationAccuracy: number;
   validationImages: number;
+  /** Top-5 accuracies, if there are more than five classes. */
+  testTop5?: number;
+  validationTop5?: number;
   layers: LayerCount[];
   total: RunResult['total'];
 }
@@ -69,18 +72,23 @@ export async function evaluateModel(
   const dataset = await loadDataset(choice, runtime);
   const engine = await source.load({ threads: 1, clock: runtime.clock });
   const evaluator = await engine.openEvaluator(model, dataset, parameters);
-  const accuracy = async (part: 'validation' | 'test') => {
+  const accuraciesOn = async (part: 'validation' | 'test') => {
     const { count } = dataset[part];
     const blocks = { blockSize: BLOCK, firstBlock: 0, blocks: Math.ceil(count / BLOCK) };
-    return (await evaluator.evaluate({ part, ...blocks })).correct / count;
+    const { correct, top5 } = await evaluator.evaluate({ part, ...blocks });
+    return { accuracy: correct / count, top5: top5 === undefined ? undefined : top5 / count };
   };
+  const test = await accuraciesOn('test');
+  const validation = await accuraciesOn('validation');
   return {
     file,
     model: modelTitle(name),
-    testAccuracy: await accuracy('test'),
+    testAccuracy: test.accuracy,
     testImages: dataset.test.count,
-    validationAccuracy: await accuracy('validation'),
+    validationAccuracy: validation.accuracy,
     validationImages: dataset.validation.count,
+    ...(test.top5 !== undefined && { testTop5: test.top5 }),
+    ...(validation.top5 !== undefined && { validationTop5: validation.top5 }),
     layers,
     total: totalOf(layers),
   };

@@ -29,7 +29,11 @@ export interface Measured {
 export function compare(table: PaperTable, { results, missing, changed = [] }: Measured): Comparison {
   const { network } = table;
   const measured = (stage: 'dense' | 'final') =>
-    spreadOf(results.map((result) => result[stage].testAccuracy)) ?? { notRun: missing };
+    spreadOf(
+      results.map(({ [stage]: { testAccuracy, testTop5 = NaN } }) =>
+        network.accuracy === 'top-5' ? testTop5 : testAccuracy,
+      ),
+    ) ?? { notRun: missing };
   // The trials of a table differ only in their seeds, which do not change the number of weights that are kept.
   const first = results.at(0);
   return {

@@ -33,6 +33,7 @@ export function renderComparison(result: RunResult, dataset: string, folder: str
 /** What a model file holds and how good it is. Plain text of 75 columns at most, without a newline at the end. */
 export function renderEvaluation(evaluation: ModelEvaluation): string {
   const { file, layers, total, testAccuracy, testImages, validationAccuracy, validationImages } = evaluation;
+  const { testTop5, validationTop5 } = evaluation;
   const row = (name: string, { weights, kept }: Omit<LayerCount, 'name'>): string[] => [
     name,
     grouped(weights),
@@ -53,6 +54,8 @@ export function renderEvaluation(evaluation: ModelEvaluation): string {
     '',
     `test accuracy      ${percent(testAccuracy)} of ${counted(testImages, 'image')}`,
     `held-out accuracy  ${percent(validationAccuracy)} of ${counted(validationImages, 'image')}`,
+    ...(testTop5 === undefined ? [] : [`test top-5         ${percent(testTop5)}`]),
+    ...(validationTop5 === undefined ? [] : [`held-out top-5     ${percent(validationTop5)}`]),
   ].join('\n');
 }
 
@@ -98,11 +101,23 @@ function accuracyRows({ dense, hardPruned, final }: RunResult, paper: PaperNetwo
     percent(ours.testAccuracy),
     percent(ours.validationAccuracy),
   ];
+  const top5Row = (stage: string, theirs: number | undefined, ours: RunResult['final']): string[][] => {
+    const { testTop5: testAccuracy, validationTop5: validationAccuracy } = ours;
+    if (testAccuracy === undefined || validationAccuracy === undefined) return [];
+    return [row(stage, theirs, { testAccuracy, validationAccuracy })];
+  };
+  const top1 = paper?.accuracy === 'top-1' ? paper : undefined;
   return [
     ['accuracy', 'paper, test', 'ours, test', 'ours, held out'],
     null,
-    row('dense', paper?.denseAccuracy, dense),
+    row('dense', top1?.denseAccuracy, dense),
     row('straight after pruning', undefined, hardPruned),
-    row('final, after retraining', paper?.finalAccuracy, final),
+    row('final, after retraining', top1?.finalAccuracy, final),
+    ...(paper?.accuracy === 'top-1'
+      ? []
+      : [
+          ...top5Row('dense, top-5', paper?.denseAccuracy, dense),
+          ...top5Row('final, top-5', paper?.finalAccuracy, final),
+        ]),
   ];
 }

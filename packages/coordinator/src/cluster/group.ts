@@ -26,6 +26,8 @@ export interface Evaluation {
   accuracy: number;
   /** Mean cross-entropy in nats. */
   loss: number;
+  /** Share of examples whose class is among the five that the network prefers; absent if there are at most five. */
+  top5?: number;
 }
 
 export interface GroupOptions {
@@ -214,9 +216,12 @@ export class TrainerGroup {
     }));
     const measured = await this.broadcast.ask('evaluated', (value) => value, 'evaluation', shares[0].count);
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+    // A trainer without blocks has counted nothing.
+    const top5 = measured.flatMap(({ correctTop5 }) => correctTop5 ?? []);
     return {
       accuracy: sum(measured.map(({ correct }) => correct)) / images,
       loss: sum(measured.flatMap(({ losses }) => losses)) / images,
+      ...(top5.length > 0 && { top5: sum(top5) / images }),
     };
   }
 

@@ -7,6 +7,7 @@ import { isModelPath } from '@prunegrid/trainer/models';
 
 import { methods } from '../training/methods/index.js';
 import type { Places } from './places.js';
+import { TOP_5_ABOVE } from './choose.js';
 import { failureOf, type Problem } from './problems.js';
 import type { Spec } from './spec.js';
 
@@ -71,8 +72,8 @@ const unknownIn = (registry: Registry<Named>, path: string[], name: string): Pro
   registry.find(name) ? [] : [{ path, on: 'value', text: `found "${name}"; ${suggest(name, registry.names)}` }];
 
 /**
- * Returns a problem for each unknown layer in `keep` and `constraints`, for each layer that is in both, and for each
- * constraint that a layer of its shape cannot meet.
+ * Returns a problem for each unknown layer in `keep` and `constraints`, for each layer that is in both, for each
+ * constraint that a layer of its shape cannot meet, and for a choice by a metric that the model does not have.
  */
 export function checkAgainstModel(spec: Spec, model: ModelOutline): Problem[] {
   const layers = new Map(
@@ -104,5 +105,12 @@ export function checkAgainstModel(spec: Spec, model: ModelOutline): Problem[] {
     const text = constraint.problem(data, shape);
     return text === undefined ? [] : [{ path, on: 'value', text }];
   });
-  return [...ofCounts, ...ofConstraints];
+  return [...ofCounts, ...ofConstraints, ...problemsOfChoice(spec, model)];
+}
+
+function problemsOfChoice({ choose }: Spec, { name, classes = Infinity }: ModelOutline): Problem[] {
+  if (choose !== 'top5' || classes > TOP_5_ABOVE) return [];
+  return [
+    { path: ['choose'], on: 'value', text: `found "top5"; ${name} has ${classes} classes: choose accuracy or loss` },
+  ];
 }

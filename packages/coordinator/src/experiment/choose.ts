@@ -3,13 +3,26 @@ import type { Spec } from './spec.js';
 /** The metric by which epochs and trials are chosen. */
 export type Choose = Spec['choose'];
 
+/** The number of classes above which top-5 accuracy says something. */
+export const TOP_5_ABOVE = 5;
+
+/** What an evaluation measures, of which some metrics may be missing; see `Evaluation`. */
+export interface Measures {
+  accuracy: number;
+  top5?: number | undefined;
+  loss?: number | undefined;
+}
+
 /** Returns a number that is the higher the better the evaluation is, by the metric that the spec chooses. */
-export function scoreOf(choose: Choose, { accuracy, loss }: { accuracy: number; loss: number }): number {
+export function scoreOf(choose: Choose, { accuracy, top5 = NaN, loss = NaN }: Measures): number {
   if (choose === 'accuracy') return accuracy;
+  const score = choose === 'top5' ? top5 : -loss;
   // What has diverged is the worst of all.
-  return Number.isNaN(loss) ? -Infinity : -loss;
+  return Number.isNaN(score) ? -Infinity : score;
 }
 
 /** Returns a score in words, such as `98.20 %` or `a loss of 0.0512`. */
-export const scoreText = (choose: Choose, score: number): string =>
-  choose === 'accuracy' ? `${(score * 100).toFixed(2)} %` : `a loss of ${(-score).toPrecision(3)}`;
+export function scoreText(choose: Choose, score: number): string {
+  if (choose === 'loss') return `a loss of ${(-score).toPrecision(3)}`;
+  return `${(score * 100).toFixed(2)} %${choose === 'top5' ? ' top-5' : ''}`;
+}

@@ -184,7 +184,7 @@ const keys = z.strictObject({
    */
   method: z.string().default('admm'),
   /** The score on the validation part by which the best epoch of retraining and the best trials are chosen. */
-  choose: z.enum(['accuracy', 'loss']).default('accuracy'),
+  choose: z.enum(['accuracy', 'top5', 'loss']).default('accuracy'),
   dense: z.strictObject({
     epochs: count,
     /** Whether a network whose file has trained weights is trained from random ones instead. */

@@ -13,7 +13,8 @@ import { resultSchema } from '../training/records.js';
 import { modelMetadata, readModel, writeModel } from '../training/model-file.js';
 import type { ChainPoint } from './planner/chain.js';
 
-const evaluation = z.strictObject({ accuracy: z.number(), loss: z.number() });
+const number = z.number();
+const evaluation = z.strictObject({ accuracy: number, loss: number, top5: number.exactOptional() });
 const ofNetwork = {
   key: z.string(),
   /** Id of the run that computed the network. */

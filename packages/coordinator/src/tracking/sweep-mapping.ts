@@ -136,6 +136,8 @@ function results(record: Recorded<SweepEvent>): Batch['metrics'] {
   const values = {
     'trial/validation_accuracy': final.validationAccuracy,
     'trial/test_accuracy': final.testAccuracy,
+    ...(final.validationTop5 !== undefined && { 'trial/validation_top5_accuracy': final.validationTop5 }),
+    ...(final.testTop5 !== undefined && { 'trial/test_top5_accuracy': final.testTop5 }),
     'trial/kept': total.kept,
   };
   return Object.entries(values).map(([key, value]) => ({ key, value, timestamp: record.time, step: record.trial }));

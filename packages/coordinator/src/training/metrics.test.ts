@@ -17,7 +17,8 @@ it('writes a flat line for each record that bears metrics', async () => {
   const layers = [{ name: 'conv1', weights: 500, kept: 240 }];
   await journal.append({ type: 'mask-tightened', epoch: 2, totalEpochs: 8, layers });
   const part = { accuracy: 0.99, loss: 0.03 };
-  await journal.append({ type: 'evaluated', stage: 'hardPruned', totalEpochs: 8, validation: part, test: part });
+  const test = { ...part, top5: 0.999 };
+  await journal.append({ type: 'evaluated', stage: 'hardPruned', totalEpochs: 8, validation: part, test });
   await metrics.close();
   await journal.close();
   const lines = (await readFile(join(folder, 'metrics.jsonl'), 'utf8')).trim().split('\n');
@@ -41,6 +42,7 @@ it('writes a flat line for each record that bears metrics', async () => {
       'result/hard_pruned/validation_accuracy': 0.99,
       'result/hard_pruned/validation_loss': 0.03,
       'result/hard_pruned/test_accuracy': 0.99,
+      'result/hard_pruned/test_top5_accuracy': 0.999,
       'result/hard_pruned/test_loss': 0.03,
     },
   ]);

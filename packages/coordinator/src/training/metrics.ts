@@ -1,5 +1,5 @@
 import type { PhaseName } from '../experiment/spec.js';
-import type { JournalRecord } from './records.js';
+import type { Evaluation, JournalRecord } from './records.js';
 
 /** Metrics of one record. The names in `values` are the same in `metrics.jsonl` and MLflow. */
 export interface MetricPoint {
@@ -32,6 +32,7 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
           'train/accuracy': record.trainAccuracy,
           'validation/loss': record.validation.loss,
           'validation/accuracy': record.validation.accuracy,
+          ...top5Of('validation/top5_accuracy', record.validation),
           learning_rate: record.learningRate,
           images_per_second: record.imagesPerSecond,
         },
@@ -66,8 +67,10 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
         values: {
           [`${stage}/validation_loss`]: record.validation.loss,
           [`${stage}/validation_accuracy`]: record.validation.accuracy,
+          ...top5Of(`${stage}/validation_top5_accuracy`, record.validation),
           [`${stage}/test_loss`]: record.test.loss,
           [`${stage}/test_accuracy`]: record.test.accuracy,
+          ...top5Of(`${stage}/test_top5_accuracy`, record.test),
         },
       };
     }
@@ -89,6 +92,10 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
       return null;
   }
 }
+
+/** Returns the top-5 accuracy under this name, if it was measured. */
+const top5Of = (name: string, { top5 }: Evaluation): Record<string, number> =>
+  top5 === undefined ? {} : { [name]: top5 };
 
 /**
  * One flat line of `metrics.jsonl`, newline included: `time` in Unix milliseconds, the place in the run, then names and

@@ -16,9 +16,14 @@ export const plainSchema: z.ZodType<Plain> = z.lazy(() =>
 );
 const phase = z.enum(phaseNames);
 
-const evaluation = z.strictObject({ accuracy: measured, loss: measured });
+export const evaluationSchema = z.strictObject({
+  accuracy: measured,
+  loss: measured,
+  /** Top-5 accuracy. Absent if there are at most five classes; earlier releases did not measure it. */
+  top5: measured.exactOptional(),
+});
 /** Share of correct answers and mean cross-entropy (nats an image) on one part of the data set. */
-export type Evaluation = z.infer<typeof evaluation>;
+export type Evaluation = z.infer<typeof evaluationSchema>;
 
 const layerResiduals = z.strictObject({
   layer: z.string(),
@@ -100,7 +105,13 @@ export const manifestFormat: Format<typeof manifestSchema> = {
   schema: manifestSchema,
 };
 
-const accuracies = z.strictObject({ testAccuracy: measured, validationAccuracy: measured });
+const accuracies = z.strictObject({
+  testAccuracy: measured,
+  validationAccuracy: measured,
+  /** Top-5 accuracies, if there are more than five classes. */
+  testTop5: measured.exactOptional(),
+  validationTop5: measured.exactOptional(),
+});
 
 export const resultSchema = z.strictObject({
   dense: accuracies,
@@ -151,7 +162,7 @@ export const runEventSchema = z.discriminatedUnion('type', [
     totalEpochs: count,
     trainLoss: measured,
     trainAccuracy: measured,
-    validation: evaluation,
+    validation: evaluationSchema,
     learningRate: measured,
     imagesPerSecond: measured,
     /** SHA-256 of W, which is equal on every trainer. */
@@ -168,8 +179,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
   event('evaluated', {
     stage: z.enum(['dense', 'hardPruned', 'final']),
     totalEpochs: count,
-    validation: evaluation,
-    test: evaluation,
+    validation: evaluationSchema,
+    test: evaluationSchema,
   }),
   event('dead-units', { layer: z.string(), units: count, of: count }),
   /** `file` is a path relative to the run folder. */

@@ -94,6 +94,23 @@ describe('what a resumed run repeats', () => {
     expect(written.slice(1)).toMatchObject([units(3), units(4), units(5)]);
   });
 
+  it('may lack top-5 accuracies if an earlier release has recorded it', async () => {
+    const journal = await Journal.create(nodeHost, folder, runJournal);
+    const scores = (top5: number[], accuracy = 0.9) => {
+      const [validation, test] = [0, 1].map((i) => ({ accuracy, loss: i, ...(top5.length > 0 && { top5: top5[i] }) }));
+      return { type: 'evaluated', stage: 'dense', totalEpochs: 1, validation, test } as const;
+    };
+    const repeated = async (before: RunEvent, after: RunEvent) => {
+      const log = replay(journal, { point: { seq: 1 }, records: [started, { seq: 1, time: 2, ...before }] });
+      return (await log.append(after)).seq;
+    };
+    expect(await repeated(scores([]), scores([0.99, 0.98]))).toBe(1);
+    expect(await repeated(scores([0.99, 0.98]), scores([0.99, 0.98]))).toBe(1);
+    await expect(repeated(scores([]), scores([0.99, 0.98], 0.8))).rejects.toThrow(ReplayMismatch);
+    await expect(repeated(scores([0.99, 0.98]), scores([0.99, 0.97]))).rejects.toThrow(ReplayMismatch);
+    await journal.close();
+  });
+
   it('ends the run if it differs, and leaves the snapshot for other trainers', async () => {
     await mkdir(join(folder, 'checkpoints'));
     await writeSnapshot(nodeHost, folder, 'a', snapshotAt(1));

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Trainer } from '../cluster/index.js';
 import type { Journal } from '../journal/journal.js';
 import { readJournal } from '../journal/reading.js';
-import { type JournalRecord, type RunEvent, runJournal, type RunManifest } from './records.js';
+import { type Evaluation, type JournalRecord, type RunEvent, runJournal, type RunManifest } from './records.js';
 import { type Generation, readSnapshot, type Snapshot } from './snapshot.js';
 import { readStageEnd, type StageEnd } from './stage-end.js';
 
@@ -96,13 +96,21 @@ export function replay(
       const known = again.shift();
       if (!known) return journal.append(event, told);
       await told;
-      if (isDeepStrictEqual(timeless(known), timeless(event))) return known;
+      if (isDeepStrictEqual(timeless(known), timeless(asMeasuredIn(known, event)))) return known;
       throw new ReplayMismatch(
         'trainers',
         `${journal.folder}: ${event.type} differs from record ${known.seq} of before: resume it on trainers with the processor and engine of then, or begin anew`,
       );
     },
   };
+}
+
+/** Returns the event without top-5 accuracies if the record of an earlier release has none. */
+function asMeasuredIn(known: JournalRecord, event: RunEvent): RunEvent {
+  if (!('validation' in known) || !('validation' in event) || known.validation.top5 !== undefined) return event;
+  const without = ({ top5: _, ...rest }: Evaluation): Evaluation => rest;
+  const validation = without(event.validation);
+  return event.type === 'evaluated' ? { ...event, validation, test: without(event.test) } : { ...event, validation };
 }
 
 /** Returns the part of an event that must be equal in a replay, in the journal's encoding. */

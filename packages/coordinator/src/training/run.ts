@@ -254,4 +254,6 @@ const keepBest = (best: Best | undefined): PhaseState =>
 const accuracies = ({ validation, test }: Scores) => ({
   testAccuracy: test.accuracy,
   validationAccuracy: validation.accuracy,
+  ...(test.top5 !== undefined && { testTop5: test.top5 }),
+  ...(validation.top5 !== undefined && { validationTop5: validation.top5 }),
 });

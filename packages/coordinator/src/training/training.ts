@@ -1,6 +1,7 @@
 import { Split } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { TensorData } from '@prunegrid/core/safetensors';
+import { modelTitle } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
 import type { TrainerGroup } from '../cluster/index.js';
@@ -262,7 +263,15 @@ export class EpochTraining implements Training {
   }
 
   private async validate(): Promise<Evaluation> {
-    return (this.validation ??= await this.context.group.evaluate(Split.VALIDATION, this.images.validation));
+    const { group, spec } = this.context;
+    this.validation ??= await group.evaluate(Split.VALIDATION, this.images.validation);
+    if (spec.choose === 'top5' && this.validation.top5 === undefined) {
+      throw new Failure(
+        'input',
+        `choose: top5 needs more than 5 classes and an engine that counts it, which ${spec.engine} does not for ${modelTitle(spec.model)}: choose accuracy or loss`,
+      );
+    }
+    return this.validation;
   }
 
   checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): void {

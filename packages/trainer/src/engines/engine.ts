@@ -100,6 +100,11 @@ export interface Evaluation {
   losses: number[];
   /** The number of correct answers in all blocks together. */
   correct: number;
+  /**
+   * The number of examples in all blocks together whose class is among the five with the highest logits. It is
+   * undefined if there are at most five classes.
+   */
+  top5?: number;
 }
 
 /** Holds W on the engine's device and evaluates it. */

@@ -3,5 +3,10 @@ import { type Evaluate, type Evaluated, Split } from '@prunegrid/proto';
 import type { Replica } from '../engines/index.js';
 
 /** Evaluates the requested blocks of a part of the data set on the replica. */
-export const evaluate = (replica: Replica, { split, ...blocks }: Evaluate): Promise<Evaluated> =>
-  replica.evaluate({ part: split === Split.TEST ? 'test' : 'validation', ...blocks });
+export async function evaluate(replica: Replica, { split, ...blocks }: Evaluate): Promise<Evaluated> {
+  const { top5: correctTop5, ...rest } = await replica.evaluate({
+    part: split === Split.TEST ? 'test' : 'validation',
+    ...blocks,
+  });
+  return { ...rest, correctTop5 };
+}

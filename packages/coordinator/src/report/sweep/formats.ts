@@ -14,6 +14,12 @@ const measures = [
   ['test', 'test'],
 ] as const;
 
+/** Returns the table's measures, with top-5 accuracy on the test set if cells are chosen by it. */
+const measuresOf = ({ rows }: Pick<SweepTable, 'rows'>) => [
+  ...measures,
+  ...(rows.some(({ result }) => result?.top5) ? [['top5', 'test top-5'] as const] : []),
+];
+
 function settingOf({ settings, method }: CellRow, axis: string): string {
   if (axis in settings) return brief(settings[axis]);
   return axis === 'method' ? method : '-';
@@ -36,12 +42,19 @@ export const seedsOf = ({ result, planned }: CellRow): string =>
  */
 export function rowsOf(table: SweepTable): { header: string[]; rows: string[][] } {
   return {
-    header: [...table.axes, 'kept', 'compression', ...measures.map(([, title]) => `${title}, %`), 'n', 'missing'],
+    header: [
+      ...table.axes,
+      'kept',
+      'compression',
+      ...measuresOf(table).map(([, title]) => `${title}, %`),
+      'n',
+      'missing',
+    ],
     rows: table.rows.map((row) => [
       ...table.axes.map((axis) => settingOf(row, axis)),
       grouped(row.kept),
       ratio(row.weights, row.kept),
-      ...measures.map(([key]) => withDeviation(row.result?.[key])),
+      ...measuresOf(table).map(([key]) => withDeviation(row.result?.[key])),
       `${row.result?.test.n ?? 0} of ${row.planned}`,
       missingOf(row) || '-',
     ]),
@@ -59,7 +72,8 @@ export function tableText(table: SweepTable): string {
  * mean and each deviation. A field without a value is empty.
  */
 export function tableCsv({ axes, rows }: SweepTable): string {
-  const names = ['dense', 'pruned', 'held_out', 'test'];
+  const shown = measuresOf({ rows });
+  const names = shown.map(([, title]) => title.replaceAll(/[ -]/g, '_'));
   const header = [
     ...['cell', 'method', ...axes, 'weights', 'kept', 'ratio'],
     ...names.flatMap((name) => [`${name}_mean`, `${name}_deviation`]),
@@ -72,7 +86,7 @@ export function tableCsv({ axes, rows }: SweepTable): string {
     String(row.weights),
     String(row.kept),
     (row.weights / row.kept).toPrecision(6),
-    ...measures.flatMap(([key]) => {
+    ...shown.flatMap(([key]) => {
       const spread = row.result?.[key];
       return [spread?.mean, spread?.deviation].map((value) => (value === undefined ? '' : String(value)));
     }),

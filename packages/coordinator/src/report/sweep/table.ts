@@ -25,7 +25,10 @@ export interface CellRow {
   /** The warnings about results of the trials that finished, such as that ADMM has not converged. */
   warnings: { trial: number; message: string }[];
   /** The results of the trials that finished; absent if none has finished. */
-  result?: Record<'dense' | 'hardPruned' | 'test' | 'heldOut', Spread>;
+  result?: Record<'dense' | 'hardPruned' | 'test' | 'heldOut', Spread> & {
+    /** Top-5 accuracy on the test set, if cells are chosen by top-5 accuracy. */
+    top5?: Spread;
+  };
   /**
    * The number of the finished trial whose score on the held-out examples is closest to the mean. Where a single network
    * must represent the cell, this one does, because the best one may be a lucky one.
@@ -66,6 +69,7 @@ type Outcome = Pick<CellRow, 'planned' | 'states' | 'reasons' | 'warnings' | 're
 
 function outcome(trials: readonly Trial[], state: SweepState): Outcome {
   const known = trials.map(({ number }) => ({ number, trial: state.trials.get(number) }));
+  const { choose } = trials[0].spec;
   const states: CellRow['states'] = {};
   for (const { trial } of known) {
     const status = trial?.status ?? 'waiting';
@@ -79,9 +83,14 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
     over((result) => result.final.testAccuracy),
     over((result) => result.final.validationAccuracy),
   ];
+  const top5 = choose === 'top5' ? over((result) => result.final.testTop5 ?? NaN) : undefined;
   const scored = finished.map(({ number, result: { final } }) => ({
     number,
-    score: scoreOf(trials[0].spec.choose, { accuracy: final.validationAccuracy, loss: final.validationLoss ?? NaN }),
+    score: scoreOf(choose, {
+      accuracy: final.validationAccuracy,
+      top5: final.validationTop5,
+      loss: final.validationLoss,
+    }),
   }));
   const score = spreadOf(scored.map((one) => one.score))?.mean ?? NaN;
   const [typical] = [...scored].sort((a, b) => Math.abs(a.score - score) - Math.abs(b.score - score));
@@ -92,7 +101,10 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
     warnings: finished.flatMap(({ number, result: { warnings = [] } }) =>
       warnings.map((message) => ({ trial: number, message })),
     ),
-    ...(dense && hardPruned && test && heldOut && { result: { dense, hardPruned, test, heldOut } }),
+    ...(dense &&
+      hardPruned &&
+      test &&
+      heldOut && { result: { dense, hardPruned, test, heldOut, ...(top5 && { top5 }) } }),
     ...(typical && { typical: typical.number, score }),
   };
 }

@@ -7,6 +7,11 @@ export interface BatchScore {
   loss: number;
   /** The number of correct answers. */
   correct: number;
+  /**
+   * The number of examples whose class is among the five with the highest logits. It is undefined if there are at most
+   * five classes.
+   */
+  top5?: number;
 }
 
 /**

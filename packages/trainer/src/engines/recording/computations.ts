@@ -5,6 +5,9 @@ import type { Model } from '../../models/index.js';
 
 type TensorFlow = typeof tensorflow;
 
+/** The k of the top-k accuracy that is counted beside the top-1 accuracy of models with more classes. */
+export const TOP = 5;
+
 /** The arrays that are the inputs of a computation. */
 export interface ComputationInputs {
   /** Views on W, one for each of the model's parameters, in their order. */
@@ -67,13 +70,16 @@ export function gradientTensor(
   });
 }
 
-/** Computes a vector [2]: the summed cross-entropy in nats, and the number of correct answers. */
+/**
+ * Computes a vector [3]: the summed cross-entropy in nats, the number of correct answers, and the number of examples
+ * whose class is among the five with the highest logits.
+ */
 export function scoreTensor(tf: TensorFlow, model: Model, { parameters, batch }: ComputationInputs) {
   return tf.tidy(() => {
     const labels = tf.tensor1d(batch.labels, 'int32');
     const { logits } = model.forward(tf, parameterTensors(tf, model, parameters), inputTensor(tf, model, batch));
     const loss = crossEntropy(tf, logits, targetsOf(tf, labels, model.classes, 0));
-    return tf.stack([tf.sum(loss), countCorrect(tf, logits, labels)]);
+    return tf.stack([tf.sum(loss), countCorrect(tf, logits, labels), countTop5(tf, logits, labels, model.classes)]);
   });
 }
 
@@ -102,4 +108,20 @@ function crossEntropy(tf: TensorFlow, logits: tensorflow.Tensor2D, targets: tens
 
 function countCorrect(tf: TensorFlow, logits: tensorflow.Tensor2D, labels: tensorflow.Tensor1D) {
   return tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32'));
+}
+
+/**
+ * Counts the examples whose class is among the five with the highest logits. As with the highest one, the first of
+ * classes with equal logits goes before the others, and a logit that is not a number before nobody.
+ */
+function countTop5(tf: TensorFlow, logits: tensorflow.Tensor2D, labels: tensorflow.Tensor1D, classes: number) {
+  const ones = tf.oneHot(labels, classes);
+  const own = tf.sum(tf.mul(ones, logits), 1, true);
+  const isLater = tf.greater(
+    tf.tensor1d(Int32Array.from({ length: classes }, (_, i) => i)),
+    tf.reshape(labels, [-1, 1]),
+  );
+  const asFloat = (condition: tensorflow.Tensor) => tf.cast(condition, 'float32');
+  const behind = tf.add(asFloat(tf.greater(own, logits)), tf.mul(asFloat(tf.equal(own, logits)), asFloat(isLater)));
+  return tf.sum(asFloat(tf.greater(tf.sum(behind, 1), classes - TOP - 0.5)));
 }

@@ -3,7 +3,7 @@ import type * as tensorflow from '@tensorflow/tfjs';
 import type { Batch } from '../../datasets/index.js';
 import type { Model } from '../../models/index.js';
 import type { BatchScore, DeviceVector, Network } from '../host/network.js';
-import { type ComputationInputs, gradientTensor, scoreTensor } from '../recording/computations.js';
+import { type ComputationInputs, gradientTensor, scoreTensor, TOP } from '../recording/computations.js';
 import type { NativeAttribute } from '../recording/kernels.js';
 import type { TensorValues } from '../recording/nodes.js';
 import { record } from '../recording/record.js';
@@ -86,8 +86,8 @@ class TensorFlowNetwork implements Network {
   score(batch: Batch): BatchScore {
     const inputs = { parameters: this.parameters, batch };
     const key = ['score', this.model.name, batch.labels.length].join('/');
-    const [loss, correct] = this.run(key, inputs, (tf) => scoreTensor(tf, this.model, inputs)).read();
-    return { loss, correct };
+    const [loss, correct, top5] = this.run(key, inputs, (tf) => scoreTensor(tf, this.model, inputs)).read();
+    return { loss, correct, ...(this.model.classes > TOP && { top5 }) };
   }
 
   close(): void {

@@ -37,6 +37,40 @@ const engine = hostEngine(loadTensorFlow(1), nodeHost.clock);
 const open = (own: Partial<PhaseSettings>) =>
   engine.openReplica({ model, dataset, phase: { ...phase, ...own }, weights: weights() });
 
+it('top-5 accuracy counts classes among the five highest logits, the first ones of equal ones', async () => {
+  const classes = 7;
+  const wide: Model = {
+    ...{ name: 'wide', ...layOut([{ name: 'fc', kind: 'dense', shape: [classes, classes] }]) },
+    ...{ input: { shape: [classes], type: 'float32' }, classes, dropouts: [] },
+    forward: (tf, [weight, bias], inputs) => ({
+      logits: tf.add(tf.matMul(inputs as Tensor2D, weight as Tensor2D), bias),
+    }),
+  };
+  // W is the unit matrix, so the inputs are the logits.
+  const unit = Float32Array.from({ length: wide.size }, (_, i) => (i % (classes + 1) === 0 && i < 49 ? 1 : 0));
+  const rows = [
+    { logits: [6, 5, 4, 3, 2, 1, 0], label: 0, top1: true, top5: true },
+    { logits: [6, 5, 4, 3, 2, 1, 0], label: 4, top1: false, top5: true },
+    { logits: [6, 5, 4, 3, 2, 1, 0], label: 5, top1: false, top5: false },
+    { logits: [1, 1, 1, 1, 1, 1, 1], label: 4, top1: false, top5: true },
+    { logits: [1, 1, 1, 1, 1, 1, 1], label: 5, top1: false, top5: false },
+    { logits: [1, 1, 1, NaN, 1, 1, 1], label: 3, top1: false, top5: false },
+  ];
+  const part = residentSplit({
+    inputs: Float32Array.from(rows.flatMap(({ logits }) => logits)),
+    labels: Uint16Array.from(rows, ({ label }) => label),
+    count: rows.length,
+  });
+  const own = { ...dataset, shape: [classes], classes, training: part, validation: part, test: part };
+  const evaluator = await engine.openEvaluator(wide, own, unit);
+  for (const [row, { top1, top5 }] of rows.entries()) {
+    const counted = await evaluator.evaluate({ part: 'test', blockSize: 1, firstBlock: row, blocks: 1 });
+    expect(counted, `row ${row}`).toMatchObject({ correct: Number(top1), top5: Number(top5) });
+  }
+  const few = await open({});
+  expect(await few.evaluate({ part: 'test', blockSize: 4, firstBlock: 0, blocks: 1 })).not.toHaveProperty('top5');
+});
+
 /** W.grad.T and b.grad of torch.nn.CrossEntropyLoss(label_smoothing=0.1). */
 const smoothed = [
   ...[0.0686284304, 0.1505970657, -0.219225511, -0.3983185887, 0.5914640427, -0.1931454241],

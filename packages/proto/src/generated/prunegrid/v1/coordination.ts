@@ -417,6 +417,8 @@ export interface Evaluated {
   losses: number[];
   /** The number of correct answers in all blocks. */
   correct: number;
+  /** The number of examples in all blocks whose class is among the five that the network prefers. Absent if there are at most five classes. */
+  correctTop5?: number | undefined;
 }
 
 /** The trainer answers with the tensor WEIGHTS. */
@@ -2847,7 +2849,7 @@ export const Evaluate: MessageFns<Evaluate> = {
 };
 
 function createBaseEvaluated(): Evaluated {
-  return { losses: [], correct: 0 };
+  return { losses: [], correct: 0, correctTop5: undefined };
 }
 
 export const Evaluated: MessageFns<Evaluated> = {
@@ -2861,6 +2863,9 @@ export const Evaluated: MessageFns<Evaluated> = {
     }
     if (message.correct !== 0) {
       writer.uint32(16).uint32(message.correct);
+    }
+    if (message.correctTop5 !== undefined) {
+      writer.uint32(24).uint32(message.correctTop5);
     }
     return writer;
   },
@@ -2902,6 +2907,14 @@ export const Evaluated: MessageFns<Evaluated> = {
             }
 
             message.correct = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.correctTop5 = reader.uint32();
             continue;
           }
         }

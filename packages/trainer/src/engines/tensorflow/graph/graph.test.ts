@@ -43,10 +43,11 @@ describe('a recorded graph', () => {
         const apart = graph.reduce((most, value, at) => Math.max(most, Math.abs(value - eager[at])), 0);
         expect(apart).toBeLessThan(1e-6);
       }
-      const { loss, correct } = network.score(batch);
+      const { loss, correct, top5 } = network.score(batch);
       const eager = scoreTensor(tf, model, { parameters, batch }).dataSync();
       expect(loss).toBeCloseTo(eager[0], 4);
       expect(correct).toBe(eager[1]);
+      expect(top5).toBe(eager[2]);
     }
     network.close();
   });
