@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { loadSpec } from '@prunegrid/coordinator/experiment/load';
 import { readJournal } from '@prunegrid/coordinator/journal/reading';
 import { planSweep } from '@prunegrid/coordinator/sweep/planner/plan';
+import { readModel } from '@prunegrid/coordinator/training/model-file';
 import { type Evaluation, runJournal } from '@prunegrid/coordinator/training/records';
 import { nodeHost } from '@prunegrid/core/node';
+import { smallModel } from '@prunegrid/testing/engine';
 import extend from '@prunegrid/testing/extension';
 import { datasets } from '@prunegrid/trainer/datasets';
 import { engines } from '@prunegrid/trainer/engines';
@@ -17,7 +19,13 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { prunegrid, temporaryFolder } from './environment/cli.js';
 import { SimulatedCluster } from './simulation/cluster.js';
 
-beforeAll(() => extend({ engines, models, datasets }));
+/** The weights of a network that has been trained elsewhere. */
+const trained = Float32Array.from({ length: smallModel.size }, (_, i) => Math.sin(7 * i) / 4);
+
+beforeAll(() => {
+  extend({ engines, models, datasets });
+  models.add({ ...smallModel, name: 'small-trained', pretrained: () => Promise.resolve(trained.slice()) });
+});
 
 const experiment = 'test/simulation/small.yaml';
 const sweep = 'test/simulation/small-sweep.yaml';
@@ -80,6 +88,40 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
     expect(JSON.parse(await read('/runs/strict/result.json'))).toMatchObject({
       warnings: [expect.stringMatching(/^ADMM has not converged in (hidden|output): /)],
     });
+  });
+
+  it('prune a network that comes trained straight away, also after a power cut and in sweeps', async () => {
+    const overrides = ['model=small-trained', 'dense={epochs: 0}'];
+    const { spec } = await loadSpec(nodeHost, experiment, overrides, catalogue());
+    const whole = new SimulatedCluster({ seed: 1 });
+    const { epochs } = await whole.clock.run(() => whole.runExperiment(spec, '/runs/one', three));
+    expect(epochs).toBe(5);
+    const records = await readJournal(whole.runtime, '/runs/one', runJournal);
+    expect(records.find(({ type }) => type === 'evaluated')).toMatchObject({ stage: 'dense', totalEpochs: 0 });
+    const phases = records.filter((record) => record.type === 'phase-started').map(({ phase }) => phase);
+    expect(phases).toEqual(['prune', 'retrain']);
+    const dense = await readModel(whole.runtime, '/runs/one/checkpoints/dense.safetensors', smallModel);
+    expect(dense).toEqual(trained);
+
+    const hash = hashOf(await whole.disk.read('/runs/one/model.safetensors'));
+    let resumed = 0;
+    for (const share of [0.2, 0.4, 0.6]) {
+      const before = new SimulatedCluster({ seed: 8 });
+      const power = before.disk.losePowerAfter(Math.floor(share * whole.disk.operations));
+      void before.clock.run(() => Promise.race([power, before.runExperiment(spec, '/runs/one', three)]));
+      await power;
+      const after = new SimulatedCluster({ seed: 9, after: before });
+      const { resumed: saved } = await after.clock.run(() => after.resumeOrRestart(spec, '/runs/one', three));
+      if (saved) resumed++;
+      const folder = saved ? '/runs/one' : '/runs/again';
+      expect(hashOf(await after.disk.read(`${folder}/model.safetensors`))).toBe(hash);
+    }
+    expect(resumed).toBeGreaterThan(0);
+
+    const changes = ['model=small-trained', 'dense={epochs: 0}'];
+    const plan = await planSweep(nodeHost, sweep, catalogue(), { set: changes, seeds: 1 });
+    const state = await whole.clock.run(() => whole.runSweep(plan, '/sweeps/one', three));
+    expect([...state.trials.values()].map(({ status }) => status)).toEqual(new Array(10).fill('finished'));
   });
 
   it('keep the epoch of retraining with the lowest held-out loss where the spec chooses by it', async () => {

@@ -19,6 +19,8 @@ export interface ModelOutline {
   /** The shape and the type of one example, and the number of classes. Data in files are held against them. */
   input?: { shape: readonly number[]; type: string };
   classes?: number;
+  /** Present if the model comes with trained weights. */
+  pretrained?: unknown;
 }
 
 /** What this installation can train. */
@@ -73,7 +75,8 @@ const unknownIn = (registry: Registry<Named>, path: string[], name: string): Pro
 
 /**
  * Returns a problem for each unknown layer in `keep` and `constraints`, for each layer that is in both, for each
- * constraint that a layer of its shape cannot meet, and for a choice by a metric that the model does not have.
+ * constraint that a layer of its shape cannot meet, for a choice by a metric that the model does not have, and for no dense
+ * training of a model without trained weights.
  */
 export function checkAgainstModel(spec: Spec, model: ModelOutline): Problem[] {
   const layers = new Map(
@@ -105,7 +108,7 @@ export function checkAgainstModel(spec: Spec, model: ModelOutline): Problem[] {
     const text = constraint.problem(data, shape);
     return text === undefined ? [] : [{ path, on: 'value', text }];
   });
-  return [...ofCounts, ...ofConstraints, ...problemsOfChoice(spec, model)];
+  return [...ofCounts, ...ofConstraints, ...problemsOfChoice(spec, model), ...problemsOfStart(spec, model)];
 }
 
 function problemsOfChoice({ choose }: Spec, { name, classes = Infinity }: ModelOutline): Problem[] {
@@ -113,4 +116,10 @@ function problemsOfChoice({ choose }: Spec, { name, classes = Infinity }: ModelO
   return [
     { path: ['choose'], on: 'value', text: `found "top5"; ${name} has ${classes} classes: choose accuracy or loss` },
   ];
+}
+
+function problemsOfStart({ dense }: Spec, { name, pretrained }: ModelOutline): Problem[] {
+  if (dense.epochs > 0 || pretrained !== undefined) return [];
+  const text = `found 0; ${name} comes without trained weights, so there is nothing to prune: train for some epochs`;
+  return [{ path: ['dense', 'epochs'], on: 'value', text }];
 }

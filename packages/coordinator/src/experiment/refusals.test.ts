@@ -27,7 +27,25 @@ describe('an experiment file', () => {
     ['a fraction', 'epochs: 6', 'epochs: 6.5', 'e.yaml:10:11: dense.epochs: found 6.5; must be a whole number'],
     ['nothing', 'epochs: 6', 'epochs:', 'e.yaml:10:10: dense.epochs: found nothing; must be a finite number'],
     ['an infinite number', 'rho: 1e-3', 'rho: .inf', 'e.yaml:14:8: admm.rho: found Infinity; must be a finite number'],
-    ['a number out of bounds', 'epochs: 6', 'epochs: 0', 'e.yaml:10:11: dense.epochs: found 0; must be above 0'],
+    ['a number out of bounds', 'epochs: 6', 'epochs: -1', 'e.yaml:10:11: dense.epochs: found -1; must be at least 0'],
+    [
+      'no dense training of a network that is not trained',
+      'epochs: 6',
+      'epochs: 0',
+      'e.yaml:10:11: dense.epochs: found 0; lenet5 comes without trained weights, so there is nothing to prune',
+    ],
+    [
+      'no dense training of fresh weights',
+      'epochs: 6',
+      'epochs: 0\n  fresh: true',
+      'e.yaml:11:10: dense.fresh: true, and no epochs train the random weights',
+    ],
+    [
+      'no learning rate',
+      '  learningRate: { schedule: one-cycle, max: 3e-3 }\n',
+      '',
+      'e.yaml:9:1: dense.learningRate: missing; must be a map of keys that begins with "schedule"',
+    ],
     ['a bad name', 'name: tiny', 'name: a/b', 'e.yaml:1:7: name: found "a/b"; letters, digits'],
     [
       'a number for a schedule',

@@ -185,12 +185,23 @@ const keys = z.strictObject({
   method: z.string().default('admm'),
   /** The score on the validation part by which the best epoch of retraining and the best trials are chosen. */
   choose: z.enum(['accuracy', 'top5', 'loss']).default('accuracy'),
-  dense: z.strictObject({
-    epochs: count,
-    /** Whether a network whose file has trained weights is trained from random ones instead. */
-    fresh: z.boolean().optional(),
-    ...sgdPhase,
-  }),
+  dense: z
+    .strictObject({
+      /** If it is 0, the trained weights of the network's file are pruned as they are. */
+      epochs: z.number().int().min(0),
+      /** Whether a network whose file has trained weights is trained from random ones instead. */
+      fresh: z.boolean().optional(),
+      ...sgdPhase,
+      learningRate: learningRate.optional(),
+    })
+    .refine(({ epochs, learningRate }) => epochs === 0 || learningRate !== undefined, {
+      path: ['learningRate'],
+      error: 'missing; must be a map of keys that begins with "schedule"',
+    })
+    .refine(({ epochs, fresh }) => epochs > 0 || !fresh, {
+      path: ['fresh'],
+      error: 'true, and no epochs train the random weights: take fresh out, or raise dense.epochs',
+    }),
   admm: z.strictObject({
     iterations: count,
     epochsPerIteration: count.default(1),
@@ -226,7 +237,7 @@ export const specSchema = keys
       retrain,
     };
     for (const [phase, { epochs, learningRate }] of Object.entries(phases)) {
-      const { warmUp = 0 } = learningRate as { warmUp?: number | undefined };
+      const { warmUp = 0 } = (learningRate ?? {}) as { warmUp?: number | undefined };
       if (warmUp === 0 || warmUp < epochs) continue;
       const message = `found ${warmUp}; the phase has ${epochs} epochs: warm up for fewer`;
       context.addIssue({ code: 'custom', path: [phase, 'learningRate', 'warmUp'], message });
@@ -236,12 +247,15 @@ export const specSchema = keys
 /** A resolved experiment, in which every default is filled in. */
 export type Spec = z.infer<typeof specSchema>;
 export type RhoSpec = Spec['admm']['rho'];
-export type LearningRateSpec = Spec['dense']['learningRate'];
+export type LearningRateSpec = Spec['admm']['learningRate'];
 export type OptimizerSpec = Spec['dense']['optimizer'];
 /** The phases of a run in their order. For every method, `prune` is between dense training and masked retraining. */
 export const phaseNames = ['dense', 'prune', 'retrain'] as const;
 export type PhaseName = (typeof phaseNames)[number];
 
-/** Returns how a phase trains. For every method, the epochs of `prune` are trained with the settings of `admm`. */
-export const recipeOf = (spec: Spec, phase: PhaseName): Pick<Spec['admm'], keyof typeof sgdPhase> =>
+/**
+ * Returns how a phase trains. For every method, the epochs of `prune` are trained with the settings of `admm`. Only a
+ * phase without epochs has no learning rate.
+ */
+export const recipeOf = (spec: Spec, phase: PhaseName): Pick<Spec['dense'], keyof typeof sgdPhase> =>
   phase === 'prune' ? spec.admm : spec[phase];

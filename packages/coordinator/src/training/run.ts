@@ -116,7 +116,7 @@ class Pruning {
       const { pretrained } = model;
       const start = pretrained && !spec.dense.fresh ? await pretrained() : initialParameters(model, spec.seed);
       await training.setParameters('dense', start);
-      training.announce('dense');
+      if (spec.dense.epochs > 0) training.announce('dense');
     }
     while (training.epoch < spec.dense.epochs) await training.trainEpoch('dense');
     const weights = await group.fetchWeights();

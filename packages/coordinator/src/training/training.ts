@@ -4,22 +4,19 @@ import type { TensorData } from '@prunegrid/core/safetensors';
 import { modelTitle } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
-import type { TrainerGroup } from '../cluster/index.js';
 import { epochsBefore, epochsOf, stretchOf } from '../experiment/epochs.js';
-import { type OptimizerSpec, type PhaseName, recipeOf } from '../experiment/spec.js';
+import { type PhaseName, recipeOf } from '../experiment/spec.js';
 import type { Evaluation, RunEvent } from './records.js';
 import { learningRateAt } from './learning-rate.js';
 import type { Training } from './methods/index.js';
 import type { RunContext } from './context.js';
 import { type LayerTensors, writeCheckpoint } from './model-file.js';
+import { phasePlan } from './phase-plan.js';
 import { isStageEnd } from './stage-end.js';
 import { checkpointFile } from './run-folder.js';
 import { SnapshotSchedule } from './snapshot-schedule.js';
 import type { EpochSums, PhaseState, Snapshot } from './snapshot.js';
 import { Writes } from './writes.js';
-
-/** Number of each phase in the derivation of random streams, so that no two phases draw the same numbers. */
-const phaseNumbers: Record<PhaseName, number> = { dense: 1, prune: 2, retrain: 3 };
 
 const freshSums: EpochSums = { steps: 0, loss: 0, correct: 0, seconds: 0, weightsHash: '' };
 
@@ -109,7 +106,7 @@ export class EpochTraining implements Training {
     this.survivors = survivors;
     this.optimizerSteps = 0;
     this.validation = validation;
-    await this.context.group.beginPhase(this.planOf(phase), weights, survivors);
+    await this.context.group.beginPhase(phasePlan(this.context.spec, phase), weights, survivors);
   }
 
   async resume(phase: PhaseName): Promise<Snapshot | undefined> {
@@ -120,31 +117,12 @@ export class EpochTraining implements Training {
     this.sums = epoch;
     this.survivors = survivors;
     this.optimizerSteps = optimizerSteps;
-    await this.context.group.beginPhase(this.planOf(phase), W, survivors, {
+    await this.context.group.beginPhase(phasePlan(this.context.spec, phase), W, survivors, {
       steps: optimizerSteps,
       moments,
       residuals,
     });
     return point;
-  }
-
-  private planOf(phase: PhaseName): Parameters<TrainerGroup['beginPhase']>[0] {
-    const { spec } = this.context;
-    const { seed, batch, dataset, exchange } = spec;
-    const recipe = recipeOf(spec, phase);
-    return {
-      seed,
-      phase: phaseNumbers[phase],
-      optimizer: optimizerMessage(recipe.optimizer),
-      globalBatch: batch.global,
-      microBatches: batch.microBatches,
-      shift: dataset.shift,
-      dropout: recipe.dropout,
-      bfloat16: exchange.gradients === 'bfloat16',
-      syncEvery: exchange.syncEvery,
-      labelSmoothing: recipe.labelSmoothing,
-      gradientClipping: recipe.gradientClipping,
-    };
   }
 
   async trainEpoch(phase: PhaseName, own: () => PhaseState<TensorData> = () => ({})): Promise<Evaluation> {
@@ -185,11 +163,13 @@ export class EpochTraining implements Training {
   /** Returns the learning rate of each step of the current epoch. */
   private learningRates(phase: PhaseName): number[] {
     const { spec } = this.context;
+    const { learningRate } = recipeOf(spec, phase);
+    if (!learningRate) throw new Error(`${phase} trains without a learning rate`);
     const steps = this.stepsOf(phase);
     const stretched = this.stepsPerEpoch * stretchOf(spec, phase);
     const firstStep = this.epoch * this.stepsPerEpoch;
     return Array.from({ length: this.stepsPerEpoch }, (_, i) =>
-      learningRateAt(recipeOf(spec, phase).learningRate, firstStep + i, steps, stretched),
+      learningRateAt(learningRate, firstStep + i, steps, stretched),
     );
   }
 
@@ -302,9 +282,4 @@ const warningIn = (event: RunEvent): string[] => (event.type === 'admm-not-conve
 export interface Scores {
   validation: Evaluation;
   test: Evaluation;
-}
-
-function optimizerMessage(optimizer: OptimizerSpec) {
-  const { name, ...value } = optimizer;
-  return { $case: name, value } as Parameters<TrainerGroup['beginPhase']>[0]['optimizer'];
 }
