@@ -24,7 +24,9 @@ const trained = Float32Array.from({ length: smallModel.size }, (_, i) => Math.si
 
 beforeAll(() => {
   extend({ engines, models, datasets });
-  models.add({ ...smallModel, name: 'small-trained', pretrained: () => Promise.resolve(trained.slice()) });
+  const dropouts = smallModel.dropouts.map((dropout) => ({ ...dropout, rate: 0.25 }));
+  const pretrained = () => Promise.resolve(trained.slice());
+  models.add({ ...smallModel, name: 'small-trained', dropouts, pretrained });
 });
 
 const experiment = 'test/simulation/small.yaml';
@@ -122,6 +124,19 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
     const plan = await planSweep(nodeHost, sweep, catalogue(), { set: changes, seeds: 1 });
     const state = await whole.clock.run(() => whole.runSweep(plan, '/sweeps/one', three));
     expect([...state.trials.values()].map(({ status }) => status)).toEqual(new Array(10).fill('finished'));
+  });
+
+  it("drop units at the network's own rates where the spec says so", async () => {
+    const hashWith = async (dropout: string) => {
+      const overrides = ['model=small-trained', 'dense={epochs: 0}', `retrain.dropout=${dropout}`];
+      const { spec } = await loadSpec(nodeHost, experiment, overrides, catalogue());
+      const cluster = new SimulatedCluster({ seed: 1 });
+      await cluster.clock.run(() => cluster.runExperiment(spec, '/runs/one', three));
+      return hashOf(await cluster.disk.read('/runs/one/model.safetensors'));
+    };
+    const own = await hashWith('network');
+    expect(await hashWith('0.25')).toBe(own);
+    expect(await hashWith('0')).not.toBe(own);
   });
 
   it('keep the epoch of retraining with the lowest held-out loss where the spec chooses by it', async () => {

@@ -66,6 +66,18 @@ describe('an experiment file', () => {
       'e.yaml:11:3: dense.learningRate.schedule: missing; one of constant, step,',
     ],
     [
+      "a dropout that is neither a number nor the network's",
+      '  epochs: 6\n',
+      '  epochs: 6\n  dropout: netwrok\n',
+      'e.yaml:11:12: dense.dropout: found "netwrok"; did you mean "network"?',
+    ],
+    [
+      'a dropout of all',
+      '  epochs: 6\n',
+      '  epochs: 6\n  dropout: 1\n',
+      'e.yaml:11:12: dense.dropout: found 1; must be below 1',
+    ],
+    [
       "Nesterov's momentum of 0",
       '  epochs: 6\n',
       '  epochs: 6\n  optimizer: { name: sgd, momentum: 0, nesterov: true }\n',

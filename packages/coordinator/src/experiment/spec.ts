@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { budgets } from '@prunegrid/numerics/budgets';
 import { constraints } from '@prunegrid/numerics/constraints';
 import { datasetChoiceSchema, isDatasetPath } from '@prunegrid/trainer/datasets';
+import { isModelPath } from '@prunegrid/trainer/models';
 import { registered } from './registered.js';
 
 const positive = z.number().positive();
@@ -78,8 +79,11 @@ const rho = z.union([
 const sgdPhase = {
   optimizer: optimizer.default({ name: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
   learningRate,
-  /** The probability with which a unit of the model's dropout layer is dropped during training. */
-  dropout: fraction.default(0),
+  /**
+   * The probability with which a unit is dropped during training in each of the model's dropouts, or `network` for the
+   * network's own ones, which is the default of networks from files. That of registered models is 0.
+   */
+  dropout: z.union([fraction, z.literal('network')]).optional(),
   /**
    * The share of each target that is spread evenly over all classes during training (Szegedy et al. 2016, arXiv
    * 1512.00567), as PyTorch's CrossEntropyLoss defines it. The training loss contains it, evaluations do not.
@@ -216,6 +220,8 @@ const keys = z.strictObject({
   retrain: z.strictObject({ epochs: count, ...sgdPhase }),
 });
 
+type DropoutSpec = number | 'network';
+
 export const specSchema = keys
   .refine(({ keep, budget, constraints }) => (keep ?? budget ?? constraints) !== undefined, {
     path: ['keep'],
@@ -242,6 +248,14 @@ export const specSchema = keys
       const message = `found ${warmUp}; the phase has ${epochs} epochs: warm up for fewer`;
       context.addIssue({ code: 'custom', path: [phase, 'learningRate', 'warmUp'], message });
     }
+  })
+  .transform(({ dense, admm, retrain, ...rest }) => {
+    const usual: DropoutSpec = isModelPath(rest.model) ? 'network' : 0;
+    const filled = <Phase extends { dropout?: DropoutSpec | undefined }>({ dropout = usual, ...phase }: Phase) => ({
+      ...phase,
+      dropout,
+    });
+    return { ...rest, dense: filled(dense), admm: filled(admm), retrain: filled(retrain) };
   });
 
 /** A resolved experiment, in which every default is filled in. */

@@ -17,7 +17,7 @@ export function phasePlan(spec: Spec, phase: PhaseName): PhasePlan {
     globalBatch: batch.global,
     microBatches: batch.microBatches,
     shift: dataset.shift,
-    dropout,
+    ...(dropout === 'network' ? { dropout: 0, networkDropout: true } : { dropout }),
     bfloat16: exchange.gradients === 'bfloat16',
     syncEvery: exchange.syncEvery,
     labelSmoothing,

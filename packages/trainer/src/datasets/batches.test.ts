@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { augmentationsOf } from './augmentations/index.js';
 import { dropoutFactors, epochOrder, evaluationBatch, evaluationBlocks, trainingBatch } from './batches.js';
 import { type Dataset, type Examples, residentSplit } from './dataset.js';
+import { TrainingBatches } from './training-batches.js';
 
 /** Two images of 3x3 pixels with one channel, in which all pixels have different values. */
 const part: Examples = {
@@ -162,5 +163,17 @@ describe('dropoutFactors', () => {
     const dropped = factors.filter((factor) => factor === 0).length;
     expect(Math.abs(dropped - 5000)).toBeLessThan(300);
     expect(new Set(factors)).toEqual(new Set([0, Math.fround(1 / 0.75)]));
+  });
+
+  it('have the rate of each dropout, or one for all', async () => {
+    const plan = { seed: 1, phase: 1, globalBatch: 2, microBatches: 1, shift: 0 };
+    const factorsAt = async (dropout: number | number[]) =>
+      (await new TrainingBatches(dataset, { ...plan, dropout }, [10, 20]).take(0, 0)).dropout;
+    const both = await factorsAt(0.25);
+    expect(both?.map((factors) => factors.filter((factor) => factor === 0).length > 0)).toEqual([true, true]);
+    const ones = new Float32Array(20).fill(1);
+    expect(await factorsAt([0, 0.25])).toEqual([ones, both?.[1]]);
+    expect(await factorsAt([0, 0])).toBeUndefined();
+    expect(await factorsAt(0)).toBeUndefined();
   });
 });

@@ -12,8 +12,8 @@ export interface BatchPlan {
   microBatches: number;
   /** The largest random translation of a training image in each direction, in pixels. */
   shift: number;
-  /** The probability with which each of the model's dropouts drops a unit. */
-  dropout: number;
+  /** The probability with which a unit is dropped: one for all of the model's dropouts, or one for each. */
+  dropout: number | readonly number[];
 }
 
 export interface TrainingBatch extends Batch {
@@ -97,8 +97,9 @@ export class TrainingBatches {
     const { seed, phase, shift, dropout } = this.plan;
     const at = { seed, phase, step, firstSample: microBatch * rows.length };
     const batch: TrainingBatch = trainingBatch(this.dataset, examples, rows, { ...at, pixels: shift });
-    if (dropout > 0 && this.units.length > 0) {
-      batch.dropout = this.units.map((units, i) => dropoutFactors(dropout, units, rows.length, at, i));
+    const rates = this.units.map((_units, i) => (typeof dropout === 'number' ? dropout : dropout[i]));
+    if (rates.some((rate) => rate > 0)) {
+      batch.dropout = this.units.map((units, i) => dropoutFactors(rates[i], units, rows.length, at, i));
     }
     return batch;
   }

@@ -28,8 +28,8 @@ export const alexnet: Model = {
   input: { shape: [227, 227, 3], type: 'float32' },
   classes: 1000,
   dropouts: [
-    { name: 'fc1', shape: [4096] },
-    { name: 'fc2', shape: [4096] },
+    { name: 'fc1', shape: [4096], rate: 0.5 },
+    { name: 'fc2', shape: [4096], rate: 0.5 },
   ],
 
   forward(tf, parameters, images, training) {

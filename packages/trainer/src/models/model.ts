@@ -66,6 +66,8 @@ export interface Dropout {
   name: string;
   /** The shape of the dropout factors of one example. */
   shape: readonly number[];
+  /** The probability with which the network itself drops a unit here. Phases may have another one. The default is 0. */
+  rate?: number;
 }
 
 /** The input of a model. */

@@ -177,7 +177,8 @@ class Lease {
       ? await channel.receiveTensor(this.header(TensorKind.SURVIVORS), new Uint32Array(phase.survivors))
       : undefined;
     const state = await this.receiveState(phase, (survivors ?? weights).length);
-    this.phase = { ...phase, optimizer, syncEvery: Math.max(1, phase.syncEvery) };
+    const dropout = phase.networkDropout ? model.dropouts.map(({ rate = 0 }) => rate) : phase.dropout;
+    this.phase = { ...phase, optimizer, dropout, syncEvery: Math.max(1, phase.syncEvery) };
     this.replica = await engine.openReplica({ model, dataset, phase: this.phase, weights, survivors, state });
   }
 

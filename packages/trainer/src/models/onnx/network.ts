@@ -55,7 +55,7 @@ export class Network {
       batch: inputs.shape[0],
       fileBatch,
       training: training !== undefined,
-      dropout: (node, shape) => this.factorsOf(node, shape, training),
+      dropout: (node, shape, rate) => this.factorsOf(node, shape, rate, training),
       renew: (name, value) => states.set(name, value),
     };
     for (const node of this.nodes) compute(tf, node, values, pass);
@@ -87,10 +87,11 @@ export class Network {
   private factorsOf(
     name: string,
     [, ...shape]: readonly number[],
+    rate: number,
     training: TrainingPass | undefined,
   ): tensorflow.Tensor | undefined {
     let index = this.dropouts.findIndex((dropout) => dropout.name === name);
-    if (index < 0) index = this.dropouts.push({ name, shape }) - 1;
+    if (index < 0) index = this.dropouts.push({ name, shape, rate }) - 1;
     return training?.dropout?.[index];
   }
 }

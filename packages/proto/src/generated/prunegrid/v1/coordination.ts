@@ -349,7 +349,11 @@ export interface BeginPhase {
    * The largest L2 norm of the gradient over all trained parameters; a larger one is scaled down to it. Absent: gradients are not clipped. With clipping, trainers that
    * reduce among themselves send each other the slices of the summed gradient in place of those of the updated parameters.
    */
-  gradientClipping?: number | undefined;
+  gradientClipping?:
+    | number
+    | undefined;
+  /** Whether units are dropped with the probabilities that the network's dropouts have themselves, instead of `dropout`. Absent: false. */
+  networkDropout?: boolean | undefined;
 }
 
 /** From now on rho * (W - Z + U) is part of the gradient of the layers that are named. The tensor TARGET follows. */
@@ -2116,6 +2120,7 @@ function createBaseBeginPhase(): BeginPhase {
     syncEvery: 0,
     labelSmoothing: undefined,
     gradientClipping: undefined,
+    networkDropout: undefined,
   };
 }
 
@@ -2170,6 +2175,9 @@ export const BeginPhase: MessageFns<BeginPhase> = {
     }
     if (message.gradientClipping !== undefined) {
       writer.uint32(121).double(message.gradientClipping);
+    }
+    if (message.networkDropout !== undefined) {
+      writer.uint32(136).bool(message.networkDropout);
     }
     return writer;
   },
@@ -2313,6 +2321,14 @@ export const BeginPhase: MessageFns<BeginPhase> = {
             }
 
             message.gradientClipping = reader.double();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.networkDropout = reader.bool();
             continue;
           }
         }

@@ -94,7 +94,9 @@ const alongAxis = (compute: (tf: Ops, x: Tensor) => Tensor): Operator =>
 function dropout(call: Call): (Value | undefined)[] {
   const { tf, pass, node } = call;
   const value = call.input(0);
-  const factors = pass.dropout(node.title, call.shape(0));
+  const [ratio = 0.5] = call.numbers(1, 'ratio') ?? [];
+  if (!(ratio >= 0 && ratio < 1)) throw call.failure(`drops a share of ${ratio}, which must be at least 0 and below 1`);
+  const factors = pass.dropout(node.title, call.shape(0), ratio);
   if (!factors) return [value];
   return [computed(tf.mul(plain(tf, value), factors))];
 }

@@ -25,8 +25,11 @@ export interface Pass {
   /** The number of examples that the file was exported for, if it is fixed. */
   fileBatch: number | undefined;
   training: boolean;
-  /** Returns the factors of the dropout node of this name, whose input has this shape; undefined if no unit is dropped. */
-  dropout: (node: string, shape: readonly number[]) => tensorflow.Tensor | undefined;
+  /**
+   * Returns the factors of the dropout node of this name, whose input has this shape; undefined if no unit is dropped.
+   * @param rate the probability with which the node drops a unit
+   */
+  dropout: (node: string, shape: readonly number[], rate: number) => tensorflow.Tensor | undefined;
   /** Sets the new value of the trained tensor of this name, such as a running mean. */
   renew: (name: string, value: tensorflow.Tensor) => void;
 }
