@@ -10,11 +10,13 @@ const settings = [
   'dataset.shift=2',
   'batch.global=64',
   'dense.dropout=0.3',
+  'dense.labelSmoothing=0.1',
+  'dense.gradientClipping=0.5',
   'dense.optimizer.weightDecay=1e-4',
   'dense.optimizer.name=adam',
   'admm.optimizer={name: sgd, momentum: 0.9}',
   'admm.learningRate={schedule: constant, value: 0.01}',
-  'retrain.optimizer={name: adam, weightDecay: 1e-3}',
+  'retrain.optimizer={name: adamw, weightDecay: 1e-3}',
 ].flatMap((setting) => ['--set', setting]);
 
 describe('the number of trainers and who adds up', () => {
