@@ -30,8 +30,8 @@ export function compare(table: PaperTable, { results, missing, changed = [] }: M
   const { network } = table;
   const measured = (stage: 'dense' | 'final') =>
     spreadOf(
-      results.map(({ [stage]: { testAccuracy, testTop5 = NaN } }) =>
-        network.accuracy === 'top-5' ? testTop5 : testAccuracy,
+      results.flatMap(
+        ({ [stage]: { testAccuracy, testTop5 } }) => (network.accuracy === 'top-5' ? testTop5 : testAccuracy) ?? [],
       ),
     ) ?? { notRun: missing };
   // The trials of a table differ only in their seeds, which do not change the number of weights that are kept.

@@ -62,6 +62,14 @@ Not the recipe: seed=2`.trimStart(),
     );
   });
 
+  it('is about top-5 accuracy where the paper is', () => {
+    const trial = { ...result(0.57), final: { testAccuracy: 0.57, testTop5: 0.8, validationAccuracy: 0 } };
+    const { rows } = compare(tableNamed('alexnet')!, { results: [trial], missing: 'not measured' });
+    const ours = rows.filter(({ name }) => ['dense', 'ADMM (the paper)'].includes(name));
+    // The dense stage of this trial has no top-5 accuracy.
+    expect(ours.map(({ here }) => here)).toEqual([{ notRun: 'not measured' }, { n: 1, mean: 0.8 }]);
+  });
+
   it('says of the progressive experiment what is in it', () => {
     const file = new URL('../../../../experiments/lenet5-progressive.yaml', import.meta.url);
     const { chain } = parse(readFileSync(file, 'utf8')) as { chain: { 'budget.ratio': number[] } };

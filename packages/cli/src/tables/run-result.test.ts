@@ -66,6 +66,14 @@ Files: runs/one
     expect(text).not.toContain('paper (');
   });
 
+  it('has top-5 accuracies if they were measured and the paper does not go by top-1', () => {
+    const final = { ...accuracies(0.8), testTop5: 0.99, validationTop5: 0.98 };
+    expect(renderComparison({ ...lenet5, final }, 'mnist', 'x')).not.toContain('top-5');
+    const text = renderComparison({ ...lenet5, final }, 'other', 'x');
+    expect(text).toContain('final, top-5                       -     99.00 %         98.00 %\n');
+    expect(text).not.toContain('dense, top-5');
+  });
+
   it('shows "-" where the paper gives a network\'s total alone', () => {
     const layers = [
       { name: 'fc1', weights: 235_200, kept: 8_000 },

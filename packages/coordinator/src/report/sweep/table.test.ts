@@ -84,6 +84,22 @@ describe("a sweep's table", () => {
     expect(bestOfEachSparsity(rows)).toMatchObject([{ cell: 2, score: expect.closeTo(-0.15) as number }]);
   });
 
+  it('goes by top-5 accuracy and shows it where the spec chooses by it', () => {
+    const trial = (cell: number, top5: number) => {
+      const { final, ...rest } = result(0.5);
+      const state = {
+        status: 'finished' as const,
+        result: { ...rest, final: { ...final, testTop5: top5, validationTop5: top5 } },
+      };
+      return { cell, settings: {}, choose: 'top5' as const, state };
+    };
+    const chosen = tableOf(trial(1, 0.8), trial(2, 0.9));
+    expect(bestOfEachSparsity(chosen.rows)).toMatchObject([{ cell: 2, score: 0.9 }]);
+    expect(rowsOf(chosen).header).toContain('test top-5, %');
+    expect(rowsOf(chosen).rows[1]).toContain('90.00');
+    expect(tableCsv(chosen)).toMatch(/^.*,test_deviation,test_top_5_mean,test_top_5_deviation,n,/);
+  });
+
   it('is printed with what is missing', () => {
     expect(tableText(table)).toBe(
       `
