@@ -1,6 +1,5 @@
 import { nodeHost } from '@prunegrid/core/node';
 import { roundToBfloat16 } from '@prunegrid/numerics/bfloat16';
-import { createOptimizer } from '@prunegrid/numerics/optimizers';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import type { Dataset } from '@prunegrid/trainer/datasets';
@@ -10,6 +9,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { smallDataset, streamed } from '../engine/dataset.js';
 import { smallModel as model } from '../engine/model.js';
+import { describeUpdates } from './engine-updates.js';
 import { lossOf } from './perceptron.js';
 
 const RATE = 1e-2;
@@ -119,54 +119,7 @@ export function describeEngine(source: EngineSource): void {
       expect(metrics[STEP_METRICS * 4]).toBeLessThan(metrics[0]);
     });
 
-    const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.5 };
-    it.each([
-      { $case: 'adam', value: adam },
-      { $case: 'adamw', value: adam },
-      { $case: 'sgd', value: { momentum: 0.9, weightDecay: 0.5 } },
-      { $case: 'sgd', value: { momentum: 0.9, weightDecay: 0.5, nesterov: true } },
-    ] as const)('makes the steps of the optimizer: %o', async (optimizer) => {
-      const replica = await open({ ...phase, optimizer });
-      const ranges = model.parameters.map(({ offset: from, size, kind }) => ({
-        from,
-        to: from + size,
-        decayed: kind === 'weight',
-      }));
-      const expected = createOptimizer(optimizer, ranges, initialParameters(model, 1));
-      for (let step = 0; step < 3; step++) {
-        const [[, sum]] = await replica.computeGradients(step, [0, 1, 2, 3]);
-        expected.step(step + 1, RATE)(sum.slice(0, model.size), 0);
-        await replica.beginUpdate(step, sum[model.size], RATE);
-        await replica.applyUpdate(0, sum.slice(0, model.size));
-        await replica.commit();
-      }
-      (await replica.readWeights()).forEach((w, i) => expect(w).toBeCloseTo(expected.parameters[i], 5));
-    });
-
-    it('clips the gradient of the loss by its norm over all parameters, and then adds the penalty', async () => {
-      const own = { ...phase, optimizer: sgd(0) };
-      const [[, sum]] = await (await open(own)).computeGradients(0, [0, 1, 2, 3]);
-      const gradient = sum.slice(0, model.size);
-      const norm = Math.hypot(...gradient);
-      const before = initialParameters(model, 1);
-      const layer = model.parameters.find(({ name }) => name === 'output.weight')!;
-      for (const gradientClipping of [norm / 4, 2 * norm]) {
-        const [together, apart] = [await open({ ...own, gradientClipping }), await open({ ...own, gradientClipping })];
-        for (const each of [together, apart]) {
-          await each.setPenalty([{ layer: 'output', rho: 0.5 }], new Float32Array(layer.size));
-        }
-        await together.runSteps(0, [1]);
-        await apart.beginUpdate(0, sum[model.size], 1);
-        await apart.applyUpdate(0, gradient.slice());
-        await apart.commit();
-        const factor = Math.min(1, gradientClipping / norm);
-        (await together.readWeights()).forEach((w, i) => {
-          const pull = i >= layer.offset && i < layer.offset + layer.size ? 0.5 * before[i] : 0;
-          expect(w).toBeCloseTo(before[i] - factor * gradient[i] - pull, 5);
-        });
-        expect(await apart.hashWeights(0)).toBe(await together.hashWeights(0));
-      }
-    });
+    describeUpdates(open, phase);
 
     it('takes over elements that another trainer has updated', async () => {
       const [own, other] = [await open(), await open()];
