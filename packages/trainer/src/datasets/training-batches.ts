@@ -1,5 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
-import { type Batch, dropoutFactors, epochOrder, trainingBatch } from './batches.js';
+import type { Batch, BatchPosition } from './batch.js';
+import { dropoutFactors, epochOrder, trainingBatch } from './batches.js';
 import type { Dataset, Examples } from './dataset.js';
 
 /** How a phase draws its batches from the training examples. */
@@ -86,20 +87,22 @@ export class TrainingBatches {
 
   private make(step: number, microBatch: number): TrainingBatch | Promise<TrainingBatch> {
     const { training } = this.dataset;
+    const { seed, phase, shift: pixels } = this.plan;
     const indices = this.indices(step, microBatch);
-    if (training.resident) return this.batchOf(training.resident, indices, step, microBatch);
-    return training
-      .read(indices)
-      .then((examples) => this.batchOf(examples, Uint32Array.from(indices.keys()), step, microBatch));
+    const at = { seed, phase, step, firstSample: microBatch * indices.length };
+    const change = { ...at, pixels };
+    const changed = (examples: Examples, rows: Uint32Array) => trainingBatch(this.dataset, examples, rows, change);
+    if (training.resident) return this.withDropout(changed(training.resident, indices), at);
+    const batch = training.batch
+      ? training.batch(indices, change)
+      : training.read(indices).then((examples) => changed(examples, Uint32Array.from(indices.keys())));
+    return batch.then((read) => this.withDropout(read, at));
   }
 
-  private batchOf(examples: Examples, rows: Uint32Array, step: number, microBatch: number): TrainingBatch {
-    const { seed, phase, shift, dropout } = this.plan;
-    const at = { seed, phase, step, firstSample: microBatch * rows.length };
-    const batch: TrainingBatch = trainingBatch(this.dataset, examples, rows, { ...at, pixels: shift });
-    if (dropout > 0 && this.units.length > 0) {
-      batch.dropout = this.units.map((units, i) => dropoutFactors(dropout, units, rows.length, at, i));
-    }
-    return batch;
+  private withDropout(batch: Batch, at: BatchPosition): TrainingBatch {
+    const { dropout } = this.plan;
+    if (dropout === 0 || this.units.length === 0) return batch;
+    const { length } = batch.labels;
+    return { ...batch, dropout: this.units.map((units, i) => dropoutFactors(dropout, units, length, at, i)) };
   }
 }
