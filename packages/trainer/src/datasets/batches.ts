@@ -81,19 +81,34 @@ function changedBatch(
 ): Batch {
   const [height, width, channels] = dataset.shape;
   const size = exampleSize(examples);
-  const scaling = scalingOf(dataset);
-  const standardize = standardizationOf(dataset);
+  // Values that are only moved can be standardized before, which takes no pass of its own.
+  const moved = dataset.augmentations?.every(({ moves }) => moves) ?? true;
+  const conversion = moved ? conversionOf(dataset) : scalingOf(dataset);
+  const standardize = moved ? undefined : standardizationOf(dataset);
   const labels = new Int32Array(rows.length);
   const changed = inputSize(dataset);
   rows.forEach((row, i) => {
-    const values = new Float32Array(size);
-    scaling.convert(examples.inputs, row * size, values, 0, size);
+    const values = moved && size === changed ? memory.subarray(i * size, (i + 1) * size) : new Float32Array(size);
+    conversion.convert(examples.inputs, row * size, values, 0, size);
     const image = change({ height, width, channels, values }, i);
-    const own = standardize ? image.values.map((value, k) => standardize(value, k % channels)) : image.values;
-    memory.set(own, i * changed);
+    if (standardize) standardizeInto(memory, i * changed, image.values, channels, standardize);
+    else if (image.values !== values) memory.set(image.values, i * changed);
     labels[i] = examples.labels[row];
   });
   return { inputs: memory.subarray(0, rows.length * changed), labels };
+}
+
+function standardizeInto(
+  target: Float32Array,
+  at: number,
+  values: Float32Array,
+  channels: number,
+  standardize: (value: number, channel: number) => number,
+): void {
+  for (let i = 0, channel = 0; i < values.length; i++) {
+    target[at + i] = standardize(values[i], channel);
+    if (++channel === channels) channel = 0;
+  }
 }
 
 /** Returns `count` examples of a part of the data set that start at index `first`, without random changes. */

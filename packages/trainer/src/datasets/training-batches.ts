@@ -3,6 +3,9 @@ import type { Batch, BatchPosition } from './batch.js';
 import { dropoutFactors, epochOrder, trainingBatch } from './batches.js';
 import type { Dataset, Examples } from './dataset.js';
 
+/** The steps whose micro-batches are read while the engine computes, if they are not in memory. */
+const STEPS_AHEAD = 2;
+
 /** How a phase draws its batches from the training examples. */
 export interface BatchPlan {
   seed: number;
@@ -71,17 +74,18 @@ export class TrainingBatches {
     this.prepared.set(key, batch);
   }
 
-  /** Starts to read a micro-batch unless the data set is in memory; making a batch early saves no time in that case. */
-  readAhead(step: number, microBatch: number): void {
-    if (!this.dataset.training.resident) this.prepare(step, microBatch);
-  }
-
-  /** Returns a micro-batch and drops it from memory. */
+  /**
+   * Returns a micro-batch and drops it from memory. Unless the data set is in memory, those of the next steps are read
+   * meanwhile.
+   */
   take(step: number, microBatch: number): TrainingBatch | Promise<TrainingBatch> {
     this.prepare(step, microBatch);
     const key = `${step}/${microBatch}`;
     const batch = this.prepared.get(key) as TrainingBatch | Promise<TrainingBatch>;
     this.prepared.delete(key);
+    if (!this.dataset.training.resident) {
+      for (let ahead = 1; ahead <= STEPS_AHEAD; ahead++) this.prepare(step + ahead, microBatch);
+    }
     return batch;
   }
 

@@ -29,6 +29,8 @@ export interface Augmentation {
   train(image: Image, random: RandomStream): Image;
   /** What is done, without chance, to images that are evaluated. If it is undefined, they stay as they are. */
   evaluate?(image: Image): Image;
+  /** Whether each value of the changed image is one of the image's values, so that it does not matter what they mean. */
+  readonly moves?: boolean;
   /**
    * It is defined if the change cuts a window out of the image and resizes it to the shape that `shapeOf` returns. What
    * decodes pictures then reads the window only, and needs neither `train` nor `evaluate`.

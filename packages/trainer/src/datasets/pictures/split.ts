@@ -26,10 +26,10 @@ export class CorruptPictures {
     this.most = share === 0 ? 0 : Math.max(1, Math.floor(share * total));
   }
 
-  /** Counts a picture, once. Throws Failure if it is one too many. */
+  /** Counts a picture, once. Throws Failure if there are too many. */
   add(picture: Picture, reason: string): void {
     const name = nameOf(picture);
-    if (this.names.has(name)) return;
+    const known = this.names.has(name);
     this.names.add(name);
     if (this.names.size > this.most) {
       throw new Failure(
@@ -37,6 +37,7 @@ export class CorruptPictures {
         `${name}: ${reason}, and is damaged picture ${this.names.size} of ${grouped(this.total)}: dataset.maxCorrupt lets ${this.most} be skipped; repair or remove it`,
       );
     }
+    if (known) return;
     this.report(`${name}: ${reason}; skipped, as ${this.names.size} of ${grouped(this.total)} pictures`);
   }
 }

@@ -84,7 +84,7 @@ function asDataset({ shape, windowed, ...choice }: DecodingPlan): Dataset {
   const stored = { name: '', shape, elementType: 'uint8' as const, divisor: 255 };
   const dataset = prepared(stored, choice);
   const [, ...others] = dataset.augmentations ?? [];
-  const asDecoded = { train: (image: Image) => image, shapeOf: (of: readonly number[]) => of };
+  const asDecoded = { moves: true, train: (image: Image) => image, shapeOf: (of: readonly number[]) => of };
   return { ...dataset, ...(windowed && { augmentations: [asDecoded, ...others] }) } as Dataset;
 }
 
