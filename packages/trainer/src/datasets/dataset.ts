@@ -73,6 +73,8 @@ export interface Dataset {
    * the files.
    */
   hash: string;
+  /** Returns lines for the user since the last call, such as on a damaged picture that was skipped. */
+  takeNotices?(): string[];
   /** The hash of the files that the choice names, which `loadDataset` has computed. */
   files?: Fingerprint | undefined;
 }

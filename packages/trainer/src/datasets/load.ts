@@ -12,15 +12,10 @@ import { datasets } from './registry.js';
 
 /**
  * Loads the data set that is chosen, by its name or its path, and applies the choice's normalization and augmentations.
- * @param report called with a line for the user on each example that is skipped because it cannot be read
  * @throws {Failure} `input` if it cannot be loaded, has another hash than the choice says, or is not fit for what is
  *   asked
  */
-export async function loadDataset(
-  choice: DatasetChoice,
-  host: DataHost,
-  report: (line: string) => void = () => undefined,
-): Promise<Dataset> {
+export async function loadDataset(choice: DatasetChoice, host: DataHost): Promise<Dataset> {
   const { name } = choice;
   if (datasets.find(name) || !isDatasetPath(name)) {
     const dataset = await datasets.get(name).load(choice, host);
@@ -37,7 +32,7 @@ export async function loadDataset(
   const opened = await openChoice(choice, host);
   const files = await fingerprintOf(filesOf(opened), host.files);
   requireSame(choice, files.sha256);
-  const dataset = await loadFiles({ ...choice, sha256: files.sha256 }, host, opened, report);
+  const dataset = await loadFiles({ ...choice, sha256: files.sha256 }, host, opened);
   return { ...prepared(dataset, choice), files };
 }
 

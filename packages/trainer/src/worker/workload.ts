@@ -31,7 +31,7 @@ export async function loadWorkload(
 ): Promise<{ ready: Ready; loaded: LoadedWorkload }> {
   const source = engines.get(engineName);
   const model = models.get(await loadModel(modelName, runtime));
-  const dataset = await loadDataset(choiceOf(choice), runtime, report);
+  const dataset = await loadDataset(choiceOf(choice), runtime);
   await source.provision(report);
   const engine = await source.load({ threads, clock: runtime.clock });
   return {

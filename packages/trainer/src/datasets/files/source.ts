@@ -39,15 +39,9 @@ export function filesOf({ main, ...others }: ChosenFiles): DataFile[] {
 
 /**
  * Loads a data set of files: arrays into memory, and of pictures where each of them lies.
- * @param report called with a line for the user on each picture that is skipped
  * @throws {Failure} `input`, which names the file and the remedy, if they cannot be read or do not fit together
  */
-export async function loadFiles(
-  choice: DatasetChoice,
-  host: DataHost,
-  chosen?: ChosenFiles,
-  report: (line: string) => void = () => undefined,
-): Promise<Dataset> {
+export async function loadFiles(choice: DatasetChoice, host: DataHost, chosen?: ChosenFiles): Promise<Dataset> {
   const opened = chosen ?? (await openChoice(choice, host));
   const { main } = opened;
   if (!main.parts.includes('training')) {
@@ -58,7 +52,7 @@ export async function loadFiles(
   }
   const { sources, origin, cut } = sourcesOf(opened, choice);
   const loaded = 'pictures' in main ? loadPictures : loadArrays;
-  const dataset = await loaded(sources, cut, host, report);
+  const dataset = await loaded(sources, cut, host);
   return {
     name: choice.name,
     ...dataset,

@@ -36,7 +36,6 @@ export async function loadPictures(
   sources: Partial<Record<PartName, PartSource>>,
   choice: DatasetChoice,
   { machine }: DataHost,
-  report: (line: string) => void,
 ): Promise<Omit<Dataset, 'name' | 'hash'>> {
   const entries = Object.entries(sources) as [PartName, PartSource][];
   const lists = new Map(entries.map(([name, source]) => [name, listOf(source, choice.name)]));
@@ -58,7 +57,7 @@ export async function loadPictures(
   const stored = { name: choice.name, shape: plan.shape, elementType: 'uint8' as const, divisor: 255 };
   const reading = {
     threads: new DecodingThreads(plan, Math.min(machine.parallelism, MOST_THREADS)),
-    corrupt: new CorruptPictures(all.length, choice.maxCorrupt ?? MAX_CORRUPT, report),
+    corrupt: new CorruptPictures(all.length, choice.maxCorrupt ?? MAX_CORRUPT),
     decodedShape: plan.shape,
     inputShape: inputOf(prepared(stored, choice)).shape,
     keep: !plan.windowed && all.length * sizeOf(plan.shape) <= KEPT_SHARE * machine.memoryBytes,
@@ -78,6 +77,7 @@ export async function loadPictures(
     validation: splitOf(cut.validation),
     test: splitOf(cut.test),
     origin: cut.origin,
+    takeNotices: () => reading.corrupt.takeNotices(),
   };
 }
 

@@ -12,16 +12,15 @@ import { nameOf, type Picture } from './picture.js';
 export class CorruptPictures {
   private readonly names = new Set<string>();
   private readonly most: number;
+  private notices: string[] = [];
 
   /**
    * @param total the pictures of the data set
    * @param share the share of them that may be damaged; one picture may be if it is above 0
-   * @param report called with a line for the user on each of them
    */
   constructor(
     private readonly total: number,
     share: number,
-    private readonly report: (line: string) => void,
   ) {
     this.most = share === 0 ? 0 : Math.max(1, Math.floor(share * total));
   }
@@ -37,8 +36,14 @@ export class CorruptPictures {
         `${name}: ${reason}, and is damaged picture ${this.names.size} of ${grouped(this.total)}: dataset.maxCorrupt lets ${this.most} be skipped; repair or remove it`,
       );
     }
-    if (known) return;
-    this.report(`${name}: ${reason}; skipped, as ${this.names.size} of ${grouped(this.total)} pictures`);
+    if (!known) this.notices.push(`${name}: ${reason}; another picture takes its place`);
+  }
+
+  /** Returns a line on each picture that was found damaged since the last call. */
+  takeNotices(): string[] {
+    const { notices } = this;
+    this.notices = [];
+    return notices;
   }
 }
 

@@ -381,6 +381,8 @@ export interface Trained {
   /** What this trainer has sent to the others since Train. */
   bytesToTrainers: number;
   messagesToTrainers: number;
+  /** Lines for the user since the last answer, such as on a damaged picture that was skipped. */
+  notices: string[];
 }
 
 /** The trainer measures the weights on the blocks first_block, ..., first_block + blocks - 1, and answers Evaluated. */
@@ -397,6 +399,8 @@ export interface Evaluated {
   losses: number[];
   /** The number of correct answers in all blocks. */
   correct: number;
+  /** As those of Trained. */
+  notices: string[];
 }
 
 /** The trainer answers with the tensor WEIGHTS. */
@@ -2555,7 +2559,7 @@ export const Halt: MessageFns<Halt> = {
 };
 
 function createBaseTrained(): Trained {
-  return { weightsHash: "", bytesToTrainers: 0, messagesToTrainers: 0 };
+  return { weightsHash: "", bytesToTrainers: 0, messagesToTrainers: 0, notices: [] };
 }
 
 export const Trained: MessageFns<Trained> = {
@@ -2568,6 +2572,9 @@ export const Trained: MessageFns<Trained> = {
     }
     if (message.messagesToTrainers !== 0) {
       writer.uint32(24).uint32(message.messagesToTrainers);
+    }
+    for (const v of message.notices) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -2607,6 +2614,14 @@ export const Trained: MessageFns<Trained> = {
             }
 
             message.messagesToTrainers = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.notices.push(reader.string());
             continue;
           }
         }
@@ -2702,7 +2717,7 @@ export const Evaluate: MessageFns<Evaluate> = {
 };
 
 function createBaseEvaluated(): Evaluated {
-  return { losses: [], correct: 0 };
+  return { losses: [], correct: 0, notices: [] };
 }
 
 export const Evaluated: MessageFns<Evaluated> = {
@@ -2716,6 +2731,9 @@ export const Evaluated: MessageFns<Evaluated> = {
     }
     if (message.correct !== 0) {
       writer.uint32(16).uint32(message.correct);
+    }
+    for (const v of message.notices) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -2757,6 +2775,14 @@ export const Evaluated: MessageFns<Evaluated> = {
             }
 
             message.correct = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.notices.push(reader.string());
             continue;
           }
         }
