@@ -1,5 +1,5 @@
 import type { Augmentation } from './augmentations/index.js';
-import type { Batch, Shift } from './batch.js';
+import type { Batch, ModelValues, Shift } from './batch.js';
 import type { DatasetChoice } from './choice.js';
 import type { Fingerprint } from './files/fingerprint.js';
 import type { DataHost } from './host.js';
@@ -36,8 +36,9 @@ export interface Split {
    * Returns the examples with these indices as a model reads them, changed by the data set's augmentations and
    * normalized. With `change` they are training examples, whose random numbers follow from it. It is defined if the part
    * does this elsewhere than on the calling thread, and is then used instead of `read`. It throws as `read` does.
+   * @param memory the inputs of an earlier batch of the same size, which nobody needs any more
    */
-  batch?(indices: Uint32Array, change?: Shift): Promise<Batch>;
+  batch?(indices: Uint32Array, change?: Shift, memory?: ModelValues): Promise<Batch>;
 }
 
 export interface Dataset {

@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import type { Batch, BatchPosition } from './batch.js';
+import type { Batch, BatchPosition, ModelValues } from './batch.js';
 import { dropoutFactors, epochOrder, trainingBatch } from './batches.js';
 import type { Dataset, Examples } from './dataset.js';
 
@@ -32,6 +32,8 @@ export interface TrainingBatch extends Batch {
 export class TrainingBatches {
   private order: { epoch: number; indices: Uint32Array } | undefined;
   private readonly prepared = new Map<string, TrainingBatch | Promise<TrainingBatch>>();
+  /** The inputs of batches that have been made, by the remainder of the step and by the micro-batch. */
+  private readonly memory = new Map<string, ModelValues>();
   private readonly stepsPerEpoch: number;
 
   /**
@@ -76,7 +78,7 @@ export class TrainingBatches {
 
   /**
    * Returns a micro-batch and drops it from memory. Unless the data set is in memory, those of the next steps are read
-   * meanwhile.
+   * meanwhile, and the batch is valid until the micro-batch of the same number of the next step is taken.
    */
   take(step: number, microBatch: number): TrainingBatch | Promise<TrainingBatch> {
     this.prepare(step, microBatch);
@@ -98,9 +100,26 @@ export class TrainingBatches {
     const changed = (examples: Examples, rows: Uint32Array) => trainingBatch(this.dataset, examples, rows, change);
     if (training.resident) return this.withDropout(changed(training.resident, indices), at);
     const batch = training.batch
-      ? training.batch(indices, change)
+      ? this.inOldMemory(step, microBatch, (memory) => training.batch?.(indices, change, memory) as Promise<Batch>)
       : training.read(indices).then((examples) => changed(examples, Uint32Array.from(indices.keys())));
     return batch.then((read) => this.withDropout(read, at));
+  }
+
+  /**
+   * Makes a batch in the memory of one that has been used, if there is one, because allocating and clearing memory takes
+   * as long as a third of decoding.
+   */
+  private async inOldMemory(
+    step: number,
+    microBatch: number,
+    make: (memory: ModelValues | undefined) => Promise<Batch>,
+  ): Promise<Batch> {
+    const slot = `${step % (STEPS_AHEAD + 1)}/${microBatch}`;
+    const memory = this.memory.get(slot);
+    this.memory.delete(slot);
+    const batch = await make(memory);
+    this.memory.set(slot, batch.inputs);
+    return batch;
   }
 
   private withDropout(batch: Batch, at: BatchPosition): TrainingBatch {

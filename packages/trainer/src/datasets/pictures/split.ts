@@ -2,11 +2,14 @@ import { Failure } from '@prunegrid/core/failure';
 import { grouped } from '@prunegrid/core/text/figures';
 import { sizeOf } from '@prunegrid/numerics/shape';
 
-import type { Batch, Shift } from '../batch.js';
+import type { Batch, ModelValues, Shift } from '../batch.js';
 import type { Examples, Labels, Split } from '../dataset.js';
 import type { DecodedPictures, DecodingTask } from './decoding/task.js';
 import type { DecodingThreads } from './decoding/threads.js';
 import { nameOf, type Picture } from './picture.js';
+
+/** Pictures that are decoded together. */
+const TOGETHER = 8;
 
 /** Counts the pictures that are skipped because they are damaged, over all parts of a data set. */
 export class CorruptPictures {
@@ -76,58 +79,83 @@ export class PictureSplit implements Split {
   }
 
   async read(indices: Uint32Array): Promise<Examples> {
-    const size = sizeOf(this.reading.decodedShape);
-    const inputs = new Uint8Array(new SharedArrayBuffer(indices.length * size));
+    const inputs = new Uint8Array(new SharedArrayBuffer(indices.length * sizeOf(this.reading.decodedShape)));
     const labels = this.labels.slice(0, indices.length);
-    await this.readInto(indices, (i) => ({ target: inputs.subarray(i * size, (i + 1) * size) }), labels);
+    await this.readInto(inputs, labels, indices);
     return { inputs, labels, count: indices.length };
   }
 
-  async batch(indices: Uint32Array, change?: Shift): Promise<Batch> {
-    const size = sizeOf(this.reading.inputShape);
-    const inputs = new Float32Array(new SharedArrayBuffer(4 * indices.length * size));
+  async batch(indices: Uint32Array, change?: Shift, memory?: ModelValues): Promise<Batch> {
+    const length = indices.length * sizeOf(this.reading.inputShape);
+    const inputs =
+      memory?.length === length
+        ? (memory as Float32Array<SharedArrayBuffer>)
+        : new Float32Array(new SharedArrayBuffer(4 * length));
     const labels = new Int32Array(indices.length);
-    const taskOf = (i: number) => ({
-      target: inputs.subarray(i * size, (i + 1) * size),
-      change: change && { ...change, firstSample: change.firstSample + i },
-    });
-    await this.readInto(indices, taskOf, labels);
+    await this.readInto(inputs, labels, indices, change);
     return { inputs, labels };
   }
 
   private async readInto(
-    indices: Uint32Array,
-    taskOf: (i: number) => Pick<DecodingTask, 'target' | 'change'>,
+    target: DecodingTask['target'],
     labels: Labels,
+    indices: Uint32Array,
+    change?: Shift,
   ): Promise<void> {
-    await Promise.all(
-      Array.from(indices, async (index, i) => {
-        if (index >= this.count) throw new RangeError(`there is no example ${index} among ${this.count}`);
-        labels[i] = this.labels[await this.readOne(index, taskOf(i))];
-      }),
-    );
+    const out = indices.find((index) => index >= this.count);
+    if (out !== undefined) throw new RangeError(`there is no example ${out} among ${this.count}`);
+    const size = target.length / indices.length;
+    const tasks = [];
+    for (let from = 0; from < indices.length; from += TOGETHER) {
+      const own = indices.subarray(from, from + TOGETHER);
+      const at = change && { ...change, firstSample: change.firstSample + from };
+      const into = target.subarray(from * size, (from + own.length) * size);
+      tasks.push(this.readTogether(own, into, labels.subarray(from, from + own.length), at));
+    }
+    await Promise.all(tasks);
   }
 
-  /** Reads a picture, or the next one that is not damaged, whose index it returns. */
-  private async readOne(first: number, task: Pick<DecodingTask, 'target' | 'change'>): Promise<number> {
-    for (let tried = 0; tried < this.count; tried++) {
-      const index = (first + tried) % this.count;
-      const picture = this.pictures[index];
-      const { path, offset, length } = picture;
-      const kept = this.keptPictures();
-      const answer = await this.reading.threads.run({
-        ...task,
-        picture: { path, offset, length },
-        kept: kept && { ...kept, index },
-      });
-      if (answer.failed !== undefined) {
-        throw new Failure('environment', `${nameOf(picture)}: cannot be read (${answer.failed}): put the file back`);
+  /** Reads pictures, in place of each damaged one the next one that is not. */
+  private async readTogether(
+    indices: Uint32Array,
+    target: DecodingTask['target'],
+    labels: Labels,
+    change: Shift | undefined,
+    tried = 1,
+  ): Promise<void> {
+    const kept = this.keptPictures();
+    const answers = await this.reading.threads.run({
+      pictures: Array.from(indices, (index) => {
+        const { path, offset, length } = this.pictures[index];
+        return { path, offset, length };
+      }),
+      target,
+      change,
+      kept: kept && { ...kept, indices: [...indices] },
+    });
+    const size = target.length / indices.length;
+    for (const [i, { failed, corrupt }] of answers.entries()) {
+      const picture = this.pictures[indices[i]];
+      if (failed !== undefined) {
+        throw new Failure('environment', `${nameOf(picture)}: cannot be read (${failed}): put the file back`);
       }
-      if (answer.corrupt === undefined) return index;
+      labels[i] = this.labels[indices[i]];
+      if (corrupt === undefined) continue;
       // What is damaged is found out anew each time, since a window above the damage can be read, whoever saw the rest.
-      this.reading.corrupt.add(picture, answer.corrupt);
+      this.reading.corrupt.add(picture, corrupt);
+      if (tried === this.count) {
+        throw new Failure('input', `${nameOf(picture)}: ${corrupt}, and so are all pictures of this part of the data`);
+      }
+      const at = change && { ...change, firstSample: change.firstSample + i };
+      const next = Uint32Array.of((indices[i] + 1) % this.count);
+      await this.readTogether(
+        next,
+        target.subarray(i * size, (i + 1) * size),
+        labels.subarray(i, i + 1),
+        at,
+        tried + 1,
+      );
     }
-    throw new Failure('input', `${nameOf(this.pictures[first])}: this part of the data has no picture that is sound`);
   }
 
   private keptPictures(): DecodedPictures | undefined {

@@ -26,9 +26,19 @@ export class TaskRunner {
     this.choose = windowsOf(plan);
   }
 
-  async run(task: DecodingTask): Promise<DecodingAnswer> {
+  /** Returns how each of the pictures ended. */
+  async run(task: DecodingTask): Promise<DecodingAnswer[]> {
+    const answers = [];
+    for (let i = 0; i < task.pictures.length; i++) answers.push(await this.runOne(task, i));
+    return answers;
+  }
+
+  private async runOne(task: DecodingTask, i: number): Promise<DecodingAnswer> {
+    const { change, target, pictures } = task;
+    const at = change && { ...change, firstSample: change.firstSample + i };
+    const size = target.length / pictures.length;
     try {
-      this.write(await this.pixelsOf(task), task);
+      this.write(await this.pixelsOf(task, i, at), target.subarray(i * size, (i + 1) * size), at);
       return {};
     } catch (error) {
       if (error instanceof CorruptPicture) return { corrupt: error.message };
@@ -36,30 +46,31 @@ export class TaskRunner {
     }
   }
 
-  private async pixelsOf({ picture, change, kept }: DecodingTask): Promise<Uint8Array> {
-    const { shape } = this.plan;
-    if (!kept) return decodeWindow(await this.bytesOf(picture), (...size) => this.choose(...size, change), shape);
-    const { values, decoded, index } = kept;
+  private async pixelsOf({ pictures, kept }: DecodingTask, i: number, at: Shift | undefined): Promise<Uint8Array> {
+    const decode = async () =>
+      decodeWindow(await this.bytesOf(pictures[i]), (...extents) => this.choose(...extents, at), this.plan.shape);
+    if (!kept) return decode();
+    const { values, decoded, indices } = kept;
     const size = values.length / decoded.length;
-    const own = values.subarray(index * size, (index + 1) * size);
-    if (Atomics.load(decoded, index) === 0) {
-      own.set(await decodeWindow(await this.bytesOf(picture), (...extents) => this.choose(...extents, change), shape));
-      Atomics.store(decoded, index, 1);
+    const own = values.subarray(indices[i] * size, (indices[i] + 1) * size);
+    if (Atomics.load(decoded, indices[i]) === 0) {
+      own.set(await decode());
+      Atomics.store(decoded, indices[i], 1);
     }
     return own;
   }
 
-  private write(pixels: Uint8Array, { target, change }: DecodingTask): void {
+  private write(pixels: Uint8Array, target: DecodingTask['target'], at: Shift | undefined): void {
     if (target instanceof Uint8Array) {
       target.set(pixels);
       return;
     }
     const examples: Examples = { inputs: pixels, labels: Uint8Array.of(0), count: 1 };
-    if (change) trainingBatch(this.dataset, examples, Uint32Array.of(0), change, target);
+    if (at) trainingBatch(this.dataset, examples, Uint32Array.of(0), at, target);
     else evaluated(this.dataset, examples, target);
   }
 
-  private async bytesOf({ path, offset, length }: DecodingTask['picture']): Promise<Uint8Array> {
+  private async bytesOf({ path, offset, length }: DecodingTask['pictures'][number]): Promise<Uint8Array> {
     if (length === undefined) return this.files.read(path);
     const bytes = Buffer.allocUnsafeSlow(length);
     const read = await (await this.archive(path)).read(bytes, offset);

@@ -18,16 +18,18 @@ export interface DecodedPictures {
   decoded: Uint8Array<SharedArrayBuffer>;
 }
 
-/** One picture to decode. */
+/** Pictures to decode together, because a message to a thread costs as much as a tenth of a picture. */
 export interface DecodingTask {
-  picture: Pick<Picture, 'path' | 'offset' | 'length'>;
-  /** Where the picture's values go, in shared memory: those a model reads, or the decoded ones. */
+  pictures: Pick<Picture, 'path' | 'offset' | 'length'>[];
+  /**
+   * Where the values of the pictures go one after another, in shared memory: those a model reads, or the decoded ones.
+   */
   target: Float32Array<SharedArrayBuffer> | Uint8Array<SharedArrayBuffer>;
-  /** The position of a training example, whose changes are random. `firstSample` is that of the example itself. */
+  /** The position of the first picture as a training example, whose changes are random. */
   change?: Shift | undefined;
-  /** Where decoded pictures are kept, and the picture's number among them. */
-  kept?: (DecodedPictures & { index: number }) | undefined;
+  /** Where decoded pictures are kept, and the number of each picture among them. */
+  kept?: (DecodedPictures & { indices: number[] }) | undefined;
 }
 
-/** How a task ended: `corrupt` says what is wrong with the picture, `failed` that the file cannot be read. */
+/** How the decoding of one picture ended: `corrupt` says what is wrong with it, `failed` why its file cannot be read. */
 export type DecodingAnswer = { corrupt?: string; failed?: string };

@@ -9,5 +9,5 @@ import type { DecodingPlan, DecodingTask } from './task.js';
 const runner = new TaskRunner(nodeHost.files, workerData as DecodingPlan);
 
 parentPort?.on('message', ({ id, task }: { id: number; task: DecodingTask }) => {
-  void runner.run(task).then((answer) => parentPort?.postMessage({ id, answer }));
+  void runner.run(task).then((answers) => parentPort?.postMessage({ id, answers }));
 });

@@ -3,12 +3,12 @@ import { Worker } from 'node:worker_threads';
 
 import type { DecodingAnswer, DecodingPlan, DecodingTask } from './task.js';
 
-/** Tasks that a thread has at once: while one picture is decoded, the next one is read. */
+/** Tasks that a thread has at once: while a picture of one is decoded, one of the other is read. */
 const AT_ONCE = 2;
 
 interface Waiting {
   task: DecodingTask;
-  resolve: (answer: DecodingAnswer) => void;
+  resolve: (answers: DecodingAnswer[]) => void;
   reject: (error: Error) => void;
 }
 
@@ -28,8 +28,8 @@ export class DecodingThreads {
     private readonly program = new URL('./thread.js', import.meta.url),
   ) {}
 
-  /** Decodes one picture. Rejects with Failure if a thread cannot start or dies. */
-  run(task: DecodingTask): Promise<DecodingAnswer> {
+  /** Decodes pictures, and returns how each of them ended. Rejects with Failure if a thread cannot start or dies. */
+  run(task: DecodingTask): Promise<DecodingAnswer[]> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ task, resolve, reject });
       this.start();
@@ -42,8 +42,8 @@ export class DecodingThreads {
       const worker = new Worker(this.program, { workerData: this.plan });
       const running = new Map<number, Waiting>();
       const thread = { worker, running };
-      worker.on('message', ({ id, answer }: { id: number; answer: DecodingAnswer }) => {
-        running.get(id)?.resolve(answer);
+      worker.on('message', ({ id, answers }: { id: number; answers: DecodingAnswer[] }) => {
+        running.get(id)?.resolve(answers);
         running.delete(id);
         this.feed(thread);
       });
