@@ -11,7 +11,12 @@ const folder = dirname(fileURLToPath(import.meta.url));
 const root = dirname(folder);
 const dist = join(root, 'packages/bench/dist');
 const ours = ['step', 'exchange', 'cost', 'projection', 'loader', 'sweep'];
-const besideOthers = ['steps-beside-pytorch', 'main-job-beside-pytorch', 'grid-beside-pytorch'];
+const besideOthers = [
+  'loader-beside-pytorch',
+  'steps-beside-pytorch',
+  'main-job-beside-pytorch',
+  'grid-beside-pytorch',
+];
 
 await orOneLine(async () => {
   await setup();

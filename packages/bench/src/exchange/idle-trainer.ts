@@ -93,6 +93,6 @@ async function exchange(plan: Train): Promise<void> {
       close: () => undefined,
     },
   );
-  const value = { weightsHash: '', bytesToTrainers: 0, messagesToTrainers: 0 };
+  const value = { weightsHash: '', bytesToTrainers: 0, messagesToTrainers: 0, notices: [] };
   await channel.send(encodeFromTrainer({ $case: 'trained', value }));
 }

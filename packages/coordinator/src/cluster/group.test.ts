@@ -91,7 +91,7 @@ async function workAlone(channel: Channel<Message>, reports = (step: number) => 
       await credits.report(Float32Array.from(reports(firstStep + i)));
     }
     await credits.close();
-    const value = { weightsHash: 'hash', bytesToTrainers: 0, messagesToTrainers: 0 };
+    const value = { weightsHash: 'hash', bytesToTrainers: 0, messagesToTrainers: 0, notices: [] };
     await channel.send(encodeFromTrainer({ $case: 'trained', value }));
   }
 }

@@ -55,6 +55,7 @@ export class TrainerGroup {
   private peersConnected: Promise<boolean> | undefined;
   private readonly among: Traffic = { messages: 0, bytes: 0 };
   private readonly broadcast: Broadcast;
+  private readonly told = new Set<string>();
 
   constructor(
     readonly trainers: readonly Trainer[],
@@ -170,6 +171,7 @@ export class TrainerGroup {
       done++;
     }
     const trained = await this.broadcast.ask('trained', (value) => value);
+    this.tell(trained);
     for (const { bytesToTrainers, messagesToTrainers } of trained) {
       this.among.bytes += bytesToTrainers;
       this.among.messages += messagesToTrainers;
@@ -215,6 +217,7 @@ export class TrainerGroup {
       value: { split, blockSize: EVALUATION_BLOCK, firstBlock: shares[i].first, blocks: shares[i].count },
     }));
     const measured = await this.broadcast.ask('evaluated', (value) => value, 'evaluation', shares[0].count);
+    this.tell(measured);
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
     // A trainer without blocks has counted nothing.
     const top5 = measured.flatMap(({ correctTop5 }) => correctTop5 ?? []);
@@ -258,6 +261,15 @@ export class TrainerGroup {
       }),
     );
     return moments;
+  }
+
+  /** Passes on what trainers say about their data, once if several of them say it. */
+  private tell(answers: readonly { notices: string[] }[]): void {
+    for (const notice of answers.flatMap(({ notices }) => notices)) {
+      if (this.told.has(notice)) continue;
+      this.told.add(notice);
+      this.options.warn(`${notice} (${this.told.size} so far)`);
+    }
   }
 
   /** Number of elements that a round reduces: a gradient or, with local SGD, the parameters and the moments. */

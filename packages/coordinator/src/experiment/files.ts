@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
-import { isDatasetPath, loadDataset, misfit } from '@prunegrid/trainer/datasets';
+import { isDatasetPath, isLabelFile, loadDataset, misfit } from '@prunegrid/trainer/datasets';
 import { absoluteReference, isModelPath, models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
 import { resolve } from 'node:path';
@@ -13,12 +13,18 @@ import type { Spec } from './spec.js';
 /** Returns the spec with the paths of its model and data seen from `folder`, the experiment's, made absolute. */
 export function withAbsolutePaths<Of extends Pick<Spec, 'dataset' | 'model'>>(experiment: Of, folder: string): Of {
   const spec = { ...experiment, model: absoluteReference(experiment.model, folder) };
-  const { name, validation, test } = spec.dataset;
+  const { name, validation, test, labels } = spec.dataset;
   if (!isDatasetPath(name)) return spec;
   const absolute = <Value>(value: Value) => (typeof value === 'string' ? resolve(folder, value) : value);
   return {
     ...spec,
-    dataset: { ...spec.dataset, name: resolve(folder, name), validation: absolute(validation), test: absolute(test) },
+    dataset: {
+      ...spec.dataset,
+      name: resolve(folder, name),
+      validation: absolute(validation),
+      test: absolute(test),
+      ...(labels !== undefined && isLabelFile(labels) && { labels: resolve(folder, labels) }),
+    },
   };
 }
 

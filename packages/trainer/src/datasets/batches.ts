@@ -1,7 +1,8 @@
 import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import { augment, type Augmentation, type Image, withoutChance } from './augmentations/index.js';
+import type { Batch, BatchPosition, ModelValues, Shift } from './batch.js';
 import { type Dataset, type Examples, exampleSize, type Inputs, slice, type Split } from './dataset.js';
-import { conversionOf, inputSize, type ModelValues, scalingOf, standardizationOf } from './normalization.js';
+import { conversionOf, inputSize, scalingOf, standardizationOf } from './normalization.js';
 import { permutation } from './splits.js';
 
 /**
@@ -11,47 +12,29 @@ import { permutation } from './splits.js';
 export const epochOrder = (seed: number, phase: number, epoch: number, count: number): Uint32Array =>
   permutation(new RandomStream(seed, purposes.order, phase, epoch), count);
 
-/** Examples in the form that a model reads. */
-export interface Batch {
-  /** The inputs, [batch, ...shape of an example]. */
-  inputs: ModelValues;
-  /** The class numbers, [batch]. */
-  labels: Int32Array;
-}
-
-/** The position of a micro-batch in a phase. Its random numbers are functions of this position. */
-export interface BatchPosition {
-  seed: number;
-  phase: number;
-  step: number;
-  /** The position of the micro-batch's first example within the global batch. */
-  firstSample: number;
-}
-
-/**
- * Describes the random translation of a micro-batch's images by at most `pixels` pixels in each direction. Pixels that
- * become free are set to 0.
- */
-export interface Shift extends BatchPosition {
-  pixels: number;
-}
-
 /**
  * Returns the batch of the examples whose indices in `examples` are `rows`, changed by the data set's augmentations. If
  * `shift.pixels` > 0, the examples must be images, and each is translated by a random whole number of pixels.
+ * @param memory the array for the inputs, which must be long enough
  */
-export function trainingBatch(dataset: Dataset, examples: Examples, rows: Uint32Array, shift: Shift): Batch {
+export function trainingBatch(
+  dataset: Dataset,
+  examples: Examples,
+  rows: Uint32Array,
+  shift: Shift,
+  memory?: ModelValues,
+): Batch {
   const { augmentations = [] } = dataset;
   const { seed, phase, step, firstSample } = shift;
   if (augmentations.length > 0) {
-    return changedBatch(dataset, examples, rows, (image, i) =>
-      augment(augmentations, image, { seed, phase, step, sample: firstSample + i }),
-    );
+    const change = (image: Image, i: number) =>
+      augment(augmentations, image, { seed, phase, step, sample: firstSample + i });
+    return changedBatch(dataset, examples, rows, change, memory as Float32Array | undefined);
   }
   const { inputs, labels } = examples;
   const size = exampleSize(examples);
   const conversion = conversionOf(dataset);
-  const batch = { inputs: conversion.create(rows.length * size), labels: new Int32Array(rows.length) };
+  const batch = { inputs: memory ?? conversion.create(rows.length * size), labels: new Int32Array(rows.length) };
   const range = 2 * shift.pixels + 1;
   // What comes in from outside of an image is the value 0, which a mean makes another one.
   const outside = shift.pixels > 0 && dataset.standardization ? blankOf(examples) : undefined;
@@ -98,24 +81,40 @@ function changedBatch(
 ): Batch {
   const [height, width, channels] = dataset.shape;
   const size = exampleSize(examples);
-  const scaling = scalingOf(dataset);
-  const standardize = standardizationOf(dataset);
+  // Values that are only moved can be standardized before, which takes no pass of its own.
+  const moved = dataset.augmentations?.every(({ moves }) => moves) ?? true;
+  const conversion = moved ? conversionOf(dataset) : scalingOf(dataset);
+  const standardize = moved ? undefined : standardizationOf(dataset);
   const labels = new Int32Array(rows.length);
   const changed = inputSize(dataset);
   rows.forEach((row, i) => {
-    const values = new Float32Array(size);
-    scaling.convert(examples.inputs, row * size, values, 0, size);
+    const values = moved && size === changed ? memory.subarray(i * size, (i + 1) * size) : new Float32Array(size);
+    conversion.convert(examples.inputs, row * size, values, 0, size);
     const image = change({ height, width, channels, values }, i);
-    const own = standardize ? image.values.map((value, k) => standardize(value, k % channels)) : image.values;
-    memory.set(own, i * changed);
+    if (standardize) standardizeInto(memory, i * changed, image.values, channels, standardize);
+    else if (image.values !== values) memory.set(image.values, i * changed);
     labels[i] = examples.labels[row];
   });
   return { inputs: memory.subarray(0, rows.length * changed), labels };
 }
 
+function standardizeInto(
+  target: Float32Array,
+  at: number,
+  values: Float32Array,
+  channels: number,
+  standardize: (value: number, channel: number) => number,
+): void {
+  for (let i = 0, channel = 0; i < values.length; i++) {
+    target[at + i] = standardize(values[i], channel);
+    if (++channel === channels) channel = 0;
+  }
+}
+
 /** Returns `count` examples of a part of the data set that start at index `first`, without random changes. */
 export async function evaluationBatch(dataset: Dataset, part: Split, first: number, count: number): Promise<Batch> {
-  return toBatch(dataset, await examplesOf(part, first, count));
+  const rows = rowsFrom(first, count);
+  return part.batch ? part.batch(rows) : evaluated(dataset, await examplesOf(part, rows));
 }
 
 /**
@@ -131,29 +130,35 @@ export async function* evaluationBlocks(
   blocks: number,
 ): AsyncGenerator<Batch> {
   const read = (block: number) => {
-    const examples = examplesOf(part, block * size, Math.min(size, part.count - block * size));
+    const rows = rowsFrom(block * size, Math.min(size, part.count - block * size));
+    const examples = part.batch ? part.batch(rows) : examplesOf(part, rows);
     // The caller that awaits the block receives the error. This handler only avoids an unhandled rejection until then.
     if (examples instanceof Promise) examples.catch(() => undefined);
     return examples;
   };
-  // All blocks use the same memory.
-  const memory = conversionOf(dataset).create(size * inputSize(dataset));
+  // All blocks that are converted here use the same memory.
+  const memory = part.batch ? undefined : conversionOf(dataset).create(size * inputSize(dataset));
   const end = first + blocks;
   let next = first < end ? read(first) : undefined;
   for (let block = first; next !== undefined; block++) {
     const examples = next instanceof Promise ? await next : next;
     next = block + 1 < end ? read(block + 1) : undefined;
-    yield toBatch(dataset, examples, memory);
+    yield 'count' in examples ? evaluated(dataset, examples, memory) : examples;
   }
 }
 
-function examplesOf(part: Split, first: number, count: number): Examples | Promise<Examples> {
-  if (part.resident) return slice(part.resident, first, count);
-  return part.read(Uint32Array.from({ length: count }, (_, i) => first + i));
+function examplesOf(part: Split, rows: Uint32Array): Examples | Promise<Examples> {
+  return part.resident ? slice(part.resident, rows[0], rows.length) : part.read(rows);
 }
 
-/** @param memory the array for the converted inputs, which must be at least as long as the examples' values */
-function toBatch(dataset: Dataset, examples: Examples, memory?: ModelValues): Batch {
+const rowsFrom = (first: number, count: number): Uint32Array =>
+  Uint32Array.from({ length: count }, (_, i) => first + i);
+
+/**
+ * Returns all examples without random changes.
+ * @param memory the array for the converted inputs, which must be long enough
+ */
+export function evaluated(dataset: Dataset, examples: Examples, memory?: ModelValues): Batch {
   const { inputs, labels, count } = examples;
   const { augmentations = [] } = dataset;
   if (augmentations.some(changesEvaluation)) {

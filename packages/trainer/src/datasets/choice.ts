@@ -50,6 +50,8 @@ export const datasetChoiceSchema = z.strictObject({
     .optional(),
   /** Random changes of the training images, in this order. */
   augment: z.array(augmentationSchema).optional(),
+  /** The share of a data set's pictures that may be damaged and are skipped, 0.01 by default. More of them end the run. */
+  maxCorrupt: z.number().min(0).max(1).optional(),
   /** If set, only this many examples at the start of the training part and of the test part are used. */
   limit: count.optional(),
   /** What `fingerprint` says of the files. Trainers refuse other data. */

@@ -1,4 +1,5 @@
 import type { Augmentation } from './augmentations/index.js';
+import type { Batch, ModelValues, Shift } from './batch.js';
 import type { DatasetChoice } from './choice.js';
 import type { Fingerprint } from './files/fingerprint.js';
 import type { DataHost } from './host.js';
@@ -31,6 +32,13 @@ export interface Split {
    * read ahead. Throws RangeError if an index is not below `count`, and Failure if the data cannot be read.
    */
   read(indices: Uint32Array): Promise<Examples>;
+  /**
+   * Returns the examples with these indices as a model reads them, changed by the data set's augmentations and
+   * normalized. With `change` they are training examples, whose random numbers follow from it. It is defined if the part
+   * does this elsewhere than on the calling thread, and is then used instead of `read`. It throws as `read` does.
+   * @param memory the inputs of an earlier batch of the same size, which nobody needs any more
+   */
+  batch?(indices: Uint32Array, change?: Shift, memory?: ModelValues): Promise<Batch>;
 }
 
 export interface Dataset {
@@ -66,6 +74,8 @@ export interface Dataset {
    * the files.
    */
   hash: string;
+  /** Returns lines for the user since the last call, such as on a damaged picture that was skipped. */
+  takeNotices?(): string[];
   /** The hash of the files that the choice names, which `loadDataset` has computed. */
   files?: Fingerprint | undefined;
 }

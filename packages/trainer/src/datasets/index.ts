@@ -1,17 +1,11 @@
-export {
-  type Batch,
-  type BatchPosition,
-  dropoutFactors,
-  epochOrder,
-  evaluationBatch,
-  evaluationBlocks,
-  trainingBatch,
-} from './batches.js';
+export type { Batch, BatchPosition } from './batch.js';
+export { dropoutFactors, epochOrder, evaluationBatch, evaluationBlocks, trainingBatch } from './batches.js';
 export { type DatasetChoice, datasetChoiceSchema } from './choice.js';
 export { type Dataset, type DatasetSource, type Examples, residentSplit, slice, type Split } from './dataset.js';
 export { type BatchPlan, type TrainingBatch, TrainingBatches } from './training-batches.js';
 export { type DatasetDescription, datasetDescriptionSchema, describeDataset } from './description.js';
 export { isDatasetPath } from './files/opened.js';
+export { isLabelFile } from './pictures/label-file.js';
 export { loadDataset, sourceOf } from './load.js';
 export { misfit } from './normalization.js';
 export { datasets } from './registry.js';

@@ -1,21 +1,14 @@
 import { Failure } from '@prunegrid/core/failure';
 import { pathToFileURL } from 'node:url';
 
-import { augmentationsOf } from './augmentations/index.js';
 import type { DatasetChoice } from './choice.js';
-import type { Dataset, DatasetSource, Standardization } from './dataset.js';
+import type { Dataset, DatasetSource } from './dataset.js';
 import type { DataHost } from './host.js';
-import { type Fingerprint, fingerprintOf } from './files/fingerprint.js';
+import { fingerprintOf } from './files/fingerprint.js';
 import { isDatasetPath, isModule } from './files/opened.js';
-import { filesOf, loadFiles } from './files/source.js';
+import { filesOf, loadFiles, openChoice } from './files/source.js';
+import { prepared } from './prepared.js';
 import { datasets } from './registry.js';
-
-/** Returns the hash of the files that a choice names, if it names files. Of a module it is that of the module itself. */
-async function fingerprint(choice: DatasetChoice, host: DataHost): Promise<Fingerprint | undefined> {
-  const { name } = choice;
-  if (datasets.find(name) || !isDatasetPath(name)) return undefined;
-  return fingerprintOf(isModule(name) ? [{ role: 'module', path: name }] : await filesOf(choice, host), host.files);
-}
 
 /**
  * Loads the data set that is chosen, by its name or its path, and applies the choice's normalization and augmentations.
@@ -23,17 +16,30 @@ async function fingerprint(choice: DatasetChoice, host: DataHost): Promise<Finge
  *   asked
  */
 export async function loadDataset(choice: DatasetChoice, host: DataHost): Promise<Dataset> {
-  const found = await fingerprint(choice, host);
-  requireSame(choice, found?.sha256);
-  const dataset = await (await sourceOf(choice.name)).load({ ...choice, sha256: found?.sha256 }, host);
-  if (!found) requireSame(choice, dataset.hash);
-  return { ...prepared(dataset, choice), files: found };
+  const { name } = choice;
+  if (datasets.find(name) || !isDatasetPath(name)) {
+    const dataset = await datasets.get(name).load(choice, host);
+    requireSame(choice, dataset.hash);
+    return prepared(dataset, choice);
+  }
+  if (isModule(name)) {
+    // The hash is that of the module itself.
+    const files = await fingerprintOf([{ role: 'module', path: name }], host.files);
+    requireSame(choice, files.sha256);
+    const dataset = await (await sourceOf(name)).load({ ...choice, sha256: files.sha256 }, host);
+    return { ...prepared(dataset, choice), files };
+  }
+  const opened = await openChoice(choice, host);
+  const files = await fingerprintOf(filesOf(opened), host.files);
+  requireSame(choice, files.sha256);
+  const dataset = await loadFiles({ ...choice, sha256: files.sha256 }, host, opened);
+  return { ...prepared(dataset, choice), files };
 }
 
 /** Returns the data set of a path as a member that a registry could have. Throws Failure if it is a module that is none. */
 export async function sourceOf(name: string): Promise<DatasetSource> {
   if (datasets.find(name) || !isDatasetPath(name)) return datasets.get(name);
-  if (!isModule(name)) return { name, load: loadFiles };
+  if (!isModule(name)) return { name, load: (choice, host) => loadFiles(choice, host) };
   let module: { default?: Partial<DatasetSource> };
   try {
     module = (await import(pathToFileURL(name).href)) as typeof module;
@@ -56,29 +62,4 @@ function requireSame({ name, sha256 }: DatasetChoice, found: string | undefined)
     'input',
     `${name}: holds other data (SHA-256 ${found.slice(0, 12)}...) than the experiment was begun with (${sha256.slice(0, 12)}...): put the same files there`,
   );
-}
-
-function prepared(dataset: Dataset, { normalize, augment }: DatasetChoice): Dataset {
-  const augmentations = augment ? augmentationsOf(augment, dataset.shape) : undefined;
-  const { divide, mean, std } = normalize ?? {};
-  const standardization = mean || std ? { mean: mean ?? [0], std: std ?? [1] } : undefined;
-  if (standardization) requirePerChannel(standardization, dataset);
-  return {
-    ...dataset,
-    ...(divide !== undefined && { divisor: divide }),
-    ...(standardization && { standardization }),
-    ...(augmentations && { augmentations }),
-  };
-}
-
-function requirePerChannel(standardization: Standardization, { name, shape }: Dataset): void {
-  const channels = shape.at(-1) ?? 1;
-  for (const key of ['mean', 'std'] as const) {
-    const { length } = standardization[key];
-    if (length === 1 || length === channels) continue;
-    throw new Failure(
-      'input',
-      `dataset.normalize.${key}: has ${length} numbers, the last axis of ${name} has ${channels}, [${shape.join(', ')}]: give one number, or one for each`,
-    );
-  }
 }

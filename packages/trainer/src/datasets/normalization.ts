@@ -1,8 +1,6 @@
 import { sizeOf } from '@prunegrid/numerics/shape';
+import type { ModelValues } from './batch.js';
 import type { Dataset, Inputs } from './dataset.js';
-
-/** Values in the form that a model reads. */
-export type ModelValues = Float32Array | Int32Array;
 
 /** Converts stored values to the model's input. */
 export interface Conversion {
@@ -15,7 +13,9 @@ export interface Conversion {
 }
 
 /** The shape and the type of the examples that a model reads from the data set. */
-export function inputOf(dataset: Dataset): { shape: readonly number[]; type: 'float32' | 'int32' } {
+export function inputOf(
+  dataset: Pick<Dataset, 'shape' | 'elementType' | 'divisor' | 'standardization' | 'augmentations'>,
+): { shape: readonly number[]; type: 'float32' | 'int32' } {
   const { elementType, divisor, standardization, augmentations = [] } = dataset;
   const plain = divisor === undefined && standardization === undefined && augmentations.length === 0;
   return {

@@ -1,6 +1,10 @@
 import { Failure } from '@prunegrid/core/failure';
-import { type Batch, dropoutFactors, epochOrder, trainingBatch } from './batches.js';
+import type { Batch, BatchPosition, ModelValues } from './batch.js';
+import { dropoutFactors, epochOrder, trainingBatch } from './batches.js';
 import type { Dataset, Examples } from './dataset.js';
+
+/** The steps whose micro-batches are read while the engine computes, if they are not in memory. */
+const STEPS_AHEAD = 2;
 
 /** How a phase draws its batches from the training examples. */
 export interface BatchPlan {
@@ -28,6 +32,8 @@ export interface TrainingBatch extends Batch {
 export class TrainingBatches {
   private order: { epoch: number; indices: Uint32Array } | undefined;
   private readonly prepared = new Map<string, TrainingBatch | Promise<TrainingBatch>>();
+  /** The inputs of batches that have been made, by the remainder of the step and by the micro-batch. */
+  private readonly memory = new Map<string, ModelValues>();
   private readonly stepsPerEpoch: number;
 
   /**
@@ -70,37 +76,57 @@ export class TrainingBatches {
     this.prepared.set(key, batch);
   }
 
-  /** Starts to read a micro-batch unless the data set is in memory; making a batch early saves no time in that case. */
-  readAhead(step: number, microBatch: number): void {
-    if (!this.dataset.training.resident) this.prepare(step, microBatch);
-  }
-
-  /** Returns a micro-batch and drops it from memory. */
+  /**
+   * Returns a micro-batch and drops it from memory. Unless the data set is in memory, those of the next steps are read
+   * meanwhile, and the batch is valid until the micro-batch of the same number of the next step is taken.
+   */
   take(step: number, microBatch: number): TrainingBatch | Promise<TrainingBatch> {
     this.prepare(step, microBatch);
     const key = `${step}/${microBatch}`;
     const batch = this.prepared.get(key) as TrainingBatch | Promise<TrainingBatch>;
     this.prepared.delete(key);
+    if (!this.dataset.training.resident) {
+      for (let ahead = 1; ahead <= STEPS_AHEAD; ahead++) this.prepare(step + ahead, microBatch);
+    }
     return batch;
   }
 
   private make(step: number, microBatch: number): TrainingBatch | Promise<TrainingBatch> {
     const { training } = this.dataset;
+    const { seed, phase, shift: pixels } = this.plan;
     const indices = this.indices(step, microBatch);
-    if (training.resident) return this.batchOf(training.resident, indices, step, microBatch);
-    return training
-      .read(indices)
-      .then((examples) => this.batchOf(examples, Uint32Array.from(indices.keys()), step, microBatch));
+    const at = { seed, phase, step, firstSample: microBatch * indices.length };
+    const change = { ...at, pixels };
+    const changed = (examples: Examples, rows: Uint32Array) => trainingBatch(this.dataset, examples, rows, change);
+    if (training.resident) return this.withDropout(changed(training.resident, indices), at);
+    const batch = training.batch
+      ? this.inOldMemory(step, microBatch, (memory) => training.batch?.(indices, change, memory) as Promise<Batch>)
+      : training.read(indices).then((examples) => changed(examples, Uint32Array.from(indices.keys())));
+    return batch.then((read) => this.withDropout(read, at));
   }
 
-  private batchOf(examples: Examples, rows: Uint32Array, step: number, microBatch: number): TrainingBatch {
-    const { seed, phase, shift, dropout } = this.plan;
-    const at = { seed, phase, step, firstSample: microBatch * rows.length };
-    const batch: TrainingBatch = trainingBatch(this.dataset, examples, rows, { ...at, pixels: shift });
-    const rates = this.units.map((_units, i) => (typeof dropout === 'number' ? dropout : dropout[i]));
-    if (rates.some((rate) => rate > 0)) {
-      batch.dropout = this.units.map((units, i) => dropoutFactors(rates[i], units, rows.length, at, i));
-    }
+  /**
+   * Makes a batch in the memory of one that has been used, if there is one, because allocating and clearing memory takes
+   * as long as a third of decoding.
+   */
+  private async inOldMemory(
+    step: number,
+    microBatch: number,
+    make: (memory: ModelValues | undefined) => Promise<Batch>,
+  ): Promise<Batch> {
+    const slot = `${step % (STEPS_AHEAD + 1)}/${microBatch}`;
+    const memory = this.memory.get(slot);
+    this.memory.delete(slot);
+    const batch = await make(memory);
+    this.memory.set(slot, batch.inputs);
     return batch;
+  }
+
+  private withDropout(batch: Batch, at: BatchPosition): TrainingBatch {
+    const { dropout } = this.plan;
+    const rates = this.units.map((_units, i) => (typeof dropout === 'number' ? dropout : dropout[i]));
+    if (rates.every((rate) => rate === 0)) return batch;
+    const { length } = batch.labels;
+    return { ...batch, dropout: this.units.map((units, i) => dropoutFactors(rates[i], units, length, at, i)) };
   }
 }

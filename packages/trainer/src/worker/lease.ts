@@ -127,12 +127,13 @@ class Lease {
           plan: command.value,
           microBatches: this.microBatches,
           peers,
+          takeNotices: () => this.takeNotices(),
         });
         this.state = afterTraining(this.state);
         break;
       }
       case 'evaluate': {
-        const value = await evaluate(replica, command.value);
+        const value = { ...(await evaluate(replica, command.value)), notices: this.takeNotices() };
         await channel.send(encodeFromTrainer({ $case: 'evaluated', value }));
         break;
       }
@@ -212,6 +213,10 @@ class Lease {
     for (const [node, moment] of (await replica.readMoments(from, to)).entries()) {
       await this.channel.sendTensor({ ...this.header(TensorKind.MOMENTS), node }, moment);
     }
+  }
+
+  private takeNotices(): string[] {
+    return this.context.dataset.takeNotices?.() ?? [];
   }
 
   /** Returns the header of a tensor that does not belong to a step. */

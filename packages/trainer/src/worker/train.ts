@@ -11,6 +11,8 @@ import type { SyncStrategy } from './sync/sync-strategy.js';
 /** One Train message, with what it needs of its lease. */
 export interface TrainTask extends RoundsTask {
   replica: Replica;
+  /** Returns lines for the user since the last call. */
+  takeNotices: () => string[];
   phase: PhaseSettings & { syncEvery: number };
 }
 
@@ -26,6 +28,7 @@ export async function train(task: TrainTask): Promise<void> {
     weightsHash: await replica.hashWeights(last),
     bytesToTrainers: after.bytes - before.bytes,
     messagesToTrainers: after.messages - before.messages,
+    notices: task.takeNotices(),
   };
   await channel.send(encodeFromTrainer({ $case: 'trained', value }));
 }

@@ -9,12 +9,33 @@ export interface Image {
   values: Float32Array;
 }
 
+/** A part of an image, in pixels. */
+export interface Window {
+  top: number;
+  left: number;
+  height: number;
+  width: number;
+}
+
+/** Chooses windows of images of any size, with and without chance. */
+export interface WindowChoice {
+  train(height: number, width: number, random: RandomStream): Window;
+  evaluate(height: number, width: number): Window;
+}
+
 /** A change of training images. It returns the same image for the same random numbers, and keeps its argument. */
 export interface Augmentation {
   /** Draws a change and applies it. */
   train(image: Image, random: RandomStream): Image;
   /** What is done, without chance, to images that are evaluated. If it is undefined, they stay as they are. */
   evaluate?(image: Image): Image;
+  /** Whether each value of the changed image is one of the image's values, so that it does not matter what they mean. */
+  readonly moves?: boolean;
+  /**
+   * It is defined if the change cuts a window out of the image and resizes it to the shape that `shapeOf` returns. What
+   * decodes pictures then reads the window only, and needs neither `train` nor `evaluate`.
+   */
+  readonly window?: WindowChoice;
   /** Returns the shape of the changed images. Throws Failure if images of this shape cannot be changed. */
   shapeOf(shape: readonly number[]): readonly number[];
 }

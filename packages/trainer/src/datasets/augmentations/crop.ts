@@ -13,6 +13,7 @@ export const crop = kind({
   create({ size, padding }) {
     const [height, width] = extentsOf(size);
     return {
+      moves: padding === 0,
       shapeOf([rows, columns, channels]) {
         if (height > rows + 2 * padding || width > columns + 2 * padding) {
           throw new Failure(

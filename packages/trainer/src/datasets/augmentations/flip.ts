@@ -6,6 +6,7 @@ import { emptyImage, kind } from './augmentation.js';
 export const flip = kind({
   options: z.enum(['horizontal', 'vertical']),
   create: (direction) => ({
+    moves: true,
     shapeOf: (shape) => shape,
     train(image, random) {
       if (random.nextBelow(2) === 0) return image;

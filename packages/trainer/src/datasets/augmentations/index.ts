@@ -9,7 +9,7 @@ import { flip } from './flip.js';
 import { resizedCrop } from './resized-crop.js';
 import { shift } from './shift.js';
 
-export type { Augmentation, Image } from './augmentation.js';
+export type { Augmentation, Image, Window } from './augmentation.js';
 
 /** All augmentations that an entry of `dataset.augment` can name. */
 export const augmentationKinds = { shift, flip, crop, resizedCrop, colorJitter };
@@ -70,16 +70,13 @@ export interface ExamplePosition {
   sample: number;
 }
 
+/** Returns the random numbers of the augmentation at position `i` of a list. */
+export const randomOf = (i: number, { seed, phase, step, sample }: ExamplePosition): RandomStream =>
+  new RandomStream(seed, purposes.augment + STREAMS * i, phase, step, sample);
+
 /** Applies the augmentations to a training image, each with random numbers of its own. */
-export const augment = (
-  augmentations: readonly Augmentation[],
-  image: Image,
-  { seed, phase, step, sample }: ExamplePosition,
-): Image =>
-  augmentations.reduce((changed, augmentation, i) => {
-    const random = new RandomStream(seed, purposes.augment + STREAMS * i, phase, step, sample);
-    return augmentation.train(changed, random);
-  }, image);
+export const augment = (augmentations: readonly Augmentation[], image: Image, position: ExamplePosition): Image =>
+  augmentations.reduce((changed, augmentation, i) => augmentation.train(changed, randomOf(i, position)), image);
 
 /** Brings an image that is evaluated to the size of training images. */
 export const withoutChance = (augmentations: readonly Augmentation[], image: Image): Image =>

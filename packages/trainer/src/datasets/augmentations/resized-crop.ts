@@ -1,7 +1,7 @@
 import type { RandomStream } from '@prunegrid/core/randomness/philox';
 import { z } from 'zod';
 
-import { type Image, kind, windowOf } from './augmentation.js';
+import { type Image, kind, type Window, type WindowChoice, windowOf } from './augmentation.js';
 import { resize } from './resize.js';
 import { extentsOf, sizeSchema } from './size.js';
 
@@ -15,45 +15,63 @@ const TRIES = 10;
 /**
  * Takes a window whose share of the image's area is drawn from `scale` and whose width over height is drawn from
  * `ratio`, and resizes it to `size` (torchvision's RandomResizedCrop; Szegedy et al. 2015). Of images that are
- * evaluated, the largest window of the size's proportions at the centre is resized.
+ * evaluated, the largest window of the size's proportions at the centre is resized, or the share `cropPct` of its height
+ * and width: 0.875 is what torchvision cuts out by resizing the shorter side to 256 pixels and cropping 224.
  */
 export const resizedCrop = kind({
   options: z.strictObject({
     size: sizeSchema,
     scale: range.refine(([, to]) => to <= 1, { error: 'must be shares of at most 1' }).default([0.08, 1]),
     ratio: range.default([3 / 4, 4 / 3]),
+    cropPct: z.number().positive().max(1, 'must be a share of at most 1').optional(),
   }),
-  create({ size, scale, ratio }) {
+  create({ size, scale, ratio, cropPct }) {
     const [height, width] = extentsOf(size);
+    const window: WindowChoice = {
+      train: (rows, columns, random) => drawnWindow(rows, columns, random, scale, ratio),
+      evaluate: (rows, columns) => centreWindow(rows, columns, width / height, width / height, cropPct),
+    };
+    const cut = (image: Image, { top, left, ...extents }: Window) =>
+      resize(windowOf(image, top, left, extents.height, extents.width), height, width);
     return {
+      window,
       shapeOf: ([, , channels]) => [height, width, channels],
-      train: (image, random) => resize(draw(image, random, scale, ratio), height, width),
-      evaluate: (image) => resize(centre(image, width / height, width / height), height, width),
+      train: (image, random) => cut(image, window.train(image.height, image.width, random)),
+      evaluate: (image) => cut(image, window.evaluate(image.height, image.width)),
     };
   },
 });
 
-function draw(image: Image, random: RandomStream, scale: readonly number[], ratio: readonly number[]): Image {
+function drawnWindow(
+  rows: number,
+  columns: number,
+  random: RandomStream,
+  scale: readonly number[],
+  ratio: readonly number[],
+): Window {
   const between = ([from, to]: readonly number[]) => from + (to - from) * random.nextFraction();
   const logarithms = ratio.map((value) => Math.log(value));
   for (let i = 0; i < TRIES; i++) {
-    const area = image.height * image.width * between(scale);
+    const area = rows * columns * between(scale);
     const proportion = Math.exp(between(logarithms));
     const width = Math.round(Math.sqrt(area * proportion));
     const height = Math.round(Math.sqrt(area / proportion));
-    if (width < 1 || height < 1 || width > image.width || height > image.height) continue;
-    const top = random.nextBelow(image.height - height + 1);
-    const left = random.nextBelow(image.width - width + 1);
-    return windowOf(image, top, left, height, width);
+    if (width < 1 || height < 1 || width > columns || height > rows) continue;
+    const top = random.nextBelow(rows - height + 1);
+    const left = random.nextBelow(columns - width + 1);
+    return { top, left, height, width };
   }
-  return centre(image, ratio[0], ratio[1]);
+  return centreWindow(rows, columns, ratio[0], ratio[1]);
 }
 
-/** Returns the largest window at the centre whose width over height lies between the two numbers. */
-function centre(image: Image, least: number, most: number): Image {
-  const proportion = Math.min(Math.max(image.width / image.height, least), most);
-  const width = Math.max(1, Math.min(image.width, Math.round(image.height * proportion)));
-  const height = Math.max(1, Math.min(image.height, Math.round(image.width / proportion)));
-  const [top, left] = [(image.height - height) / 2, (image.width - width) / 2].map(Math.floor);
-  return windowOf(image, top, left, height, width);
+/**
+ * Returns the largest window at the centre whose width over height lies between the two numbers.
+ * @param share the share of that window's height and width that is taken, again from the centre
+ */
+export function centreWindow(rows: number, columns: number, least: number, most: number, share = 1): Window {
+  const proportion = Math.min(Math.max(columns / rows, least), most);
+  const width = Math.max(1, Math.min(columns, Math.round(rows * proportion * share), Math.round(columns * share)));
+  const height = Math.max(1, Math.min(rows, Math.round((columns / proportion) * share), Math.round(rows * share)));
+  const [top, left] = [(rows - height) / 2, (columns - width) / 2].map(Math.floor);
+  return { top, left, height, width };
 }

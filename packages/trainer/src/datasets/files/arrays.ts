@@ -28,6 +28,9 @@ const partWords: Partial<Record<string, PartName>> = {
   ...{ val: 'validation', valid: 'validation', validation: 'validation', dev: 'validation' },
 };
 
+/** The part that a word means, such as `val`, if it means one. */
+export const partOf = (word: string): PartName | undefined => partWords[word];
+
 /** Words in the names of arrays that say what they hold, those that are written most first. */
 const roles = {
   inputs: ['x', 'images', 'image', 'inputs', 'input', 'data', 'features'],
@@ -42,7 +45,8 @@ interface NameMeaning {
   subject: string;
 }
 
-function meaningOf(name: string): NameMeaning {
+/** Returns what a name says of its part and of what it holds. */
+export function meaningOf(name: string): NameMeaning {
   const words = name
     .toLowerCase()
     // The files of MNIST and its like: train-images-idx3-ubyte, train-images.idx3-ubyte.

@@ -115,7 +115,8 @@ function channelsLast(values: Inputs, [height, width, channels]: readonly number
   return result;
 }
 
-function narrowest(labels: Int32Array, classes: number): Labels {
+/** Returns labels in the narrowest type that can hold all classes. */
+export function narrowest(labels: Int32Array, classes: number): Labels {
   if (classes <= 256) return Uint8Array.from(labels);
   return classes <= 65_536 ? Uint16Array.from(labels) : labels;
 }

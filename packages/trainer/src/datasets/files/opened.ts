@@ -10,15 +10,34 @@ import type { DataFile } from './fingerprint.js';
 import { arrayName, isArrayFile, openFolder } from './folder.js';
 import { openNpz } from './npz.js';
 import { missing, unreadable } from './stream.js';
+import { isArchive, openArchives, openPictureFolder } from '../pictures/open.js';
+import type { PictureList } from '../pictures/picture.js';
+import { expandBraces } from '../pictures/shard-names.js';
 
 /** Files whose parts are known, but not read yet. */
-export interface OpenedData {
+interface Opened {
   where: string;
   /** The parts that the files have. What says of no part is the training part. */
   parts: readonly PartName[];
   /** All files that are read. */
   files: readonly DataFile[];
+}
+
+export interface OpenedArrays extends Opened {
   read(part: PartName): Promise<RawPart>;
+}
+
+export interface OpenedPictures extends Opened {
+  /** The pictures of each of the parts. */
+  pictures: Partial<Record<PartName, PictureList>>;
+}
+
+export type OpenedData = OpenedArrays | OpenedPictures;
+
+/** Where a part comes from: what was opened, and which of its parts. */
+export interface PartSource {
+  data: OpenedData;
+  part: PartName;
 }
 
 type Keys = Pick<DatasetChoice, 'inputs' | 'labels'>;
@@ -69,32 +88,42 @@ export const isModule = (name: string): boolean => isDatasetPath(name) && module
 
 /** Whether `dataset.name` is the path of a file or folder rather than a registered name. */
 export const isDatasetPath = (name: string): boolean =>
-  /^(\.{0,2}\/|\.{1,2}$)/.test(name) || moduleEnding.test(name) || formats.some((format) => format.matches(name));
+  /^(\.{0,2}\/|\.{1,2}$)/.test(name) ||
+  isArchive(name) ||
+  moduleEnding.test(name) ||
+  formats.some((format) => format.matches(name));
 
 /**
- * Finds out what a file, or a folder of .npy files and IDX files, holds. Little is read.
+ * Finds out what a file, or a folder of arrays or pictures, holds. Of pictures and arrays little is read.
  * @throws {Failure} `input`, if the path leads to nothing that can be read
  */
 export async function openData(path: string, keys: Keys, host: DataHost): Promise<OpenedData> {
+  if (isArchive(path)) return openArchives(expandBraces(path), keys, host);
   const status = await host.files.status(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });
   if (!status) throw missing(path);
-  if (status.kind === 'folder') return ofFolder(await openFolder(path, host), keys);
+  if (status.kind === 'folder') return openAnyFolder(path, keys, host);
   const format = formats.find((each) => each.matches(path));
   if (!format) {
     throw new Failure(
       'input',
-      `${path}: is no data set that can be read: give ${formats.map(({ name }) => name).join(', ')}, a folder of .npy files, or a module (.mjs)`,
+      `${path}: is no data set that can be read: give ${formats.map(({ name }) => name).join(', ')}, .tar, a folder of .npy files or of class folders with pictures, or a module (.mjs)`,
     );
   }
   return format.open(path, keys, host);
 }
 
+async function openAnyFolder(path: string, keys: Keys, host: DataHost): Promise<OpenedData> {
+  const folder = await openFolder(path, host);
+  if (folder.names.length > 0) return ofFolder(folder, keys);
+  return (await openPictureFolder(path, keys, host)) ?? ofFolder(folder, keys);
+}
+
 function ofArrays(
   arrays: ArrayFile,
   keys: Keys,
-): Omit<OpenedData, 'files'> & { chosen: ReturnType<typeof chooseArrays> } {
+): Omit<OpenedArrays, 'files'> & { chosen: ReturnType<typeof chooseArrays> } {
   const chosen = chooseArrays(arrays, keys);
   return {
     where: arrays.where,
@@ -107,7 +136,7 @@ function ofArrays(
   };
 }
 
-function ofFolder(folder: Awaited<ReturnType<typeof openFolder>>, keys: Keys): OpenedData {
+function ofFolder(folder: Awaited<ReturnType<typeof openFolder>>, keys: Keys): OpenedArrays {
   const opened = ofArrays(folder, keys);
   const files = opened.parts.flatMap((part) =>
     (['inputs', 'labels'] as const).map((role) => ({

@@ -117,7 +117,6 @@ export class HostReplica implements Replica {
         microBatch === undefined
           ? (await this.computeGradients(step, microBatches))[0][1]
           : this.trainedOf((await this.deviceGradient(step, microBatch, 1)).read());
-      if (i + 1 < learningRates.length) for (const each of microBatches) this.batches.readAhead(step + 1, each);
       metrics.set(gradient.subarray(-STEP_METRICS), STEP_METRICS * i);
       await this.beginUpdate(step, metrics[STEP_METRICS * i], learningRate);
       this.applyUpdate(0, gradient.subarray(0, -STEP_METRICS));

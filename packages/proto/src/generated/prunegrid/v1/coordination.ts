@@ -405,6 +405,8 @@ export interface Trained {
   /** What this trainer has sent to the others since Train. */
   bytesToTrainers: number;
   messagesToTrainers: number;
+  /** Lines for the user since the last answer, such as on a damaged picture that was skipped. */
+  notices: string[];
 }
 
 /** The trainer measures the weights on the blocks first_block, ..., first_block + blocks - 1, and answers Evaluated. */
@@ -422,7 +424,11 @@ export interface Evaluated {
   /** The number of correct answers in all blocks. */
   correct: number;
   /** The number of examples in all blocks whose class is among the five that the network prefers. Absent if there are at most five classes. */
-  correctTop5?: number | undefined;
+  correctTop5?:
+    | number
+    | undefined;
+  /** As those of Trained. */
+  notices: string[];
 }
 
 /** The trainer answers with the tensor WEIGHTS. */
@@ -2718,7 +2724,7 @@ export const Halt: MessageFns<Halt> = {
 };
 
 function createBaseTrained(): Trained {
-  return { weightsHash: "", bytesToTrainers: 0, messagesToTrainers: 0 };
+  return { weightsHash: "", bytesToTrainers: 0, messagesToTrainers: 0, notices: [] };
 }
 
 export const Trained: MessageFns<Trained> = {
@@ -2731,6 +2737,9 @@ export const Trained: MessageFns<Trained> = {
     }
     if (message.messagesToTrainers !== 0) {
       writer.uint32(24).uint32(message.messagesToTrainers);
+    }
+    for (const v of message.notices) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -2770,6 +2779,14 @@ export const Trained: MessageFns<Trained> = {
             }
 
             message.messagesToTrainers = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.notices.push(reader.string());
             continue;
           }
         }
@@ -2865,7 +2882,7 @@ export const Evaluate: MessageFns<Evaluate> = {
 };
 
 function createBaseEvaluated(): Evaluated {
-  return { losses: [], correct: 0, correctTop5: undefined };
+  return { losses: [], correct: 0, correctTop5: undefined, notices: [] };
 }
 
 export const Evaluated: MessageFns<Evaluated> = {
@@ -2882,6 +2899,9 @@ export const Evaluated: MessageFns<Evaluated> = {
     }
     if (message.correctTop5 !== undefined) {
       writer.uint32(24).uint32(message.correctTop5);
+    }
+    for (const v of message.notices) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -2931,6 +2951,14 @@ export const Evaluated: MessageFns<Evaluated> = {
             }
 
             message.correctTop5 = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.notices.push(reader.string());
             continue;
           }
         }
