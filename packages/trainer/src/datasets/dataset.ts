@@ -74,6 +74,8 @@ export interface Dataset {
    * the files.
    */
   hash: string;
+  /** What decodes the pictures of the data set, with its version. */
+  decoder?: string | undefined;
   /** Returns lines for the user since the last call, such as on a damaged picture that was skipped. */
   takeNotices?(): string[];
   /** The hash of the files that the choice names, which `loadDataset` has computed. */

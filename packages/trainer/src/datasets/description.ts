@@ -12,15 +12,25 @@ export const datasetDescriptionSchema = z.strictObject({
   classNames: z.array(z.string()).exactOptional(),
   /** What the hash was computed from, if the data are files: their content, or their sizes and times of change. */
   covers: z.enum(['content', 'sizes and times']).exactOptional(),
+  /** What decodes the pictures, with its version, on which their values depend. */
+  decoder: z.string().exactOptional(),
   /** Where the validation part and the test part come from, for the user. */
   origin: z.strictObject({ validation: z.string(), test: z.string() }).exactOptional(),
 });
 export type DatasetDescription = z.infer<typeof datasetDescriptionSchema>;
 
-export const describeDataset = ({ shape, classes, classNames, files, origin }: Dataset): DatasetDescription => ({
+export const describeDataset = ({
+  shape,
+  classes,
+  classNames,
+  files,
+  decoder,
+  origin,
+}: Dataset): DatasetDescription => ({
   shape: [...shape],
   classes,
   ...(classNames && { classNames: [...classNames] }),
   ...(files && { covers: files.covers }),
+  ...(decoder !== undefined && { decoder }),
   ...(origin && { origin }),
 });
