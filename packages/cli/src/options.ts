@@ -77,6 +77,7 @@ export function withTrainerOptions(command: Command): Command {
       external,
     )
     .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', address, listen)
+    .option('--token-file <file>', 'the secret of external trainers (default: one is drawn, and its file is printed)')
     .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), wait)
     .addOption(
       new Option(

@@ -51,6 +51,7 @@ export function programOf(environment: CommandEnvironment): Command {
     .command('trainer')
     .description('serve a coordinator, here or on another machine, until it is done')
     .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
+    .requiredOption('--token-file <file>', "the coordinator's token; - reads standard input")
     .option('--extension <file>', extensionHelp, collect, [])
     .action(async (options: TrainerCommandOptions) => {
       environment.exitWithWrapper();

@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { expectedHash } from '@prunegrid/trainer/datasets';
 import { models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
 import type { Runtime } from '@prunegrid/core/runtime';
@@ -6,6 +7,7 @@ import { version } from '@prunegrid/core/version';
 
 import { Gateway, reductionNamed, type Trainer } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
+import { admissionOf } from './admission.js';
 import type { Launcher } from './launcher.js';
 import { superviseTrainers } from './supervisor.js';
 
@@ -21,6 +23,11 @@ export interface TrainerChoice {
   wait: number;
   /** Name of the reduction, or `auto`. */
   reduction: string;
+  /**
+   * File with the secret that external trainers must know. By default the coordinator draws one and writes it into a
+   * temporary file, whose path it prints.
+   */
+  tokenFile?: string | undefined;
   /** Absolute paths of extension files that the launcher's trainers load. */
   extensions: readonly string[];
 }
@@ -75,11 +82,14 @@ export async function withTrainers<T>(
   const { shift: _, ...loaded } = dataset;
   const wanted = choice.trainers + choice.external;
   const { size: parameters } = models.get(await loadModel(model, runtime));
+  const admission = await admissionOf(choice, runtime);
   const gateway = await Gateway.open({
     listen: choice.listen,
+    token: admission.token,
     version,
     workload: { engine, model, dataset: { choice: JSON.stringify(loaded) }, threads },
     parameters,
+    datasetHash: expectedHash(dataset),
     trainers: wanted,
     reduction: choice.reduction,
     runtime,
@@ -90,12 +100,18 @@ export async function withTrainers<T>(
       if (choice.external > 0 && here < wanted) events.warn(`${here} of ${wanted} trainers are here`);
     },
   });
-  if (choice.external > 0)
-    events.warn(`waiting for ${choice.external} trainers: prunegrid trainer --coordinator ${gateway.address}`);
+  if (choice.external > 0) {
+    events.warn(
+      `waiting for ${choice.external} trainers: prunegrid trainer --coordinator ${gateway.address} --token-file ${admission.tokenFile}`,
+    );
+  }
   const supervised = superviseTrainers(
     launcher,
     runtime,
-    { trainers: choice.trainers, coordinator: gateway.address, resources: { threads }, extensions: choice.extensions },
+    {
+      ...{ trainers: choice.trainers, coordinator: gateway.address, token: admission.token },
+      ...{ resources: { threads }, extensions: choice.extensions },
+    },
     replace ? ({ message }) => events.warn(`${message}; another one is started`) : undefined,
   );
   try {
@@ -106,5 +122,6 @@ export async function withTrainers<T>(
   } finally {
     await gateway.close();
     await supervised.stop(GRACE_MS);
+    await admission.remove();
   }
 }

@@ -6,11 +6,12 @@ import type { RandomSource } from './random.js';
 import type { Transport } from './transport.js';
 
 export type { Clock, Timer } from './clock.js';
-export type { FileHandle, Files, FileStatus, OpenMode } from './files.js';
+export type { FileHandle, Files, FileStatus, OpenMode, OwnedFile } from './files.js';
 export type { Machine } from './machine.js';
 export type { ChildProcess, Processes, ProcessEnd, StartOptions } from './processes.js';
 export type { RandomSource } from './random.js';
 export {
+  CallRefused,
   type IncomingCall,
   type Listener,
   type MessageStream,

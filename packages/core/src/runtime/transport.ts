@@ -44,6 +44,9 @@ export class StreamBroken extends Error {
   override readonly name = 'StreamBroken';
 }
 
+/** The other end answers and has refused the call. The message is its reason. */
+export class CallRefused extends StreamBroken {}
+
 /** What listens: a coordinator for its trainers, or a trainer for its peers. */
 export type Service = 'coordination' | 'peers';
 
@@ -80,7 +83,7 @@ export interface Transport {
    *   cannot be listened on.
    */
   listen(service: Service, address: string, onCall: (call: IncomingCall) => void): Promise<Listener>;
-  /** Rejects with StreamBroken if nobody accepts the call within `timeoutMs`. */
+  /** Rejects with StreamBroken if nobody accepts the call within `timeoutMs`, and with CallRefused if it is refused. */
   connect(service: Service, address: string, timeoutMs: number, metadata?: Metadata): Promise<MessageStream>;
   /** The address at which others reach this machine who come from `address`; undefined if that is on this machine. */
   routableAddress(address: string): Promise<string | undefined>;

@@ -12,7 +12,7 @@ export { type Dataset, type DatasetSource, type Examples, residentSplit, slice, 
 export { type BatchPlan, type TrainingBatch, TrainingBatches } from './training-batches.js';
 export { type DatasetDescription, datasetDescriptionSchema, describeDataset } from './description.js';
 export { isDatasetPath } from './files/opened.js';
-export { loadDataset, sourceOf } from './load.js';
+export { expectedHash, loadDataset, sourceOf } from './load.js';
 export { misfit } from './normalization.js';
 export { datasets } from './registry.js';
 export { cutParts } from './splits.js';

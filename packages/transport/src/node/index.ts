@@ -12,11 +12,11 @@ export const nodeTransport = (host: Pick<Host, 'clock' | 'files' | 'random'>): T
   // Modules are loaded when they are used, because commands without connections then start in half the time.
   listen: async (service, address, onCall) =>
     service === 'coordination'
-      ? (await import('./grpc/listen.js')).listenByGrpc(address, onCall)
+      ? (await import('./grpc/listen.js')).listenByGrpc(host.clock, address, onCall)
       : (await import('./http2/listen.js')).listenByHttp2(host, address, onCall),
   connect: async (service, address, timeoutMs, metadata = {}) =>
     service === 'coordination'
-      ? (await import('./grpc/connect.js')).connectByGrpc(address, timeoutMs)
+      ? (await import('./grpc/connect.js')).connectByGrpc(address, timeoutMs, metadata)
       : (await import('./http2/connect.js')).connectByHttp2(host, address, timeoutMs, metadata),
   routableAddress,
 });

@@ -1,6 +1,5 @@
-import { timingSafeEqual } from 'node:crypto';
-
 import type { IncomingCall, Listener, MessageStream, Runtime, Timer, Transport } from '@prunegrid/core/runtime';
+import { isSameSecret } from '@prunegrid/core/secrets';
 
 /** The metadata keys of a call: the token of the rendezvous, and the caller's rank in the lease. */
 const TOKEN = 'prunegrid-token';
@@ -76,7 +75,7 @@ export class PeerListener {
 
   private take(call: IncomingCall): void {
     const given = call.metadata[TOKEN] ?? '';
-    const accept = [...this.rendezvous].find(([token]) => isSameText(token, given))?.[1];
+    const accept = [...this.rendezvous].find(([token]) => isSameSecret(token, given))?.[1];
     if (accept) {
       this.forget(call);
       accept(Number(call.metadata[RANK]), call);
@@ -107,9 +106,4 @@ export class PeerListener {
  */
 export function dialPeer(transport: Transport, address: string, token: string, rank: number): Promise<MessageStream> {
   return transport.connect('peers', address, RENDEZVOUS_TIMEOUT_MS, { [TOKEN]: token, [RANK]: String(rank) });
-}
-
-function isSameText(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -20,13 +20,14 @@ const HEAP = '--initial-old-space-size=512';
 /** Returns a launcher that runs a program file as a process for each trainer. It must behave like prunegrid-trainer. */
 export const localLauncherOf = (program: string): Launcher => ({
   name: 'local',
-  launch({ clock, processes }, { trainers, coordinator, extensions, onEvent }) {
+  launch({ clock, processes }, { trainers, coordinator, token, extensions, onEvent }) {
     const running = new Set<ChildProcess>();
     let stopped: Promise<void> | undefined;
 
     const startChild = (words: LastWords): ChildProcess =>
       processes.startNode(program, argumentsOf(coordinator, extensions), {
         v8: [HEAP],
+        input: token,
         // A process group of its own keeps Ctrl-C from the trainer, because the coordinator handles it.
         detached: true,
         onError: (text) => words.read(text),
@@ -69,6 +70,8 @@ export const localLauncher = localLauncherOf(createRequire(import.meta.url).reso
 const argumentsOf = (coordinator: string, extensions: readonly string[]): string[] => [
   '--coordinator',
   coordinator,
+  '--token-file',
+  '-',
   ...extensions.flatMap((file) => ['--extension', file]),
 ];
 

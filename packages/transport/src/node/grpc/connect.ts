@@ -1,14 +1,18 @@
-import { Client, credentials } from '@grpc/grpc-js';
-import { type MessageStream, StreamBroken } from '@prunegrid/core/runtime';
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { CallRefused, type MessageStream, type Metadata as CallMetadata, StreamBroken } from '@prunegrid/core/runtime';
 
 import { brokenBy, GrpcStream } from './grpc-stream.js';
 import { clientOptions, coordinationService, silenceGrpc } from './service.js';
 
 /**
  * Connects to the coordinator at `address`. Rejects with StreamBroken if no coordinator accepts the call within
- * `timeoutMs` milliseconds.
+ * `timeoutMs` milliseconds, and with CallRefused if one refuses it.
  */
-export async function connectByGrpc(address: string, timeoutMs: number): Promise<MessageStream> {
+export async function connectByGrpc(
+  address: string,
+  timeoutMs: number,
+  metadata: CallMetadata,
+): Promise<MessageStream> {
   silenceGrpc();
   const deadline = Date.now() + timeoutMs;
   const client = new Client(address, credentials.createInsecure(), clientOptions);
@@ -17,7 +21,9 @@ export async function connectByGrpc(address: string, timeoutMs: number): Promise
       client.waitForReady(deadline, (error) => (error ? reject(new StreamBroken('nobody answers')) : resolve()));
     });
     const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
-    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    const sent = new Metadata();
+    for (const [name, value] of Object.entries(metadata)) sent.set(name, value);
+    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, sent);
     const stream = new GrpcStream(call, (reason) => {
       if (reason === undefined) call.end();
       else call.cancel();
@@ -27,7 +33,10 @@ export async function connectByGrpc(address: string, timeoutMs: number): Promise
     try {
       await new Promise<void>((resolve, reject) => {
         call.on('metadata', () => resolve());
-        call.on('error', (error: Error) => reject(brokenBy(error)));
+        call.on('error', (error: ServiceError) => {
+          const { message } = brokenBy(error);
+          reject(error.code === status.UNAUTHENTICATED ? new CallRefused(message) : brokenBy(error));
+        });
         timer = setTimeout(() => {
           call.cancel();
           reject(new StreamBroken('the call is not accepted'));

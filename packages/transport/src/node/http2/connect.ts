@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 
-import { type Host, type MessageStream, type Metadata, StreamBroken } from '@prunegrid/core/runtime';
+import { CallRefused, type Host, type MessageStream, type Metadata, StreamBroken } from '@prunegrid/core/runtime';
 
 import { Http2Stream } from './http2-stream.js';
 import { watchConnection } from './liveness.js';
@@ -49,7 +49,9 @@ export async function connectByHttp2(
     const { stream, headers } = await Promise.race([calling, failed]);
     if (headers[GRPC_STATUS] !== undefined) {
       const reason = headers[GRPC_MESSAGE];
-      throw new Error(typeof reason === 'string' ? decodeURIComponent(reason) : 'it does not let this trainer in');
+      throw new CallRefused(
+        typeof reason === 'string' ? decodeURIComponent(reason) : 'it does not let this trainer in',
+      );
     }
     watchConnection(session, clock);
     if (headers[SHARED_MEMORY] === SEEN) return new Http2Stream(stream, memory);
@@ -58,7 +60,7 @@ export async function connectByHttp2(
   } catch (error) {
     session.destroy();
     memory?.close();
-    throw new StreamBroken((error as Error).message, { cause: error });
+    throw error instanceof CallRefused ? error : new StreamBroken((error as Error).message, { cause: error });
   } finally {
     timer.cancel();
   }

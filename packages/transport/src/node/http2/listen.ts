@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { constants, createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
 import type { Host, IncomingCall, Listener } from '@prunegrid/core/runtime';
 
+import { addressOf, ConnectionGate } from '../connection-gate.js';
+import { boundAddress, placeOf } from '../place.js';
 import { Http2Stream } from './http2-stream.js';
 import { watchConnection } from './liveness.js';
 import {
@@ -12,6 +14,7 @@ import {
   FLOW_CONTROL_BYTES,
   GRPC_MESSAGE,
   GRPC_STATUS,
+  MOST_STREAMS,
   PATH,
   SEEN,
   SHARED_MEMORY,
@@ -28,7 +31,11 @@ export async function listenByHttp2(
   address: string,
   onCall: (call: IncomingCall) => void,
 ): Promise<Listener> {
-  const server = createServer({ settings: { initialWindowSize: FLOW_CONTROL_BYTES } });
+  const server = createServer({
+    settings: { initialWindowSize: FLOW_CONTROL_BYTES, maxConcurrentStreams: MOST_STREAMS },
+  });
+  const gate = new ConnectionGate(clock);
+  server.on('connection', (socket: Socket) => gate.enter(socket));
   server.on('session', (session) => {
     session.setLocalWindowSize(FLOW_CONTROL_BYTES);
     session.on('error', () => session.destroy());
@@ -37,17 +44,15 @@ export async function listenByHttp2(
   server.on('stream', (stream, headers) => {
     // `receive` reports the errors of an accepted stream, and a caller that gives up is no error.
     stream.on('error', () => undefined);
-    const call = incomingCall(stream, headers);
+    const call = incomingCall(stream, headers, gate);
     if (headers[HTTP2_HEADER_PATH] === PATH) onCall(call);
     else call.refuse('there is nothing at this path');
   });
   const folder = address === 'unix:' ? await files.makeTemporaryFolder('prunegrid-listener-') : undefined;
-  const path = folder === undefined ? /^unix:(.*)/.exec(address)?.[1] : join(folder, 'socket');
-  if (path === undefined) server.listen(Number(/\d+$/.exec(address)?.[0]), address.replace(/:\d+$/, ''));
-  else server.listen(path);
+  server.listen(folder === undefined ? placeOf(address) : { path: join(folder, 'socket') });
   await once(server, 'listening');
   return {
-    address: addressOf(server.address() as AddressInfo | string),
+    address: boundAddress(server),
     async close() {
       server.close();
       if (folder !== undefined) await files.remove(folder);
@@ -55,7 +60,7 @@ export async function listenByHttp2(
   };
 }
 
-function incomingCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): IncomingCall {
+function incomingCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, gate: ConnectionGate): IncomingCall {
   const metadata = Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
   );
@@ -63,6 +68,7 @@ function incomingCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): 
     remote: stream.session?.socket.remoteAddress ?? 'a socket of this machine',
     metadata,
     accept() {
+      gate.admit(stream.session && addressOf(stream.session.socket));
       const memory = SharedMemoryFile.open(metadata[SHARED_MEMORY] ?? '', metadata[SHARED_MEMORY_SECRET] ?? '');
       if (!stream.destroyed) {
         stream.respond({ [HTTP2_HEADER_STATUS]: 200, ...CONTENT_TYPE, ...(memory && { [SHARED_MEMORY]: SEEN }) });
@@ -75,9 +81,4 @@ function incomingCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): 
       stream.respond({ [HTTP2_HEADER_STATUS]: 200, ...CONTENT_TYPE, ...status }, { endStream: true });
     },
   };
-}
-
-function addressOf(bound: AddressInfo | string): string {
-  if (typeof bound === 'string') return `unix:${bound}`;
-  return `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`;
 }
