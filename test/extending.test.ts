@@ -70,7 +70,7 @@ describe('launcher staggered', () => {
     try {
       await clock.run(async () => {
         const launched = registries.launchers.get('staggered').launch(virtualHost({ seed: 1, clock }), {
-          ...{ trainers, coordinator: 'none:1', resources: { threads: 1 }, extensions: [] },
+          ...{ trainers, coordinator: 'none:1', token: 'none', resources: { threads: 1 }, extensions: [] },
           onEvent: () => undefined,
         });
         await clock.sleep(stopAfterMs);

@@ -1,6 +1,6 @@
 import { encodeFromCoordinator, type Hello, type Ready } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
-import type { IncomingCall, Listener, Runtime, Timer } from '@prunegrid/core/runtime';
+import type { IncomingCall, Listener, Runtime, Timer, TlsCredentials } from '@prunegrid/core/runtime';
 import { isSameSecret } from '@prunegrid/core/secrets';
 import { trainerLimits, type WaitLimits } from '@prunegrid/core/wait-limits';
 import { ADMISSION_TOKEN } from '@prunegrid/transport/channel';
@@ -22,8 +22,13 @@ const STRANGER_MS = 60_000;
 export interface GatewayOptions extends Requirements {
   /** Address to listen on, as HOST:PORT. Port 0 means any free port. */
   listen: string;
-  /** Secret that a trainer's call must carry. Callers without it are refused before anything that they send is read. */
-  token: string;
+  /**
+   * Secret that a trainer's call must carry. Callers without it are refused before anything that they send is read.
+   * Undefined if trainers are known by their certificates instead, which `tls` then requires.
+   */
+  token: string | undefined;
+  /** Encrypts the connections. */
+  tls?: TlsCredentials | undefined;
   /** Number of trainers to admit. Further trainers are refused until one of these leaves. */
   trainers: number;
   /** Name of the reduction; the default is `auto`. */
@@ -64,10 +69,14 @@ export class Gateway {
 
   /** Opens the listener. Throws Failure if it cannot listen on the address or if there is no such reduction. */
   static async open(options: GatewayOptions): Promise<Gateway> {
+    const { listen, token, tls, runtime } = options;
+    if (token === undefined && !tls) throw new RangeError('a gateway without a token needs certificates');
     const gateway = new Gateway(options);
-    const { listen, runtime } = options;
     try {
-      gateway.listener = await runtime.transport.listen('coordination', listen, (call) => gateway.answer(call));
+      gateway.listener = await runtime.transport.listen('coordination', listen, (call) => gateway.answer(call), {
+        tls,
+        requireCertificates: token === undefined,
+      });
     } catch (error) {
       throw new Failure(
         'environment',
@@ -116,7 +125,7 @@ export class Gateway {
   /** Lets a caller in that knows the token. */
   private answer(call: IncomingCall): void {
     const { token, trainers } = this.options;
-    if (!isSameSecret(token, call.metadata[ADMISSION_TOKEN] ?? '')) {
+    if (token !== undefined && !isSameSecret(token, call.metadata[ADMISSION_TOKEN] ?? '')) {
       call.refuse('it has not sent the token of this coordinator: give it by --token-file');
       this.warnOfStranger(call.remote);
     } else if (this.loading >= trainers + MOST_LOADING) {

@@ -7,27 +7,20 @@ import { version } from '@prunegrid/core/version';
 
 import { Gateway, reductionNamed, type Trainer } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
-import { admissionOf } from './admission.js';
+import { type AdmissionChoice, admissionOf, requireEncryption } from './admission.js';
 import type { Launcher } from './launcher.js';
 import { superviseTrainers } from './supervisor.js';
 
 /** The user's choice of trainers for a coordinator. */
-export interface TrainerChoice {
+export interface TrainerChoice extends AdmissionChoice {
   /** Number of trainers that a launcher starts, by default on this machine. */
   trainers: number;
   /** Number of trainers that are started by other means, on any machine, and connect by themselves. */
   external: number;
-  /** Address on which the coordinator listens, as HOST:PORT. */
-  listen: string;
   /** Seconds within which all trainers must be ready. */
   wait: number;
   /** Name of the reduction, or `auto`. */
   reduction: string;
-  /**
-   * File with the secret that external trainers must know. By default the coordinator draws one and writes it into a
-   * temporary file, whose path it prints.
-   */
-  tokenFile?: string | undefined;
   /** Absolute paths of extension files that the launcher's trainers load. */
   extensions: readonly string[];
 }
@@ -43,8 +36,10 @@ export interface TrainerEvents {
 /** The part of a spec that a trainer loads once. Experiments with equal workloads can share trainers. */
 export type Workload = Pick<Spec, 'engine' | 'model' | 'dataset' | 'threadsPerTrainer'>;
 
-/** Throws Failure `input` if the choice contains no trainer or a reduction that is unknown. */
-export function requireTrainers({ trainers, external, reduction }: TrainerChoice): void {
+/** Throws Failure `input` if the choice has no trainer, an unknown reduction, or an open door to other machines. */
+export function requireTrainers(choice: TrainerChoice): void {
+  const { trainers, external, reduction } = choice;
+  requireEncryption(choice);
   reductionNamed(reduction);
   if (trainers + external > 0) return;
   throw new Failure(
@@ -82,10 +77,11 @@ export async function withTrainers<T>(
   const { shift: _, ...loaded } = dataset;
   const wanted = choice.trainers + choice.external;
   const { size: parameters } = models.get(await loadModel(model, runtime));
-  const admission = await admissionOf(choice, runtime);
+  const admission = await admissionOf(choice, runtime, events.warn);
   const gateway = await Gateway.open({
     listen: choice.listen,
     token: admission.token,
+    tls: admission.tls,
     version,
     workload: { engine, model, dataset: { choice: JSON.stringify(loaded) }, threads },
     parameters,
@@ -102,14 +98,14 @@ export async function withTrainers<T>(
   });
   if (choice.external > 0) {
     events.warn(
-      `waiting for ${choice.external} trainers: prunegrid trainer --coordinator ${gateway.address} --token-file ${admission.tokenFile}`,
+      `waiting for ${choice.external} trainers: prunegrid trainer --coordinator ${gateway.address} ${admission.flags}`,
     );
   }
   const supervised = superviseTrainers(
     launcher,
     runtime,
     {
-      ...{ trainers: choice.trainers, coordinator: gateway.address, token: admission.token },
+      ...{ trainers: choice.trainers, coordinator: gateway.address, token: admission.token, tls: admission.tlsFolder },
       ...{ resources: { threads }, extensions: choice.extensions },
     },
     replace ? ({ message }) => events.warn(`${message}; another one is started`) : undefined,

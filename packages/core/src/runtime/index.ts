@@ -14,11 +14,13 @@ export {
   CallRefused,
   type IncomingCall,
   type Listener,
+  type ListenOptions,
   type MessageStream,
   type Metadata,
   type Service,
   type SharedMemory,
   StreamBroken,
+  type TlsCredentials,
   type Transport,
 } from './transport.js';
 

@@ -24,10 +24,15 @@ export class PeerListener {
    * Opens a listener.
    * @param host the address at which other machines reach this one. Without it, only trainers on this machine can
    *   connect.
+   * @param encrypted whether what other machines send is encrypted
    */
-  static async open(runtime: Pick<Runtime, 'clock' | 'transport'>, host?: string): Promise<PeerListener> {
+  static async open(
+    runtime: Pick<Runtime, 'clock' | 'transport'>,
+    host?: string,
+    encrypted = false,
+  ): Promise<PeerListener> {
     const listener = new PeerListener(runtime);
-    const address = host === undefined ? 'unix:' : `${host}:0`;
+    const address = host === undefined ? 'unix:' : `${encrypted ? 'tls:' : ''}${host}:0`;
     listener.listener = await runtime.transport.listen('peers', address, (call) => listener.take(call));
     return listener;
   }

@@ -1,6 +1,13 @@
-import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { CallRefused, type MessageStream, type Metadata as CallMetadata, StreamBroken } from '@prunegrid/core/runtime';
+import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  CallRefused,
+  type MessageStream,
+  type Metadata as CallMetadata,
+  StreamBroken,
+  type TlsCredentials,
+} from '@prunegrid/core/runtime';
 
+import { COORDINATOR_NAME } from '../../certificates/names.js';
 import { brokenBy, GrpcStream } from './grpc-stream.js';
 import { clientOptions, coordinationService, silenceGrpc } from './service.js';
 
@@ -12,13 +19,21 @@ export async function connectByGrpc(
   address: string,
   timeoutMs: number,
   metadata: CallMetadata,
+  tls: TlsCredentials | undefined,
 ): Promise<MessageStream> {
   silenceGrpc();
   const deadline = Date.now() + timeoutMs;
-  const client = new Client(address, credentials.createInsecure(), clientOptions);
+  const client = new Client(address, credentialsOf(tls), {
+    ...clientOptions,
+    ...(tls && { 'grpc.ssl_target_name_override': COORDINATOR_NAME }),
+  });
   try {
     await new Promise<void>((resolve, reject) => {
-      client.waitForReady(deadline, (error) => (error ? reject(new StreamBroken('nobody answers')) : resolve()));
+      client.waitForReady(deadline, (error) =>
+        error
+          ? reject(new StreamBroken(tls ? 'nobody answers whom the certificates of --tls trust' : 'nobody answers'))
+          : resolve(),
+      );
     });
     const { path, requestSerialize, responseDeserialize } = coordinationService.connect;
     const sent = new Metadata();
@@ -50,4 +65,14 @@ export async function connectByGrpc(
     client.close();
     throw error;
   }
+}
+
+function credentialsOf(tls: TlsCredentials | undefined): ChannelCredentials {
+  if (!tls) return credentials.createInsecure();
+  const { authority, own } = tls;
+  return credentials.createSsl(
+    Buffer.from(authority),
+    own ? Buffer.from(own.key) : null,
+    own ? Buffer.from(own.certificate) : null,
+  );
 }

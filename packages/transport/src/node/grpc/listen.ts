@@ -1,5 +1,5 @@
 import { Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
-import type { Clock, IncomingCall, Listener } from '@prunegrid/core/runtime';
+import type { Clock, IncomingCall, Listener, ListenOptions, TlsCredentials } from '@prunegrid/core/runtime';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 
@@ -16,6 +16,7 @@ export async function listenByGrpc(
   clock: Clock,
   address: string,
   onCall: (call: IncomingCall) => void,
+  { tls, requireCertificates = false }: ListenOptions,
 ): Promise<Listener> {
   silenceGrpc();
   const gate = new ConnectionGate(clock);
@@ -23,7 +24,7 @@ export async function listenByGrpc(
   server.addService(coordinationService, {
     connect: (stream: ServerDuplexStream<Buffer, Buffer>) => onCall(incomingCall(stream, gate)),
   });
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const injector = server.createConnectionInjector(credentialsOf(tls, requireCertificates));
   const sockets = new Set<Socket>();
   // The connections are taken here rather than by gRPC, which has no limit on their number.
   const acceptor = createServer((socket) => {
@@ -44,6 +45,13 @@ export async function listenByGrpc(
       return Promise.resolve();
     },
   };
+}
+
+function credentialsOf(tls: TlsCredentials | undefined, requireCertificates: boolean): ServerCredentials {
+  if (!tls) return ServerCredentials.createInsecure();
+  if (!tls.own) throw new RangeError('a listener needs a certificate of its own');
+  const pair = { private_key: Buffer.from(tls.own.key), cert_chain: Buffer.from(tls.own.certificate) };
+  return ServerCredentials.createSsl(Buffer.from(tls.authority), [pair], requireCertificates);
 }
 
 function incomingCall(stream: ServerDuplexStream<Buffer, Buffer>, gate: ConnectionGate): IncomingCall {

@@ -1,5 +1,13 @@
 import { once } from 'node:events';
-import { constants, createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
@@ -7,6 +15,7 @@ import type { Host, IncomingCall, Listener } from '@prunegrid/core/runtime';
 
 import { addressOf, ConnectionGate } from '../connection-gate.js';
 import { boundAddress, placeOf } from '../place.js';
+import { pinnedAddress } from './pinned-address.js';
 import { Http2Stream } from './http2-stream.js';
 import { watchConnection } from './liveness.js';
 import {
@@ -27,13 +36,19 @@ const { HTTP2_HEADER_PATH, HTTP2_HEADER_STATUS } = constants;
 
 /** Listens for other trainers at `address`. Rejects with Node's error if it cannot listen at this address. */
 export async function listenByHttp2(
-  { clock, files }: Pick<Host, 'clock' | 'files'>,
+  { clock, files, random }: Pick<Host, 'clock' | 'files' | 'random'>,
   address: string,
   onCall: (call: IncomingCall) => void,
 ): Promise<Listener> {
-  const server = createServer({
-    settings: { initialWindowSize: FLOW_CONTROL_BYTES, maxConcurrentStreams: MOST_STREAMS },
-  });
+  const settings = { initialWindowSize: FLOW_CONTROL_BYTES, maxConcurrentStreams: MOST_STREAMS };
+  const plain = address.replace(/^tls:/, '');
+  const own =
+    plain === address
+      ? undefined
+      : await (await import('../../certificates/issue.js')).newSelfSigned({ clock, random });
+  const server: Http2Server | Http2SecureServer = own
+    ? createSecureServer({ settings, key: own.key, cert: own.certificate })
+    : createServer({ settings });
   const gate = new ConnectionGate(clock);
   server.on('connection', (socket: Socket) => gate.enter(socket));
   server.on('session', (session) => {
@@ -49,10 +64,10 @@ export async function listenByHttp2(
     else call.refuse('there is nothing at this path');
   });
   const folder = address === 'unix:' ? await files.makeTemporaryFolder('prunegrid-listener-') : undefined;
-  server.listen(folder === undefined ? placeOf(address) : { path: join(folder, 'socket') });
+  server.listen(folder === undefined ? placeOf(plain) : { path: join(folder, 'socket') });
   await once(server, 'listening');
   return {
-    address: boundAddress(server),
+    address: own ? pinnedAddress(boundAddress(server), own.certificate) : boundAddress(server),
     async close() {
       server.close();
       if (folder !== undefined) await files.remove(folder);
