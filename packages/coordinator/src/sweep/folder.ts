@@ -19,7 +19,8 @@ export type SweepFile = z.infer<typeof sweepFileSchema>;
 
 export const sweepFormat: Format<typeof sweepFileSchema> = {
   name: 'prunegrid.sweep',
-  version: 1,
+  version: 2,
+  earlier: [1],
   schema: sweepFileSchema,
 };
 

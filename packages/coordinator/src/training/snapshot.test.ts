@@ -117,12 +117,12 @@ describe('of two snapshots', () => {
     ['is damaged in its header', (bytes: Buffer) => bytes.fill(0x20, 20, 40), /snapshot-b/],
     [
       'is of another version',
-      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"version":"1"', '"version":"2"'), 'latin1'),
-      /snapshot-b.* has version 2 of prunegrid\.snapshot, and this prunegrid knows version 1/,
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"version":"2"', '"version":"3"'), 'latin1'),
+      /snapshot-b.* has version 3 of prunegrid\.snapshot, and this prunegrid knows version 2/,
     ],
     [
       'was written by an earlier prunegrid',
-      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"version":"1"', '"varsion":"1"'), 'latin1'),
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"version":"2"', '"varsion":"2"'), 'latin1'),
       /snapshot-b/,
     ],
   ])('the older one is read if the newer one %s', async (_, damage, problem) => {

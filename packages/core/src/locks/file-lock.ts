@@ -32,8 +32,7 @@ export type Holder = z.infer<typeof holderSchema>;
 export interface HeldLock {
   /**
    * Resolves if the lock is still held. Rejects with a Failure if another process has taken it; nothing may be written
-   * after that. The file is read only if a heartbeat is overdue, for example after this process was stopped and
-   * continued.
+   * after that. The file is read at each call, because this process may have been stopped since the last one.
    */
   check(): Promise<void>;
   release(): Promise<void>;
@@ -60,25 +59,23 @@ export async function holdLock(host: Host, file: string, taken: (holder: string)
     if (winner?.token !== token) throw taken(describe(winner));
   }
   let lost: Failure | undefined;
-  let confirmed = clock.monotonic();
   const beat = async () => {
-    const now = clock.monotonic();
     const holder = await readHolder(host, file);
-    if (holder && holder.token !== token) {
-      lost = new Failure(
-        'environment',
-        `${file}: this process was silent for too long, and ${describe(holder)} has taken over: leave it to that one`,
-      );
-    } else {
-      confirmed = now;
+    if (holder?.token === token) {
       // The error is ignored: if the folder is gone, the next write into it fails.
       await files.touch(file).catch(() => undefined);
+    } else if (holder || (await isGone(host, file))) {
+      const who = holder ? `${describe(holder)} has taken over` : 'its lock is gone';
+      lost = new Failure(
+        'environment',
+        `${file}: this process was silent for too long, and ${who}: leave it to that one, or resume it`,
+      );
     }
   };
   const heartbeat = clock.every(HEARTBEAT_MS, () => void beat());
   return {
     async check() {
-      if (!lost && clock.monotonic() - confirmed > 2 * HEARTBEAT_MS) await beat();
+      if (!lost) await beat();
       if (lost) throw lost;
     },
     async release() {
@@ -132,6 +129,13 @@ function isThere(processes: Host['processes'], { pid, birth }: Holder): boolean 
   const now = processes.birthOf(pid);
   return birth === undefined || now === undefined || now === birth;
 }
+
+/** Whether the file does not exist. A file system that does not answer is no sign of that. */
+const isGone = ({ files }: Pick<Host, 'files'>, file: string): Promise<boolean> =>
+  files.status(file).then(
+    (status) => status === undefined,
+    () => false,
+  );
 
 async function readHolder({ files }: Pick<Host, 'files'>, file: string): Promise<Holder | null> {
   try {

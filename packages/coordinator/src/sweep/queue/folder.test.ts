@@ -34,7 +34,10 @@ describe('a queue', () => {
   it('states the format and the version of its entries', async () => {
     await putEntry(nodeHost, place(), entry);
     const stored: unknown = JSON.parse(await readFile(entryFile(place()), 'utf8'));
-    expect(stored).toEqual({ format: 'prunegrid.queue-entry', version: 1, ...entry });
+    expect(stored).toEqual({
+      ...{ format: 'prunegrid.queue-entry', version: 2, ...entry },
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    });
   });
 });
 
@@ -51,8 +54,8 @@ describe('what is no entry', () => {
     ['from before versions', JSON.stringify(entry), /was written by an earlier prunegrid/],
     [
       'of another version',
-      JSON.stringify({ format: 'prunegrid.queue-entry', version: 2, ...entry }),
-      /has version 2 of prunegrid\.queue-entry, and this prunegrid knows version 1/,
+      JSON.stringify({ format: 'prunegrid.queue-entry', version: 3, ...entry }),
+      /has version 3 of prunegrid\.queue-entry, and this prunegrid knows version 2/,
     ],
     [
       'wrong inside',

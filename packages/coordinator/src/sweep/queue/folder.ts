@@ -32,7 +32,8 @@ export type QueueEntry = z.infer<typeof entrySchema>;
 
 export const entryFormat: Format<typeof entrySchema> = {
   name: 'prunegrid.queue-entry',
-  version: 1,
+  version: 2,
+  earlier: [1],
   schema: entrySchema,
 };
 
