@@ -1,6 +1,6 @@
-import { type Chain, FIRST_CHECKSUM } from '../../packages/coordinator/src/journal/encoding.js';
-import { encodeRecord } from '../../packages/coordinator/src/journal/format.js';
-import { type JournalRecord, runJournal } from '../../packages/coordinator/src/training/records.js';
+import { type Chain, FIRST_CHECKSUM } from '@prunegrid/coordinator/journal/encoding';
+import { encodeRecord } from '@prunegrid/coordinator/journal/format';
+import { type JournalRecord, runJournal } from '@prunegrid/coordinator/training/records';
 
 /** Returns the lines of a run's journal with these records. */
 export function linesOf(records: readonly JournalRecord[]): string[] {

@@ -94,6 +94,15 @@ export function programOf(environment: CommandEnvironment): Command {
     );
 
   program
+    .command('verify')
+    .description('check the stored files of a run or a sweep, and repair what can be repaired')
+    .argument('<dir>', 'the folder of a run or a sweep')
+    .option('--json', 'print a JSON object for each file', false)
+    .action(async (place: string, options: { json: boolean }) =>
+      (await import('./commands/verify.js')).verify(place, options, environment),
+    );
+
+  program
     .command('sync')
     .description('send to MLflow what it lacks of a run or a sweep')
     .argument('<run-or-sweep>', 'the folder of a run or a sweep')

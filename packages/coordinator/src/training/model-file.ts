@@ -117,6 +117,11 @@ export async function readCheckpoint(
   return { weights, trainable };
 }
 
+/** Reads a file that prunegrid has written, whatever its model is. Throws the same failures as `readModel`. */
+export async function verifyModel(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<void> {
+  await readVerified(host, file);
+}
+
 async function readVerified(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<Safetensors> {
   const stored = await readSafetensors(host, file);
   const { [HASH]: hash, ...metadata } = stored.metadata;

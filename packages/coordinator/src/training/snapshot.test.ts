@@ -63,7 +63,9 @@ const snapshot: Snapshot = {
 describe('a snapshot', () => {
   it('is read as it was written', async () => {
     await write('a', snapshot);
-    expect(withHashes(await read())).toEqual(withHashes({ newest: { generation: 'a', snapshot }, problems: [] }));
+    expect(withHashes(await read())).toEqual(
+      withHashes({ newest: { generation: 'a', snapshot }, problems: [], damaged: [] }),
+    );
   });
 
   it('is the same file where its tensors are made in pieces', async () => {
@@ -104,7 +106,7 @@ describe('of two snapshots', () => {
   ] as const)('the newer one is read, wherever it lies: in %s', async (newer, older) => {
     await write(newer, after(20));
     await write(older, after(10));
-    expect(await read()).toEqual({ newest: { generation: newer, snapshot: after(20) }, problems: [] });
+    expect(await read()).toEqual({ newest: { generation: newer, snapshot: after(20) }, problems: [], damaged: [] });
   });
 
   it.each([
@@ -144,6 +146,7 @@ describe('of two snapshots', () => {
     expect(await read(15)).toEqual({
       newest: { generation: 'a', snapshot: after(10) },
       problems: [`${fileOf('b')} was written after record 20, which the journal does not have`],
+      damaged: [],
     });
   });
 
@@ -152,6 +155,6 @@ describe('of two snapshots', () => {
     await write('b', after(20));
     await removeSnapshots(nodeHost, folder);
     expect(await readdir(checkpoints)).toEqual([]);
-    expect(await read()).toEqual({ problems: [] });
+    expect(await read()).toEqual({ problems: [], damaged: [] });
   });
 });

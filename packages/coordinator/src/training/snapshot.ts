@@ -122,6 +122,8 @@ export async function writeSnapshot(
 export interface FoundSnapshot {
   newest?: { generation: Generation; snapshot: Snapshot };
   problems: string[];
+  /** Paths of the snapshots that are damaged. */
+  damaged: string[];
 }
 
 /**
@@ -134,11 +136,13 @@ export async function readSnapshot(
   fits: (seq: number) => boolean,
 ): Promise<FoundSnapshot> {
   const problems: string[] = [];
-  const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+  const damaged: string[] = [];
+  const attempt = async <T>(file: string, work: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await work();
     } catch (error) {
       problems.push((error as Error).message);
+      damaged.push(file);
       return undefined;
     }
   };
@@ -146,16 +150,22 @@ export async function readSnapshot(
   for (const generation of generations) {
     const file = snapshotFile(folder, generation);
     if (!(await host.files.status(file))) continue;
-    const state = await attempt(async () => parseState(file, await readSafetensorsMetadata(host, file)));
+    const state = await attempt(file, async () => parseState(file, await readSafetensorsMetadata(host, file)));
     if (!state) continue;
     if (fits(state.seq)) found.push({ generation, totalStep: state.totalStep });
     else problems.push(`${file} was written after record ${state.seq}, which the journal does not have`);
   }
   for (const { generation } of found.sort((one, other) => other.totalStep - one.totalStep)) {
-    const snapshot = await attempt(() => readGeneration(host, snapshotFile(folder, generation)));
-    if (snapshot) return { newest: { generation, snapshot }, problems };
+    const file = snapshotFile(folder, generation);
+    const snapshot = await attempt(file, () => readGeneration(host, file));
+    if (snapshot) return { newest: { generation, snapshot }, problems, damaged };
   }
-  return { problems };
+  return { problems, damaged };
+}
+
+/** Reads a snapshot. Throws an error that names the file if it is damaged. */
+export async function verifySnapshot(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<void> {
+  await readGeneration(host, file);
 }
 
 async function readGeneration(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<Snapshot> {

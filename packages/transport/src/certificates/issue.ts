@@ -94,8 +94,7 @@ export async function newSelfSigned(host: Host): Promise<Authority> {
   return pemOf(certificate, keys);
 }
 
-const newKeys = (): Promise<webcrypto.CryptoKeyPair> =>
-  webcrypto.subtle.generateKey(curve, true, ['sign', 'verify']);
+const newKeys = (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(curve, true, ['sign', 'verify']);
 
 const endEntity = async (key: webcrypto.CryptoKey, usages: ExtendedKeyUsage[], dns: string): Promise<Extension[]> => [
   new BasicConstraintsExtension(false, undefined, true),
