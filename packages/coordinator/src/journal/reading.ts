@@ -65,6 +65,9 @@ async function* completeLines({ files }: Pick<Host, 'files'>, file: string, offs
   const newline = 0x0a;
   let pieces: Buffer[] = [];
   try {
+    // A pipe that somebody has put in its place would never end.
+    const status = await files.status(file, { followLinks: false });
+    if (status && status.kind !== 'file') throw new Failure('input', `${file} is no regular file: restore it`);
     for await (const chunk of files.readPieces(file, offset)) {
       let start = 0;
       for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {

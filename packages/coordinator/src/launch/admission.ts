@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 
 import { Failure } from '@prunegrid/core/failure';
+import { makeOwnFolder } from '@prunegrid/core/files';
 import type { Host, TlsCredentials } from '@prunegrid/core/runtime';
 import { newToken, readToken, writeSecret } from '@prunegrid/core/secrets';
 import { isLocal } from '@prunegrid/core/text/address';
@@ -71,7 +72,7 @@ export async function admissionOf(
   const token = newToken(host);
   if (external === 0) return { ...known, token, flags: '' };
   // Only this user may enter a temporary folder.
-  const folder = await host.files.makeTemporaryFolder('prunegrid-token-');
+  const folder = await makeOwnFolder(host, 'token');
   const file = join(folder, 'token');
   await writeSecret(host, file, `${token}\n`);
   return { ...known, token, flags: `--token-file ${file}`, remove: () => host.files.remove(folder) };

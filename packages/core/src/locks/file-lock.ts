@@ -18,6 +18,9 @@ const STALE_MS = 30_000;
  */
 const CONTEST_MS = 100;
 
+/** Largest size of a lock's file that is read, in bytes. */
+const MOST_BYTES = 4096;
+
 const holderSchema = z.object({
   token: z.string(),
   pid: z.number(),
@@ -27,7 +30,10 @@ const holderSchema = z.object({
 });
 
 /** The process that holds a lock. */
-export type Holder = z.infer<typeof holderSchema>;
+export type Holder = z.infer<typeof holderSchema> & {
+  /** The number of the user who owns the lock's file. */
+  owner: number;
+};
 
 export interface HeldLock {
   /**
@@ -89,7 +95,7 @@ export async function holdLock(host: Host, file: string, taken: (holder: string)
 async function tryCreate({ files, processes }: Host, file: string, token: string): Promise<boolean> {
   const { pid, host } = processes;
   const birth = processes.birthOf(pid);
-  const holder: Holder = { token, pid, host, ...(birth !== undefined && { birth }) };
+  const holder: z.infer<typeof holderSchema> = { token, pid, host, ...(birth !== undefined && { birth }) };
   try {
     const handle = await files.open(file, 'create');
     try {
@@ -121,7 +127,7 @@ export async function liveHolder(
   if (holder?.host === processes.host) return isThere(processes, holder) ? holder : null;
   if (clock.now() - status.modified > STALE_MS) return null;
   // An empty file was created a moment ago and its holder has not been written yet.
-  return holder ?? { token: '', pid: NaN, host: 'unknown' };
+  return holder ?? { token: '', pid: NaN, host: 'unknown', owner: -1 };
 }
 
 function isThere(processes: Host['processes'], { pid, birth }: Holder): boolean {
@@ -139,7 +145,8 @@ const isGone = ({ files }: Pick<Host, 'files'>, file: string): Promise<boolean> 
 
 async function readHolder({ files }: Pick<Host, 'files'>, file: string): Promise<Holder | null> {
   try {
-    return holderSchema.parse(JSON.parse((await files.read(file)).toString()));
+    const { content, owner } = await files.readOwned(file, MOST_BYTES, { followLinks: false });
+    return { ...holderSchema.parse(JSON.parse(content.toString())), owner };
   } catch {
     return null;
   }

@@ -26,3 +26,19 @@ it('reads no pipe, no device and, if told so, no link of somebody else', async (
     await rm(folder, { recursive: true });
   }
 });
+
+it('writes through no link', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'prunegrid-links-'));
+  try {
+    await writeFile(join(folder, 'target'), 'untouched');
+    await symlink(join(folder, 'target'), join(folder, 'link'));
+    for (const mode of ['update', 'replace', 'create', 'create-private'] as const) {
+      await expect(nodeFiles.open(join(folder, 'link'), mode), mode).rejects.toMatchObject({
+        code: expect.stringMatching(/ELOOP|EEXIST/) as string,
+      });
+    }
+    expect((await nodeFiles.read(join(folder, 'target'))).toString()).toBe('untouched');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { cacheFolder } from '../cache-folder.js';
 import type { FileHandle, Files, OpenMode } from '../runtime/files.js';
 
-const flags: Record<OpenMode, string> = {
+const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC } = constants;
+/** Files that are written are never reached by a link, which somebody else could have put in their place. */
+const flags: Record<OpenMode, string | number> = {
   read: 'r',
-  update: 'r+',
+  update: O_RDWR | O_NOFOLLOW,
   create: 'wx+',
   'create-private': 'wx+',
-  replace: 'w+',
+  replace: O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW,
 };
 /** The number of bytes that `readPieces` reads at a time. */
 const PIECE_BYTES = 1 << 20;
@@ -48,7 +50,6 @@ export const nodeFiles: Files = {
   },
   read: (path) => readFile(path),
   async readOwned(path, mostBytes, { followLinks } = { followLinks: true }) {
-    const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
     const handle = await open(path, O_RDONLY | O_NONBLOCK | (followLinks ? 0 : O_NOFOLLOW));
     try {
       const found = await handle.stat();

@@ -1,10 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 
 import type { ChildProcess, Processes, ProcessEnd } from '../runtime/processes.js';
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 
 /** The machine's processes. */
 export const nodeProcesses: Processes = {
@@ -25,9 +27,17 @@ export const nodeProcesses: Processes = {
     const status = linuxStatus(pid);
     return status && `${status.boot} ${status.startTime}`;
   },
+  ownerOf(pid) {
+    try {
+      return statSync(`/proc/${pid}`).uid;
+    } catch {
+      return undefined;
+    }
+  },
   kill: (pid, signal) => void process.kill(pid, signal),
   startNode(program, args, { env, folder, detached = false, outputFile, onError, input, v8 = [] } = {}): ChildProcess {
-    const output = outputFile === undefined ? undefined : openSync(outputFile, 'a');
+    const output =
+      outputFile === undefined ? undefined : openSync(outputFile, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW);
     const child = spawn(process.execPath, [...v8, program, ...args], {
       detached,
       ...(folder !== undefined && { cwd: folder }),

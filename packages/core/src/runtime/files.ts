@@ -41,6 +41,8 @@ export interface FileStatus {
  * - `create`: the file must not exist yet.
  * - `create-private`: as `create`, and only this user can read and write the file.
  * - `replace`: the file is emptied if it exists.
+ *
+ * A file that is written must not be a symbolic link: those modes reject with `ELOOP` or `EEXIST`.
  */
 export type OpenMode = 'read' | 'update' | 'create' | 'create-private' | 'replace';
 

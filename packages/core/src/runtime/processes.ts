@@ -48,6 +48,8 @@ export interface Processes {
    * system does not provide one.
    */
   birthOf(pid: number): string | undefined;
+  /** Returns the number of the user who owns the process, or undefined if the system does not tell it. */
+  ownerOf(pid: number): number | undefined;
   /**
    * Sends a signal to a process of this machine. Throws the error of Node.js if the process does not exist or belongs
    * to another user.

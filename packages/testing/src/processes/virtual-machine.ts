@@ -69,6 +69,7 @@ export class VirtualMachine {
       input: async () => input,
       isAlive: (other) => this.running.has(other),
       birthOf: (other) => (this.running.has(other) ? `${boot} ${other}` : undefined),
+      ownerOf: (other) => (this.running.has(other) ? 0 : undefined),
       kill: (other, signal) => this.kill(other, signal),
       startNode: (program, args, options) => this.start(program, args, options),
       run: async (command, args) => {

@@ -8,7 +8,7 @@ import { routableAddress } from './routable-address.js';
  * shared memory between trainers on one machine. Both send gRPC messages. None of their connections uses a proxy that
  * the environment names.
  */
-export const nodeTransport = (host: Pick<Host, 'clock' | 'files' | 'random'>): Transport => ({
+export const nodeTransport = (host: Pick<Host, 'clock' | 'files' | 'random' | 'processes'>): Transport => ({
   // Modules are loaded when they are used, because commands without connections then start in half the time.
   listen: async (service, address, onCall, options = {}) =>
     service === 'coordination'

@@ -6,7 +6,17 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { nodeHost } from '@prunegrid/core/node';
 
-import { createQueue, endEntry, entryFile, isQueued, listEntries, putEntry, queuedAt, readEntry } from './folder.js';
+import {
+  createQueue,
+  endEntry,
+  entryFile,
+  isQueued,
+  listEntries,
+  putEntry,
+  queuedAt,
+  readEntry,
+  requireOwner,
+} from './folder.js';
 
 let folder: string;
 const place = () => ({ folder, entry: 'one' });
@@ -22,13 +32,13 @@ describe('a queue', () => {
     await putEntry(nodeHost, place(), entry);
     await putEntry(nodeHost, { folder, entry: 'another' }, { ...entry, maxConcurrent: 1, mlflow: 'http://host:5000' });
     expect(await listEntries(nodeHost, folder)).toEqual(['another', 'one']);
-    expect(await readEntry(nodeHost, place())).toEqual(entry);
+    expect(await readEntry(nodeHost, place())).toEqual({ ...entry, owner: nodeHost.machine.userId });
     expect(await queuedAt(nodeHost, place())).toEqual({ served: false });
     expect(await endEntry(nodeHost, place())).toBe(true);
     expect(await endEntry(nodeHost, place())).toBe(false);
     expect([await isQueued(nodeHost, place()), await queuedAt(nodeHost, place())]).toEqual([false, undefined]);
     expect(await listEntries(nodeHost, folder)).toEqual(['another']);
-    expect(await readEntry(nodeHost, place(), 'ended')).toEqual(entry);
+    expect(await readEntry(nodeHost, place(), 'ended')).toMatchObject(entry);
   });
 
   it('states the format and the version of its entries', async () => {
@@ -87,6 +97,14 @@ describe('what is no entry', () => {
   it('is not read: a file of more than 64 KiB', async () => {
     await writeFile(entryFile(place()), '');
     await truncate(entryFile(place()), 2 ** 40);
-    await refused(/since it has 1099511627776 bytes/);
+    await refused(/since it has more than 65536 bytes/);
   });
+});
+
+it('an entry counts if its user owns the sweep, or serves the queue', () => {
+  const owned = { ...entry, owner: 1001 };
+  expect(() => requireOwner(owned, 1001, 1000)).not.toThrow();
+  expect(() => requireOwner({ ...owned, owner: 1000 }, 1001, 1000)).not.toThrow();
+  expect(() => requireOwner({ ...owned, owner: 0 }, 1001, 1000)).not.toThrow();
+  expect(() => requireOwner(owned, 1002, 1000)).toThrow(/was submitted by user 1001, who does not own it/);
 });

@@ -11,6 +11,7 @@ import {
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
+import { makeOwnFolder } from '@prunegrid/core/files';
 import type { Host, IncomingCall, Listener } from '@prunegrid/core/runtime';
 
 import { addressOf, ConnectionGate } from '../connection-gate.js';
@@ -36,7 +37,7 @@ const { HTTP2_HEADER_PATH, HTTP2_HEADER_STATUS } = constants;
 
 /** Listens for other trainers at `address`. Rejects with Node's error if it cannot listen at this address. */
 export async function listenByHttp2(
-  { clock, files, random }: Pick<Host, 'clock' | 'files' | 'random'>,
+  { clock, files, random, processes }: Pick<Host, 'clock' | 'files' | 'random' | 'processes'>,
   address: string,
   onCall: (call: IncomingCall) => void,
 ): Promise<Listener> {
@@ -63,7 +64,7 @@ export async function listenByHttp2(
     if (headers[HTTP2_HEADER_PATH] === PATH) onCall(call);
     else call.refuse('there is nothing at this path');
   });
-  const folder = address === 'unix:' ? await files.makeTemporaryFolder('prunegrid-listener-') : undefined;
+  const folder = address === 'unix:' ? await makeOwnFolder({ files, processes }, 'listener') : undefined;
   server.listen(folder === undefined ? placeOf(plain) : { path: join(folder, 'socket') });
   await once(server, 'listening');
   return {
