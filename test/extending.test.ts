@@ -70,7 +70,7 @@ describe('launcher staggered', () => {
     try {
       await clock.run(async () => {
         const launched = registries.launchers.get('staggered').launch(virtualHost({ seed: 1, clock }), {
-          ...{ trainers, coordinator: 'none:1', resources: { threads: 1 }, extensions: [] },
+          ...{ trainers, coordinator: 'none:1', token: 'none', resources: { threads: 1 }, extensions: [] },
           onEvent: () => undefined,
         });
         await clock.sleep(stopAfterMs);
@@ -151,9 +151,9 @@ describe('a reduction', () => {
       ...['run', experiment, '--out', join(path, 'run'), '--trainers', '0', '--external', '2'],
       ...['--reduction', 'all-gather', ...extensions(files)],
     );
-    const [, address] = await run.prints(/--coordinator (127\.0\.0\.1:\d+)/);
+    const [, address, tokenFile] = await run.prints(/--coordinator (127\.0\.0\.1:\d+) --token-file (\S+)\n/);
     const others = extensions(files.filter((file) => !file.endsWith('reduction.mjs')));
-    const trainers = [1, 2].map(() => start('trainer', '--coordinator', address, ...others));
+    const trainers = [1, 2].map(() => start('trainer', '--coordinator', address, '--token-file', tokenFile, ...others));
     const ended = await Promise.all([run, ...trainers].map(({ ended }) => ended));
     for (const { stderr } of ended) {
       expect(stderr).toMatch(/no reduction "all-gather"; allowed: hub, sharded$/m);

@@ -3,12 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { encodeRecord } from '../packages/coordinator/src/journal/format.js';
-import { runJournal } from '../packages/coordinator/src/training/records.js';
 import { ask, storedRuns } from './mlflow/read-back.js';
 import { sampleArtifacts, sampleRecords } from './mlflow/sample-run.js';
 import { sendRun } from './mlflow/sending.js';
 import { MlflowServer } from './mlflow/server.mjs';
+import { linesOf } from './environment/journal-lines.js';
 
 const experiment = 'models';
 let server: MlflowServer;
@@ -37,7 +36,7 @@ interface Run {
 
 it('lists the network among the models and the data set among the inputs, once however often it is sent', async () => {
   const runId = randomUUID();
-  const lines = sampleRecords(runId).map((record) => encodeRecord(runJournal, record));
+  const lines = linesOf(sampleRecords(runId));
   await writeFile(join(folder, 'journal.jsonl'), lines.join(''));
   for (const [name, content] of Object.entries(sampleArtifacts)) await writeFile(join(folder, name), content);
   await sendRun(folder, { url: server.url, experiment });

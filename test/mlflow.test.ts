@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeRecord } from '../packages/coordinator/src/journal/format.js';
 import { Journal } from '../packages/coordinator/src/journal/journal.js';
 import { type JournalRecord, type RunEvent, runJournal } from '../packages/coordinator/src/training/records.js';
 import { startMirror, type Mirror } from '../packages/coordinator/src/tracking/mirror.js';
@@ -12,6 +11,7 @@ import { historyOf, storedArtifact, storedRuns, type StoredRun } from './mlflow/
 import { sampleArtifacts, sampleEvents, sampleRecords, sampleStart } from './mlflow/sample-run.js';
 import { type Append, appendAll, sampleHost, sendingHere, sendRun } from './mlflow/sending.js';
 import { MlflowServer } from './mlflow/server.mjs';
+import { linesOf } from './environment/journal-lines.js';
 
 const experiment = 'mirror';
 const minutes = 60_000;
@@ -290,11 +290,11 @@ async function undisturbed(): Promise<ReturnType<typeof historyOf>> {
   const path = await mkdtemp(join(tmpdir(), 'prunegrid-run-'));
   folders.push(path);
   const otherId = randomUUID();
-  const lines = sampleRecords(otherId).map((record) => encodeRecord(runJournal, record));
+  const lines = linesOf(sampleRecords(otherId));
   await writeFile(join(path, 'journal.jsonl'), lines.join(''));
   await sendRun(path, { url: server.url, experiment });
   return historyOf((await storedRuns(server.url, experiment, otherId))[0]);
 }
 
 const writeJournal = (records: JournalRecord[]): Promise<void> =>
-  writeFile(join(folder, 'journal.jsonl'), records.map((record) => encodeRecord(runJournal, record)).join(''));
+  writeFile(join(folder, 'journal.jsonl'), linesOf(records).join(''));

@@ -61,7 +61,7 @@ describe('prunegrid run experiments/lenet5-smoke.yaml', () => {
     const result = read<Result>('result.json');
     expect(result).toEqual({
       format: 'prunegrid.result',
-      version: 1,
+      version: 2,
       dense: accuracies,
       hardPruned: accuracies,
       final: accuracies,
@@ -74,6 +74,7 @@ describe('prunegrid run experiments/lenet5-smoke.yaml', () => {
       total: { weights: 430_500, kept: 6050, ratio: 430_500 / 6050 },
       seconds: expect.any(Number) as number,
       epochs: 6,
+      sha256: expect.any(String) as string,
     });
   });
 

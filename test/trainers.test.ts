@@ -1,9 +1,9 @@
-import { Channel } from '@prunegrid/transport/channel';
+import { ADMISSION_TOKEN, Channel } from '@prunegrid/transport/channel';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { decodeFromCoordinator, encodeFromTrainer, type FromCoordinator, PROTOCOL_VERSION } from '@prunegrid/proto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,14 +16,24 @@ import { runFolders } from './environment/run-folders.js';
 const { version } = JSON.parse(readFileSync('packages/cli/package.json', 'utf8')) as { version: string };
 const smoke = 'experiments/lenet5-smoke.yaml';
 const { path, out } = runFolders();
+/** What a coordinator prints for trainers that are started elsewhere. */
+interface Coordinator {
+  address: string;
+  tokenFile: string;
+}
+
 /** Returns the process ids of the trainers that a run had. */
 const pidsOf = (run: string) => ofType(run, 'trainer-joined').map(({ pid }) => pid as number);
 
 describe('trainers', () => {
   const external = (...args: string[]) =>
     start('run', smoke, '--out', out(), '--trainers', '0', '--external', '1', ...args);
-  const listening = async (run: ReturnType<typeof start>) =>
-    ((await run.prints(/--coordinator (127\.0\.0\.1:\d+)/)) as unknown as [string, string])[1];
+  const listening = async (run: ReturnType<typeof start>): Promise<Coordinator> => {
+    const [, address, tokenFile] = await run.prints(/--coordinator (127\.0\.0\.1:\d+) --token-file (\S+)\n/);
+    return { address, tokenFile };
+  };
+  const startTrainer = ({ address, tokenFile }: Coordinator) =>
+    start('trainer', '--coordinator', address, '--token-file', tokenFile);
 
   it('that do not come in time end the run with 4', async () => {
     const { code, stderr } = await external('--wait', '1').ended;
@@ -33,7 +43,7 @@ describe('trainers', () => {
 
   it('may be started elsewhere, at the address that the coordinator prints', async () => {
     const run = external('--set', 'dataset.limit=256');
-    const trainer = start('trainer', '--coordinator', await listening(run));
+    const trainer = startTrainer(await listening(run));
     expect((await run.ended).code).toBe(0);
     expect(await trainer.ended).toMatchObject({
       code: 0,
@@ -41,25 +51,45 @@ describe('trainers', () => {
     });
   });
 
+  it('that do not know the token are refused, whoever comes first, and what they say reaches nobody', async () => {
+    const run = external('--set', 'dataset.limit=256');
+    const coordinator = await listening(run);
+    expect(statSync(coordinator.tokenFile).mode & 0o077).toBe(0);
+    const guessed = path('guessed');
+    writeFileSync(guessed, 'f'.repeat(64), { mode: 0o600 });
+    const { code, stderr } = await startTrainer({ ...coordinator, tokenFile: guessed }).ended;
+    expect(code).toBe(4);
+    oneLine(stderr, /the coordinator refuses this trainer: .*--token-file/);
+    const stranger = nodeRuntime.transport.connect('coordination', coordinator.address, 10_000);
+    await expect(stranger).rejects.toThrow(/has not sent the token/);
+    const trainer = startTrainer(coordinator);
+    const ended = await run.ended;
+    expect(ended.code).toBe(0);
+    // One line for all strangers.
+    expect(ended.stderr.match(/refused without the token/g)).toHaveLength(1);
+    expect((await trainer.ended).code).toBe(0);
+    expect(existsSync(coordinator.tokenFile)).toBe(false);
+  });
+
   it('of another version are refused with the reason, and the run goes on waiting', async () => {
     const run = external('--set', 'dataset.limit=256');
-    const address = await listening(run);
-    const answer = await raw(address, helloOf({ ...own, prunegridVersion: '9.9.9' }));
+    const coordinator = await listening(run);
+    const answer = await raw(coordinator, helloOf({ ...own, prunegridVersion: '9.9.9' }));
     expect(answer).toMatchObject({
       $case: 'refusal',
       value: { reason: expect.stringMatching(/runs prunegrid 9\.9\.9 .*install the same version on both/) as string },
     });
-    const trainer = start('trainer', '--coordinator', address);
+    const trainer = startTrainer(coordinator);
     expect((await run.ended).code).toBe(0);
     expect((await trainer.ended).code).toBe(0);
   });
 
   it('with another data set are refused with the reason', async () => {
     const run = start('run', smoke, '--out', out(), '--trainers', '1', '--external', '1', '--set', 'dataset.limit=256');
-    const address = await listening(run);
+    const coordinator = await listening(run);
     await run.prints(/waiting for 1 trainers/);
     const refusal = async (): Promise<string> => {
-      const { channel, close } = await dial(address);
+      const { channel, close } = await dial(coordinator);
       await channel.send(helloOf(own));
       await channel.receive();
       await channel.send(
@@ -82,23 +112,19 @@ describe('trainers', () => {
       close();
       return answer.$case === 'refusal' ? answer.value.reason : answer.$case;
     };
-    // The local trainer must have been admitted first: until then nobody's data set is known.
-    await run.prints(/1 of 2 trainers/);
-    expect(await refusal()).toMatch(
-      /its data set \(SHA-256 ffffffffffff\.\.\.\) is not the first trainer's .*same files/,
-    );
-    const trainer = start('trainer', '--coordinator', address);
+    expect(await refusal()).toMatch(/its data set \(SHA-256 ffffffffffff\.\.\.\) is not the experiment's .*same files/);
+    const trainer = startTrainer(coordinator);
     expect((await run.ended).code).toBe(0);
     expect((await trainer.ended).code).toBe(0);
   });
 
   it('that send garbage are shown the door, and the run goes on waiting', async () => {
     const run = external('--set', 'dataset.limit=256');
-    const address = await listening(run);
-    const socket = connect(Number(address.split(':')[1]), '127.0.0.1');
+    const coordinator = await listening(run);
+    const socket = connect(Number(coordinator.address.split(':')[1]), '127.0.0.1');
     socket.on('error', () => undefined).end('GET / HTTP/1.1\r\n\r\n');
-    await expect(raw(address, Buffer.from([0xff, 0xff, 0xff]))).rejects.toThrow();
-    const trainer = start('trainer', '--coordinator', address);
+    await expect(raw(coordinator, Buffer.from([0xff, 0xff, 0xff]))).rejects.toThrow();
+    const trainer = startTrainer(coordinator);
     expect((await run.ended).code).toBe(0);
     expect((await trainer.ended).code).toBe(0);
   });
@@ -156,9 +182,10 @@ describe('trainers', () => {
     mkdirSync(sockets);
     vi.stubEnv('TMPDIR', sockets);
     const run = start('run', smoke, '--out', to, '--trainers', '1', '--external', '1');
-    const address = await listening(run);
+    const coordinator = await listening(run);
     // A trainer with a folder of its own for temporary files, in which the others' sockets are not.
-    const inside = `mount -t tmpfs none "$TMPDIR" && exec "$0" packages/cli/bin/prunegrid.js trainer --coordinator ${address}`;
+    const trainer = `packages/cli/bin/prunegrid.js trainer --coordinator ${coordinator.address} --token-file -`;
+    const inside = `exec 3< ${coordinator.tokenFile} && mount -t tmpfs none "$TMPDIR" && exec "$0" ${trainer} <&3`;
     const contained = spawn('unshare', ['--mount', 'sh', '-c', inside, process.execPath], { stdio: 'ignore' });
     vi.unstubAllEnvs();
     const left = once(contained, 'close');
@@ -206,7 +233,9 @@ describe('trainers', () => {
     const server = createServer((_, response) => response.end('hello'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const web = await prunegrid('trainer', '--coordinator', `127.0.0.1:${port}`);
+    const tokenFile = path('token');
+    writeFileSync(tokenFile, 'x'.repeat(32), { mode: 0o600 });
+    const web = await prunegrid('trainer', '--coordinator', `127.0.0.1:${port}`, '--token-file', tokenFile);
     server.close();
     expect(web.code).toBe(4);
     // It says at once that it is trying, and then why it gives up.
@@ -229,8 +258,9 @@ describe('trainers', () => {
   const helloOf = (versions: typeof own) =>
     encodeFromTrainer({ $case: 'hello', value: { ...versions, host: 'elsewhere', pid: 1, nodeVersion: 'v0' } });
 
-  async function dial(address: string) {
-    const stream = await nodeRuntime.transport.connect('coordination', address, 10_000);
+  async function dial({ address, tokenFile }: Coordinator) {
+    const token = readFileSync(tokenFile, 'utf8').trim();
+    const stream = await nodeRuntime.transport.connect('coordination', address, 10_000, { [ADMISSION_TOKEN]: token });
     const channel = new Channel(
       stream,
       decodeFromCoordinator,
@@ -240,8 +270,8 @@ describe('trainers', () => {
   }
 
   /** What the coordinator answers to one frame. */
-  async function raw(address: string, frame: Buffer): Promise<NonNullable<FromCoordinator['body']>> {
-    const { channel, close } = await dial(address);
+  async function raw(coordinator: Coordinator, frame: Buffer): Promise<NonNullable<FromCoordinator['body']>> {
+    const { channel, close } = await dial(coordinator);
     try {
       await channel.send(frame);
       return await channel.receive();

@@ -77,7 +77,12 @@ export const journalOf = (folder: string): Record<string, unknown>[] =>
     .trim()
     .split('\n')
     .map((line) => {
-      const { format: _format, version: _version, crc: _crc, ...record } = JSON.parse(line) as Record<string, unknown>;
+      const {
+        format: _format,
+        version: _version,
+        chain: _chain,
+        ...record
+      } = JSON.parse(line) as Record<string, unknown>;
       return record;
     });
 

@@ -120,7 +120,8 @@ export class SimulatedCluster {
     const transport = this.network.end(`trainer ${processes.pid}`);
     const coordinator = args[args.indexOf('--coordinator') + 1];
     const report = (line: string) => writeError(`${line}\n`);
-    await serve({ coordinator, version, report, runtime: { ...this.runtime, processes, transport } });
+    const token = await processes.input();
+    await serve({ coordinator, token, version, report, runtime: { ...this.runtime, processes, transport } });
     return 0;
   };
 }

@@ -77,6 +77,9 @@ export function withTrainerOptions(command: Command): Command {
       external,
     )
     .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', address, listen)
+    .option('--token-file <file>', 'the secret of external trainers (default: one is drawn, and its file is printed)')
+    .option('--tls <dir>', "the coordinator's certificates, as prunegrid pki init makes them")
+    .option('--insecure', 'let other machines connect without encryption', false)
     .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), wait)
     .addOption(
       new Option(

@@ -5,6 +5,7 @@ import { extensionHelp } from '@prunegrid/core/extension';
 import { Command } from 'commander';
 
 import type { EvaluateCommandOptions } from './commands/evaluate.js';
+import type { PkiOptions } from './commands/pki.js';
 import type { RunCommandOptions } from './commands/run.js';
 import type { ServeOptions } from './commands/serve.js';
 import { addReproduceCommand, addSweepCommands } from './commands/sweep/commands.js';
@@ -51,6 +52,9 @@ export function programOf(environment: CommandEnvironment): Command {
     .command('trainer')
     .description('serve a coordinator, here or on another machine, until it is done')
     .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
+    .option('--token-file <file>', "the coordinator's token; - reads standard input")
+    .option('--tls <dir>', 'a folder with ca.crt and, unless a token suffices, tls.crt and tls.key')
+    .option('--insecure', 'talk to another machine without encryption', false)
     .option('--extension <file>', extensionHelp, collect, [])
     .action(async (options: TrainerCommandOptions) => {
       environment.exitWithWrapper();
@@ -90,6 +94,15 @@ export function programOf(environment: CommandEnvironment): Command {
     );
 
   program
+    .command('verify')
+    .description('check the stored files of a run or a sweep, and repair what can be repaired')
+    .argument('<dir>', 'the folder of a run or a sweep')
+    .option('--json', 'print a JSON object for each file', false)
+    .action(async (place: string, options: { json: boolean }) =>
+      (await import('./commands/verify.js')).verify(place, options, environment),
+    );
+
+  program
     .command('sync')
     .description('send to MLflow what it lacks of a run or a sweep')
     .argument('<run-or-sweep>', 'the folder of a run or a sweep')
@@ -99,6 +112,22 @@ export function programOf(environment: CommandEnvironment): Command {
     )
     .action(async (folder: string, options: SyncCommandOptions) =>
       (await import('./commands/sync.js')).sync(folder, options, environment),
+    );
+
+  const pki = program.command('pki').description('certificates for trainers on other machines');
+  const withPkiOptions = (command: Command) =>
+    command
+      .option('--dir <dir>', 'where the authority and what it issues are kept', 'pki')
+      .option('--days <n>', 'how long a certificate is valid', wholeNumber(1), 365);
+  withPkiOptions(pki.command('init'))
+    .description("make a certificate authority, and the coordinator's certificate")
+    .action(async (options: PkiOptions) => (await import('./commands/pki.js')).pkiInit(options, environment));
+  withPkiOptions(pki.command('issue'))
+    .description('issue a certificate, in place of an earlier one of this name')
+    .argument('<role>', 'trainer or coordinator')
+    .argument('<name>', 'the name of its folder, such as that of its machine')
+    .action(async (role: string, name: string, options: PkiOptions) =>
+      (await import('./commands/pki.js')).pkiIssue(role, name, options, environment),
     );
 
   return program;

@@ -16,6 +16,8 @@ const CRC_TAG = (7 << 3) | 5;
  * receives at most 4 MiB in one message.
  */
 export const CHUNK_BYTES = 1 << 20;
+/** The maximum size of a trainer's message in bytes. It suffices for one chunk with all its fields. */
+export const MESSAGE_BYTES = CHUNK_BYTES + 1024;
 
 /** Thrown if a message cannot be decoded, or if the CRC of a chunk does not match its data. */
 export class FrameError extends Error {

@@ -8,6 +8,7 @@ export const PROTOCOL_VERSION = 11;
 
 export {
   CHUNK_BYTES,
+  MESSAGE_BYTES,
   type ChunkHeader,
   decodeChunk,
   decodeFromCoordinator,

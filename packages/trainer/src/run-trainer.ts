@@ -1,4 +1,8 @@
 import type { Runtime } from '@prunegrid/core/runtime';
+import { readCredentials } from '@prunegrid/transport/certificates/folder';
+import { isLocal } from '@prunegrid/core/text/address';
+import { Failure } from '@prunegrid/core/failure';
+import { readToken } from '@prunegrid/core/secrets';
 import { oneLine } from '@prunegrid/core/text/printable';
 import { version } from '@prunegrid/core/version';
 
@@ -8,6 +12,12 @@ import { serve } from './worker/index.js';
 export interface TrainerCommandOptions {
   /** The coordinator's address, HOST:PORT. */
   coordinator: string;
+  /** The path of the file with the coordinator's token; `-` is standard input. */
+  tokenFile?: string;
+  /** The path of a folder with certificates. */
+  tls?: string;
+  /** Whether the token may be sent to another machine without encryption. */
+  insecure?: boolean;
   /** The paths of extension files, relative to the working folder. */
   extension: string[];
 }
@@ -16,7 +26,25 @@ export interface TrainerCommandOptions {
  * Loads the extensions, connects to the coordinator and runs until the coordinator dismisses the trainer. It prints
  * messages for the user. Throws Failure.
  */
-export async function runTrainer({ coordinator, extension }: TrainerCommandOptions, runtime: Runtime): Promise<void> {
+export async function runTrainer(
+  { coordinator, tokenFile, tls: folder, insecure = false, extension }: TrainerCommandOptions,
+  runtime: Runtime,
+): Promise<void> {
+  const report = (line: string) => console.error(oneLine(line));
+  if (!isLocal(coordinator) && folder === undefined && !insecure) {
+    throw new Failure(
+      'input',
+      `--coordinator ${coordinator}: is another machine: give --tls DIR, or --insecure to talk to it without encryption`,
+    );
+  }
+  const token = tokenFile === undefined ? undefined : await readToken(runtime, tokenFile, '--token-file');
+  const tls = folder === undefined ? undefined : await readCredentials(runtime, folder, '--tls', report);
+  if (token === undefined && !tls?.own) {
+    throw new Failure(
+      'input',
+      'a trainer needs --token-file FILE, as the coordinator prints it, or --tls DIR with a certificate',
+    );
+  }
   await loadExtensions(extension);
-  await serve({ coordinator, version, report: (line) => console.error(oneLine(line)), runtime });
+  await serve({ coordinator, token, tls, version, report, runtime });
 }

@@ -1,6 +1,9 @@
 import type { MessageStream } from '@prunegrid/core/runtime';
 import { type ChunkHeader, encodeTensor, FrameError, TensorAssembler, type TensorChunk } from '@prunegrid/proto';
 
+/** The metadata key of a trainer's call to the coordinator that holds the coordinator's token. */
+export const ADMISSION_TOKEN = 'prunegrid-admission-token';
+
 /** The numbers of messages and of their bytes, without the overhead that the network adds to each message. */
 export interface Traffic {
   messages: number;

@@ -2,12 +2,13 @@ import { encodeFromTrainer, TensorKind, type Train } from '@prunegrid/proto';
 import { coveringNodes } from '@prunegrid/numerics/summation/tree-sum';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { helloOf, join, LeaseEnded, openChannel, PeerGroup, runRounds } from '@prunegrid/trainer/worker';
+import { ADMISSION_TOKEN } from '@prunegrid/transport/channel';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 import { version } from '@prunegrid/core/version';
 
 import { leave } from '../peer.js';
-import { idleReady } from './idle-ready.js';
+import { IDLE_TOKEN, idleReady } from './idle-ready.js';
 
 // A trainer that exchanges all that a trainer exchanges, by the code that trains, and computes nothing. It holds W, a
 // gradient and, if the coordinator adds up, the sum.
@@ -15,7 +16,11 @@ import { idleReady } from './idle-ready.js';
 const CONNECT_MS = 30_000;
 const [address, length, leaves] = process.argv.slice(2);
 const parameters = Number(length);
-const channel = openChannel(await nodeRuntime.transport.connect('coordination', address, CONNECT_MS), address);
+const metadata = { [ADMISSION_TOKEN]: IDLE_TOKEN };
+const channel = openChannel(
+  await nodeRuntime.transport.connect('coordination', address, CONNECT_MS, metadata),
+  address,
+);
 const W = new Float32Array(parameters);
 const gradient = new Float32Array(parameters + STEP_METRICS).fill(1e-3);
 let generation = 0;

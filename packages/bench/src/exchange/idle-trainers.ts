@@ -2,6 +2,7 @@ import { Gateway, type TrainerGroup } from '@prunegrid/coordinator/cluster';
 import { version } from '@prunegrid/core/version';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { type Peer, startPeer } from '../peer.js';
+import { IDLE_TOKEN } from './idle-ready.js';
 import { trafficOf } from '../traffic.js';
 
 const JOIN_SECONDS = 60;
@@ -30,6 +31,7 @@ export class IdleTrainers {
   static async open(weights: number, count: number, reduction: string): Promise<IdleTrainers> {
     const gateway = await Gateway.open({
       listen: '127.0.0.1:0',
+      token: IDLE_TOKEN,
       version,
       workload: { engine: 'none', model: 'none', dataset: undefined, threads: 1 },
       parameters: weights,

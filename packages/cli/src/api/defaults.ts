@@ -15,8 +15,9 @@ export const DEFAULT_LAUNCHER = 'local';
 
 /** Returns the trainers that a program has asked for, with defaults for the options that it left out. */
 export function trainerChoice(options: Partial<TrainerChoice>): TrainerChoice {
-  const { trainers, external, listen, wait, reduction, extensions } = { ...defaultTrainers, ...options };
-  return { trainers, external, listen, wait, reduction, extensions };
+  const choice = { ...defaultTrainers, ...options };
+  const { trainers, external, listen, tokenFile, tls, insecure, wait, reduction, extensions } = choice;
+  return { trainers, external, listen, tokenFile, tls, insecure, wait, reduction, extensions };
 }
 
 /** How many times a trial that has lost a trainer is tried again. */

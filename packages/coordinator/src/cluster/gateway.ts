@@ -1,7 +1,9 @@
 import { encodeFromCoordinator, type Hello, type Ready } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
-import type { IncomingCall, Listener, Runtime, Timer } from '@prunegrid/core/runtime';
+import type { IncomingCall, Listener, Runtime, Timer, TlsCredentials } from '@prunegrid/core/runtime';
+import { isSameSecret } from '@prunegrid/core/secrets';
 import { trainerLimits, type WaitLimits } from '@prunegrid/core/wait-limits';
+import { ADMISSION_TOKEN } from '@prunegrid/transport/channel';
 
 import { examineHello, examineReady, JoinRefused, type Requirements } from './admission.js';
 import { TrainerPool } from './pool.js';
@@ -9,13 +11,24 @@ import { AUTO, reductionNamed } from './reduction.js';
 import { openConversation, outOfTurn, type Trainer, type TrainerChannel } from './trainer.js';
 
 /** Milliseconds within which a trainer must send Hello after it has connected. */
-const HELLO_MS = 30_000;
+const HELLO_MS = 10_000;
 /** Milliseconds within which a trainer must load its data set and its engine, which may have to be built first. */
 const READY_MS = 3_600_000;
+/** Number of trainers that may load their data set at the same time, besides those that are wanted. */
+const MOST_LOADING = 16;
+/** Milliseconds between two warnings of callers that are not let in, so that none of them can flood a terminal. */
+const STRANGER_MS = 60_000;
 
 export interface GatewayOptions extends Requirements {
   /** Address to listen on, as HOST:PORT. Port 0 means any free port. */
   listen: string;
+  /**
+   * Secret that a trainer's call must carry. Callers without it are refused before anything that they send is read.
+   * Undefined if trainers are known by their certificates instead, which `tls` then requires.
+   */
+  token: string | undefined;
+  /** Encrypts the connections. */
+  tls?: TlsCredentials | undefined;
   /** Number of trainers to admit. Further trainers are refused until one of these leaves. */
   trainers: number;
   /** Name of the reduction; the default is `auto`. */
@@ -38,6 +51,11 @@ export class Gateway {
   private listener: Listener | undefined;
   /** Number of trainers admitted so far, including those that have left. */
   private admitted = 0;
+  /** Number of trainers that have connected and are not yet admitted. */
+  private loading = 0;
+  /** Callers that were not let in since the last warning of them. */
+  private strangers = 0;
+  private warnedAt = -Infinity;
   private complete: () => void = () => undefined;
 
   private constructor(private readonly options: GatewayOptions) {
@@ -51,10 +69,14 @@ export class Gateway {
 
   /** Opens the listener. Throws Failure if it cannot listen on the address or if there is no such reduction. */
   static async open(options: GatewayOptions): Promise<Gateway> {
+    const { listen, token, tls, runtime } = options;
+    if (token === undefined && !tls) throw new RangeError('a gateway without a token needs certificates');
     const gateway = new Gateway(options);
-    const { listen, runtime } = options;
     try {
-      gateway.listener = await runtime.transport.listen('coordination', listen, (call) => void gateway.converse(call));
+      gateway.listener = await runtime.transport.listen('coordination', listen, (call) => gateway.answer(call), {
+        tls,
+        requireCertificates: token === undefined,
+      });
     } catch (error) {
       throw new Failure(
         'environment',
@@ -100,15 +122,43 @@ export class Gateway {
     return (this.listener as Listener).close();
   }
 
+  /** Lets a caller in that knows the token. */
+  private answer(call: IncomingCall): void {
+    const { token, trainers } = this.options;
+    if (token !== undefined && !isSameSecret(token, call.metadata[ADMISSION_TOKEN] ?? '')) {
+      call.refuse('it has not sent the token of this coordinator: give it by --token-file');
+      this.warnOfStranger(call.remote);
+    } else if (this.loading >= trainers + MOST_LOADING) {
+      call.refuse('too many trainers load their data at the same time: try again later');
+    } else void this.converse(call);
+  }
+
+  private warnOfStranger(remote: string): void {
+    const now = this.options.runtime.clock.monotonic();
+    this.strangers++;
+    if (now - this.warnedAt < STRANGER_MS) return;
+    const others = this.strangers > 1 ? `, and ${this.strangers - 1} others before` : '';
+    this.options.warn(`a caller at ${remote}${others}: refused without the token of --token-file`);
+    this.warnedAt = now;
+    this.strangers = 0;
+  }
+
   /** Admits a trainer or refuses it. Never rejects. */
   private async converse(call: IncomingCall): Promise<void> {
     let name = `a trainer at ${call.remote}`;
     const conversation = openConversation(call.accept(), () => name);
     const { channel } = conversation;
+    let loading = true;
+    this.loading++;
+    const loaded = () => {
+      if (loading) this.loading--;
+      loading = false;
+    };
     try {
       const hello = await this.greet(channel, name);
       name = `trainer at ${hello.host} (process ${hello.pid})`;
       const ready = await this.examine(channel, name);
+      loaded();
       const number = ++this.admitted;
       name = `trainer ${number} at ${hello.host} (process ${hello.pid})`;
       const told = channel.send(encodeFromCoordinator({ $case: 'admission', value: { trainer: number } }));
@@ -128,25 +178,27 @@ export class Gateway {
         channel.fail(error as Error);
         this.options.warn(text);
       }
+    } finally {
+      loaded();
     }
   }
 
   private async greet(channel: TrainerChannel, name: string): Promise<Hello> {
     const message = await this.within(HELLO_MS, channel, name, 'says nothing');
     if (message.$case !== 'hello') throw outOfTurn(name, message);
-    examineHello(message.value, this.options);
+    const hello = examineHello(message.value, this.options);
     await channel.send(encodeFromCoordinator({ $case: 'workload', value: this.options.workload }));
-    return message.value;
+    return hello;
   }
 
   private async examine(channel: TrainerChannel, name: string): Promise<Ready> {
     const message = await this.within(READY_MS, channel, name, 'has not loaded its data set');
     if (message.$case !== 'ready') throw outOfTurn(name, message);
-    examineReady(message.value, this.options, this.pool.trainers[0]?.ready);
+    const ready = examineReady(message.value, this.options, this.pool.trainers[0]?.ready);
     if (this.pool.trainers.length >= this.options.trainers) {
       throw new JoinRefused('the coordinator has all the trainers that it asked for: start it with more');
     }
-    return message.value;
+    return ready;
   }
 
   /** Receives the next message. Throws Failure if none arrives within `milliseconds`. */

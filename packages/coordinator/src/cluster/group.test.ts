@@ -1,4 +1,4 @@
-import { Channel } from '@prunegrid/transport/channel';
+import { ADMISSION_TOKEN, Channel } from '@prunegrid/transport/channel';
 import { nodeRuntime } from '@prunegrid/transport/node';
 import { decodeFromCoordinator, encodeFromTrainer, type FromCoordinator, type Train } from '@prunegrid/proto';
 import { helloOf, join as joinCoordinator, StepCredits } from '@prunegrid/trainer/worker';
@@ -21,7 +21,7 @@ async function join(
   address: string,
   behave: (channel: Channel<Message>, leave: () => void) => Promise<void>,
 ): Promise<void> {
-  const stream = await nodeRuntime.transport.connect('coordination', address, 10_000);
+  const stream = await nodeRuntime.transport.connect('coordination', address, 10_000, { [ADMISSION_TOKEN]: 'token' });
   ends.push(() => stream.close());
   const channel = new Channel<Message>(stream, decodeFromCoordinator, () => new Error('the coordinator hung up'));
   const ready = {
@@ -35,7 +35,7 @@ async function join(
 async function open(reduction: 'hub' | 'auto', trainers = 2): Promise<Gateway> {
   const workload = { engine: 'none', model: 'none', dataset: undefined, threads: 1 };
   const gateway = await Gateway.open({
-    ...{ listen: '127.0.0.1:0', version: '1', workload, parameters: PARAMETERS, trainers, reduction },
+    ...{ listen: '127.0.0.1:0', token: 'token', version: '1', workload, parameters: PARAMETERS, trainers, reduction },
     runtime: nodeRuntime,
     warn: () => undefined,
   });

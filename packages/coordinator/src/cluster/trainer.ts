@@ -3,12 +3,14 @@ import {
   FrameError,
   type FromTrainer,
   type Hello,
+  MESSAGE_BYTES,
   type Ready,
   TrainerFailure_Kind,
 } from '@prunegrid/proto';
 import { Channel } from '@prunegrid/transport/channel';
 import { Failure, type FailureKind } from '@prunegrid/core/failure';
 import type { MessageStream } from '@prunegrid/core/runtime';
+import { oneLine } from '@prunegrid/core/text/printable';
 
 import { afterLease, afterMessage, type TrainerState } from './trainer-state.js';
 
@@ -33,6 +35,11 @@ export interface Trainer extends Conversation {
   readonly hello: Hello;
   readonly ready: Ready;
 }
+
+/** The largest number of bytes of Hello, which a trainer sends before the coordinator has asked it for anything. */
+const HELLO_BYTES = 4096;
+/** The largest number of characters of a trainer's failure that are shown. */
+const LONGEST_REASON = 4000;
 
 const kinds: Record<TrainerFailure_Kind, FailureKind> = {
   [TrainerFailure_Kind.KIND_UNSPECIFIED]: 'trainers',
@@ -69,13 +76,16 @@ export function openConversation(stream: MessageStream, name: () => string): Con
   let state: TrainerState = { name: 'greeting' };
   void stream.closed.then(() => (state = { name: 'gone' }));
   const decode = (frame: Buffer): TrainerMessage => {
+    const most = state.name === 'greeting' ? HELLO_BYTES : MESSAGE_BYTES;
+    if (frame.length > most) throw new FrameError(`sent a message of ${frame.length} bytes, at most ${most} are taken`);
     const message = decodeFromTrainer(frame);
     const next = state.name === 'gone' ? state : afterMessage(state, message.$case);
     if (!next) throw outOfTurn(name(), message);
     state = next;
     if (message.$case === 'released') throw new LeaseReleased();
     if (message.$case !== 'trainerFailure') return message;
-    const { kind, message: text, peer } = message.value;
+    const { kind, peer } = message.value;
+    const text = oneLine(message.value.message.slice(0, LONGEST_REASON));
     if (kind === TrainerFailure_Kind.PEER) throw new PeerLostReported(peer, text, `${name()}: ${text}`);
     // A loss that is not finite occurs on every trainer, so the message does not name the trainer that reports it
     // first.

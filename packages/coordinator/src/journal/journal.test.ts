@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeHost } from '@prunegrid/core/node';
 import type { Host } from '@prunegrid/core/runtime';
-import { decodeLine, encodeLine } from './encoding.js';
+import { decodeLine, encodeLine, FIRST_CHECKSUM } from './encoding.js';
 import { Journal } from './journal.js';
-import { journalFile, journalRecords, readJournal } from './reading.js';
+import { journalFile, type JournalPosition, journalRecords, readJournal } from './reading.js';
 import { type JournalRecord, type RunEvent, runJournal } from '../training/records.js';
 
 const event = (epoch: number, trainLoss = 1 / epoch): RunEvent => ({
@@ -156,12 +156,41 @@ describe('a journal that was cut off', () => {
   });
 });
 
+describe('a journal of version 1', () => {
+  it('is read, and resumed in its own version', async () => {
+    const lines = [1, 2].map((epoch, seq) => {
+      const first = seq === 0 ? { format: runJournal.name, version: 1 } : {};
+      return encodeLine({ ...first, seq, time: 1, ...event(epoch) }, undefined).line;
+    });
+    await writeFile(journalFile(folder), lines.join(''));
+    const journal = await Journal.reopen(nodeHost, folder, runJournal);
+    await journal.append(event(3));
+    await journal.close();
+    const text = await readFile(journalFile(folder), 'utf8');
+    expect(text.match(/"crc":"[0-9a-f]{8}"\}\n/g)).toHaveLength(3);
+    expect(await readJournal(nodeHost, folder, runJournal)).toHaveLength(3);
+    await writeFile(journalFile(folder), text.replace('"version":1', '"version":2'));
+    await expect(readJournal(nodeHost, folder, runJournal)).rejects.toThrow(/:1 is damaged/);
+  });
+});
+
 describe('a damaged journal', () => {
+  it('is found although the byte that has changed is the end of its last line', async () => {
+    await written();
+    const whole = await readFile(journalFile(folder), 'utf8');
+    await writeFile(journalFile(folder), `${whole.slice(0, -1)} `);
+    await expect(readJournal(nodeHost, folder, runJournal)).rejects.toThrow(/:3 is damaged/);
+  });
+
   it.each([
     ['that is not JSON', (lines: string[]) => lines.with(1, 'x'), /journal\.jsonl:2 is damaged/],
     ['that is no record', (lines: string[]) => lines.with(1, '{}'), /journal\.jsonl:2 is damaged/],
-    ['that is missing', (lines: string[]) => lines.toSpliced(1, 1), /journal\.jsonl:2 has seq 2 where 1 is due/],
-    ['that is doubled', (lines: string[]) => lines.toSpliced(1, 0, lines[0]), /journal\.jsonl:2 has seq 0 where 1/],
+    ['that is missing', (lines: string[]) => lines.toSpliced(1, 1), /journal\.jsonl:2 is damaged: its checksum/],
+    [
+      'that is doubled',
+      (lines: string[]) => lines.toSpliced(1, 0, lines[0]),
+      /journal\.jsonl:2 is damaged: its checksum/,
+    ],
     [
       'with a digit that has changed',
       (lines: string[]) => lines.with(1, lines[1].replace('"trainLoss":0.5', '"trainLoss":0.4')),
@@ -169,18 +198,28 @@ describe('a damaged journal', () => {
     ],
     [
       'without its checksum',
-      (lines: string[]) => lines.with(0, lines[0].replace(/,"crc".*/, '}')),
+      (lines: string[]) => lines.with(0, lines[0].replace(/,"chain".*/, '}')),
       /journal\.jsonl:1 is damaged, or was written by an earlier prunegrid: it has no checksum/,
     ],
     [
       'with another content than such a record has',
-      (lines: string[]) => lines.with(1, encodeLine({ seq: 1, time: 2, type: 'checkpoint', file: 7 }).trim()),
+      (lines: string[]) =>
+        lines.with(
+          1,
+          encodeLine(
+            { seq: 1, time: 2, type: 'checkpoint', file: 7 },
+            decodeLine(lines[0], FIRST_CHECKSUM).chain,
+          ).line.trim(),
+        ),
       /journal\.jsonl:2 is no record of a prunegrid\.run-journal: checkpoint: file: /,
     ],
     [
       'of another version',
-      (lines: string[]) => lines.with(0, encodeLine({ ...decodeLine(lines[0]), version: 2 }).trim()),
-      /journal\.jsonl:1 has version 2 of prunegrid\.run-journal, and this .* knows version 1; use the prunegrid that wrote it$/,
+      (lines: string[]) => {
+        const { value } = decodeLine(lines[0], FIRST_CHECKSUM);
+        return lines.with(0, encodeLine({ ...value, version: 3 }, FIRST_CHECKSUM).line.trim());
+      },
+      /journal\.jsonl:1 has version 3 of prunegrid\.run-journal, and this .* knows version 2; use the prunegrid that wrote it$/,
     ],
   ])('is refused for a line %s', async (_what, damage, message) => {
     await written();
@@ -207,7 +246,7 @@ it('is read on from any position, across the pieces that the file is read in', a
   const long = 'é'.repeat(50_000);
   for (const message of ['a', long, 'b', long, 'c']) await journal.append({ type: 'run-failed', kind: '', message });
   await journal.close();
-  const all: { record: JournalRecord; next: { seq: number; offset: number } }[] = [];
+  const all: { record: JournalRecord; next: JournalPosition }[] = [];
   for await (const item of journalRecords(nodeHost, folder, runJournal)) all.push(item);
   expect(all.map(({ record }) => 'message' in record && record.message.length)).toEqual([1, 50_000, 1, 50_000, 1]);
   for (const [index, { next }] of all.entries()) {

@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import { writeFailure } from '@prunegrid/core/files';
 import type { Clock, FileHandle, Host } from '@prunegrid/core/runtime';
-import type { Recorded } from './encoding.js';
+import type { Chain, Recorded } from './encoding.js';
 import { encodeRecord, type JournalFormat } from './format.js';
 import { journalFile, journalRecords, journalStart } from './reading.js';
 
@@ -40,6 +40,7 @@ export class Journal<Event extends { type: string }> {
     private readonly beforeWrite: () => Promise<void>,
     private seq: number,
     private length: number,
+    private chain: Chain,
   ) {}
 
   /**
@@ -56,7 +57,16 @@ export class Journal<Event extends { type: string }> {
     try {
       const handle = await files.open(file, 'create');
       await files.syncFolder(folder);
-      return new Journal(folder, format, handle, clock, beforeWrite, journalStart.seq, journalStart.offset);
+      return new Journal(
+        folder,
+        format,
+        handle,
+        clock,
+        beforeWrite,
+        journalStart.seq,
+        journalStart.offset,
+        journalStart.chain,
+      );
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
         throw new Failure('input', `${file} exists already; choose another run folder`);
@@ -81,7 +91,7 @@ export class Journal<Event extends { type: string }> {
     try {
       const handle = await files.open(file, 'update');
       await handle.truncate(end.offset);
-      return new Journal(folder, format, handle, clock, beforeWrite, end.seq, end.offset);
+      return new Journal(folder, format, handle, clock, beforeWrite, end.seq, end.offset, end.chain);
     } catch (error) {
       throw writeFailure(file, error);
     }
@@ -124,7 +134,8 @@ export class Journal<Event extends { type: string }> {
 
   private async write(event: Event, time: number): Promise<Recorded<Event>> {
     const record: Recorded<Event> = { seq: this.seq, time, ...event };
-    const line = Buffer.from(encodeRecord(this.format, record));
+    const encoded = encodeRecord(this.format, record, this.chain);
+    const line = Buffer.from(encoded.line);
     await this.beforeWrite();
     try {
       if (this.torn) await this.handle.truncate(this.length);
@@ -137,6 +148,7 @@ export class Journal<Event extends { type: string }> {
     }
     this.seq += 1;
     this.length += line.length;
+    this.chain = encoded.chain;
     for (const listener of this.listeners) listener(record);
     return record;
   }

@@ -22,6 +22,14 @@ export interface LaunchRequest {
   trainers: number;
   /** Address to which each trainer connects, as HOST:PORT. */
   coordinator: string;
+  /**
+   * Secret by which the coordinator admits a trainer: what `--token-file` names. It must reach the trainer in a way that
+   * other users cannot read, such as standard input (`--token-file -`) or a file with the mode 0600, and never as an
+   * argument or in the environment. Undefined if the certificates of `tls` suffice.
+   */
+  token: string | undefined;
+  /** Folder with the certificates of each trainer, which `--tls` names; absent without encryption. */
+  tls?: string | undefined;
   resources: TrainerResources;
   /** Absolute paths of files that each trainer loads by `--extension`. */
   extensions: readonly string[];

@@ -46,7 +46,7 @@ function setUp(onReplaced?: (failure: Failure) => void) {
   };
   const start = () => request.onEvent({ type: 'started', trainer: String(++started) });
   const runtime: Host = { ...nodeHost, clock };
-  const asked = { trainers: 1, coordinator: 'none:1', resources: { threads: 1 }, extensions: [] };
+  const asked = { trainers: 1, coordinator: 'none:1', token: 'none', resources: { threads: 1 }, extensions: [] };
   const supervised = superviseTrainers(launcher, runtime, asked, onReplaced);
   let reason: unknown;
   supervised.ended.catch((error: unknown) => (reason = error));

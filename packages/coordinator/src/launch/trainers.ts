@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { expectedHash } from '@prunegrid/trainer/datasets';
 import { models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
 import type { Runtime } from '@prunegrid/core/runtime';
@@ -6,17 +7,16 @@ import { version } from '@prunegrid/core/version';
 
 import { Gateway, reductionNamed, type Trainer } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
+import { type AdmissionChoice, admissionOf, requireEncryption } from './admission.js';
 import type { Launcher } from './launcher.js';
 import { superviseTrainers } from './supervisor.js';
 
 /** The user's choice of trainers for a coordinator. */
-export interface TrainerChoice {
+export interface TrainerChoice extends AdmissionChoice {
   /** Number of trainers that a launcher starts, by default on this machine. */
   trainers: number;
   /** Number of trainers that are started by other means, on any machine, and connect by themselves. */
   external: number;
-  /** Address on which the coordinator listens, as HOST:PORT. */
-  listen: string;
   /** Seconds within which all trainers must be ready. */
   wait: number;
   /** Name of the reduction, or `auto`. */
@@ -36,8 +36,10 @@ export interface TrainerEvents {
 /** The part of a spec that a trainer loads once. Experiments with equal workloads can share trainers. */
 export type Workload = Pick<Spec, 'engine' | 'model' | 'dataset' | 'threadsPerTrainer'>;
 
-/** Throws Failure `input` if the choice contains no trainer or a reduction that is unknown. */
-export function requireTrainers({ trainers, external, reduction }: TrainerChoice): void {
+/** Throws Failure `input` if the choice has no trainer, an unknown reduction, or an open door to other machines. */
+export function requireTrainers(choice: TrainerChoice): void {
+  const { trainers, external, reduction } = choice;
+  requireEncryption(choice);
   reductionNamed(reduction);
   if (trainers + external > 0) return;
   throw new Failure(
@@ -75,11 +77,15 @@ export async function withTrainers<T>(
   const { shift: _, ...loaded } = dataset;
   const wanted = choice.trainers + choice.external;
   const { size: parameters } = models.get(await loadModel(model, runtime));
+  const admission = await admissionOf(choice, runtime, events.warn);
   const gateway = await Gateway.open({
     listen: choice.listen,
+    token: admission.token,
+    tls: admission.tls,
     version,
     workload: { engine, model, dataset: { choice: JSON.stringify(loaded) }, threads },
     parameters,
+    datasetHash: expectedHash(dataset),
     trainers: wanted,
     reduction: choice.reduction,
     runtime,
@@ -90,12 +96,18 @@ export async function withTrainers<T>(
       if (choice.external > 0 && here < wanted) events.warn(`${here} of ${wanted} trainers are here`);
     },
   });
-  if (choice.external > 0)
-    events.warn(`waiting for ${choice.external} trainers: prunegrid trainer --coordinator ${gateway.address}`);
+  if (choice.external > 0) {
+    events.warn(
+      `waiting for ${choice.external} trainers: prunegrid trainer --coordinator ${gateway.address} ${admission.flags}`,
+    );
+  }
   const supervised = superviseTrainers(
     launcher,
     runtime,
-    { trainers: choice.trainers, coordinator: gateway.address, resources: { threads }, extensions: choice.extensions },
+    {
+      ...{ trainers: choice.trainers, coordinator: gateway.address, token: admission.token, tls: admission.tlsFolder },
+      ...{ resources: { threads }, extensions: choice.extensions },
+    },
     replace ? ({ message }) => events.warn(`${message}; another one is started`) : undefined,
   );
   try {
@@ -106,5 +118,6 @@ export async function withTrainers<T>(
   } finally {
     await gateway.close();
     await supervised.stop(GRACE_MS);
+    await admission.remove();
   }
 }

@@ -67,7 +67,7 @@ describe('the folder of a sweep', () => {
     expect(await readSweepFile(nodeHost, folder)).toEqual(sweep);
     expect(await readSweep(nodeHost, folder)).toMatchObject({ live: false, manifest: { name: 'tiny' } });
     const stored = JSON.parse(await readFile(file(), 'utf8')) as object;
-    expect(stored).toMatchObject({ format: 'prunegrid.sweep', version: 1 });
+    expect(stored).toMatchObject({ format: 'prunegrid.sweep', version: 2 });
   });
 
   it('takes no second sweep, and nothing beside other files', async () => {
@@ -82,7 +82,7 @@ describe('the folder of a sweep', () => {
     ['no sweep', undefined, /holds no sweep: name a folder that prunegrid sweep run has made/],
     ['a damaged file', '{', /sweep\.json is damaged: it is not JSON; restore it, or start a new sweep/],
     ['a file from before versions', '{"manifest":{},"plan":{}}', /was written by an earlier prunegrid/],
-    ['a later version', '{"format":"prunegrid.sweep","version":2}', /has version 2 of prunegrid\.sweep/],
+    ['a later version', '{"format":"prunegrid.sweep","version":3}', /has version 3 of prunegrid\.sweep/],
     ['something else', '{"format":"prunegrid.sweep","version":1,"manifest":{}}', /sweep\.json is damaged: manifest\./],
   ])('is refused in one line if it holds %s', async (_, text, reason) => {
     if (text !== undefined) await writeFile(file(), text);

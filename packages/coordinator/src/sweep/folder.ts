@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 
 import { Failure } from '@prunegrid/core/failure';
-import { type Format, readStored, writeStored } from '@prunegrid/core/formats';
+import { type Format, parseStored, writeStored } from '@prunegrid/core/formats';
 import { type HeldLock, holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
-import type { Host } from '@prunegrid/core/runtime';
+import { isMissing } from '@prunegrid/core/files';
+import type { Host, OwnedFile } from '@prunegrid/core/runtime';
 import { z } from 'zod';
 
 import type { Recorded } from '../journal/encoding.js';
@@ -19,9 +20,13 @@ export type SweepFile = z.infer<typeof sweepFileSchema>;
 
 export const sweepFormat: Format<typeof sweepFileSchema> = {
   name: 'prunegrid.sweep',
-  version: 1,
+  version: 2,
+  earlier: [1],
   schema: sweepFileSchema,
 };
+
+/** Largest size of `sweep.json`, in bytes. A trial takes about a kilobyte. */
+const MOST_BYTES = 256 << 20;
 
 const sweepFile = (folder: string): string => join(folder, 'sweep.json');
 const lockFile = (folder: string): string => join(folder, 'coordinator.lock');
@@ -57,12 +62,27 @@ export const writeSweepFile = (runtime: Host, folder: string, file: SweepFile): 
 
 /** Reads `sweep.json`. Throws Failure `input` if the file is absent, damaged or of another version. */
 export async function readSweepFile(runtime: Pick<Host, 'files'>, folder: string): Promise<SweepFile> {
+  return (await readOwnedSweep(runtime, folder)).sweep;
+}
+
+/** Reads `sweep.json` as `readSweepFile` does, and returns also the number of the user who owns it. */
+export async function readOwnedSweep(
+  { files }: Pick<Host, 'files'>,
+  folder: string,
+): Promise<{ sweep: SweepFile; owner: number }> {
   const file = sweepFile(folder);
-  // Any user can add a folder to a queue, so only plain files are opened. Reading a pipe might never end.
-  if ((await runtime.files.status(file))?.kind !== 'file') {
-    throw new Failure('input', `${folder}: holds no sweep: name a folder that prunegrid sweep run has made`);
+  let read: OwnedFile;
+  try {
+    // Any user can add a folder to a queue, so links, pipes and files without end are not read.
+    read = await files.readOwned(file, MOST_BYTES, { followLinks: false });
+  } catch (cause) {
+    const reason = isMissing(cause) ? '' : ` (${(cause as Error).message})`;
+    throw new Failure('input', `${folder}: holds no sweep${reason}: name a folder that prunegrid sweep run has made`, {
+      cause,
+    });
   }
-  return readStored(runtime, file, sweepFormat, 'restore it, or start a new sweep');
+  const { content, owner } = read;
+  return { sweep: parseStored(content.toString('utf8'), file, sweepFormat, 'restore it, or start a new sweep'), owner };
 }
 
 /** Whether the sweep has ever been started and therefore has a journal. */

@@ -4,6 +4,7 @@ import { type SweepEvent, sweepEventSchema } from './records.js';
 /** The journal of a sweep. */
 export const sweepJournal: JournalFormat<SweepEvent> = {
   name: 'prunegrid.sweep-journal',
-  version: 1,
+  version: 2,
+  earlier: [1],
   schema: sweepEventSchema,
 };

@@ -44,7 +44,7 @@ const shown = (network: DenseNetwork | undefined) =>
   network && { ...network, weights: createHash('sha256').update(Buffer.from(network.weights.buffer)).digest('hex') };
 
 /** The folder of the only network. */
-const entryFolder = async () => join(cache, 'networks-v1', (await readdir(join(cache, 'networks-v1')))[0]);
+const entryFolder = async () => join(cache, 'networks-v2', (await readdir(join(cache, 'networks-v2')))[0]);
 
 describe('the store of networks', () => {
   it('gives back what was kept, to those who would compute the same', async () => {
@@ -82,7 +82,7 @@ describe('the store of networks', () => {
   });
 
   it('keeps networks in memory, after one warning, if the cache folder cannot be written', async () => {
-    await writeFile(join(cache, 'networks-v1'), 'a file where the folder should be');
+    await writeFile(join(cache, 'networks-v2'), 'a file where the folder should be');
     const networks = store();
     await networks.keep(dense());
     await networks.keep({ ...dense(), key: 'another' });

@@ -32,7 +32,8 @@ const networkSchema = z.discriminatedUnion('kind', [
 /** Format of `network.json`, which is stored beside the weights. */
 export const networkFormat: Format<typeof networkSchema> = {
   name: 'prunegrid.network',
-  version: 1,
+  version: 2,
+  earlier: [1],
   schema: networkSchema,
 };
 

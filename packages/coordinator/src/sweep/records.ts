@@ -48,7 +48,8 @@ export const sweepManifestSchema = z.strictObject({
 export type SweepManifest = z.infer<typeof sweepManifestSchema>;
 
 const jobFolderSchema = z.strictObject({
-  folder: z.string(),
+  /** Path seen from the sweep's folder, which it never leaves. */
+  folder: z.string().regex(/^(dense|trials)\/[0-9A-Za-z_-]+\/attempt-\d+$/, 'is no folder of a run in a sweep'),
   /** Id of the run. */
   runId: z.string(),
   attempt: number,

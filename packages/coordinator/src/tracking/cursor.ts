@@ -24,7 +24,12 @@ const cursorSchema = z.strictObject({
 /** How far a run or a sweep has been sent, and to which server: `mlflow.json` in its folder. */
 export type Cursor = z.infer<typeof cursorSchema>;
 
-export const cursorFormat: Format<typeof cursorSchema> = { name: 'prunegrid.mlflow', version: 1, schema: cursorSchema };
+export const cursorFormat: Format<typeof cursorSchema> = {
+  name: 'prunegrid.mlflow',
+  version: 2,
+  earlier: [1],
+  schema: cursorSchema,
+};
 
 /** The content of `mlflow.json`. `cursor` is null if the run was never sent, or if the file cannot be used. */
 export interface StoredCursor {

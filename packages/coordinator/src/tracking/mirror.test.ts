@@ -84,11 +84,12 @@ describe('a mirror', () => {
     const cursor = await readFile(join(folder, 'mlflow.json'), 'utf8');
     expect(JSON.parse(cursor)).toEqual({
       format: 'prunegrid.mlflow',
-      version: 1,
+      version: 2,
       url,
       experiment: 'e',
       mlflowRun: null,
       nextSeq: 0,
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
     });
     expect(lines.join()).not.toContain('secret');
   });

@@ -1,5 +1,5 @@
 import type { Clock } from '@prunegrid/core/runtime';
-import { piecesOf, type TensorData } from '@prunegrid/core/safetensors';
+import { headerText, type NamedTensor, piecesOf, type Safetensors, type TensorData } from '@prunegrid/core/safetensors';
 import { createHash } from 'node:crypto';
 
 import { inPieces } from './projecting/index.js';
@@ -21,4 +21,34 @@ export async function contentHash(
     }
   }
   return hash.digest('hex');
+}
+
+/** What takes the place of a hash in the header over which it is computed. */
+const BLANK = '0'.repeat(64);
+
+/**
+ * Returns the metadata with a further entry, the hash of the whole file that `writeSafetensors` makes of them: of the
+ * header, in which this entry is blank, and of all tensors.
+ */
+export async function sealed(
+  clock: Clock,
+  entry: string,
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
+  const named = tensors.map(({ name, data }) => [name, data] as const);
+  const text = headerText(tensors, { ...metadata, [entry]: BLANK });
+  return { ...metadata, [entry]: await contentHash(clock, text, named) };
+}
+
+/** Whether a file that was read is the one of which `entry` states the hash. */
+export async function isIntact(
+  clock: Clock,
+  entry: string,
+  { header, metadata, tensors }: Safetensors,
+): Promise<boolean> {
+  const hash = metadata[entry];
+  if (hash === undefined || hash.length !== BLANK.length) return false;
+  const named = [...tensors].map(([name, { data }]) => [name, data] as const);
+  return (await contentHash(clock, header.replace(hash, BLANK), named)) === hash;
 }

@@ -16,6 +16,7 @@ import type { RunContext } from './context.js';
 import type { Projector } from './projecting/index.js';
 import { Paused, Stopped } from './run.js';
 import { createRunFolder } from './run-folder.js';
+import { setAside } from './set-aside.js';
 import { removeSnapshots } from './snapshot.js';
 
 export interface JournaledRun {
@@ -112,9 +113,11 @@ async function begin({ runtime, folder, group, ...run }: JournaledRun): Promise<
 /** Removes unfinished checkpoint files of an earlier process. Returns the first record that this process appends. */
 async function beginAgain(
   { runtime, folder }: JournaledRun,
-  { point: { phase, steps, totalEpochs } }: ResumeState,
+  { point: { phase, steps, totalEpochs }, damaged = [] }: ResumeState,
 ): Promise<RunEvent> {
   await removeAbandoned(runtime, join(folder, 'checkpoints'));
+  // The next snapshot would take the place of a damaged one.
+  for (const file of damaged) await setAside(runtime, file);
   return { type: 'run-resumed', commandLine: commandLine(), phase, steps, totalEpochs };
 }
 

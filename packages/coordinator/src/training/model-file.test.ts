@@ -93,10 +93,10 @@ describe('a model file', () => {
 
   it('is refused if it is of another version, and read if another program has written it', async () => {
     const W = numbered(square.size, 1, 1);
-    await writeModel(nodeHost, file, square, W, { ...modelMetadata, 'prunegrid.version': '2' });
+    await writeModel(nodeHost, file, square, W, { ...modelMetadata, 'prunegrid.version': '3' });
     await expect(readModel(nodeHost, file, square)).rejects.toMatchObject({
       kind: 'input',
-      message: `${file} has version 2 of prunegrid.model, and this prunegrid knows version 1; use the prunegrid that wrote it`,
+      message: `${file} has version 3 of prunegrid.model, and this prunegrid knows version 2; use the prunegrid that wrote it`,
     });
     await writeModel(nodeHost, file, square, W, {});
     expect((await readModel(nodeHost, file, square)).length).toBe(W.length);

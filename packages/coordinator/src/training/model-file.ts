@@ -4,14 +4,14 @@ import type { Host } from '@prunegrid/core/runtime';
 import { type NamedTensor, readSafetensors, type Safetensors, writeSafetensors } from '@prunegrid/core/safetensors';
 import { fromFile, type ModelDescription, tensorFromFile, tensorInFile, toFile } from '@prunegrid/trainer/models';
 
-import { contentHash } from './content-hash.js';
+import { contentHash, isIntact, sealed } from './content-hash.js';
 import { nonZeroIn } from './masks.js';
 
 /** Additional tensors of a checkpoint, by layer, such as ADMM's Z and U, in the model's own layout. */
 export type LayerTensors = Readonly<Record<string, ReadonlyMap<string, Float32Array>>>;
 
 /** Format of model files, stated in their metadata. */
-export const modelFormat = { name: 'prunegrid.model', version: 1 };
+export const modelFormat = { name: 'prunegrid.model', version: 2, earlier: [1] };
 
 /** First entries in the metadata of a model file of this version. */
 export const modelMetadata: Readonly<Record<string, string>> = {
@@ -19,7 +19,7 @@ export const modelMetadata: Readonly<Record<string, string>> = {
   'prunegrid.version': String(modelFormat.version),
 };
 
-/** Entry in the metadata of a checkpoint: the SHA-256, in hex, of its other metadata and its tensors. */
+/** Entry in the metadata: the SHA-256, in hex, of the whole file but this entry. In version 1, of its content. */
 const HASH = 'prunegrid.sha256';
 
 /** Name under which a checkpoint keeps the masks of the layers, which are 1 where a weight is trained. */
@@ -39,7 +39,7 @@ export async function writeModel(
   parameters: Float32Array,
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await writeSafetensors(host, file, toFile(model, parameters), { format: 'pt', model: model.name, ...metadata });
+  await writeSealed(host, file, toFile(model, parameters), { format: 'pt', model: model.name, ...metadata });
 }
 
 /**
@@ -59,10 +59,15 @@ export async function writeCheckpoint(
 ): Promise<void> {
   const tensors = [...toFile(model, parameters), ...extraTensors(model, extra)];
   const all = { format: 'pt', model: model.name, ...modelMetadata, ...metadata };
-  const named = tensors.map(({ name, data }) => [name, data] as const);
-  const hash = await contentHash(host.clock, textOf(all), named);
-  await writeSafetensors(host, file, tensors, { ...all, [HASH]: hash });
+  await writeSealed(host, file, tensors, all);
 }
+
+const writeSealed = async (
+  host: Host,
+  file: string,
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> => writeSafetensors(host, file, tensors, await sealed(host.clock, HASH, tensors, metadata));
 
 function* extraTensors(model: ModelDescription, extra: LayerTensors): Generator<NamedTensor> {
   for (const [name, byLayer] of Object.entries(extra)) {
@@ -112,6 +117,11 @@ export async function readCheckpoint(
   return { weights, trainable };
 }
 
+/** Reads a file that prunegrid has written, whatever its model is. Throws the same failures as `readModel`. */
+export async function verifyModel(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<void> {
+  await readVerified(host, file);
+}
+
 async function readVerified(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<Safetensors> {
   const stored = await readSafetensors(host, file);
   const { [HASH]: hash, ...metadata } = stored.metadata;
@@ -119,12 +129,17 @@ async function readVerified(host: Pick<Host, 'clock' | 'files'>, file: string): 
   // Files that other programs have written state no version.
   const problem = format === undefined ? undefined : versionProblem(modelFormat, { format, version: Number(version) });
   if (problem !== undefined) throw new Failure('input', `${file} ${problem}`);
-  if (hash === undefined) return stored;
-  const named = [...stored.tensors].map(([name, { data }]) => [name, data] as const);
-  if ((await contentHash(host.clock, textOf(metadata), named)) !== hash) {
-    throw new Failure('input', `${file} is damaged: its content does not have the hash that it states`);
-  }
-  return stored;
+  if (hash === undefined && version !== String(modelFormat.version)) return stored;
+  const intact =
+    version === '1'
+      ? (await contentHash(
+          host.clock,
+          textOf(metadata),
+          [...stored.tensors].map(([name, { data }]) => [name, data] as const),
+        )) === hash
+      : await isIntact(host.clock, HASH, stored);
+  if (intact) return stored;
+  throw new Failure('input', `${file} is damaged: its content does not have the hash that it states`);
 }
 
 /** Returns metadata as text that does not depend on the order of its entries. */

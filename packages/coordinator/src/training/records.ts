@@ -101,7 +101,8 @@ export type RunManifest = z.infer<typeof manifestSchema>;
 /** Format of `manifest.json`. */
 export const manifestFormat: Format<typeof manifestSchema> = {
   name: 'prunegrid.manifest',
-  version: 1,
+  version: 2,
+  earlier: [1],
   schema: manifestSchema,
 };
 
@@ -130,7 +131,12 @@ export const resultSchema = z.strictObject({
 export type RunResult = z.infer<typeof resultSchema>;
 
 /** Format of `result.json`. */
-export const resultFormat: Format<typeof resultSchema> = { name: 'prunegrid.result', version: 1, schema: resultSchema };
+export const resultFormat: Format<typeof resultSchema> = {
+  name: 'prunegrid.result',
+  version: 2,
+  earlier: [1],
+  schema: resultSchema,
+};
 
 const event = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
   z.strictObject({ type: z.literal(type), ...shape });
@@ -198,7 +204,8 @@ export type RunEvent = z.infer<typeof runEventSchema>;
 /** Format of a run's journal. */
 export const runJournal: JournalFormat<RunEvent> = {
   name: 'prunegrid.run-journal',
-  version: 1,
+  version: 2,
+  earlier: [1],
   schema: runEventSchema,
 };
 

@@ -20,6 +20,8 @@ export interface ResumeState {
   /** Generation of the newest snapshot, if there is one. The next snapshot replaces the other one. */
   generation?: Generation;
   records: readonly JournalRecord[];
+  /** Paths of damaged snapshots, which are set aside when the run is resumed. */
+  damaged?: readonly string[];
   /** Whether the replay of the last resume gave different results. On the same trainers it would do so again. */
   diverged: boolean;
 }
@@ -43,7 +45,7 @@ export async function readResumeState(host: Pick<Host, 'clock' | 'files'>, folde
   const [first] = records;
   if (first?.type !== 'run-started') return { problems: [] };
   const { manifest } = first;
-  const { newest, problems } = await readSnapshot(host, folder, (seq) => seq <= records.length);
+  const { newest, problems, damaged } = await readSnapshot(host, folder, (seq) => seq <= records.length);
   const model = models.get(manifest.spec.model);
   const later = await readStageEnd(host, folder, { model, records, after: newest?.snapshot.seq ?? 0 });
   problems.push(...later.problems);
@@ -52,7 +54,7 @@ export async function readResumeState(host: Pick<Host, 'clock' | 'files'>, folde
   const last = records.at(-1);
   const diverged = last?.type === 'run-failed' && last.kind === replayKind;
   return {
-    resumeState: { manifest, point, ...(newest && { generation: newest.generation }), records, diverged },
+    resumeState: { manifest, point, ...(newest && { generation: newest.generation }), records, diverged, damaged },
     problems,
   };
 }

@@ -63,7 +63,9 @@ const snapshot: Snapshot = {
 describe('a snapshot', () => {
   it('is read as it was written', async () => {
     await write('a', snapshot);
-    expect(withHashes(await read())).toEqual(withHashes({ newest: { generation: 'a', snapshot }, problems: [] }));
+    expect(withHashes(await read())).toEqual(
+      withHashes({ newest: { generation: 'a', snapshot }, problems: [], damaged: [] }),
+    );
   });
 
   it('is the same file where its tensors are made in pieces', async () => {
@@ -104,7 +106,7 @@ describe('of two snapshots', () => {
   ] as const)('the newer one is read, wherever it lies: in %s', async (newer, older) => {
     await write(newer, after(20));
     await write(older, after(10));
-    expect(await read()).toEqual({ newest: { generation: newer, snapshot: after(20) }, problems: [] });
+    expect(await read()).toEqual({ newest: { generation: newer, snapshot: after(20) }, problems: [], damaged: [] });
   });
 
   it.each([
@@ -117,12 +119,12 @@ describe('of two snapshots', () => {
     ['is damaged in its header', (bytes: Buffer) => bytes.fill(0x20, 20, 40), /snapshot-b/],
     [
       'is of another version',
-      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"version":"1"', '"version":"2"'), 'latin1'),
-      /snapshot-b.* has version 2 of prunegrid\.snapshot, and this prunegrid knows version 1/,
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"version":"2"', '"version":"3"'), 'latin1'),
+      /snapshot-b.* has version 3 of prunegrid\.snapshot, and this prunegrid knows version 2/,
     ],
     [
       'was written by an earlier prunegrid',
-      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"version":"1"', '"varsion":"1"'), 'latin1'),
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"version":"2"', '"varsion":"2"'), 'latin1'),
       /snapshot-b/,
     ],
   ])('the older one is read if the newer one %s', async (_, damage, problem) => {
@@ -144,6 +146,7 @@ describe('of two snapshots', () => {
     expect(await read(15)).toEqual({
       newest: { generation: 'a', snapshot: after(10) },
       problems: [`${fileOf('b')} was written after record 20, which the journal does not have`],
+      damaged: [],
     });
   });
 
@@ -152,6 +155,6 @@ describe('of two snapshots', () => {
     await write('b', after(20));
     await removeSnapshots(nodeHost, folder);
     expect(await readdir(checkpoints)).toEqual([]);
-    expect(await read()).toEqual({ problems: [] });
+    expect(await read()).toEqual({ problems: [], damaged: [] });
   });
 });

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { phaseNames } from '../experiment/spec.js';
-import { contentHash } from './content-hash.js';
+import { contentHash, isIntact, sealed } from './content-hash.js';
 import { maskPieces, nonZeroIn } from './masks.js';
 
 /** State that a phase needs to be resumed, besides the weights and the optimizer's state. */
@@ -70,7 +70,10 @@ export interface Snapshot<Own extends TensorData = Float32Array> extends Positio
 }
 
 /** Format of snapshots, stated in their metadata. */
-export const snapshotFormat = { name: 'prunegrid.snapshot', version: 1 };
+export const snapshotFormat = { name: 'prunegrid.snapshot', version: 2, earlier: [1] };
+
+/** Entry in the metadata: the SHA-256, in hex, of the whole file but this entry. In version 1, of its content. */
+const HASH = 'sha256';
 
 /**
  * Name of one of the two snapshots that a run keeps. The next snapshot replaces the older one, so that the other one
@@ -105,11 +108,13 @@ export async function writeSnapshot(
   for (const [name, tensor] of Object.entries(own.tensors ?? {})) tensors.set(`own.${name}`, tensor);
   const state = JSON.stringify({ ...position, values: own.values });
   const { name: format, version } = snapshotFormat;
+  const named = [...tensors].map(([name, data]) => ({ name, shape: [data.length], data }));
+  const metadata = { format, version: String(version), state };
   await writeSafetensors(
     host,
     snapshotFile(folder, generation),
-    [...tensors].map(([name, data]) => ({ name, shape: [data.length], data })),
-    { format, version: String(version), state, sha256: await contentHash(host.clock, state, tensors) },
+    named,
+    await sealed(host.clock, HASH, named, metadata),
   );
 }
 
@@ -117,6 +122,8 @@ export async function writeSnapshot(
 export interface FoundSnapshot {
   newest?: { generation: Generation; snapshot: Snapshot };
   problems: string[];
+  /** Paths of the snapshots that are damaged. */
+  damaged: string[];
 }
 
 /**
@@ -129,11 +136,13 @@ export async function readSnapshot(
   fits: (seq: number) => boolean,
 ): Promise<FoundSnapshot> {
   const problems: string[] = [];
-  const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+  const damaged: string[] = [];
+  const attempt = async <T>(file: string, work: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await work();
     } catch (error) {
       problems.push((error as Error).message);
+      damaged.push(file);
       return undefined;
     }
   };
@@ -141,25 +150,35 @@ export async function readSnapshot(
   for (const generation of generations) {
     const file = snapshotFile(folder, generation);
     if (!(await host.files.status(file))) continue;
-    const state = await attempt(async () => parseState(file, await readSafetensorsMetadata(host, file)));
+    const state = await attempt(file, async () => parseState(file, await readSafetensorsMetadata(host, file)));
     if (!state) continue;
     if (fits(state.seq)) found.push({ generation, totalStep: state.totalStep });
     else problems.push(`${file} was written after record ${state.seq}, which the journal does not have`);
   }
   for (const { generation } of found.sort((one, other) => other.totalStep - one.totalStep)) {
-    const snapshot = await attempt(() => readGeneration(host, snapshotFile(folder, generation)));
-    if (snapshot) return { newest: { generation, snapshot }, problems };
+    const file = snapshotFile(folder, generation);
+    const snapshot = await attempt(file, () => readGeneration(host, file));
+    if (snapshot) return { newest: { generation, snapshot }, problems, damaged };
   }
-  return { problems };
+  return { problems, damaged };
+}
+
+/** Reads a snapshot. Throws an error that names the file if it is damaged. */
+export async function verifySnapshot(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<void> {
+  await readGeneration(host, file);
 }
 
 async function readGeneration(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<Snapshot> {
   const stored = await readSafetensors(host, file);
   const { values, ...position } = parseState(file, stored.metadata);
   const tensors = new Map([...stored.tensors].map(([name, { data }]) => [name, data]));
-  const { state = '', sha256 } = stored.metadata;
+  const { state = '', version } = stored.metadata;
+  const intact =
+    version === '1'
+      ? (await contentHash(host.clock, state, tensors)) === stored.metadata[HASH]
+      : await isIntact(host.clock, HASH, stored);
   const W = tensors.get('W');
-  if (!W || (await contentHash(host.clock, state, tensors)) !== sha256) {
+  if (!W || !intact) {
     throw new Error(`${file} is damaged: its content does not have the hash that it states`);
   }
   const mask = tensors.get('mask');

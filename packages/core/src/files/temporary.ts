@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
 
 import type { Host } from '../runtime/index.js';
 
@@ -37,4 +38,29 @@ export async function removeAbandoned(host: Host, folder: string): Promise<void>
   } catch {
     // The new content is already on the disk, so a failure to clean up must not make the write fail.
   }
+}
+
+/** `prunegrid-KIND-PID-HOST-RANDOM`, where HOST is a hash. */
+const folderPattern = /^prunegrid-[a-z]+-(?<pid>\d+)-(?<host>[0-9a-f]{8})-\w+$/;
+
+/**
+ * Makes a temporary folder that only this user can enter and whose name states which process uses it. It also removes
+ * those of this user's processes on this machine that no longer run.
+ * @param kind what the folder is for, in lower-case letters
+ */
+export async function makeOwnFolder(
+  { files, processes }: Pick<Host, 'files' | 'processes'>,
+  kind: string,
+): Promise<string> {
+  // A socket's path has at most 107 bytes, so the machine's name is shortened.
+  const host = createHash('sha256').update(processes.host).digest('hex').slice(0, 8);
+  const folder = await files.makeTemporaryFolder(`prunegrid-${kind}-${processes.pid}-${host}-`);
+  const parent = dirname(folder);
+  for (const name of await files.list(parent).catch(() => [])) {
+    const owner = folderPattern.exec(name)?.groups;
+    if (owner?.['host'] !== host || processes.isAlive(Number(owner['pid']))) continue;
+    // Those of other users cannot be removed.
+    await files.remove(join(parent, name)).catch(() => undefined);
+  }
+  return folder;
 }

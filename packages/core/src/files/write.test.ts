@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { nodeHost } from '../node/index.js';
 import type { Host } from '../runtime/index.js';
-import { writeBytes, writeJson, writeText } from './index.js';
+import { makeOwnFolder, writeBytes, writeJson, writeText } from './index.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -88,4 +88,22 @@ it('temporary files go when their writer is gone, and not before', async () => {
   await utimes(join(folder, forgotten), longAgo, longAgo);
   await writeText(nodeHost, join(folder, 'a'), 'text');
   expect(await readdir(folder)).toEqual([ofElsewhere, ofLiving, notOurs, 'a'].sort());
+});
+
+it('temporary folders go when their process is gone, and not before', async () => {
+  const dead = Number(execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }));
+  const makeTemporaryFolder = (prefix: string) => mkdtemp(join(folder, prefix));
+  const make = () => makeOwnFolder({ files: { ...files, makeTemporaryFolder }, processes }, 'listener');
+  const ofLiving = await make();
+  const like = async (change: (name: string) => string) => {
+    const path = join(folder, change(basename(ofLiving)));
+    await mkdir(path);
+    return path;
+  };
+  const ofKilled = await like((name) => name.replace(`-${process.pid}-`, `-${dead}-`));
+  const ofElsewhere = await like((name) => name.replace(/-\d+-[0-9a-f]{8}-/, `-${dead}-00000000-`));
+  const notOurs = await like(() => `prunegrid-listener-${dead}`);
+  const last = await make();
+  expect(await readdir(folder)).toEqual([ofElsewhere, ofLiving, last, notOurs].map((path) => basename(path)).sort());
+  expect(ofKilled).toMatch(/prunegrid-listener-\d+-[0-9a-f]{8}-\w+$/);
 });

@@ -10,6 +10,8 @@ export interface Format<Schema extends z.ZodType = z.ZodType> {
   readonly name: string;
   /** The version, which increases by one whenever an older reader would misunderstand the file. */
   readonly version: number;
+  /** Earlier versions that are read too. Their files have no hash of their content. */
+  readonly earlier?: readonly number[];
   readonly schema: Schema;
 }
 
@@ -18,14 +20,14 @@ export interface Format<Schema extends z.ZodType = z.ZodType> {
  * continues a sentence that begins with the file's name: `has version 2 of ...`.
  */
 export function versionProblem(
-  { name, version }: Pick<Format, 'name' | 'version'>,
+  { name, version, earlier = [] }: Pick<Format, 'name' | 'version' | 'earlier'>,
   stated: { format?: unknown; version?: unknown },
 ): string | undefined {
   if (stated.format === undefined) {
     return `states no format and version: it was written by an earlier prunegrid, or is no ${name}; use the prunegrid that wrote it`;
   }
   if (stated.format !== name) return `is a ${shown(stated.format)}, where a ${name} is expected; check the path`;
-  if (stated.version === version) return undefined;
+  if (stated.version === version || earlier.some((each) => each === stated.version)) return undefined;
   return `has version ${shown(stated.version)} of ${name}, and this prunegrid knows version ${version}; use the prunegrid that wrote it`;
 }
 

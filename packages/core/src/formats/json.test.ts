@@ -21,7 +21,10 @@ const read = () => readStored(nodeHost, file, counts, 'count again');
 
 it('states its format and version, and is read as it was written', async () => {
   await writeStored(nodeHost, file, counts, { counts: [1, 2] });
-  expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ format: 'prunegrid.counts', version: 3, counts: [1, 2] });
+  expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
+    ...{ format: 'prunegrid.counts', version: 3, counts: [1, 2] },
+    sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+  });
   expect(await read()).toEqual({ counts: [1, 2] });
 });
 
@@ -40,6 +43,19 @@ it.each([
   const failure = read();
   await expect(failure).rejects.toMatchObject({ kind: 'input', message: expect.stringMatching(reason) as string });
   await expect(failure).rejects.toThrow(file);
+});
+
+it('is refused when a byte has changed, and without its hash unless it is of an earlier version', async () => {
+  await writeStored(nodeHost, file, counts, { counts: [1, 2] });
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace('2', '3'));
+  await expect(read()).rejects.toThrow(/is damaged: its content does not have the hash that it states; count again/);
+  const sealed: typeof counts = { ...counts, earlier: [2] };
+  const readSealed = () => readStored(nodeHost, file, sealed, 'count again');
+  await writeFile(file, stated({ counts: [1] }));
+  await expect(readSealed()).rejects.toThrow(/is damaged: it does not state the hash of its content; count again/);
+  await writeFile(file, stated({ version: 2, counts: [1] }));
+  expect(await readSealed()).toEqual({ counts: [1] });
 });
 
 it('is refused with the remedy when there is none', async () => {

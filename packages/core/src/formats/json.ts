@@ -1,12 +1,13 @@
 import type { z } from 'zod';
 
 import { Failure } from '../failure.js';
-import { isMissing, writeJson } from '../files/index.js';
+import { isMissing, writeText } from '../files/index.js';
 import type { Host } from '../runtime/index.js';
 import { firstProblem, type Format, versionProblem } from './format.js';
+import { sealText, unsealText } from './seal.js';
 
 /**
- * Writes a JSON object together with the format's name and version. The write is atomic.
+ * Writes a JSON object together with the format's name and version, and a hash of it all. The write is atomic.
  * @throws {Failure} `environment` if the file cannot be written
  */
 export const writeStored = <Schema extends z.ZodType<object>>(
@@ -14,7 +15,8 @@ export const writeStored = <Schema extends z.ZodType<object>>(
   file: string,
   { name, version }: Format<Schema>,
   value: z.input<Schema>,
-): Promise<void> => writeJson(host, file, { format: name, version, ...(value as object) });
+): Promise<void> =>
+  writeText(host, file, sealText(`${JSON.stringify({ format: name, version, ...(value as object) }, null, 2)}\n`));
 
 /**
  * Reads and validates a file that `writeStored` wrote.
@@ -40,11 +42,15 @@ export async function readStored<Schema extends z.ZodType<object>>(
 
 /** Returns the value in the text of a file that `writeStored` wrote. It throws the same errors as `readStored`. */
 export function parseStored<Schema extends z.ZodType<object>>(
-  text: string,
+  content: string,
   file: string,
   format: Format<Schema>,
   remedy: string,
 ): z.output<Schema> {
+  const { text, intact } = unsealText(content);
+  if (intact === false) {
+    throw new Failure('input', `${file} is damaged: its content does not have the hash that it states; ${remedy}`);
+  }
   let stored: unknown;
   try {
     stored = JSON.parse(text);
@@ -57,6 +63,9 @@ export function parseStored<Schema extends z.ZodType<object>>(
   const { format: name, version, ...value } = stored as Record<string, unknown>;
   const problem = versionProblem(format, { format: name, version });
   if (problem !== undefined) throw new Failure('input', `${file} ${problem}`);
+  if (intact === undefined && version === format.version && format.earlier !== undefined) {
+    throw new Failure('input', `${file} is damaged: it does not state the hash of its content; ${remedy}`);
+  }
   const parsed = format.schema.safeParse(value);
   if (!parsed.success) {
     throw new Failure('input', `${file} is damaged: ${firstProblem(parsed.error)}; ${remedy}`, { cause: parsed.error });

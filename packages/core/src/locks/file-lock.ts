@@ -18,6 +18,9 @@ const STALE_MS = 30_000;
  */
 const CONTEST_MS = 100;
 
+/** Largest size of a lock's file that is read, in bytes. */
+const MOST_BYTES = 4096;
+
 const holderSchema = z.object({
   token: z.string(),
   pid: z.number(),
@@ -27,13 +30,15 @@ const holderSchema = z.object({
 });
 
 /** The process that holds a lock. */
-export type Holder = z.infer<typeof holderSchema>;
+export type Holder = z.infer<typeof holderSchema> & {
+  /** The number of the user who owns the lock's file. */
+  owner: number;
+};
 
 export interface HeldLock {
   /**
    * Resolves if the lock is still held. Rejects with a Failure if another process has taken it; nothing may be written
-   * after that. The file is read only if a heartbeat is overdue, for example after this process was stopped and
-   * continued.
+   * after that. The file is read at each call, because this process may have been stopped since the last one.
    */
   check(): Promise<void>;
   release(): Promise<void>;
@@ -60,25 +65,23 @@ export async function holdLock(host: Host, file: string, taken: (holder: string)
     if (winner?.token !== token) throw taken(describe(winner));
   }
   let lost: Failure | undefined;
-  let confirmed = clock.monotonic();
   const beat = async () => {
-    const now = clock.monotonic();
     const holder = await readHolder(host, file);
-    if (holder && holder.token !== token) {
-      lost = new Failure(
-        'environment',
-        `${file}: this process was silent for too long, and ${describe(holder)} has taken over: leave it to that one`,
-      );
-    } else {
-      confirmed = now;
+    if (holder?.token === token) {
       // The error is ignored: if the folder is gone, the next write into it fails.
       await files.touch(file).catch(() => undefined);
+    } else if (holder || (await isGone(host, file))) {
+      const who = holder ? `${describe(holder)} has taken over` : 'its lock is gone';
+      lost = new Failure(
+        'environment',
+        `${file}: this process was silent for too long, and ${who}: leave it to that one, or resume it`,
+      );
     }
   };
   const heartbeat = clock.every(HEARTBEAT_MS, () => void beat());
   return {
     async check() {
-      if (!lost && clock.monotonic() - confirmed > 2 * HEARTBEAT_MS) await beat();
+      if (!lost) await beat();
       if (lost) throw lost;
     },
     async release() {
@@ -92,7 +95,7 @@ export async function holdLock(host: Host, file: string, taken: (holder: string)
 async function tryCreate({ files, processes }: Host, file: string, token: string): Promise<boolean> {
   const { pid, host } = processes;
   const birth = processes.birthOf(pid);
-  const holder: Holder = { token, pid, host, ...(birth !== undefined && { birth }) };
+  const holder: z.infer<typeof holderSchema> = { token, pid, host, ...(birth !== undefined && { birth }) };
   try {
     const handle = await files.open(file, 'create');
     try {
@@ -124,7 +127,7 @@ export async function liveHolder(
   if (holder?.host === processes.host) return isThere(processes, holder) ? holder : null;
   if (clock.now() - status.modified > STALE_MS) return null;
   // An empty file was created a moment ago and its holder has not been written yet.
-  return holder ?? { token: '', pid: NaN, host: 'unknown' };
+  return holder ?? { token: '', pid: NaN, host: 'unknown', owner: -1 };
 }
 
 function isThere(processes: Host['processes'], { pid, birth }: Holder): boolean {
@@ -133,9 +136,17 @@ function isThere(processes: Host['processes'], { pid, birth }: Holder): boolean 
   return birth === undefined || now === undefined || now === birth;
 }
 
+/** Whether the file does not exist. A file system that does not answer is no sign of that. */
+const isGone = ({ files }: Pick<Host, 'files'>, file: string): Promise<boolean> =>
+  files.status(file).then(
+    (status) => status === undefined,
+    () => false,
+  );
+
 async function readHolder({ files }: Pick<Host, 'files'>, file: string): Promise<Holder | null> {
   try {
-    return holderSchema.parse(JSON.parse((await files.read(file)).toString()));
+    const { content, owner } = await files.readOwned(file, MOST_BYTES, { followLinks: false });
+    return { ...holderSchema.parse(JSON.parse(content.toString())), owner };
   } catch {
     return null;
   }

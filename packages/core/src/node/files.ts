@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { cacheFolder } from '../cache-folder.js';
 import type { FileHandle, Files, OpenMode } from '../runtime/files.js';
 
-const flags: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'wx+', replace: 'w+' };
+const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC } = constants;
+/** Files that are written are never reached by a link, which somebody else could have put in their place. */
+const flags: Record<OpenMode, string | number> = {
+  read: 'r',
+  update: O_RDWR | O_NOFOLLOW,
+  create: 'wx+',
+  'create-private': 'wx+',
+  replace: O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW,
+};
 /** The number of bytes that `readPieces` reads at a time. */
 const PIECE_BYTES = 1 << 20;
 /** The largest number of bytes per call, because one call of read(2) or write(2) moves less than 2 GiB. */
@@ -15,7 +23,7 @@ const MOST_BYTES = 1 << 30;
 /** The machine's file system. */
 export const nodeFiles: Files = {
   async open(path, mode): Promise<FileHandle> {
-    const handle = await open(path, flags[mode]);
+    const handle = await open(path, flags[mode], mode === 'create-private' ? 0o600 : undefined);
     return {
       async read(into, position) {
         let filled = 0;
@@ -41,6 +49,22 @@ export const nodeFiles: Files = {
     };
   },
   read: (path) => readFile(path),
+  async readOwned(path, mostBytes, { followLinks } = { followLinks: true }) {
+    const handle = await open(path, O_RDONLY | O_NONBLOCK | (followLinks ? 0 : O_NOFOLLOW));
+    try {
+      const found = await handle.stat();
+      const refuse = (code: string, message: string) =>
+        Object.assign(new Error(`${code}: ${message}, ${path}`), { code });
+      if (!found.isFile()) throw refuse('EINVAL', 'no regular file');
+      if (found.size > mostBytes) throw refuse('EFBIG', `more than ${mostBytes} bytes`);
+      // The file may grow meanwhile, and no more than its size is read.
+      const content = Buffer.alloc(found.size);
+      const { bytesRead } = await handle.read(content, 0, found.size, 0);
+      return { content: content.subarray(0, bytesRead), owner: found.uid, mode: found.mode & 0o777 };
+    } finally {
+      await handle.close();
+    }
+  },
   readPieces: (path, start = 0, end = Infinity) =>
     end <= start
       ? none()

@@ -20,6 +20,7 @@ export const nodeMachine: Machine = {
   get memoryBytes() {
     return totalmem();
   },
+  userId: process.geteuid?.() ?? -1,
   platform: `${process.platform}-${process.arch}`,
   get user() {
     try {

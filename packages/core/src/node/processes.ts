@@ -1,14 +1,18 @@
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 
 import type { ChildProcess, Processes, ProcessEnd } from '../runtime/processes.js';
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 
 /** The machine's processes. */
 export const nodeProcesses: Processes = {
   pid: process.pid,
   host: hostname(),
+  input: () => text(process.stdin),
   isAlive(pid) {
     try {
       process.kill(pid, 0);
@@ -23,16 +27,26 @@ export const nodeProcesses: Processes = {
     const status = linuxStatus(pid);
     return status && `${status.boot} ${status.startTime}`;
   },
+  ownerOf(pid) {
+    try {
+      return statSync(`/proc/${pid}`).uid;
+    } catch {
+      return undefined;
+    }
+  },
   kill: (pid, signal) => void process.kill(pid, signal),
-  startNode(program, args, { env, folder, detached = false, outputFile, onError, v8 = [] } = {}): ChildProcess {
-    const output = outputFile === undefined ? undefined : openSync(outputFile, 'a');
+  startNode(program, args, { env, folder, detached = false, outputFile, onError, input, v8 = [] } = {}): ChildProcess {
+    const output =
+      outputFile === undefined ? undefined : openSync(outputFile, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW);
     const child = spawn(process.execPath, [...v8, program, ...args], {
       detached,
       ...(folder !== undefined && { cwd: folder }),
       env: { ...process.env, ...env },
-      stdio: ['ignore', output ?? 'ignore', output ?? 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', output ?? 'ignore', output ?? 'pipe'],
     });
     if (output !== undefined) closeSync(output);
+    // A process that ends before it has read its input breaks the pipe, and `ended` says why.
+    child.stdin?.on('error', () => undefined).end(input);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => onError?.(text));
     const ended = new Promise<ProcessEnd>((resolve, reject) => {
       child.on('error', reject);

@@ -18,6 +18,15 @@ export interface FileHandle {
   close(): Promise<void>;
 }
 
+/** The content of a regular file, and who may write it. */
+export interface OwnedFile {
+  content: Buffer;
+  /** The id of the user who owns the file. */
+  owner: number;
+  /** The permission bits, such as 0o600. */
+  mode: number;
+}
+
 export interface FileStatus {
   kind: 'file' | 'folder' | 'other';
   /** The length in bytes; 0 for a folder. */
@@ -30,9 +39,12 @@ export interface FileStatus {
  * - `read`: the file must exist.
  * - `update`: the file must exist, and is read and written.
  * - `create`: the file must not exist yet.
+ * - `create-private`: as `create`, and only this user can read and write the file.
  * - `replace`: the file is emptied if it exists.
+ *
+ * A file that is written must not be a symbolic link: those modes reject with `ELOOP` or `EEXIST`.
  */
-export type OpenMode = 'read' | 'update' | 'create' | 'replace';
+export type OpenMode = 'read' | 'update' | 'create' | 'create-private' | 'replace';
 
 /**
  * The file system. It throws the errors of Node.js, whose `code` states the reason (`ENOENT`, `EEXIST`, `ENOSPC`,
@@ -43,6 +55,13 @@ export interface Files {
   open(path: string, mode: OpenMode): Promise<FileHandle>;
   /** Returns the content of a file. */
   read(path: string): Promise<Buffer>;
+  /**
+   * Reads a file that somebody else may have put there. It never waits for a pipe, reads no device, and looks at the
+   * file only after it has been opened. Rejects with `EINVAL` if it is no regular file, and with `EFBIG` if it has more
+   * than `mostBytes` bytes.
+   * @param options with `followLinks: false`, rejects with `ELOOP` if the path itself is a symbolic link
+   */
+  readOwned(path: string, mostBytes: number, options?: { followLinks: boolean }): Promise<OwnedFile>;
   /** Yields the bytes from number `start` to number `end` - 1 in pieces. Each piece is read when it is requested. */
   readPieces(path: string, start?: number, end?: number): AsyncIterable<Buffer>;
   /**

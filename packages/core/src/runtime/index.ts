@@ -6,18 +6,21 @@ import type { RandomSource } from './random.js';
 import type { Transport } from './transport.js';
 
 export type { Clock, Timer } from './clock.js';
-export type { FileHandle, Files, FileStatus, OpenMode } from './files.js';
+export type { FileHandle, Files, FileStatus, OpenMode, OwnedFile } from './files.js';
 export type { Machine } from './machine.js';
 export type { ChildProcess, Processes, ProcessEnd, StartOptions } from './processes.js';
 export type { RandomSource } from './random.js';
 export {
+  CallRefused,
   type IncomingCall,
   type Listener,
+  type ListenOptions,
   type MessageStream,
   type Metadata,
   type Service,
   type SharedMemory,
   StreamBroken,
+  type TlsCredentials,
   type Transport,
 } from './transport.js';
 

@@ -11,4 +11,6 @@ export interface Machine {
   readonly platform: string;
   /** The user's name, or the user's number if the system knows no name for it, which is common in containers. */
   readonly user: string;
+  /** The number of the user that this process runs as; -1 on a system without such numbers. */
+  readonly userId: number;
 }

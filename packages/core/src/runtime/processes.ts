@@ -16,6 +16,11 @@ export interface StartOptions {
   outputFile?: string;
   /** Called with the text that the process writes to standard error. */
   onError?: (text: string) => void;
+  /**
+   * The standard input of the process, which is empty otherwise. Unlike arguments and the environment, other users of
+   * the machine cannot read it.
+   */
+  input?: string;
 }
 
 /** A process that this process started. */
@@ -34,6 +39,8 @@ export interface Processes {
   readonly pid: number;
   /** The machine's name. */
   readonly host: string;
+  /** Reads this process's standard input to its end. */
+  input(): Promise<string>;
   /** Returns whether a process with this id exists on this machine. It may belong to any user. */
   isAlive(pid: number): boolean;
   /**
@@ -41,6 +48,8 @@ export interface Processes {
    * system does not provide one.
    */
   birthOf(pid: number): string | undefined;
+  /** Returns the number of the user who owns the process, or undefined if the system does not tell it. */
+  ownerOf(pid: number): number | undefined;
   /**
    * Sends a signal to a process of this machine. Throws the error of Node.js if the process does not exist or belongs
    * to another user.

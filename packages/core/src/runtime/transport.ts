@@ -44,6 +44,24 @@ export class StreamBroken extends Error {
   override readonly name = 'StreamBroken';
 }
 
+/** The other end answers and has refused the call. The message is its reason. */
+export class CallRefused extends StreamBroken {}
+
+/** Credentials for TLS, in PEM. */
+export interface TlsCredentials {
+  /** The certificates of the authorities that the other end's certificate must come from. */
+  authority: string;
+  /** This end's certificate and key. A listener must have them, and a caller where the listener requires them. */
+  own?: { certificate: string; key: string };
+}
+
+export interface ListenOptions {
+  /** Encrypts the calls of the service `coordination`. */
+  tls?: TlsCredentials | undefined;
+  /** Whether callers without a certificate of the authority are turned away before anything of theirs is read. */
+  requireCertificates?: boolean;
+}
+
 /** What listens: a coordinator for its trainers, or a trainer for its peers. */
 export type Service = 'coordination' | 'peers';
 
@@ -76,12 +94,24 @@ export interface Listener {
 export interface Transport {
   /**
    * @param address `HOST:PORT`, port 0 for a free one, or `unix:PATH`; of the service `peers` also `unix:`, for a new
-   *   path that only this user can reach and that is removed when the listener closes. Rejects with Node's error if it
+   *   path that only this user can reach and that is removed when the listener closes, and `tls:HOST:PORT`, which
+   *   encrypts by a certificate of its own: the listener's address states its hash, which `connect` requires. Rejects with Node's error if it
    *   cannot be listened on.
    */
-  listen(service: Service, address: string, onCall: (call: IncomingCall) => void): Promise<Listener>;
-  /** Rejects with StreamBroken if nobody accepts the call within `timeoutMs`. */
-  connect(service: Service, address: string, timeoutMs: number, metadata?: Metadata): Promise<MessageStream>;
+  listen(
+    service: Service,
+    address: string,
+    onCall: (call: IncomingCall) => void,
+    options?: ListenOptions,
+  ): Promise<Listener>;
+  /** Rejects with StreamBroken if nobody accepts the call within `timeoutMs`, and with CallRefused if it is refused. */
+  connect(
+    service: Service,
+    address: string,
+    timeoutMs: number,
+    metadata?: Metadata,
+    tls?: TlsCredentials,
+  ): Promise<MessageStream>;
   /** The address at which others reach this machine who come from `address`; undefined if that is on this machine. */
   routableAddress(address: string): Promise<string | undefined>;
 }

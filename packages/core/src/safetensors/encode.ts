@@ -37,6 +37,14 @@ export function encode(
   tensors: readonly NamedTensor[],
   metadata?: Readonly<Record<string, string>>,
 ): Iterable<Uint8Array> {
+  return headerAndData(headerOf(tensors, metadata), tensors);
+}
+
+/** Returns the JSON of a header as it is in the file, padding included. It throws the same errors as `encode`. */
+export const headerText = (tensors: readonly NamedTensor[], metadata?: Readonly<Record<string, string>>): string =>
+  headerOf(tensors, metadata).toString('utf8', 8);
+
+function headerOf(tensors: readonly NamedTensor[], metadata?: Readonly<Record<string, string>>): Buffer {
   const header = new Map<string, unknown>();
   if (metadata) {
     const reserved = Object.keys(metadata).find(isReserved);
@@ -53,7 +61,7 @@ export function encode(
     end += data.length * Float32Array.BYTES_PER_ELEMENT;
     header.set(name, { dtype: 'F32', shape, data_offsets: [begin, end] });
   }
-  return headerAndData(encodeHeader(header), tensors);
+  return encodeHeader(header);
 }
 
 function* headerAndData(header: Uint8Array, tensors: readonly NamedTensor[]): Generator<Uint8Array> {
@@ -65,7 +73,7 @@ function* headerAndData(header: Uint8Array, tensors: readonly NamedTensor[]): Ge
  * Returns the length of the JSON as a little-endian u64, followed by the JSON. The JSON is padded with spaces so that
  * the data start at a multiple of 8.
  */
-function encodeHeader(header: Map<string, unknown>): Uint8Array {
+function encodeHeader(header: Map<string, unknown>): Buffer {
   const json = Buffer.from(JSON.stringify(Object.fromEntries(header)));
   const length = Math.ceil(json.length / 8) * 8;
   if (length > maxHeaderBytes)

@@ -16,6 +16,8 @@ export interface Safetensors {
   /** The tensors by name, in the order of their positions in the file. */
   tensors: Map<string, Tensor>;
   metadata: Record<string, string>;
+  /** The JSON of the header as it is in the file, padding included. */
+  header: string;
 }
 
 /**
@@ -28,10 +30,10 @@ export interface Safetensors {
  */
 export function readSafetensors({ files }: Pick<Host, 'files'>, file: string): Promise<Safetensors> {
   return opened(files, file, async (handle) => {
-    const { dataStart, ...header } = await readHeader(handle, file);
+    const { dataStart, text, ...header } = await readHeader(handle, file);
     const tensors = new Map<string, Tensor>();
     for (const stored of header.tensors) tensors.set(stored.name, await readTensor(handle, file, dataStart, stored));
-    return { tensors, metadata: header.metadata };
+    return { tensors, metadata: header.metadata, header: text };
   });
 }
 
@@ -70,7 +72,8 @@ async function readHeader(handle: FileHandle, file: string) {
   const dataStart = 8 + Number(length);
   if (dataStart > size) throw malformed(file, `it is cut off: ${size} bytes in all, ${dataStart} to the header's end`);
 
-  return { dataStart, ...parseHeader(file, await read(handle, file, 8, dataStart), size - dataStart) };
+  const bytes = await read(handle, file, 8, dataStart);
+  return { dataStart, text: Buffer.from(bytes).toString('utf8'), ...parseHeader(file, bytes, size - dataStart) };
 }
 
 async function readTensor(

@@ -13,3 +13,7 @@ export function addressProblem(address: string): string | undefined {
   if (!host || port === undefined) return 'It must be HOST:PORT, such as 127.0.0.1:7000 or [::1]:7000.';
   return Number(port) > 65_535 ? 'The port must be a number from 0 to 65535.' : undefined;
 }
+
+/** Returns whether an address is on this machine alone: of the loopback interface, or a Unix socket. */
+export const isLocal = (address: string): boolean =>
+  /^(unix:|localhost:|127\.\d+\.\d+\.\d+:|\[::1\]:|\[::ffff:127\.\d+\.\d+\.\d+\]:)/i.test(address);

@@ -27,6 +27,7 @@ export function describeDataset(source: DatasetSource, validation: number): void
     it('has a hash of its content, the same at each time', async () => {
       expect(dataset.hash).toMatch(/^[0-9a-f]{64}$/);
       expect((await load()).hash).toBe(dataset.hash);
+      if (source.hash !== undefined) expect(source.hash).toBe(dataset.hash);
     });
 
     it.each(parts)('reads examples of its shape, with labels of its classes: %s', async (part) => {

@@ -11,9 +11,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 /** Connects as a trainer does, ignores every signal that can be ignored, and fails when it is told to. */
 const PROGRAM = `
 import { connect } from 'node:net';
-const address = process.argv[process.argv.indexOf('--coordinator') + 1];
+import { readFileSync } from 'node:fs';
+const valueOf = (flag) => process.argv[process.argv.indexOf(flag) + 1];
+const address = valueOf('--coordinator');
 process.on('SIGTERM', () => undefined);
 const socket = connect(Number(address.split(':')[1]), address.split(':')[0]);
+const file = valueOf('--token-file');
+const token = readFileSync(file === '-' ? 0 : file, 'utf8').trim();
+const visible = [...process.argv, ...Object.values(process.env)].join(' ').includes(token);
+socket.write(JSON.stringify({ token, visible }));
 socket.on('data', (message) => { throw new Error(String(message)); });
 `;
 
@@ -21,6 +27,8 @@ socket.on('data', (message) => { throw new Error(String(message)); });
 interface StandIn {
   /** Makes the program end with an uncaught exception. */
   fail(message: string): void;
+  /** The token that it was given, and whether other users could have seen it. */
+  readonly told: Promise<{ token: string; visible: boolean }>;
   /** Resolves when the program has ended. */
   readonly gone: Promise<unknown>;
 }
@@ -42,6 +50,7 @@ const GRACE_MS = 50;
 
 const runtime = nodeHost;
 const resources = { threads: 1 };
+const TOKEN = 'the token of the stand-ins';
 
 /**
  * Describes the vitest tests that every launcher must pass. They start real processes.
@@ -65,8 +74,10 @@ export function describeLauncher(name: string, launcherOf: (program: string) => 
       server = createServer((socket) => {
         sockets.add(socket);
         const gone = new Promise((resolve) => socket.on('close', resolve).on('error', () => socket.destroy()));
-        socket.resume();
-        arrived.push({ fail: (message) => void socket.write(message), gone });
+        const told = new Promise<Awaited<StandIn['told']>>((resolve) =>
+          socket.once('data', (text) => resolve(JSON.parse(String(text)) as Awaited<StandIn['told']>)),
+        );
+        arrived.push({ told, fail: (message) => void socket.write(message), gone });
       });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const coordinator = `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -87,6 +98,15 @@ export function describeLauncher(name: string, launcherOf: (program: string) => 
       await until(() => events.length >= 3, 'three trainers are said to have started');
       expect(events.map(({ type }) => type)).toEqual(['started', 'started', 'started']);
       expect(new Set(events.map(({ trainer }) => trainer)).size, 'names').toBe(3);
+      await launch.stop(GRACE_MS);
+      await allGone(subject);
+    });
+
+    it('gives each of them the token where no other user sees it', async () => {
+      const { launch } = launched(subject, 2);
+      await arrivals(subject, 2);
+      const told = await within(Promise.all(subject.arrived.map((each) => each.told)), 'the tokens are told');
+      expect(told).toEqual([0, 1].map(() => ({ token: TOKEN, visible: false })));
       await launch.stop(GRACE_MS);
       await allGone(subject);
     });
@@ -176,7 +196,10 @@ export function describeLauncher(name: string, launcherOf: (program: string) => 
 function launched({ launcher, coordinator }: Subject, trainers: number) {
   const events: LaunchEvent[] = [];
   const onEvent = (event: LaunchEvent) => void events.push(event);
-  const launch: Launch = launcher.launch(runtime, { trainers, coordinator, resources, extensions: [], onEvent });
+  const launch: Launch = launcher.launch(runtime, {
+    ...{ trainers, coordinator, token: TOKEN, resources, extensions: [] },
+    onEvent,
+  });
   return { launch, events };
 }
 
@@ -184,7 +207,8 @@ const supervise = (
   { launcher, coordinator }: Subject,
   trainers: number,
   onReplaced?: Parameters<typeof superviseTrainers>[3],
-) => superviseTrainers(launcher, runtime, { trainers, coordinator, resources, extensions: [] }, onReplaced);
+) =>
+  superviseTrainers(launcher, runtime, { trainers, coordinator, token: TOKEN, resources, extensions: [] }, onReplaced);
 
 const arrivals = (subject: Subject, count: number): Promise<void> =>
   until(() => subject.arrived.length >= count, `${count} trainers dial`);

@@ -2,7 +2,18 @@ import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
 export type ErrorCode =
-  'EACCES' | 'EBADF' | 'EEXIST' | 'EINVAL' | 'EIO' | 'EISDIR' | 'ENOENT' | 'ENOSPC' | 'ENOTDIR' | 'ENOTEMPTY' | 'EROFS';
+  | 'EACCES'
+  | 'EBADF'
+  | 'EEXIST'
+  | 'EFBIG'
+  | 'EINVAL'
+  | 'EIO'
+  | 'EISDIR'
+  | 'ENOENT'
+  | 'ENOSPC'
+  | 'ENOTDIR'
+  | 'ENOTEMPTY'
+  | 'EROFS';
 
 /**
  * Returns the error that Node's file system throws for `code`, with the same text.

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { RandomStream } from '@prunegrid/core/randomness/philox';
-import type { Clock, FileHandle, Files, FileStatus, OpenMode } from '@prunegrid/core/runtime';
+import type { Clock, FileHandle, Files, FileStatus, OpenMode, OwnedFile } from '@prunegrid/core/runtime';
 
 import { diskError, type ErrorCode } from './disk-error.js';
 import { MemoryFileHandle } from './file-handle.js';
@@ -95,7 +95,7 @@ export class MemoryDisk implements Files {
     await this.begin('open', path);
     const place = this.find('open', path);
     const { node } = place;
-    if (node && mode === 'create') throw diskError('EEXIST', 'open', path);
+    if (node && (mode === 'create' || mode === 'create-private')) throw diskError('EEXIST', 'open', path);
     if (!node && (mode === 'read' || mode === 'update')) throw diskError('ENOENT', 'open', path);
     if (node?.kind === 'folder' && mode !== 'read') throw diskError('EISDIR', 'open', path);
     if (mode !== 'read') this.refuseIfReadOnly('open', path);
@@ -111,6 +111,12 @@ export class MemoryDisk implements Files {
       },
       syncFolder: (folder) => this.tree.sync(folder),
     });
+  }
+
+  async readOwned(path: string, mostBytes: number): Promise<OwnedFile> {
+    const content = await this.read(path);
+    if (content.length > mostBytes) throw diskError('EFBIG', 'read');
+    return { content, owner: 0, mode: 0o600 };
   }
 
   async read(path: string): Promise<Buffer> {

@@ -27,6 +27,7 @@ export interface VirtualHostOptions extends Omit<VirtualMachineOptions, 'boot' |
 
 const usual: Machine = {
   ...{ processor: 'virtual', cores: 2, parallelism: 2, memoryBytes: 2 ** 33, platform: 'virtual', user: 'tester' },
+  userId: 0,
 };
 
 /** Makes a machine in this process, without a network. It uses virtual time, and does the same in every run. */

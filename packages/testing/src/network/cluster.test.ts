@@ -1,9 +1,10 @@
 import { encodeFromTrainer } from '@prunegrid/proto';
 import { helloOf, join, LeaseEnded, openChannel } from '@prunegrid/trainer/worker';
+import { ADMISSION_TOKEN } from '@prunegrid/transport/channel';
 import { describe, expect, it } from 'vitest';
 
 import { smallModel } from '../engine/index.js';
-import { harmed, onCluster, trainOnAndOn } from './cluster.js';
+import { harmed, onCluster, TOKEN, trainOnAndOn } from './cluster.js';
 
 describe('a cluster of which a part is silent', () => {
   it('notices by the connection itself that an end has gone', async () => {
@@ -19,7 +20,10 @@ describe('a cluster of which a part is silent', () => {
   it('ends the work of a trainer that is alive and makes no progress, and keeps it', () =>
     onCluster({ trainers: 0, wanted: 1 }, async ({ pool, machine, address, warnings, clock, complete }) => {
       const runtime = machine('idler');
-      const channel = openChannel(await runtime.transport.connect('coordination', address, 1000), address);
+      const channel = openChannel(
+        await runtime.transport.connect('coordination', address, 1000, { [ADMISSION_TOKEN]: TOKEN }),
+        address,
+      );
       const ready = {
         ...{ engine: 'none', engineVersion: '', device: '', memoryBytes: 0, datasetHash: '' },
         ...{ trainingImages: 0, validationImages: 0, testImages: 0, parameters: smallModel.size },

@@ -31,6 +31,9 @@ export interface Cluster {
   complete: () => Promise<void>;
 }
 
+/** The token of the coordinators of all clusters. */
+export const TOKEN = 'the token of a cluster in memory';
+
 /**
  * Runs a coordinator's cluster on a network in memory and in virtual time, with real trainers that use the small
  * engine. Trainer i runs on the machine `machine-i`.
@@ -49,7 +52,7 @@ export function onCluster<T>(
     });
     const warnings: string[] = [];
     const gateway = await Gateway.open({
-      ...{ listen: 'coordinator:0', version: '1', trainers: wanted, parameters: smallModel.size },
+      ...{ listen: 'coordinator:0', token: TOKEN, version: '1', trainers: wanted, parameters: smallModel.size },
       ...(reduction !== undefined && { reduction }),
       workload: {
         engine: 'small',
@@ -63,7 +66,9 @@ export function onCluster<T>(
     const { address, pool } = gateway;
     for (let i = 1; i <= trainers; i++) {
       const runtime = machine(`machine-${i}`);
-      void serve({ coordinator: address, version: '1', report: () => undefined, runtime }).catch(() => undefined);
+      void serve({ coordinator: address, token: TOKEN, version: '1', report: () => undefined, runtime }).catch(
+        () => undefined,
+      );
       // Trainers start one after another, so that the coordinator numbers them in this order.
       while (pool.trainers.length < i) await clock.sleep(1);
     }

@@ -1,5 +1,6 @@
 import { RandomStream } from '@prunegrid/core/randomness/philox';
 import {
+  CallRefused,
   type Clock,
   type IncomingCall,
   type Listener,
@@ -152,11 +153,11 @@ export class MemoryNetwork {
       );
       this.calls.add(there).add(back);
       const answer = (action: () => void) => back.carry(() => settle(action));
-      const refuse = (reason: string) => answer(() => reject(new StreamBroken(reason)));
+      const refuse = (reason: string) => answer(() => reject(new CallRefused(reason)));
       there.carry(() => {
         const callee = this.places.get(address);
         if (callee?.service !== service) {
-          refuse(`ECONNREFUSED: nobody listens at ${address}`);
+          answer(() => reject(new StreamBroken(`ECONNREFUSED: nobody listens at ${address}`)));
           return;
         }
         const accept = () => {

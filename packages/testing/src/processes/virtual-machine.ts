@@ -58,16 +58,18 @@ export class VirtualMachine {
 
   /** Adds a process that no other process of the machine has started. Returns the processes as this one sees them. */
   enter(): Processes {
-    return this.seenBy(this.add().pid);
+    return this.seenBy(this.add().pid, '');
   }
 
-  private seenBy(pid: number): Processes {
+  private seenBy(pid: number, input: string): Processes {
     const { host = 'virtual', boot = 'first', commands = {} } = this.options;
     return {
       pid,
       host,
+      input: async () => input,
       isAlive: (other) => this.running.has(other),
       birthOf: (other) => (this.running.has(other) ? `${boot} ${other}` : undefined),
+      ownerOf: (other) => (this.running.has(other) ? 0 : undefined),
       kill: (other, signal) => this.kill(other, signal),
       startNode: (program, args, options) => this.start(program, args, options),
       run: async (command, args) => {
@@ -102,7 +104,7 @@ export class VirtualMachine {
   }
 
   private start(path: string, args: readonly string[], options: StartOptions = {}): ChildProcess {
-    const { env = {}, outputFile, onError } = options;
+    const { env = {}, outputFile, onError, input = '' } = options;
     const process = this.add();
     let written = Promise.resolve();
     const writeError = (text: string) => {
@@ -111,7 +113,7 @@ export class VirtualMachine {
       else written = written.then(() => this.append(outputFile, text));
     };
     const context: ProgramContext = {
-      processes: this.seenBy(process.pid),
+      processes: this.seenBy(process.pid, input),
       env,
       ended: process.gone,
       writeError,

@@ -91,6 +91,8 @@ export interface Standardization {
 /** A data set that specs can name. It is not loaded yet. */
 export interface DatasetSource {
   readonly name: string;
+  /** The `hash` of every data set that `load` returns, if it is known beforehand. The coordinator then expects it. */
+  readonly hash?: string;
   /**
    * Loads the data set. Throws Failure if files are missing or damaged, or if the choice leaves no examples for
    * training. The choice's `normalize` and `augment` are applied to the result by `loadDataset`.

@@ -6,7 +6,7 @@ export { type BatchPlan, type TrainingBatch, TrainingBatches } from './training-
 export { type DatasetDescription, datasetDescriptionSchema, describeDataset } from './description.js';
 export { isDatasetPath } from './files/opened.js';
 export { isLabelFile } from './pictures/label-file.js';
-export { loadDataset, sourceOf } from './load.js';
+export { expectedHash, loadDataset, sourceOf } from './load.js';
 export { misfit } from './normalization.js';
 export { datasets } from './registry.js';
 export { cutParts } from './splits.js';

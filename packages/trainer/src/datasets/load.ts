@@ -36,6 +36,17 @@ export async function loadDataset(choice: DatasetChoice, host: DataHost): Promis
   return { ...prepared(dataset, choice), files };
 }
 
+/**
+ * Returns the `hash` that the data set of a choice must have, as far as it is known without loading it: that of a
+ * registered data set, or that of the files that the choice names.
+ */
+export function expectedHash({ name, sha256 }: DatasetChoice): string | undefined {
+  const registered = datasets.find(name);
+  if (registered) return registered.hash ?? sha256;
+  // The hash of a module's file is not that of the data that it loads.
+  return isModule(name) ? undefined : sha256;
+}
+
 /** Returns the data set of a path as a member that a registry could have. Throws Failure if it is a module that is none. */
 export async function sourceOf(name: string): Promise<DatasetSource> {
   if (datasets.find(name) || !isDatasetPath(name)) return datasets.get(name);

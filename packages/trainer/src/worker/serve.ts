@@ -1,8 +1,9 @@
+import { ADMISSION_TOKEN } from '@prunegrid/transport/channel';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 
 import { Failure } from '@prunegrid/core/failure';
 import { addressProblem } from '@prunegrid/core/text/address';
-import type { MessageStream, Runtime } from '@prunegrid/core/runtime';
+import { CallRefused, type MessageStream, type Runtime, type TlsCredentials } from '@prunegrid/core/runtime';
 import { openChannel, type TrainerChannel } from './channel.js';
 import { helloOf, join } from './handshake.js';
 import { serveLease } from './lease.js';
@@ -18,6 +19,10 @@ const NOTICE_MS = 1000;
 export interface TrainerOptions {
   /** The coordinator's address, HOST:PORT or unix:PATH. */
   coordinator: string;
+  /** The secret by which the coordinator admits this trainer; undefined if its certificate suffices. */
+  token?: string | undefined;
+  /** Encrypts the connection to the coordinator, and those to other machines' trainers. */
+  tls?: TlsCredentials | undefined;
   /** The version of prunegrid. The coordinator refuses a trainer with another version. */
   version: string;
   /** Prints one line for the user. */
@@ -42,7 +47,7 @@ export async function serve(options: TrainerOptions): Promise<void> {
   }
 }
 
-async function connect({ coordinator, report, runtime }: TrainerOptions): Promise<MessageStream> {
+async function connect({ coordinator, token, tls, report, runtime }: TrainerOptions): Promise<MessageStream> {
   const problem = addressProblem(coordinator);
   if (problem !== undefined) throw new Failure('input', `--coordinator ${coordinator}: ${problem}`);
   // Whoever started the trainer first would wait without a word.
@@ -50,8 +55,14 @@ async function connect({ coordinator, report, runtime }: TrainerOptions): Promis
     report(`${coordinator}: no coordinator answers yet; trying for ${CONNECT_MS / 1000} s`),
   );
   try {
-    return await runtime.transport.connect('coordination', coordinator, CONNECT_MS);
+    const metadata = token === undefined ? {} : { [ADMISSION_TOKEN]: token };
+    return await runtime.transport.connect('coordination', coordinator, CONNECT_MS, metadata, tls);
   } catch (error) {
+    if (error instanceof CallRefused) {
+      throw new Failure('trainers', `${coordinator}: the coordinator refuses this trainer: ${error.message}`, {
+        cause: error,
+      });
+    }
     throw new Failure(
       'trainers',
       `${coordinator}: no coordinator answers there (${(error as Error).message}): check --coordinator and that it runs`,
@@ -64,14 +75,15 @@ async function connect({ coordinator, report, runtime }: TrainerOptions): Promis
 
 async function converse(
   channel: TrainerChannel,
-  { coordinator, version, report, runtime }: TrainerOptions,
+  { coordinator, version, tls, report, runtime }: TrainerOptions,
 ): Promise<void> {
   const joined = await join(channel, helloOf(version, runtime.processes), (workload) =>
     loadWorkload(workload, runtime, report),
   );
   const { engine } = joined.loaded;
   const { transport, clock } = runtime;
-  const openPeerListener = async () => PeerListener.open(runtime, await transport.routableAddress(coordinator));
+  const openPeerListener = async () =>
+    PeerListener.open(runtime, await transport.routableAddress(coordinator), tls !== undefined);
   report(`admitted as trainer ${joined.trainer}: ${engine.name} ${engine.version} on ${engine.device}`);
   const context = { ...joined.loaded, openPeerListener, transport, clock };
   let state: TrainerState = joined.state;

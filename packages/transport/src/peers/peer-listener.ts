@@ -1,6 +1,5 @@
-import { timingSafeEqual } from 'node:crypto';
-
 import type { IncomingCall, Listener, MessageStream, Runtime, Timer, Transport } from '@prunegrid/core/runtime';
+import { isSameSecret } from '@prunegrid/core/secrets';
 
 /** The metadata keys of a call: the token of the rendezvous, and the caller's rank in the lease. */
 const TOKEN = 'prunegrid-token';
@@ -25,10 +24,15 @@ export class PeerListener {
    * Opens a listener.
    * @param host the address at which other machines reach this one. Without it, only trainers on this machine can
    *   connect.
+   * @param encrypted whether what other machines send is encrypted
    */
-  static async open(runtime: Pick<Runtime, 'clock' | 'transport'>, host?: string): Promise<PeerListener> {
+  static async open(
+    runtime: Pick<Runtime, 'clock' | 'transport'>,
+    host?: string,
+    encrypted = false,
+  ): Promise<PeerListener> {
     const listener = new PeerListener(runtime);
-    const address = host === undefined ? 'unix:' : `${host}:0`;
+    const address = host === undefined ? 'unix:' : `${encrypted ? 'tls:' : ''}${host}:0`;
     listener.listener = await runtime.transport.listen('peers', address, (call) => listener.take(call));
     return listener;
   }
@@ -76,7 +80,7 @@ export class PeerListener {
 
   private take(call: IncomingCall): void {
     const given = call.metadata[TOKEN] ?? '';
-    const accept = [...this.rendezvous].find(([token]) => isSameText(token, given))?.[1];
+    const accept = [...this.rendezvous].find(([token]) => isSameSecret(token, given))?.[1];
     if (accept) {
       this.forget(call);
       accept(Number(call.metadata[RANK]), call);
@@ -107,9 +111,4 @@ export class PeerListener {
  */
 export function dialPeer(transport: Transport, address: string, token: string, rank: number): Promise<MessageStream> {
   return transport.connect('peers', address, RENDEZVOUS_TIMEOUT_MS, { [TOKEN]: token, [RANK]: String(rank) });
-}
-
-function isSameText(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -29,6 +29,13 @@ export async function sweepCancel(
     if (holder.host !== processes.host) {
       throw new Failure('input', `${place}: is run by process ${holder.pid} on ${holder.host}: cancel it there`);
     }
+    // The file could have been written by anybody who may write into the folder, and could name any process.
+    if (processes.ownerOf(holder.pid) !== holder.owner) {
+      throw new Failure(
+        'input',
+        `${place}: its lock was not written by process ${holder.pid}, which it names: remove it`,
+      );
+    }
     processes.kill(holder.pid, 'SIGTERM');
   }
   if (!(await soon(async () => (await coordinatorOf(runtime, folder)) === null, clock))) {

@@ -23,7 +23,17 @@ export interface QueueOptions extends SweepRunOptions {
 }
 
 /** Flags for settings that the queue's server decides. */
-const serversOwn = ['--trainers', '--launcher', '--external', '--listen', '--wait', '--reduction'];
+const serversOwn = [
+  '--trainers',
+  '--launcher',
+  '--external',
+  '--listen',
+  '--token-file',
+  '--tls',
+  '--insecure',
+  '--wait',
+  '--reduction',
+];
 
 /**
  * `prunegrid sweep submit --queue`: plans a sweep, makes its folder and adds it to a queue, whether or not a server

@@ -9,7 +9,7 @@ it('says so when the trainer is not there', async () => {
   const events: LaunchEvent[] = [];
   const ended = new Promise<LaunchEvent>((resolve) => {
     localLauncherOf('/nowhere/none.mjs').launch(nodeHost, {
-      ...{ trainers: 1, coordinator: '127.0.0.1:1', resources: { threads: 1 }, extensions: [] },
+      ...{ trainers: 1, coordinator: '127.0.0.1:1', token: 'none', resources: { threads: 1 }, extensions: [] },
       onEvent: (event) => (event.type === 'ended' ? resolve(event) : events.push(event)),
     });
   });

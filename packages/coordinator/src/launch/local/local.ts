@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { Failure } from '@prunegrid/core/failure';
 import type { ChildProcess, Clock, ProcessEnd } from '@prunegrid/core/runtime';
 
-import type { Launcher } from '../launcher.js';
+import type { Launcher, LaunchRequest } from '../launcher.js';
 import { LastWords } from './last-words.js';
 
 /** Milliseconds to wait until a killed process has ended. */
@@ -20,13 +20,14 @@ const HEAP = '--initial-old-space-size=512';
 /** Returns a launcher that runs a program file as a process for each trainer. It must behave like prunegrid-trainer. */
 export const localLauncherOf = (program: string): Launcher => ({
   name: 'local',
-  launch({ clock, processes }, { trainers, coordinator, extensions, onEvent }) {
+  launch({ clock, processes }, { trainers, coordinator, token, tls, extensions, onEvent }) {
     const running = new Set<ChildProcess>();
     let stopped: Promise<void> | undefined;
 
     const startChild = (words: LastWords): ChildProcess =>
-      processes.startNode(program, argumentsOf(coordinator, extensions), {
+      processes.startNode(program, argumentsOf({ coordinator, token, tls, extensions }), {
         v8: [HEAP],
+        ...(token !== undefined && { input: token }),
         // A process group of its own keeps Ctrl-C from the trainer, because the coordinator handles it.
         detached: true,
         onError: (text) => words.read(text),
@@ -66,9 +67,15 @@ export const localLauncherOf = (program: string): Launcher => ({
 /** Launcher of trainers as processes on the coordinator's machine. It reserves no processors. */
 export const localLauncher = localLauncherOf(createRequire(import.meta.url).resolve('@prunegrid/trainer/bin'));
 
-const argumentsOf = (coordinator: string, extensions: readonly string[]): string[] => [
-  '--coordinator',
+const argumentsOf = ({
   coordinator,
+  token,
+  tls,
+  extensions,
+}: Pick<LaunchRequest, 'coordinator' | 'token' | 'tls' | 'extensions'>): string[] => [
+  ...['--coordinator', coordinator],
+  ...(token === undefined ? [] : ['--token-file', '-']),
+  ...(tls === undefined ? [] : ['--tls', tls]),
   ...extensions.flatMap((file) => ['--extension', file]),
 ];
 

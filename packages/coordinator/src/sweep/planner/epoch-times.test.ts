@@ -89,12 +89,12 @@ describe('an estimate', () => {
     ['holds something else', '{"format":"prunegrid.epoch-times","version":1,"times":{"a":1}}', /is damaged: times\.a/],
     [
       'is of another version',
-      '{"format":"prunegrid.epoch-times","version":2}',
-      /has version 2 of prunegrid\.epoch-times/,
+      '{"format":"prunegrid.epoch-times","version":3}',
+      /has version 3 of prunegrid\.epoch-times/,
     ],
     ['is from before versions', '{"a":{"dense":1,"prune":1,"retrain":1}}', /was written by an earlier prunegrid/],
   ])('is done without, after a warning, if the file of times %s', async (_, text, warning) => {
-    await writeFile(join(folder, 'epoch-times-v1.json'), text);
+    await writeFile(join(folder, 'epoch-times-v2.json'), text);
     expect(await measuredTimes(runtime, warn)).toEqual({});
     expect(warnings).toEqual([expect.stringMatching(warning)]);
     // The next run replaces it.

@@ -20,7 +20,8 @@ export type MeasuredTimes = Readonly<Partial<Record<string, EpochTimes>>>;
 const measuredSchema = z.strictObject({ times: z.record(z.string(), epochTimesSchema) });
 export const epochTimesFormat: Format<typeof measuredSchema> = {
   name: 'prunegrid.epoch-times',
-  version: 1,
+  version: 2,
+  earlier: [1],
   schema: measuredSchema,
 };
 

@@ -6,7 +6,17 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { nodeHost } from '@prunegrid/core/node';
 
-import { createQueue, endEntry, entryFile, isQueued, listEntries, putEntry, queuedAt, readEntry } from './folder.js';
+import {
+  createQueue,
+  endEntry,
+  entryFile,
+  isQueued,
+  listEntries,
+  putEntry,
+  queuedAt,
+  readEntry,
+  requireOwner,
+} from './folder.js';
 
 let folder: string;
 const place = () => ({ folder, entry: 'one' });
@@ -22,19 +32,22 @@ describe('a queue', () => {
     await putEntry(nodeHost, place(), entry);
     await putEntry(nodeHost, { folder, entry: 'another' }, { ...entry, maxConcurrent: 1, mlflow: 'http://host:5000' });
     expect(await listEntries(nodeHost, folder)).toEqual(['another', 'one']);
-    expect(await readEntry(nodeHost, place())).toEqual(entry);
+    expect(await readEntry(nodeHost, place())).toEqual({ ...entry, owner: nodeHost.machine.userId });
     expect(await queuedAt(nodeHost, place())).toEqual({ served: false });
     expect(await endEntry(nodeHost, place())).toBe(true);
     expect(await endEntry(nodeHost, place())).toBe(false);
     expect([await isQueued(nodeHost, place()), await queuedAt(nodeHost, place())]).toEqual([false, undefined]);
     expect(await listEntries(nodeHost, folder)).toEqual(['another']);
-    expect(await readEntry(nodeHost, place(), 'ended')).toEqual(entry);
+    expect(await readEntry(nodeHost, place(), 'ended')).toMatchObject(entry);
   });
 
   it('states the format and the version of its entries', async () => {
     await putEntry(nodeHost, place(), entry);
     const stored: unknown = JSON.parse(await readFile(entryFile(place()), 'utf8'));
-    expect(stored).toEqual({ format: 'prunegrid.queue-entry', version: 1, ...entry });
+    expect(stored).toEqual({
+      ...{ format: 'prunegrid.queue-entry', version: 2, ...entry },
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    });
   });
 });
 
@@ -51,8 +64,8 @@ describe('what is no entry', () => {
     ['from before versions', JSON.stringify(entry), /was written by an earlier prunegrid/],
     [
       'of another version',
-      JSON.stringify({ format: 'prunegrid.queue-entry', version: 2, ...entry }),
-      /has version 2 of prunegrid\.queue-entry, and this prunegrid knows version 1/,
+      JSON.stringify({ format: 'prunegrid.queue-entry', version: 3, ...entry }),
+      /has version 3 of prunegrid\.queue-entry, and this prunegrid knows version 2/,
     ],
     [
       'wrong inside',
@@ -84,6 +97,14 @@ describe('what is no entry', () => {
   it('is not read: a file of more than 64 KiB', async () => {
     await writeFile(entryFile(place()), '');
     await truncate(entryFile(place()), 2 ** 40);
-    await refused(/since it has 1099511627776 bytes/);
+    await refused(/since it has more than 65536 bytes/);
   });
+});
+
+it('an entry counts if its user owns the sweep, or serves the queue', () => {
+  const owned = { ...entry, owner: 1001 };
+  expect(() => requireOwner(owned, 1001, 1000)).not.toThrow();
+  expect(() => requireOwner({ ...owned, owner: 1000 }, 1001, 1000)).not.toThrow();
+  expect(() => requireOwner({ ...owned, owner: 0 }, 1001, 1000)).not.toThrow();
+  expect(() => requireOwner(owned, 1002, 1000)).toThrow(/was submitted by user 1001, who does not own it/);
 });

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 
 import { Failure } from '@prunegrid/core/failure';
 import { isMissing } from '@prunegrid/core/files';
-import { type Format, readStored, writeStored } from '@prunegrid/core/formats';
+import { type Format, parseStored, writeStored } from '@prunegrid/core/formats';
 import { type HeldLock, holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
-import type { Host } from '@prunegrid/core/runtime';
+import type { Host, OwnedFile } from '@prunegrid/core/runtime';
 import { z } from 'zod';
 
 import type { QueuePlace } from '../records.js';
@@ -30,9 +30,13 @@ const entrySchema = z.strictObject({
 /** A queue entry: the sweep to run and its options. */
 export type QueueEntry = z.infer<typeof entrySchema>;
 
+/** An entry that was read, and the number of the user who owns its file. */
+export type OwnedEntry = QueueEntry & { owner: number };
+
 export const entryFormat: Format<typeof entrySchema> = {
   name: 'prunegrid.queue-entry',
-  version: 1,
+  version: 2,
+  earlier: [1],
   schema: entrySchema,
 };
 
@@ -79,23 +83,40 @@ export async function readEntry(
   { files }: Pick<Host, 'files'>,
   place: QueuePlace,
   part: Part = 'entries',
-): Promise<QueueEntry> {
+): Promise<OwnedEntry> {
   const file = entryFile(place, part);
   const remedy = 'remove it, and submit its sweep again';
-  const status = await files.status(file, { followLinks: false });
-  if (status && status.kind !== 'file') {
-    throw new Failure('input', `${file}: is no entry of a queue, since it is no file: ${remedy}`);
-  }
-  if (status && status.size > MOST_BYTES) {
-    throw new Failure('input', `${file}: is no entry of a queue, since it has ${status.size} bytes: ${remedy}`);
+  let read: OwnedFile;
+  try {
+    read = await files.readOwned(file, MOST_BYTES, { followLinks: false });
+  } catch (cause) {
+    throw new Failure('input', `${file}: is no entry of a queue, since it ${reasonOf(cause)}: ${remedy}`, { cause });
   }
   try {
-    return await readStored({ files }, file, entryFormat, remedy);
+    const { content, owner } = read;
+    return { ...parseStored(content.toString('utf8'), file, entryFormat, remedy), owner };
   } catch (cause) {
     if (!(cause instanceof Failure) || cause.kind !== 'input') throw cause;
     const reason = cause.message.replace(`${file} `, '');
     throw new Failure('input', `${file}: is no entry of a queue, since it ${reason}`, { cause });
   }
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EFBIG') return `has more than ${MOST_BYTES} bytes`;
+  if (code === 'ENOENT') return 'does not exist';
+  return ['EINVAL', 'ELOOP', 'EISDIR', 'ENXIO'].includes(code ?? '') ? 'is no file' : `cannot be read (${message})`;
+}
+
+/**
+ * Throws a Failure unless the user who has submitted a sweep owns it, or is the server's user or root.
+ * @param sweepOwner the number of the user who owns the sweep's file
+ * @param userId the number of the server's user
+ */
+export function requireOwner({ sweep, owner }: OwnedEntry, sweepOwner: number, userId: number): void {
+  if ([sweepOwner, userId, 0].includes(owner)) return;
+  throw new Failure('input', `${sweep}: was submitted by user ${owner}, who does not own it: submit it as its owner`);
 }
 
 /** Adds an entry to the queue atomically. Throws Failure if the entry cannot be written. */

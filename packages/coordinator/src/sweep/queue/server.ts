@@ -3,7 +3,7 @@ import type { HeldLock } from '@prunegrid/core/locks/file-lock';
 
 import type { ExtensionFile } from '../../experiment/extension-files.js';
 import type { Recorded } from '../../journal/encoding.js';
-import { lockSweep, readSweepFile } from '../folder.js';
+import { lockSweep, readOwnedSweep, readSweepFile } from '../folder.js';
 import {
   beginning,
   type OpenSweep,
@@ -14,7 +14,7 @@ import {
 } from '../scheduler/sweep.js';
 import type { QueuePlace, SweepEvent } from '../records.js';
 import type { SweepState } from '../state.js';
-import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, readEntry } from './folder.js';
+import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, readEntry, requireOwner } from './folder.js';
 import { nextSweeps, sweepsToPreempt } from './order.js';
 
 /** What the server knows of one sweep in its queue. */
@@ -152,7 +152,9 @@ export class SweepServer {
     const place = { folder: queue, entry };
     try {
       const options = await readEntry(runtime, place);
-      const { manifest } = await readSweepFile(runtime, options.sweep).catch(gone(options.sweep, place));
+      const { sweep, owner } = await readOwnedSweep(runtime, options.sweep).catch(gone(options.sweep, place));
+      const { manifest } = sweep;
+      requireOwner(options, owner, runtime.machine.userId);
       this.requireExtensions(options.sweep, manifest.extensions ?? []);
       const { user, name } = manifest;
       this.sweeps.set(entry, {

@@ -54,6 +54,19 @@ export function describeFiles(name: string, files: Files): void {
       expect(await text(at('file'))).toBe('0123ab6789\0\0z');
     });
 
+    it('reads a file that somebody else may have written, up to a size', async () => {
+      await write(at('file'), '0123456789');
+      for (const followLinks of [true, false]) {
+        const { content, mode, owner } = await files.readOwned(at('file'), 10, { followLinks });
+        expect([content.toString(), mode & 0o600, typeof owner]).toEqual(['0123456789', 0o600, 'number']);
+      }
+      await expect(files.readOwned(at('file'), 9)).rejects.toEqual(code('EFBIG'));
+      await expect(files.readOwned(folder, 9)).rejects.toMatchObject({
+        code: expect.stringMatching(/EINVAL|EISDIR/) as string,
+      });
+      await expect(files.readOwned(at('none'), 9)).rejects.toEqual(code('ENOENT'));
+    });
+
     it('cuts a file, and lets it grow with zeros', async () => {
       const handle = await files.open(at('file'), 'create');
       await handle.write(Buffer.from('0123456789'), 0);

@@ -1,4 +1,5 @@
 import { logVerbosity, type MethodDefinition, type ServiceDefinition, setLogVerbosity } from '@grpc/grpc-js';
+import { MESSAGE_BYTES } from '@prunegrid/proto';
 
 const frame = (bytes: Buffer): Buffer => bytes;
 
@@ -44,5 +45,11 @@ export const channelOptions = {
  */
 export const clientOptions = { ...channelOptions, 'grpc.enable_retries': 0, 'grpc.enable_http_proxy': 0 };
 
-/** The options of a server. */
-export const serverOptions = { ...channelOptions, 'grpc.max_concurrent_streams': 1024 };
+/**
+ * The options of a server. A trainer makes one call, and sends no message that is longer than a chunk with its fields.
+ */
+export const serverOptions = {
+  ...channelOptions,
+  'grpc.max_concurrent_streams': 4,
+  'grpc.max_receive_message_length': MESSAGE_BYTES,
+};

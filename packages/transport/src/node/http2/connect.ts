@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 
-import { type Host, type MessageStream, type Metadata, StreamBroken } from '@prunegrid/core/runtime';
+import { CallRefused, type Host, type MessageStream, type Metadata, StreamBroken } from '@prunegrid/core/runtime';
 
+import { parsePinned, plainHash } from './pinned-address.js';
 import { Http2Stream } from './http2-stream.js';
 import { watchConnection } from './liveness.js';
 import {
@@ -31,10 +33,16 @@ export async function connectByHttp2(
   metadata: Metadata,
 ): Promise<MessageStream> {
   const path = /^unix:(.*)/.exec(address)?.[1];
-  const session = connect(path === undefined ? `http://${address}` : 'http://localhost', {
-    settings: { initialWindowSize: FLOW_CONTROL_BYTES },
-    ...(path !== undefined && { createConnection: () => connectSocket(path) }),
-  });
+  const pinned = parsePinned(address);
+  const session = connect(
+    pinned ? `https://${pinned.place}` : path === undefined ? `http://${address}` : 'http://localhost',
+    {
+      settings: { initialWindowSize: FLOW_CONTROL_BYTES },
+      // The certificate is its own authority: its hash is compared before anything is sent.
+      ...(pinned && { rejectUnauthorized: false }),
+      ...(path !== undefined && { createConnection: () => connectSocket(path) }),
+    },
+  );
   const secret = random.bytes(16).toString('hex');
   const memory = SharedMemoryFile.create(secret);
   let abandon: (error: Error) => void = () => undefined;
@@ -44,12 +52,14 @@ export async function connectByHttp2(
   session.on('error', abandon);
   const timer = clock.after(timeoutMs, () => abandon(new Error('no answer')));
   try {
-    const calling = call(session, metadata, memory && { address: memory.address, secret });
+    const calling = call(session, pinned?.hash, metadata, memory && { address: memory.address, secret });
     calling.catch(() => undefined);
     const { stream, headers } = await Promise.race([calling, failed]);
     if (headers[GRPC_STATUS] !== undefined) {
       const reason = headers[GRPC_MESSAGE];
-      throw new Error(typeof reason === 'string' ? decodeURIComponent(reason) : 'it does not let this trainer in');
+      throw new CallRefused(
+        typeof reason === 'string' ? decodeURIComponent(reason) : 'it does not let this trainer in',
+      );
     }
     watchConnection(session, clock);
     if (headers[SHARED_MEMORY] === SEEN) return new Http2Stream(stream, memory);
@@ -58,7 +68,7 @@ export async function connectByHttp2(
   } catch (error) {
     session.destroy();
     memory?.close();
-    throw new StreamBroken((error as Error).message, { cause: error });
+    throw error instanceof CallRefused ? error : new StreamBroken((error as Error).message, { cause: error });
   } finally {
     timer.cancel();
   }
@@ -67,10 +77,15 @@ export async function connectByHttp2(
 /** Opens the stream of a call, and returns it with the headers of the answer. */
 async function call(
   session: ClientHttp2Session,
+  hash: string | undefined,
   metadata: Metadata,
   memory: { address: string; secret: string } | undefined,
 ) {
   await once(session, 'connect');
+  if (hash !== undefined) {
+    const { fingerprint256 } = (session.socket as TLSSocket).getPeerCertificate();
+    if (plainHash(fingerprint256) !== hash) throw new Error('another certificate than the expected one is there');
+  }
   session.setLocalWindowSize(FLOW_CONTROL_BYTES);
   const stream = session.request(
     {

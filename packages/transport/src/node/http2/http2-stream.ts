@@ -1,12 +1,10 @@
 import type { ClientHttp2Stream, ServerHttp2Stream } from 'node:http2';
 
 import { type MessageStream, StreamBroken } from '@prunegrid/core/runtime';
-import { CHUNK_BYTES } from '@prunegrid/proto';
+import { MESSAGE_BYTES } from '@prunegrid/proto';
 
 import type { SharedMemoryFile } from './shared-memory-file.js';
 
-/** The maximum size of a message in bytes. It suffices for one chunk with all its fields. */
-const MESSAGE_BYTES = CHUNK_BYTES + 1024;
 /**
  * The size of the prefix of gRPC's Length-Prefixed-Message in bytes: one byte for the compression, which is 0, and four
  * bytes for the length, big-endian.

@@ -1,10 +1,22 @@
 import { once } from 'node:events';
-import { constants, createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import {
+  constants,
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
+import { makeOwnFolder } from '@prunegrid/core/files';
 import type { Host, IncomingCall, Listener } from '@prunegrid/core/runtime';
 
+import { addressOf, ConnectionGate } from '../connection-gate.js';
+import { boundAddress, placeOf } from '../place.js';
+import { pinnedAddress } from './pinned-address.js';
 import { Http2Stream } from './http2-stream.js';
 import { watchConnection } from './liveness.js';
 import {
@@ -12,6 +24,7 @@ import {
   FLOW_CONTROL_BYTES,
   GRPC_MESSAGE,
   GRPC_STATUS,
+  MOST_STREAMS,
   PATH,
   SEEN,
   SHARED_MEMORY,
@@ -24,11 +37,21 @@ const { HTTP2_HEADER_PATH, HTTP2_HEADER_STATUS } = constants;
 
 /** Listens for other trainers at `address`. Rejects with Node's error if it cannot listen at this address. */
 export async function listenByHttp2(
-  { clock, files }: Pick<Host, 'clock' | 'files'>,
+  { clock, files, random, processes }: Pick<Host, 'clock' | 'files' | 'random' | 'processes'>,
   address: string,
   onCall: (call: IncomingCall) => void,
 ): Promise<Listener> {
-  const server = createServer({ settings: { initialWindowSize: FLOW_CONTROL_BYTES } });
+  const settings = { initialWindowSize: FLOW_CONTROL_BYTES, maxConcurrentStreams: MOST_STREAMS };
+  const plain = address.replace(/^tls:/, '');
+  const own =
+    plain === address
+      ? undefined
+      : await (await import('../../certificates/issue.js')).newSelfSigned({ clock, random });
+  const server: Http2Server | Http2SecureServer = own
+    ? createSecureServer({ settings, key: own.key, cert: own.certificate })
+    : createServer({ settings });
+  const gate = new ConnectionGate(clock);
+  server.on('connection', (socket: Socket) => gate.enter(socket));
   server.on('session', (session) => {
     session.setLocalWindowSize(FLOW_CONTROL_BYTES);
     session.on('error', () => session.destroy());
@@ -37,17 +60,15 @@ export async function listenByHttp2(
   server.on('stream', (stream, headers) => {
     // `receive` reports the errors of an accepted stream, and a caller that gives up is no error.
     stream.on('error', () => undefined);
-    const call = incomingCall(stream, headers);
+    const call = incomingCall(stream, headers, gate);
     if (headers[HTTP2_HEADER_PATH] === PATH) onCall(call);
     else call.refuse('there is nothing at this path');
   });
-  const folder = address === 'unix:' ? await files.makeTemporaryFolder('prunegrid-listener-') : undefined;
-  const path = folder === undefined ? /^unix:(.*)/.exec(address)?.[1] : join(folder, 'socket');
-  if (path === undefined) server.listen(Number(/\d+$/.exec(address)?.[0]), address.replace(/:\d+$/, ''));
-  else server.listen(path);
+  const folder = address === 'unix:' ? await makeOwnFolder({ files, processes }, 'listener') : undefined;
+  server.listen(folder === undefined ? placeOf(plain) : { path: join(folder, 'socket') });
   await once(server, 'listening');
   return {
-    address: addressOf(server.address() as AddressInfo | string),
+    address: own ? pinnedAddress(boundAddress(server), own.certificate) : boundAddress(server),
     async close() {
       server.close();
       if (folder !== undefined) await files.remove(folder);
@@ -55,7 +76,7 @@ export async function listenByHttp2(
   };
 }
 
-function incomingCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): IncomingCall {
+function incomingCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, gate: ConnectionGate): IncomingCall {
   const metadata = Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
   );
@@ -63,6 +84,7 @@ function incomingCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): 
     remote: stream.session?.socket.remoteAddress ?? 'a socket of this machine',
     metadata,
     accept() {
+      gate.admit(stream.session && addressOf(stream.session.socket));
       const memory = SharedMemoryFile.open(metadata[SHARED_MEMORY] ?? '', metadata[SHARED_MEMORY_SECRET] ?? '');
       if (!stream.destroyed) {
         stream.respond({ [HTTP2_HEADER_STATUS]: 200, ...CONTENT_TYPE, ...(memory && { [SHARED_MEMORY]: SEEN }) });
@@ -75,9 +97,4 @@ function incomingCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): 
       stream.respond({ [HTTP2_HEADER_STATUS]: 200, ...CONTENT_TYPE, ...status }, { endStream: true });
     },
   };
-}
-
-function addressOf(bound: AddressInfo | string): string {
-  if (typeof bound === 'string') return `unix:${bound}`;
-  return `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`;
 }

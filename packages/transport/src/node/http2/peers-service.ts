@@ -16,4 +16,6 @@ export const GRPC_MESSAGE = 'grpc-message';
 export const UNAUTHENTICATED = '16';
 /** The flow-control window of each direction, in bytes. */
 export const FLOW_CONTROL_BYTES = 1 << 20;
+/** The largest number of calls on one connection. A trainer makes one. */
+export const MOST_STREAMS = 4;
 export const CONTENT_TYPE = { [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc' };

@@ -1,0 +1,2 @@
+export { isSameSecret } from './compare.js';
+export { newToken, readToken, writeSecret } from './token.js';
