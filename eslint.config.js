@@ -13,6 +13,7 @@ const outside = {
     'packages/core/src/node/**',
     'packages/transport/src/node/**',
     'packages/trainer/src/engines/tensorflow/**',
+    'packages/pjrt/**',
     // What measures and what tests.
     'packages/bench/**',
     'packages/testing/**',
