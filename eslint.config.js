@@ -12,7 +12,8 @@ const outside = {
     // Adapters: the machine's side of each port, and what provisions and binds an engine.
     'packages/core/src/node/**',
     'packages/transport/src/node/**',
-    'packages/trainer/src/engines/tensorflow/**',
+    'packages/trainer/src/engines/{tensorflow,xla}/**',
+    'packages/pjrt/**',
     // What measures and what tests.
     'packages/bench/**',
     'packages/testing/**',

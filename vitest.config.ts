@@ -18,9 +18,19 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      ...['core', 'numerics', 'proto', 'onnx', 'transport', 'trainer', 'coordinator', 'cli', 'bench', 'testing'].map(
-        unit,
-      ),
+      ...[
+        'core',
+        'numerics',
+        'proto',
+        'onnx',
+        'pjrt',
+        'transport',
+        'trainer',
+        'coordinator',
+        'cli',
+        'bench',
+        'testing',
+      ].map(unit),
       {
         // Real servers, trainers and Python: one file at a time, after the unit tests.
         test: {

@@ -13,7 +13,18 @@ import { setup } from './setup.mjs';
 // exit code.
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const unitProjects = ['core', 'numerics', 'proto', 'transport', 'trainer', 'coordinator', 'cli', 'bench', 'testing'];
+const unitProjects = [
+  'core',
+  'numerics',
+  'proto',
+  'pjrt',
+  'transport',
+  'trainer',
+  'coordinator',
+  'cli',
+  'bench',
+  'testing',
+];
 const checks = ['build', 'lint', 'typecheck', 'format', 'imports', 'generate:check'];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };

@@ -2,6 +2,7 @@ import { Registry } from '@prunegrid/core/registry';
 
 import type { EngineSource } from './engine.js';
 import { tensorflow } from './tensorflow/source.js';
+import { xla } from './xla/source.js';
 
 export type {
   Engine,
@@ -22,7 +23,7 @@ export { hostEngine } from './host/engine.js';
 export type { BatchScore, DeviceVector, Network, NetworkProvider } from './host/network.js';
 
 /** All engines that a spec can name in the field `engine`. */
-export const engines = new Registry<EngineSource>('engine', [tensorflow]);
+export const engines = new Registry<EngineSource>('engine', [tensorflow, xla]);
 
 /** The engine that is used if a spec names none. */
 export const DEFAULT_ENGINE = tensorflow.name;

@@ -14,10 +14,7 @@ export interface BatchScore {
   top5?: number;
 }
 
-/**
- * Computes gradients synchronously in the memory of this process. An engine on the host needs nothing else from its
- * library.
- */
+/** Computes gradients. An engine whose optimizer runs on the host needs nothing else from its library. */
 export interface NetworkProvider extends EngineDescription {
   /** Opens a model with its own parameters. The caller must close it. */
   open(model: Model): Network;
@@ -25,7 +22,10 @@ export interface NetworkProvider extends EngineDescription {
 
 /** A model together with its current parameters. */
 export interface Network {
-  /** Sets W, [model.size]. The array must not change until the next call, because it is not copied. */
+  /**
+   * Sets W, [model.size]. The array must not change until the next call, because it is not copied. It may change after
+   * that, once the results of all computations that have begun are there.
+   */
   setParameters(parameters: Float32Array): void;
   /**
    * Computes a vector [model.size + 2]: the gradient of the batch's mean cross-entropy times `scale`, or for a state
@@ -34,7 +34,7 @@ export interface Network {
    * share of each target that is spread evenly over all classes, the right one included.
    */
   gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[], labelSmoothing?: number): DeviceVector;
-  score(batch: Batch): BatchScore;
+  score(batch: Batch): BatchScore | Promise<BatchScore>;
   close(): void;
 }
 
@@ -42,6 +42,6 @@ export interface Network {
 export interface DeviceVector {
   /** Returns the sum of both vectors, and frees them. */
   plus(other: DeviceVector): DeviceVector;
-  /** Returns the values in a new array, and frees the vector. */
-  read(): Float32Array;
+  /** Returns the values in a new array, or a promise of it from an engine on a device of its own, and frees the vector. */
+  read(): Float32Array | Promise<Float32Array>;
 }

@@ -116,7 +116,7 @@ export class HostReplica implements Replica {
       const gradient =
         microBatch === undefined
           ? (await this.computeGradients(step, microBatches))[0][1]
-          : this.trainedOf((await this.deviceGradient(step, microBatch, 1)).read());
+          : this.trainedOf(await (await this.deviceGradient(step, microBatch, 1)).read());
       metrics.set(gradient.subarray(-STEP_METRICS), STEP_METRICS * i);
       await this.beginUpdate(step, metrics[STEP_METRICS * i], learningRate);
       this.applyUpdate(0, gradient.subarray(0, -STEP_METRICS));
@@ -135,11 +135,12 @@ export class HostReplica implements Replica {
     if (!this.phase.bfloat16) {
       const onDevice = new TreeSum<DeviceVector>((a, b) => a.plus(b));
       for (const each of microBatches) onDevice.add(leaves + each, await this.deviceGradient(step, each, scale));
-      return onDevice.nodes().map(([node, vector]) => [node, this.trainedOf(vector.read())] as const);
+      const sums = onDevice.nodes().map(async ([node, vector]) => [node, this.trainedOf(await vector.read())] as const);
+      return Promise.all(sums);
     }
     const tree = new TreeSum();
     for (const each of microBatches) {
-      const vector = this.trainedOf((await this.deviceGradient(step, each, scale)).read());
+      const vector = this.trainedOf(await (await this.deviceGradient(step, each, scale)).read());
       roundToBfloat16(vector.subarray(0, -STEP_METRICS), this.residualOf(each));
       tree.add(leaves + each, vector);
     }

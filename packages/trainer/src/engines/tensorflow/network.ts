@@ -2,12 +2,13 @@ import type * as tensorflow from '@tensorflow/tfjs';
 
 import type { Batch } from '../../datasets/index.js';
 import type { Model } from '../../models/index.js';
-import type { BatchScore, DeviceVector, Network } from '../host/network.js';
+import type { BatchScore, Network } from '../host/network.js';
 import { type ComputationInputs, gradientTensor, scoreTensor, TOP } from '../recording/computations.js';
 import type { NativeAttribute } from '../recording/kernels.js';
-import type { TensorValues } from '../recording/nodes.js';
+import type { Recording, TensorValues } from '../recording/nodes.js';
 import { record } from '../recording/record.js';
 import type { SessionBackend } from './graph/binding.js';
+import type { NativeVector } from './graph/native-vector.js';
 import { GraphSession } from './graph/session.js';
 
 type TensorFlow = typeof tensorflow;
@@ -30,7 +31,7 @@ export class TensorFlowNetworks {
     useNativeReluGradient(tf, backend);
   }
 
-  open(model: Model): Network {
+  open(model: Model): TensorFlowNetwork {
     return new TensorFlowNetwork(model, this);
   }
 
@@ -42,12 +43,7 @@ export class TensorFlowNetworks {
     let session = this.sessions.get(key);
     if (!session) {
       const { tf, backend } = this;
-      let result: tensorflow.Tensor | undefined;
-      const recording = record(backend, arraysOf(inputs), () => {
-        result = compute(tf);
-        return backend.tensorMap.get(result.dataId).id;
-      });
-      result?.dispose();
+      const recording = recordComputation(tf, backend, inputs, compute);
       session = new GraphSession(backend, recording);
       this.sessions.set(key, session);
     }
@@ -57,6 +53,22 @@ export class TensorFlowNetworks {
   delete(tensor: number): void {
     this.backend.binding.deleteTensor(tensor);
   }
+}
+
+/** Records a computation, which must depend only on `inputs` and on what is the same in every run. */
+export function recordComputation(
+  tf: TensorFlow,
+  backend: Backend,
+  inputs: ComputationInputs,
+  compute: (tf: TensorFlow) => tensorflow.Tensor,
+): Recording {
+  let result: tensorflow.Tensor | undefined;
+  const recording = record(backend, arraysOf(inputs), () => {
+    result = compute(tf);
+    return backend.tensorMap.get(result.dataId).id;
+  });
+  result?.dispose();
+  return recording;
 }
 
 /** A network that keeps its parameters as native tensors, which all runs use. */
@@ -75,7 +87,7 @@ class TensorFlowNetwork implements Network {
     this.parameters = this.model.parameters.map(({ offset, size }) => parameters.subarray(offset, offset + size));
   }
 
-  gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[], labelSmoothing = 0): DeviceVector {
+  gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[], labelSmoothing = 0): NativeVector {
     const inputs = { parameters: this.parameters, batch, dropout };
     const values = [this.model.name, batch.labels.length, scale, dropout !== undefined, labelSmoothing];
     return this.run(['gradient', ...values].join('/'), inputs, (tf) =>
@@ -95,7 +107,7 @@ class TensorFlowNetwork implements Network {
     this.tensors = [];
   }
 
-  private run(key: string, inputs: ComputationInputs, compute: (tf: TensorFlow) => tensorflow.Tensor): DeviceVector {
+  private run(key: string, inputs: ComputationInputs, compute: (tf: TensorFlow) => tensorflow.Tensor): NativeVector {
     const session = this.networks.session(key, inputs, compute);
     if (this.tensors.length === 0) this.tensors = this.parameters.map((values, i) => session.input(i, values));
     const own = arraysOf(inputs)
@@ -110,7 +122,7 @@ class TensorFlowNetwork implements Network {
 }
 
 /** Returns the arrays that change from run to run, with the parameters first. */
-const arraysOf = ({ parameters, batch, dropout }: ComputationInputs): TensorValues[] => [
+export const arraysOf = ({ parameters, batch, dropout }: ComputationInputs): TensorValues[] => [
   ...parameters,
   batch.inputs,
   batch.labels,
@@ -121,7 +133,7 @@ const arraysOf = ({ parameters, batch, dropout }: ComputationInputs): TensorValu
  * Makes TensorFlow.js compute the gradient of ReLU by TensorFlow's own operation, instead of composing it of six
  * operations. The values are the same.
  */
-function useNativeReluGradient(tf: TensorFlow, backend: Backend): void {
+export function useNativeReluGradient(tf: TensorFlow, backend: Backend): void {
   tf.registerGradient({
     kernelName: 'Relu',
     outputsToSave: [true],

@@ -14,7 +14,20 @@ type TensorFlow = typeof tensorflow;
  * process, because libtensorflow reads its settings when it is loaded. Throws Failure if the native binding cannot be
  * loaded.
  */
-export function loadTensorFlow(threads: number): NetworkProvider {
+export function loadTensorFlow(threads: number): Omit<NetworkProvider, 'open'> & Pick<TensorFlowNetworks, 'open'> {
+  const { tf, backend } = loadBinding(threads);
+  const networks = new TensorFlowNetworks(tf, backend);
+  return {
+    name: 'libtensorflow',
+    version: `${backend.binding.TF_Version} (TensorFlow.js ${tf.version_core})`,
+    device: backend.isUsingGpuDevice ? 'GPU' : `CPU (${cpus()[0].model}), ${threads} thread${threads === 1 ? '' : 's'}`,
+    memoryBytes: totalmem(),
+    open: (model) => networks.open(model),
+  };
+}
+
+/** Loads TensorFlow.js with its native binding, as `loadTensorFlow` does, for engines that record models by it. */
+export function loadBinding(threads: number): { tf: TensorFlow; backend: Backend } {
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['OMP_NUM_THREADS'] = String(threads);
   // Only one operation runs at a time, because no result may depend on the order in which operations finish. It runs in
@@ -34,13 +47,5 @@ export function loadTensorFlow(threads: number): NetworkProvider {
       cause: error,
     });
   }
-  const backend = tf.backend() as unknown as Backend;
-  const networks = new TensorFlowNetworks(tf, backend);
-  return {
-    name: 'libtensorflow',
-    version: `${backend.binding.TF_Version} (TensorFlow.js ${tf.version_core})`,
-    device: backend.isUsingGpuDevice ? 'GPU' : `CPU (${cpus()[0].model}), ${threads} thread${threads === 1 ? '' : 's'}`,
-    memoryBytes: totalmem(),
-    open: (model) => networks.open(model),
-  };
+  return { tf, backend: tf.backend() as unknown as Backend };
 }

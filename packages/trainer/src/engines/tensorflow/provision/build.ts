@@ -1,11 +1,11 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
-import { lastLine, run, type CommandEnvironment } from './command.js';
+import { lastLine, run, type CommandEnvironment } from '@prunegrid/core/node/command';
 import { entryFiles, seal, sha256 } from './entry.js';
 import type { Release } from './release.js';
 import { noRoom } from './room.js';
-import { findTools, type Tools } from './tools.js';
+import { findTools, type Tools } from '@prunegrid/core/node/build-tools';
 
 /** The sources from which a cache entry is built. */
 export interface Recipe {

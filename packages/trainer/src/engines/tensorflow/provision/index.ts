@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { cacheFolder } from '@prunegrid/core/cache-folder';
 import { Failure } from '@prunegrid/core/failure';
 import { build, napiVersion, roomNeeded, type Recipe, type Report } from './build.js';
-import { interrupted, type CommandEnvironment } from './command.js';
+import { interrupted, type CommandEnvironment } from '@prunegrid/core/node/command';
 import { entryFiles, inspect, publish } from './entry.js';
 import { linkBinding } from './link.js';
 import { exclusively } from '@prunegrid/core/node/socket-lock';

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { Failure } from '@prunegrid/core/failure';
+import { Failure } from '../failure.js';
 
 /**
  * The outcome of a command: it is not on the PATH, or it ended with an exit status (null if it was killed) and an

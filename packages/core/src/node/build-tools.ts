@@ -1,4 +1,4 @@
-import { Failure } from '@prunegrid/core/failure';
+import { Failure } from '../failure.js';
 import { run, type CommandEnvironment } from './command.js';
 
 /** The programs on this machine that a build needs. */

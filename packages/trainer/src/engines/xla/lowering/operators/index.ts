@@ -1,0 +1,17 @@
+import { elementwise } from './elementwise.js';
+import { normalization } from './normalization.js';
+import type { Lowering } from './operator.js';
+import { shapes } from './shapes.js';
+import { windows } from './windows.js';
+
+/** How each operation of TensorFlow that models record is written in StableHLO. */
+export const lowerings: ReadonlyMap<string, Lowering> = new Map<string, Lowering>([
+  ...Object.entries({ ...elementwise, ...normalization, ...shapes, ...windows }),
+  [
+    'BatchMatMulV2',
+    ({ body, inputs: [a, b], node }) => {
+      const is = (name: string) => node.attributes.some((each) => each.name === name && each.value === true);
+      return body.product(a, b, is('adj_x'), is('adj_y'));
+    },
+  ],
+]);
