@@ -4,7 +4,7 @@ import type { Ops } from '../../model.js';
 import { computed, plain, type Value } from '../values.js';
 import { type Call, type GraphNode, operator, type Operators } from './operator.js';
 import { addBias } from './bias.js';
-import { type Pads, padded, windowOf } from './window.js';
+import { type Pads, padded, twoDimensional, windowOf, withPositions } from './window.js';
 
 /** Returns the kernel as [...positions, in, out]. */
 function kernelOf(tf: Ops, value: Value): Tensor {
@@ -12,10 +12,6 @@ function kernelOf(tf: Ops, value: Value): Tensor {
   const tensor = plain(tf, value);
   return tf.transpose(tensor, [...Array.from({ length: tensor.rank - 2 }, (_, i) => i + 2), 1, 0]);
 }
-
-/** Makes two positional axes of one, so that convolutions in one dimension are computed as those in two. */
-const twoDimensional = (tf: Ops, tensor: Tensor): Tensor4D =>
-  (tensor.rank === 3 ? tf.expandDims(tensor, 1) : tensor) as Tensor4D;
 
 function onlyImages({ attributes }: GraphNode): string | undefined {
   const positions = attributes.ints('kernel_shape')?.length ?? attributes.ints('strides')?.length ?? 2;
@@ -88,7 +84,7 @@ function convolution(call: Call): Value {
     throw call.failure(`takes ${kernel.shape[2] * groups} channels, and its input has ${x.shape[3]}`);
   }
   const maps = grouped(tf, x, kernel, groups, window.strides, window.dilations);
-  return addBias(call, 2, computed(flat ? tf.squeeze(maps, [1]) : maps, true));
+  return addBias(call, 2, computed(withPositions(tf, maps, flat), true));
 }
 
 /** The transpose of a convolution, which makes images larger. Its kernel in the file is [in, out, ...positions]. */
@@ -121,7 +117,7 @@ function transposed(call: Call): Value {
     [0, pads[0], pads[2], 0],
     [-1, size[0], size[1], -1],
   );
-  return addBias(call, 2, computed(flat ? tf.squeeze(maps, [1]) : maps, true));
+  return addBias(call, 2, computed(withPositions(tf, maps, flat), true));
 }
 
 function transposable(node: GraphNode): string | undefined {

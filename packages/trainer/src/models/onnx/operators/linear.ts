@@ -29,8 +29,14 @@ function matMul(call: Call): Value {
   const a = call.plain(0);
   const b = matrixOf(tf, call.input(1));
   const [rank, other] = [a.rank, b.matrix.rank];
-  if (other === 1) return computed(tf.squeeze(tf.matMul(a, tf.expandDims(b.matrix, 1)), [-1]));
-  if (rank === 1) return computed(tf.squeeze(tf.matMul(tf.expandDims(a, 0), b.matrix, false, b.transposed), [-2]));
+  if (other === 1) {
+    const column = tf.reshape(b.matrix, [b.matrix.size, 1]);
+    const rows = tf.reshape(a, [a.size / b.matrix.size, b.matrix.size]);
+    return computed(tf.reshape(tf.matMul(rows, column), a.shape.slice(0, -1)));
+  }
+  if (rank === 1 && other === 2) {
+    return computed(tf.reshape(tf.matMul(tf.reshape(a, [1, a.size]), b.matrix, false, b.transposed), [-1]));
+  }
   // One product of large matrices is faster than many of small ones, and its gradient needs no sum over the batch.
   if (other === 2 && rank > 2) {
     const flat = tf.matMul(tf.reshape(a, [-1, a.shape[rank - 1]]), b.matrix, false, b.transposed);

@@ -2,7 +2,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 
 import { computed, type Value } from '../values.js';
 import { type Call, type GraphNode, operator, type Operators } from './operator.js';
-import { type Pads, padded, windowOf } from './window.js';
+import { type Pads, padded, twoDimensional, windowOf, withPositions } from './window.js';
 
 /** Smaller than any value of an image, so that padding is never the maximum. */
 const LOWEST = -3.4028234663852886e38;
@@ -25,7 +25,7 @@ function poolingOf(call: Call): Pooling {
   const size: [number, number] = flat ? [1, shape[0]] : [shape[0], shape[1]];
   const { strides, pads } = windowOf(call, size, flat);
   const images = call.channelsLast(0);
-  const four = (flat ? tf.expandDims(images, 1) : images) as Tensor4D;
+  const four = twoDimensional(tf, images);
   const beyond = [0, 1].map((i) => {
     if (attributes.int('ceil_mode', 0) === 0) return 0;
     const extent = four.shape[i + 1] + pads[2 * i] + pads[2 * i + 1];
@@ -43,7 +43,7 @@ function maxPool(call: Call): Value {
   const [top, bottom, left, right] = pads;
   const x = padded(tf, images, [top, bottom + beyond[0], left, right + beyond[1]], LOWEST);
   const maps = tf.maxPool(x, size, strides, 'valid');
-  return computed(flat ? tf.squeeze(maps, [1]) : maps, true);
+  return computed(withPositions(tf, maps, flat), true);
 }
 
 function averagePool(call: Call): Value {
@@ -65,11 +65,11 @@ function averagePool(call: Call): Value {
   const whole = shares.every((share) => share.every((factor) => factor === 1));
   const maps = whole
     ? means
-    : tf.mul(
+    : tf.mul<Tensor4D>(
         tf.mul(means, tf.tensor(shares[0], [1, shares[0].length, 1, 1])),
         tf.tensor(shares[1], [1, 1, shares[1].length, 1]),
       );
-  return computed(flat ? tf.squeeze(maps, [1]) : maps, true);
+  return computed(withPositions(tf, maps, flat), true);
 }
 
 /** Reduces all positions of images to one. */

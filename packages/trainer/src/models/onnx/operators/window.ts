@@ -1,4 +1,4 @@
-import type { Tensor4D } from '@tensorflow/tfjs';
+import type { Rank, Tensor, Tensor4D } from '@tensorflow/tfjs';
 
 import type { Ops } from '../../model.js';
 import type { Call } from './operator.js';
@@ -55,4 +55,17 @@ export function padded(tf: Ops, images: Tensor4D, [top, bottom, left, right]: Pa
     ],
     value,
   );
+}
+
+/** Makes two positional axes of one, so that convolutions in one dimension are computed as those in two. */
+export function twoDimensional(tf: Ops, tensor: Tensor): Tensor4D {
+  if (tensor.rank !== 3) return tensor as Tensor4D;
+  const [first, positions, last] = tensor.shape;
+  return tf.reshape<Rank.R4>(tensor, [first, 1, positions, last]);
+}
+
+/** Undoes `twoDimensional` if the value is `flat`, that is, has one positional axis. */
+export function withPositions(tf: Ops, maps: Tensor4D, flat: boolean): Tensor {
+  const [batch, , positions, channels] = maps.shape;
+  return flat ? tf.reshape(maps, [batch, positions, channels]) : maps;
 }
