@@ -3,10 +3,15 @@ import type * as tensorflow from '@tensorflow/tfjs';
 import type { Batch } from '../../datasets/index.js';
 import type { Model } from '../../models/index.js';
 import type { BatchScore, Network } from '../host/network.js';
-import { type ComputationInputs, gradientTensor, scoreTensor, TOP } from '../recording/computations.js';
 import type { NativeAttribute } from '../recording/kernels.js';
-import type { Recording, TensorValues } from '../recording/nodes.js';
-import { record } from '../recording/record.js';
+import {
+  arraysOf,
+  batchScore,
+  type Computation,
+  gradientOf,
+  recordComputation,
+  scoreOf,
+} from '../recording/model-computations.js';
 import type { SessionBackend } from './graph/binding.js';
 import type { NativeVector } from './graph/native-vector.js';
 import { GraphSession } from './graph/session.js';
@@ -35,17 +40,13 @@ export class TensorFlowNetworks {
     return new TensorFlowNetwork(model, this);
   }
 
-  /**
-   * Returns the session for `key`, and records it first if it does not exist yet.
-   * @param compute must depend only on `inputs` and on the values in `key`
-   */
-  session(key: string, inputs: ComputationInputs, compute: (tf: TensorFlow) => tensorflow.Tensor): GraphSession {
-    let session = this.sessions.get(key);
+  /** Returns the session of a computation, and records it first if it does not exist yet. */
+  session(computation: Computation): GraphSession {
+    let session = this.sessions.get(computation.key);
     if (!session) {
       const { tf, backend } = this;
-      const recording = recordComputation(tf, backend, inputs, compute);
-      session = new GraphSession(backend, recording);
-      this.sessions.set(key, session);
+      session = new GraphSession(backend, recordComputation(tf, backend, computation));
+      this.sessions.set(computation.key, session);
     }
     return session;
   }
@@ -53,22 +54,6 @@ export class TensorFlowNetworks {
   delete(tensor: number): void {
     this.backend.binding.deleteTensor(tensor);
   }
-}
-
-/** Records a computation, which must depend only on `inputs` and on what is the same in every run. */
-export function recordComputation(
-  tf: TensorFlow,
-  backend: Backend,
-  inputs: ComputationInputs,
-  compute: (tf: TensorFlow) => tensorflow.Tensor,
-): Recording {
-  let result: tensorflow.Tensor | undefined;
-  const recording = record(backend, arraysOf(inputs), () => {
-    result = compute(tf);
-    return backend.tensorMap.get(result.dataId).id;
-  });
-  result?.dispose();
-  return recording;
 }
 
 /** A network that keeps its parameters as native tensors, which all runs use. */
@@ -88,18 +73,11 @@ class TensorFlowNetwork implements Network {
   }
 
   gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[], labelSmoothing = 0): NativeVector {
-    const inputs = { parameters: this.parameters, batch, dropout };
-    const values = [this.model.name, batch.labels.length, scale, dropout !== undefined, labelSmoothing];
-    return this.run(['gradient', ...values].join('/'), inputs, (tf) =>
-      gradientTensor(tf, this.model, inputs, scale, labelSmoothing),
-    );
+    return this.run(gradientOf(this.model, { parameters: this.parameters, batch, dropout }, scale, labelSmoothing));
   }
 
   score(batch: Batch): BatchScore {
-    const inputs = { parameters: this.parameters, batch };
-    const key = ['score', this.model.name, batch.labels.length].join('/');
-    const [loss, correct, top5] = this.run(key, inputs, (tf) => scoreTensor(tf, this.model, inputs)).read();
-    return { loss, correct, ...(this.model.classes > TOP && { top5 }) };
+    return batchScore(this.model, this.run(scoreOf(this.model, { parameters: this.parameters, batch })).read());
   }
 
   close(): void {
@@ -107,10 +85,10 @@ class TensorFlowNetwork implements Network {
     this.tensors = [];
   }
 
-  private run(key: string, inputs: ComputationInputs, compute: (tf: TensorFlow) => tensorflow.Tensor): NativeVector {
-    const session = this.networks.session(key, inputs, compute);
+  private run(computation: Computation): NativeVector {
+    const session = this.networks.session(computation);
     if (this.tensors.length === 0) this.tensors = this.parameters.map((values, i) => session.input(i, values));
-    const own = arraysOf(inputs)
+    const own = arraysOf(computation.inputs)
       .slice(this.parameters.length)
       .map((values, i) => session.input(this.parameters.length + i, values));
     try {
@@ -120,14 +98,6 @@ class TensorFlowNetwork implements Network {
     }
   }
 }
-
-/** Returns the arrays that change from run to run, with the parameters first. */
-export const arraysOf = ({ parameters, batch, dropout }: ComputationInputs): TensorValues[] => [
-  ...parameters,
-  batch.inputs,
-  batch.labels,
-  ...(dropout ?? []),
-];
 
 /**
  * Makes TensorFlow.js compute the gradient of ReLU by TensorFlow's own operation, instead of composing it of six

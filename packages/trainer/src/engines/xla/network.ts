@@ -5,9 +5,16 @@ import type { PjrtBuffer, PjrtClient, PjrtExecutable } from '@prunegrid/pjrt';
 import type { Batch } from '../../datasets/index.js';
 import type { Model } from '../../models/index.js';
 import type { BatchScore, DeviceVector, Network } from '../host/network.js';
-import { type ComputationInputs, gradientTensor, scoreTensor, TOP } from '../recording/computations.js';
+import {
+  arraysOf,
+  batchScore,
+  type Computation,
+  gradientOf,
+  recordComputation,
+  scoreOf,
+} from '../recording/model-computations.js';
 import type { Placeholder, TensorValues } from '../recording/nodes.js';
-import { arraysOf, type Backend, recordComputation, useNativeReluGradient } from '../tensorflow/network.js';
+import { type Backend, useNativeReluGradient } from '../tensorflow/network.js';
 import { lower } from './lowering/lower.js';
 
 type TensorFlow = typeof tensorflow;
@@ -38,17 +45,14 @@ export class XlaNetworks {
     return new XlaNetwork(model, this);
   }
 
-  /**
-   * Returns the program for `key`, and records and compiles it if it does not exist yet.
-   * @param compute must depend only on `inputs` and on the values in `key`
-   */
-  program(key: string, inputs: ComputationInputs, compute: (tf: TensorFlow) => tensorflow.Tensor): Program {
-    let program = this.programs.get(key);
+  /** Returns the program of a computation, and records and compiles it if it does not exist yet. */
+  program(computation: Computation): Program {
+    let program = this.programs.get(computation.key);
     if (!program) {
-      const recording = recordComputation(this.tf, this.backend, inputs, compute);
+      const recording = recordComputation(this.tf, this.backend, computation);
       const { placeholders } = recording;
       program = { placeholders, executable: this.compile(lower(recording, 'HIGHEST')) };
-      this.programs.set(key, program);
+      this.programs.set(computation.key, program);
     }
     return program;
   }
@@ -94,21 +98,13 @@ class XlaNetwork implements Network {
   }
 
   gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[], labelSmoothing = 0): DeviceVector {
-    const inputs = { parameters: this.parameters, batch, dropout };
-    const key = ['gradient', this.model.name, batch.labels.length, scale, dropout !== undefined, labelSmoothing];
-    const output = this.run(key.join('/'), inputs, (tf) =>
-      gradientTensor(tf, this.model, inputs, scale, labelSmoothing),
-    );
-    return new XlaVector(this.networks, output, this.model.size + 2);
+    const computation = gradientOf(this.model, { parameters: this.parameters, batch, dropout }, scale, labelSmoothing);
+    return new XlaVector(this.networks, this.run(computation), this.model.size + 2);
   }
 
   async score(batch: Batch): Promise<BatchScore> {
-    const inputs = { parameters: this.parameters, batch };
-    const key = ['score', this.model.name, batch.labels.length].join('/');
-    const output = this.run(key, inputs, (tf) => scoreTensor(tf, this.model, inputs));
-    const ranked = this.model.classes > TOP;
-    const [loss, correct, top5] = await new XlaVector(this.networks, output, SCORES).read();
-    return { loss, correct, ...(ranked && { top5 }) };
+    const output = this.run(scoreOf(this.model, { parameters: this.parameters, batch }));
+    return batchScore(this.model, await new XlaVector(this.networks, output, SCORES).read());
   }
 
   close(): void {
@@ -116,12 +112,8 @@ class XlaNetwork implements Network {
     this.buffers = [];
   }
 
-  private run(
-    key: string,
-    inputs: ComputationInputs,
-    compute: (tf: TensorFlow) => tensorflow.Tensor,
-  ): Promise<PjrtBuffer> {
-    const { executable, placeholders } = this.networks.program(key, inputs, compute);
+  private run(computation: Computation): Promise<PjrtBuffer> {
+    const { executable, placeholders } = this.networks.program(computation);
     const put = (values: TensorValues, i: number) => {
       const { elementType, shape } = placeholders[i];
       return this.networks.client.put(convert(values, elementType), elementType as 'float32', shape);
@@ -129,7 +121,7 @@ class XlaNetwork implements Network {
     if (this.buffers.length === 0) this.buffers = this.parameters.map(put);
     const count = this.parameters.length;
     // The copies go on after this call, when the batch's arrays may be in use for another batch.
-    const own = arraysOf(inputs)
+    const own = arraysOf(computation.inputs)
       .slice(count)
       .map((values, i) => put(values.slice(), count + i));
     return runProgram(executable, this.buffers, own);

@@ -1,0 +1,69 @@
+import type * as tensorflow from '@tensorflow/tfjs';
+
+import type { Model } from '../../models/index.js';
+import type { BatchScore } from '../host/network.js';
+import { type ComputationInputs, gradientTensor, scoreTensor, TOP } from './computations.js';
+import type { KernelBackend } from './kernels.js';
+import type { Recording, TensorValues } from './nodes.js';
+import { record } from './record.js';
+
+type TensorFlow = typeof tensorflow;
+
+/** A computation of a model with the inputs of one run. Runs with the same key have the same recording. */
+export interface Computation {
+  readonly key: string;
+  readonly inputs: ComputationInputs;
+  /** Depends only on `inputs` and on what is in the key. */
+  readonly compute: (tf: TensorFlow) => tensorflow.Tensor;
+}
+
+/** Describes the computation of `gradientTensor`. */
+export function gradientOf(
+  model: Model,
+  inputs: ComputationInputs,
+  scale: number,
+  labelSmoothing: number,
+): Computation {
+  const { batch, dropout } = inputs;
+  const key = ['gradient', model.name, batch.labels.length, scale, dropout !== undefined, labelSmoothing].join('/');
+  return { key, inputs, compute: (tf) => gradientTensor(tf, model, inputs, scale, labelSmoothing) };
+}
+
+/** Describes the computation of `scoreTensor`, whose result `batchScore` reads. */
+export function scoreOf(model: Model, inputs: ComputationInputs): Computation {
+  const key = ['score', model.name, inputs.batch.labels.length].join('/');
+  return { key, inputs, compute: (tf) => scoreTensor(tf, model, inputs) };
+}
+
+/** Returns what the vector of `scoreTensor` says. */
+export function batchScore({ classes }: Model, [loss, correct, top5]: Float32Array): BatchScore {
+  return { loss, correct, ...(classes > TOP && { top5 }) };
+}
+
+/** Returns the arrays that change from run to run, with the parameters first. */
+export const arraysOf = ({ parameters, batch, dropout }: ComputationInputs): TensorValues[] => [
+  ...parameters,
+  batch.inputs,
+  batch.labels,
+  ...(dropout ?? []),
+];
+
+/** The part of TensorFlow.js' backend for Node that recording uses. */
+export interface RecordingBackend extends KernelBackend {
+  readonly tensorMap: { get(dataId: object): { id: number } };
+}
+
+/** Records a computation by running it once. */
+export function recordComputation(
+  tf: TensorFlow,
+  backend: RecordingBackend,
+  { inputs, compute }: Computation,
+): Recording {
+  let result: tensorflow.Tensor | undefined;
+  const recording = record(backend, arraysOf(inputs), () => {
+    result = compute(tf);
+    return backend.tensorMap.get(result.dataId).id;
+  });
+  result?.dispose();
+  return recording;
+}
