@@ -1,3 +1,5 @@
+import { readStored, writeStored } from '@prunegrid/core/formats';
+import { nodeHost } from '@prunegrid/core/node';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Journal } from '../packages/coordinator/src/journal/journal.js';
 import { type JournalRecord, type RunEvent, runJournal } from '../packages/coordinator/src/training/records.js';
+import { cursorFormat } from '../packages/coordinator/src/tracking/cursor.js';
 import { startMirror, type Mirror } from '../packages/coordinator/src/tracking/mirror.js';
 import { historyOf, storedArtifact, storedRuns, type StoredRun } from './mlflow/read-back.js';
 import { sampleArtifacts, sampleEvents, sampleRecords, sampleStart } from './mlflow/sample-run.js';
@@ -184,7 +187,7 @@ describe('prunegrid sync', () => {
       /is damaged: .*; everything is sent again, and MLflow keeps one copy of it$/,
     ],
     ['an earlier one', '{"url":"http://127.0.0.1:1","nextSeq":3}', /states no format and version/],
-    ['a later one', '{"format":"prunegrid.mlflow","version":2}', /has version 2 of prunegrid\.mlflow/],
+    ['a later one', '{"format":"prunegrid.mlflow","version":3}', /has version 3 of prunegrid\.mlflow/],
   ])('sends nothing twice when the cursor is %s, and says so in one line', async (_what, content, problem) => {
     const records = sampleRecords(runId);
     await writeJournal(records.slice(0, 10));
@@ -219,9 +222,10 @@ describe('prunegrid sync', () => {
   it('sends the run anew where the server has forgotten it', async () => {
     await writeJournal(sampleRecords(runId));
     await sendRun(folder, { url: server.url, experiment });
-    const cursor = JSON.parse(await readFile(join(folder, 'mlflow.json'), 'utf8')) as { mlflowRun: { runId: string } };
-    cursor.mlflowRun.runId = randomUUID().replaceAll('-', '');
-    await writeFile(join(folder, 'mlflow.json'), JSON.stringify(cursor));
+    const file = join(folder, 'mlflow.json');
+    const cursor = await readStored(nodeHost, file, cursorFormat, '');
+    const mlflowRun = { ...cursor.mlflowRun!, runId: randomUUID().replaceAll('-', '') };
+    await writeStored(nodeHost, file, cursorFormat, { ...cursor, mlflowRun });
     await sendRun(folder);
     expect(historyOf(await onlyRun())).toEqual(await undisturbed());
   });

@@ -13,6 +13,8 @@ const others: Record<string, unknown> = {
   optimizer: { name: 'sgd', momentum: 0.5 },
   learningRate: { schedule: 'constant', value: 0.05 },
   dropout: 0.25,
+  labelSmoothing: 0.1,
+  gradientClipping: 0.5,
 };
 
 const given: Before = { weights, denseAccuracy: 0.5 };
