@@ -1,9 +1,9 @@
 import { Failure } from '@prunegrid/core/failure';
 import { writeFailure } from '@prunegrid/core/files';
 import type { Clock, FileHandle, Host } from '@prunegrid/core/runtime';
-import type { Chain, Recorded } from './encoding.js';
+import type { Recorded } from './encoding.js';
 import { encodeRecord, type JournalFormat } from './format.js';
-import { journalFile, journalRecords, journalStart } from './reading.js';
+import { journalFile, type JournalPosition, journalRecords, journalStart } from './reading.js';
 
 /** The parts of the machine that a journal needs. */
 type JournalHost = Pick<Host, 'clock' | 'files'>;
@@ -29,7 +29,7 @@ export class Journal<Event extends { type: string }> {
   private readonly listeners = new Set<(record: Recorded<Event>) => void>();
   /** Settles when all earlier appends have settled, so that only one append at a time accesses the file. */
   private queue: Promise<unknown> = Promise.resolve();
-  /** Whether a failed write may have left bytes beyond `length`. */
+  /** Whether a failed write may have left bytes beyond the end. */
   private torn = false;
 
   private constructor(
@@ -38,9 +38,8 @@ export class Journal<Event extends { type: string }> {
     private readonly handle: FileHandle,
     private readonly clock: Clock,
     private readonly beforeWrite: () => Promise<void>,
-    private seq: number,
-    private length: number,
-    private chain: Chain,
+    /** Where the next record goes. */
+    private end: JournalPosition,
   ) {}
 
   /**
@@ -57,16 +56,7 @@ export class Journal<Event extends { type: string }> {
     try {
       const handle = await files.open(file, 'create');
       await files.syncFolder(folder);
-      return new Journal(
-        folder,
-        format,
-        handle,
-        clock,
-        beforeWrite,
-        journalStart.seq,
-        journalStart.offset,
-        journalStart.chain,
-      );
+      return new Journal(folder, format, handle, clock, beforeWrite, journalStart);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
         throw new Failure('input', `${file} exists already; choose another run folder`);
@@ -91,7 +81,7 @@ export class Journal<Event extends { type: string }> {
     try {
       const handle = await files.open(file, 'update');
       await handle.truncate(end.offset);
-      return new Journal(folder, format, handle, clock, beforeWrite, end.seq, end.offset, end.chain);
+      return new Journal(folder, format, handle, clock, beforeWrite, end);
     } catch (error) {
       throw writeFailure(file, error);
     }
@@ -99,7 +89,7 @@ export class Journal<Event extends { type: string }> {
 
   /** The `seq` of the next record. */
   get nextSeq(): number {
-    return this.seq;
+    return this.end.seq;
   }
 
   /**
@@ -133,22 +123,21 @@ export class Journal<Event extends { type: string }> {
   }
 
   private async write(event: Event, time: number): Promise<Recorded<Event>> {
-    const record: Recorded<Event> = { seq: this.seq, time, ...event };
-    const encoded = encodeRecord(this.format, record, this.chain);
-    const line = Buffer.from(encoded.line);
+    const { seq, offset, chain: before } = this.end;
+    const record: Recorded<Event> = { seq, time, ...event };
+    const { line: text, chain } = encodeRecord(this.format, record, before);
+    const line = Buffer.from(text);
     await this.beforeWrite();
     try {
-      if (this.torn) await this.handle.truncate(this.length);
+      if (this.torn) await this.handle.truncate(offset);
       this.torn = true;
-      await this.handle.write(line, this.length);
+      await this.handle.write(line, offset);
       await this.handle.sync();
       this.torn = false;
     } catch (error) {
       throw writeFailure(journalFile(this.folder), error);
     }
-    this.seq += 1;
-    this.length += line.length;
-    this.chain = encoded.chain;
+    this.end = { seq: seq + 1, offset: offset + line.length, chain };
     for (const listener of this.listeners) listener(record);
     return record;
   }
