@@ -12,36 +12,59 @@ import { cacheFolder } from './cache.mjs';
  * @typedef {{ python: string, bin: (name: string) => string }} TestPython
  */
 
-const requirements = fileURLToPath(new URL('../requirements.txt', import.meta.url));
+/** @param {string} path seen from test/ */
+const inTests = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const run = promisify(execFile);
 
 /**
  * Gives the virtual environment with the packages of test/requirements.txt, made on first use (about half a minute) in the
  * user's cache folder and shared by every checkout with the same requirements.
- *
- * Programs in a virtual environment carry its absolute path, so it cannot be built aside and renamed. It is built where it
- * will stay, in a folder of this process, and a link with the shared name is made once it is whole: of two processes at it
- * together the first wins, and one that is killed leaves no link.
- *
  * @param {(line: string) => void} [log] told when there is something to wait for
  * @returns {Promise<TestPython>}
  * @throws {Error} one line that names what is missing: Python 3.11 or newer, its venv module, pip, or the package index
  */
-export async function ensurePython(log = () => {}) {
+export const ensurePython = (log = () => {}) =>
+  ensure('test-venv', inTests('requirements.txt'), ['--no-deps'], () =>
+    log('Installing the Python packages of the tests, once (about half a minute)'),
+  );
+
+/**
+ * Does the same for the tests beside PyTorch, with the packages of test/pytorch/requirements.txt and what they depend on.
+ * @param {(line: string) => void} [log] told when there is something to wait for
+ * @returns {Promise<TestPython>}
+ * @throws {Error} as `ensurePython`
+ */
+export const ensurePyTorch = (log = () => {}) =>
+  ensure('test-pytorch', inTests('pytorch/requirements.txt'), [], () =>
+    log('Installing PyTorch for the tests, once (a minute or more)'),
+  );
+
+/**
+ * Programs in a virtual environment carry its absolute path, so it cannot be built aside and renamed. It is built where it
+ * will stay, in a folder of this process, and a link with the shared name is made once it is whole: of two processes at it
+ * together the first wins, and one that is killed leaves no link.
+ *
+ * @param {string} name
+ * @param {string} requirements a file for pip
+ * @param {string[]} options of pip
+ * @param {() => void} begins told before there is something to wait for
+ * @returns {Promise<TestPython>}
+ */
+async function ensure(name, requirements, options, begins) {
   const cache = cacheFolder();
   const hash = createHash('sha256')
     .update(await pythonVersion())
     .update(await readFile(requirements))
     .digest('hex');
-  const link = join(cache, `test-venv-${hash.slice(0, 12)}`);
+  const link = join(cache, `${name}-${hash.slice(0, 12)}`);
   if (!existsSync(join(link, 'bin', 'python'))) {
-    log('Installing the Python packages of the tests, once (about half a minute)');
+    begins();
     await mkdir(cache, { recursive: true });
     await removeAbandoned(link);
-    await build(link);
+    await build(link, requirements, options);
   }
-  /** @param {string} name */
-  const bin = (name) => join(link, 'bin', name);
+  /** @param {string} program */
+  const bin = (program) => join(link, 'bin', program);
   return { python: bin('python'), bin };
 }
 
@@ -62,15 +85,19 @@ async function pythonVersion() {
   return version;
 }
 
-/** @param {string} link */
-async function build(link) {
+/**
+ * @param {string} link
+ * @param {string} requirements
+ * @param {string[]} options
+ */
+async function build(link, requirements, options) {
   const folder = `${link}.${process.pid}`;
   try {
     // Without its own pip: Debian splits ensurepip off, and the outer pip installs into another interpreter just as well.
     await step('making a virtual environment', ['-m', 'venv', '--clear', '--without-pip', folder]);
     const python = join(folder, 'bin', 'python');
-    const install = ['install', '--quiet', '--no-deps', '--disable-pip-version-check', '-r', requirements];
-    await step('installing test/requirements.txt', ['-m', 'pip', '--python', python, ...install]);
+    const install = ['install', '--quiet', ...options, '--disable-pip-version-check', '-r', requirements];
+    await step(`installing ${requirements}`, ['-m', 'pip', '--python', python, ...install]);
     await symlink(basename(folder), link);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });

@@ -12,6 +12,7 @@ import {
   recordComputation,
   scoreOf,
 } from '../recording/model-computations.js';
+import { DATA_TYPES } from '../recording/record.js';
 import type { SessionBackend } from './graph/binding.js';
 import type { NativeVector } from './graph/native-vector.js';
 import { GraphSession } from './graph/session.js';
@@ -34,6 +35,7 @@ export class TensorFlowNetworks {
     private readonly backend: Backend,
   ) {
     useNativeReluGradient(tf, backend);
+    useUncheckedGather(tf, backend);
   }
 
   open(model: Model): TensorFlowNetwork {
@@ -113,5 +115,34 @@ export function useNativeReluGradient(tf: TensorFlow, backend: Backend): void {
         return backend.executeSingleOutput('ReluGrad', [float32], [dy as tensorflow.Tensor, y]);
       },
     }),
+  });
+}
+
+/**
+ * Makes TensorFlow.js gather without a look at the indices. Its own kernel reads them to check them, which a recording
+ * cannot do; TensorFlow checks them itself when it runs.
+ */
+export function useUncheckedGather(tf: TensorFlow, backend: Backend): void {
+  tf.unregisterKernel('GatherV2', tf.getBackend());
+  tf.registerKernel({
+    kernelName: 'GatherV2',
+    backendName: tf.getBackend(),
+    kernelFunc: ({ inputs, attrs }) => {
+      const { x, indices } = inputs as { x: tensorflow.Tensor; indices: tensorflow.Tensor };
+      const { axis, batchDims } = attrs as { axis: number; batchDims: number };
+      const { binding } = backend;
+      const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
+      const dataType = ({ dtype }: tensorflow.Tensor) => DATA_TYPES[dtype as 'float32' | 'int32' | 'bool'];
+      const attributes = [
+        { name: 'batch_dims', type: binding.TF_ATTR_INT, value: batchDims },
+        type('Tparams', dataType(x)),
+        type('Tindices', dataType(indices)),
+        type('Taxis', DATA_TYPES.int32),
+      ];
+      const position = tf.scalar(axis, 'int32');
+      const result = backend.executeSingleOutput('GatherV2', attributes, [x, indices, position]);
+      position.dispose();
+      return result;
+    },
   });
 }

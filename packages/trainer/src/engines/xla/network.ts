@@ -14,7 +14,7 @@ import {
   scoreOf,
 } from '../recording/model-computations.js';
 import type { Placeholder, TensorValues } from '../recording/nodes.js';
-import { type Backend, useNativeReluGradient } from '../tensorflow/network.js';
+import { type Backend, useNativeReluGradient, useUncheckedGather } from '../tensorflow/network.js';
 import { lower } from './lowering/lower.js';
 
 type TensorFlow = typeof tensorflow;
@@ -39,6 +39,7 @@ export class XlaNetworks {
     private readonly backend: Backend,
   ) {
     useNativeReluGradient(tf, backend);
+    useUncheckedGather(tf, backend);
   }
 
   open(model: Model): Network {

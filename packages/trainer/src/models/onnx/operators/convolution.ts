@@ -6,8 +6,16 @@ import { type Call, type GraphNode, operator, type Operators } from './operator.
 import { addBias } from './bias.js';
 import { type Pads, padded, twoDimensional, windowOf, withPositions } from './window.js';
 
+/** Returns the kernel as [height, width, in, out]. That of one dimension has the height 1. */
+function kernelOf(tf: Ops, value: Value): Tensor4D {
+  const kernel = lastInAndOut(tf, value);
+  if (kernel.rank === 4) return kernel as Tensor4D;
+  const [length, inputs, outputs] = kernel.shape;
+  return tf.reshape<Rank.R4>(kernel, [1, length, inputs, outputs]);
+}
+
 /** Returns the kernel as [...positions, in, out]. */
-function kernelOf(tf: Ops, value: Value): Tensor {
+function lastInAndOut(tf: Ops, value: Value): Tensor {
   if (value.kind === 'trained' && value.swapped) return value.tensor;
   const tensor = plain(tf, value);
   return tf.transpose(tensor, [...Array.from({ length: tensor.rank - 2 }, (_, i) => i + 2), 1, 0]);
@@ -74,7 +82,7 @@ function grouped(
 
 function convolution(call: Call): Value {
   const { tf, attributes } = call;
-  const kernel = twoDimensional(tf, kernelOf(tf, call.input(1)));
+  const kernel = kernelOf(tf, call.input(1));
   const images = call.channelsLast(0);
   const flat = images.rank === 3;
   const window = windowOf(call, flat ? [1, kernel.shape[1]] : [kernel.shape[0], kernel.shape[1]], flat);
@@ -90,7 +98,7 @@ function convolution(call: Call): Value {
 /** The transpose of a convolution, which makes images larger. Its kernel in the file is [in, out, ...positions]. */
 function transposed(call: Call): Value {
   const { tf, attributes } = call;
-  const kernel = twoDimensional(tf, kernelOf(tf, call.input(1)));
+  const kernel = kernelOf(tf, call.input(1));
   const images = call.channelsLast(0);
   const flat = images.rank === 3;
   const [height, width, outputs] = kernel.shape;
@@ -106,12 +114,12 @@ function transposed(call: Call): Value {
   const groups = attributes.int('group', 1);
   const whole = [x.shape[1], x.shape[2]].map((extent, i) => (extent - 1) * strides[i] + kernel.shape[i] + extra[i]);
   const size = whole.map((extent, i) => extent - pads[2 * i] - pads[2 * i + 1]);
-  const kernels = tf.split<Tensor4D>(kernel, groups, 3);
-  const parts = tf
-    .split<Tensor4D>(x, groups, 3)
-    .map((part, i) =>
-      tf.conv2dTranspose(part, kernels[i], [part.shape[0], whole[0], whole[1], outputs], strides, 'valid'),
-    );
+  // TensorFlow.js has no gradient of a split into one part.
+  const split = (whole: Tensor4D) => (groups === 1 ? [whole] : tf.split<Tensor4D>(whole, groups, 3));
+  const kernels = split(kernel);
+  const parts = split(x).map((part, i) =>
+    tf.conv2dTranspose(part, kernels[i], [part.shape[0], whole[0], whole[1], outputs], strides, 'valid'),
+  );
   const maps = tf.slice(
     parts.length === 1 ? parts[0] : tf.concat(parts, 3),
     [0, pads[0], pads[2], 0],

@@ -21,6 +21,16 @@ export function combined(tf: Ops, a: Value, b: Value, combine: (a: Tensor, b: Te
 const binary = (combine: (tf: Ops, a: Tensor, b: Tensor) => Tensor): Operator =>
   operator((call) => combined(call.tf, call.input(0), call.input(1), (a, b) => combine(call.tf, a, b)));
 
+/** Describes a comparison. Its gradient is 0, which TensorFlow.js does not know. */
+const comparison = (compare: (tf: Ops, a: Tensor, b: Tensor) => Tensor): Operator =>
+  binary((tf, a, b) => {
+    const withGradient = tf.customGrad((left, right) => ({
+      value: compare(tf, left as Tensor, right as Tensor),
+      gradFunc: () => [tf.zeros(a.shape), tf.zeros(b.shape)],
+    }));
+    return withGradient(a, b);
+  });
+
 /** Describes an operator that combines any number of values. */
 const variadic = (combine: (tf: Ops, a: Tensor, b: Tensor) => Tensor): Operator =>
   operator((call) => {
@@ -94,6 +104,12 @@ function prelu(call: Call): Value {
 export const elementwise: Operators = {
   Abs: unary((tf, x) => tf.abs(x)),
   Cast: unary((tf, x, { attributes }) => tf.cast(x, typeNamed(attributes.int('to', 1)))),
+  CastLike: operator((call) => {
+    const [value, like] = [call.input(0), call.plain(1)];
+    // Bounds of Clip, for example, must stay known.
+    if (value.kind === 'constant' && value.type === 'float' && like.dtype === 'float32') return value;
+    return computed(call.tf.cast(call.plain(0), like.dtype));
+  }),
   Ceil: unary((tf, x) => tf.ceil(x)),
   Celu: unary((tf, x, { attributes }) => {
     const alpha = attributes.float('alpha', 1);
@@ -138,11 +154,11 @@ export const elementwise: Operators = {
   Add: binary((tf, a, b) => tf.add(a, b)),
   And: binary((tf, a, b) => tf.logicalAnd(a, b)),
   Div: binary(divided),
-  Equal: binary((tf, a, b) => tf.equal(a, b)),
-  Greater: binary((tf, a, b) => tf.greater(a, b)),
-  GreaterOrEqual: binary((tf, a, b) => tf.greaterEqual(a, b)),
-  Less: binary((tf, a, b) => tf.less(a, b)),
-  LessOrEqual: binary((tf, a, b) => tf.lessEqual(a, b)),
+  Equal: comparison((tf, a, b) => tf.equal(a, b)),
+  Greater: comparison((tf, a, b) => tf.greater(a, b)),
+  GreaterOrEqual: comparison((tf, a, b) => tf.greaterEqual(a, b)),
+  Less: comparison((tf, a, b) => tf.less(a, b)),
+  LessOrEqual: comparison((tf, a, b) => tf.lessEqual(a, b)),
   Max: variadic((tf, a, b) => tf.maximum(a, b)),
   Mean: operator((call) => {
     const sum = variadic((tf, a, b) => tf.add(a, b)).compute(call)[0] as Extract<Value, { kind: 'computed' }>;

@@ -111,6 +111,11 @@ function directionOf(call: Call, which: number): Direction {
   const matrix = (index: number): Tensor2D => {
     const value = call.input(index);
     if (value.kind === 'stacked') return value.tensors[which] as Tensor2D;
+    if (value.kind === 'constant') {
+      throw call.failure(
+        'has weights that are computed from others, and could not be trained: export it with constant folding',
+      );
+    }
     const tensor = plain(tf, value);
     const [, rows, columns] = tensor.shape;
     return tf.transpose(tf.reshape(tf.slice(tensor, [which, 0, 0], [1, -1, -1]), [rows, columns]));
