@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -49,7 +50,10 @@ describe('a process whose npm is killed', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const output = await withoutWrapper(/trying/, program, ...args, '--coordinator', `127.0.0.1:${port}`);
+    const token = join(folder.path, 'token');
+    await writeFile(token, '0'.repeat(64), { mode: 0o600 });
+    const options = ['--coordinator', `127.0.0.1:${port}`, '--token-file', token];
+    const output = await withoutWrapper(/trying/, program, ...args, ...options);
     server.close();
     expect(output).toMatch(/npm, which started this process, has ended: stopped$/m);
   });
