@@ -5,8 +5,8 @@ export interface ProcessEnd {
 }
 
 export interface StartOptions {
-  /** Environment variables in addition to those of this process. */
-  env?: Readonly<Record<string, string>>;
+  /** Environment variables in addition to those of this process; one that is undefined is withheld from the process. */
+  env?: Readonly<Record<string, string | undefined>>;
   folder?: string;
   /** Whether the process gets its own process group, so that Ctrl-C in this terminal does not reach it. */
   detached?: boolean;

@@ -7,7 +7,7 @@ export interface ProgramContext {
   /** The machine's processes as this program sees them. */
   readonly processes: Processes;
   /** The environment variables with which the program was started. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
   /**
    * Aborts when the process has ended for any reason. The program must then release its resources, as a system does for
    * a real process.

@@ -17,6 +17,14 @@ const KILL_MS = 5000;
  */
 const HEAP = '--initial-old-space-size=512';
 
+/** A trainer does not talk to MLflow, so it does not get the login, which may also be a part of the address. */
+const WITHHELD = {
+  MLFLOW_TRACKING_URI: undefined,
+  MLFLOW_TRACKING_USERNAME: undefined,
+  MLFLOW_TRACKING_PASSWORD: undefined,
+  MLFLOW_TRACKING_TOKEN: undefined,
+};
+
 /** Returns a launcher that runs a program file as a process for each trainer. It must behave like prunegrid-trainer. */
 export const localLauncherOf = (program: string): Launcher => ({
   name: 'local',
@@ -28,6 +36,7 @@ export const localLauncherOf = (program: string): Launcher => ({
       processes.startNode(program, argumentsOf({ coordinator, token, tls, extensions }), {
         v8: [HEAP],
         ...(token !== undefined && { input: token }),
+        env: WITHHELD,
         // A process group of its own keeps Ctrl-C from the trainer, because the coordinator handles it.
         detached: true,
         onError: (text) => words.read(text),

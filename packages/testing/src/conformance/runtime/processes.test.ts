@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { nodeHost } from '@prunegrid/core/node';
-import { afterAll } from 'vitest';
+import { afterAll, vi } from 'vitest';
 
 import { virtualHost } from '../../host/virtual-host.js';
 import type { Program } from '../../processes/virtual-machine.js';
@@ -25,6 +25,7 @@ for (const name of ['talks', 'waits', 'ends'] as const) {
   programs[name] = join(folder, `${name}.mjs`);
   writeFileSync(programs[name], sources[name]);
 }
+vi.stubEnv('COLOUR', 'blue');
 describeProcesses("Node's", {
   processes: nodeHost.processes,
   files: nodeHost.files,

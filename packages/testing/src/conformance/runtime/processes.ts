@@ -109,6 +109,13 @@ export function describeProcesses(
       expect((await files.read(outputFile)).toString()).toBe('a,redb,red');
     });
 
+    it('withholds a variable from a program', async () => {
+      let output = '';
+      const options = { env: { COLOUR: undefined }, onError: (text: string) => (output += text) };
+      await processes.startNode(programs.talks, [], options).ended;
+      expect(output).toBe('');
+    });
+
     it('fails with words if the program is not there', async () => {
       let output = '';
       const child = processes.startNode(join(folder, 'missing.mjs'), [], { onError: (text) => (output += text) });
