@@ -2,10 +2,16 @@ import { Failure } from '@prunegrid/core/failure';
 import { oneLine } from '@prunegrid/core/text/printable';
 import { z } from 'zod';
 
+/** A name or an address, which is kept, sent back and shown. MLflow's own have at most 500 characters. */
+const word = z
+  .string()
+  .max(2000)
+  .regex(/^\P{Cc}*$/u, 'a control character');
+
 /** The fields that a client needs of what MLflow's REST API answers; it may send more. */
 const lifecycle = z.enum(['active', 'deleted']);
 
-const experiment = z.object({ experiment_id: z.string(), name: z.string(), lifecycle_stage: lifecycle });
+const experiment = z.object({ experiment_id: word, name: word, lifecycle_stage: lifecycle });
 export type Experiment = z.infer<typeof experiment>;
 
 const runStatus = z.enum(['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED']);
@@ -13,27 +19,27 @@ const runStatus = z.enum(['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'
 export type RunStatus = Exclude<z.infer<typeof runStatus>, 'SCHEDULED'>;
 
 const runInfo = z.object({
-  run_id: z.string(),
-  experiment_id: z.string(),
+  run_id: word,
+  experiment_id: word,
   status: runStatus,
-  artifact_uri: z.string(),
+  artifact_uri: word,
   lifecycle_stage: lifecycle,
 });
 export type RunInfo = z.infer<typeof runInfo>;
 
 const loggedModel = z.object({
-  info: z.object({ model_id: z.string(), artifact_uri: z.string(), status: z.string() }),
+  info: z.object({ model_id: word, artifact_uri: word, status: word }),
 });
 /** A model that MLflow 3 lists beside the runs. */
 export type LoggedModel = z.infer<typeof loggedModel>['info'];
 
 export const answers = {
   experiment: z.object({ experiment }),
-  experimentCreated: z.object({ experiment_id: z.string() }),
+  experimentCreated: z.object({ experiment_id: word }),
   run: z.object({
     run: z.object({
       info: runInfo,
-      outputs: z.object({ model_outputs: z.array(z.object({ model_id: z.string() })).default([]) }).optional(),
+      outputs: z.object({ model_outputs: z.array(z.object({ model_id: word })).default([]) }).optional(),
     }),
   }),
   runs: z.object({ runs: z.array(z.object({ info: runInfo })).default([]) }),

@@ -92,6 +92,22 @@ describe('a request that fails for now', () => {
     server.closeAllConnections();
   });
 
+  it('is given up when the server goes on answering without an end', async () => {
+    const respond = (_request: IncomingMessage, response: ServerResponse) => {
+      response.writeHead(200, json);
+      const dripping = setInterval(() => response.write(' '), 10);
+      response.on('close', () => clearInterval(dripping));
+    };
+    server = createServer(respond).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const client = clientOf(url, { backoff: noted(2).backoff, timeoutMs: 50 });
+    await expect(client.run('r')).rejects.toThrow('no whole answer within 200 ms');
+    await expect(client.putArtifact('1/a', 3, () => Readable.from([Buffer.from('abc')]))).rejects.toThrow(
+      'no whole answer within 201 ms',
+    );
+  });
+
   it('sends a file from its beginning again', async () => {
     const { url, bodies } = await serving({ status: 502 }, { status: 200 });
     const client = clientOf(url, { backoff: noted().backoff });
@@ -156,6 +172,16 @@ describe('a request that no repetition helps', () => {
       'wrongly typed JSON',
       { status: 200, body: '{"experiment_id":{"a":"\\u001b[2J"}}', headers: json },
       /^Failure: http:\S+ does not answer experiments\/create as .*: experiment_id: .*expected string.*; it sent \{"experiment_id":\{"a":"\\u001b\[2J"\}\}; check the address/,
+    ],
+    [
+      'a name that acts on a terminal',
+      { status: 200, body: '{"experiment_id":"\\u001b[2J"}', headers: json },
+      /experiment_id: a control character; it sent/,
+    ],
+    [
+      'a name without an end',
+      { status: 200, body: `{"experiment_id":"${'7'.repeat(100_000)}"}`, headers: json },
+      /experiment_id: .*2000.*; it sent \{"experiment_id":"7{102}; check/,
     ],
     ['a list', { status: 200, body: '[]', headers: json }, /the answer: .*expected object.*it sent \[\]/],
   ])('meets %s with one line, once', async (_what, answer, message) => {

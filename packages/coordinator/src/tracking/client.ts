@@ -11,13 +11,16 @@ import { refusal } from './refusal.js';
 import type { DatasetInput } from './update.js';
 
 export interface ClientOptions {
-  clock: Pick<Clock, 'now'>;
+  clock: Pick<Clock, 'now' | 'after'>;
   backoff: Backoff;
-  /** The milliseconds without an answer after which a request counts as lost. */
+  /** The milliseconds of silence after which a request counts as lost. Four times as long may a whole call take. */
   timeoutMs?: number;
   /** Aborts all current and future requests. */
   signal?: AbortSignal;
 }
+
+/** A connection on which an artifact moves more slowly, 16 KiB a second, counts as lost. */
+const slowestBytesPerMs = 16;
 
 /** PATCH is what MLflow takes for the end of a model. */
 type Method = 'get' | 'post' | 'patch';
@@ -33,8 +36,11 @@ const transientStatus = new Set([408, 429, 500, 502, 503, 504]);
 export class MlflowClient {
   readonly url: string;
   private readonly http: AxiosInstance;
-  private readonly clock: Pick<Clock, 'now'>;
+  private readonly clock: Pick<Clock, 'now' | 'after'>;
   private readonly backoff: Backoff;
+  private readonly signal: AbortSignal | undefined;
+  /** The milliseconds after which a call counts as lost even though the server has been sending all the time. */
+  private readonly wholeMs: number;
 
   constructor(
     private readonly address: TrackingAddress,
@@ -42,6 +48,8 @@ export class MlflowClient {
   ) {
     this.clock = clock;
     this.backoff = backoff;
+    this.signal = signal;
+    this.wholeMs = 4 * timeoutMs;
     this.url = address.url;
     this.http = axios.create({
       baseURL: address.url,
@@ -53,7 +61,6 @@ export class MlflowClient {
       validateStatus: () => true,
       // Servers on other machines are reached through the proxy that the environment names, if any.
       ...(isOnThisMachine(address) && { proxy: false as const }),
-      ...(signal && { signal }),
     });
   }
 
@@ -162,12 +169,15 @@ export class MlflowClient {
   async putArtifact(path: string, bytes: number, content: () => Readable): Promise<void> {
     const encoded = path.split('/').map(encodeURIComponent).join('/');
     await this.patiently(() =>
-      this.reach(() =>
-        this.http.put(`/api/2.0/mlflow-artifacts/artifacts/${encoded}`, content(), {
-          headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes },
-          // To follow a redirect, the client would have to keep the whole body in memory.
-          maxRedirects: 0,
-        }),
+      this.reach(
+        (signal) =>
+          this.http.put(`/api/2.0/mlflow-artifacts/artifacts/${encoded}`, content(), {
+            headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes },
+            // To follow a redirect, the client would have to keep the whole body in memory.
+            maxRedirects: 0,
+            signal,
+          }),
+        this.wholeMs + bytes / slowestBytesPerMs,
       ),
     );
   }
@@ -190,9 +200,8 @@ export class MlflowClient {
 
   private async once<T>(method: Method, call: string, content: object, answer: z.ZodType<T>): Promise<T> {
     const url = `/api/2.0/mlflow/${call}`;
-    const response = await this.reach(() =>
-      method === 'get' ? this.http.get(url, { params: content }) : this.http.request({ method, url, data: content }),
-    );
+    const what = method === 'get' ? { params: content } : { data: content };
+    const response = await this.reach((signal) => this.http.request({ method, url, ...what, signal }));
     // A server other than MLflow may answer 200, but hardly with JSON.
     if (typeof response.data !== 'object' || response.data === null) throw refusal(this.address, response);
     return understood(answer, response.data, this.url, call);
@@ -209,18 +218,28 @@ export class MlflowClient {
     }
   }
 
-  private async reach(send: () => Promise<AxiosResponse<unknown>>): Promise<AxiosResponse<unknown>> {
+  /** Resolves to the answer to a request, which counts as lost after `limitMs`. */
+  private async reach(
+    send: (signal: AbortSignal) => Promise<AxiosResponse<unknown>>,
+    limitMs = this.wholeMs,
+  ): Promise<AxiosResponse<unknown>> {
+    const tooSlow = new AbortController();
+    const timer = this.clock.after(limitMs, () => tooSlow.abort());
     let response: AxiosResponse<unknown>;
     try {
-      response = await send();
+      response = await send(this.signal ? AbortSignal.any([this.signal, tooSlow.signal]) : tooSlow.signal);
     } catch (error) {
       if (!isAxiosError(error)) throw error;
-      const reason = error.message || error.code;
+      const reason = tooSlow.signal.aborted
+        ? `no whole answer within ${Math.ceil(limitMs)} ms`
+        : error.message || error.code;
       throw new MlflowUnavailable(
         `MLflow at ${this.url} cannot be reached${this.address.proxyRemark}: ${reason}`,
         null,
         { cause: error },
       );
+    } finally {
+      timer.cancel();
     }
     return this.accept(response);
   }
