@@ -231,7 +231,7 @@ export class MlflowClient {
     } catch (error) {
       if (!isAxiosError(error)) throw error;
       const reason = tooSlow.signal.aborted
-        ? `no whole answer within ${Math.ceil(limitMs)} ms`
+        ? `no whole answer within ${Math.ceil(limitMs / 1000)} s`
         : error.message || error.code;
       throw new MlflowUnavailable(
         `MLflow at ${this.url} cannot be reached${this.address.proxyRemark}: ${reason}`,
