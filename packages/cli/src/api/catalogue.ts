@@ -14,7 +14,3 @@ export const catalogue = {
     return datasets.names;
   },
 };
-
-/** Returns the number of a network's weights without its biases, or NaN if the network is unknown. */
-export const weightsOfModel = (name: string): number =>
-  models.find(name)?.layers.reduce((sum, layer) => sum + layer.weights, 0) ?? NaN;

@@ -17,7 +17,7 @@ const trials = ratios.flatMap((ratio, at) =>
     const number = at * rhos.length + i + 1;
     const epochs = { dense: { epochs: 4 }, admm: { iterations: 6, epochsPerIteration: 1 }, retrain: { epochs: 6 } };
     return {
-      ...{ number, cell: number, key: '', denseKey: 'd', kept: { total: Math.round(430_500 / ratio) } },
+      ...{ number, cell: number, key: '', denseKey: 'd', kept: { total: Math.round(430_500 / ratio) }, weights: 430_500 },
       settings: { 'admm.rho': rho, budget: { rule: 'lamp', ratio } },
       spec: { model: 'lenet5', method: 'admm', seed: 1, ...epochs },
     } as unknown as Trial;
@@ -52,7 +52,7 @@ function render(width: number, height: number, finished = 13): string[] {
         1000 * seq,
       );
   }
-  return sweepFrame(view, () => 430_500, { width, height }, pc.createColors(false));
+  return sweepFrame(view, { width, height }, pc.createColors(false));
 }
 
 describe('a sweep of 28 trials, of which 13 have finished', () => {

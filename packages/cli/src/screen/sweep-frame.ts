@@ -21,12 +21,11 @@ const LONGEST_BAR = 40;
  */
 export function sweepFrame(
   view: SweepView,
-  weights: (model: string) => number,
   { width, height }: { width: number; height: number },
   colors: Colors,
 ): string[] {
   const { plan, state } = view;
-  const table = sweepTable(plan, state, weights);
+  const table = sweepTable(plan, state);
   const lines = [...wrapped(`${plan.name}: ${countsOf(state)}`, width), wholeBar(view, width, colors)];
   const room = () => height - lines.length;
   const running = [...view.running.values()].map((job) => runningRow(view, job));

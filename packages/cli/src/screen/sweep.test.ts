@@ -7,7 +7,7 @@ import { createSweepScreen } from './sweep.js';
 
 const epochs = { dense: { epochs: 1 }, admm: { iterations: 1, epochsPerIteration: 1 }, retrain: { epochs: 2 } };
 const trial = {
-  ...{ number: 1, cell: 1, settings: {}, key: '', denseKey: 'd', kept: { total: 10 } },
+  ...{ number: 1, cell: 1, settings: {}, key: '', denseKey: 'd', kept: { total: 10 }, weights: 100 },
   spec: { model: 'net', method: 'admm', seed: 1, ...epochs },
 } as unknown as Trial;
 
@@ -17,7 +17,7 @@ it('shows nothing of what it recalls, and says how far the sweep has come when n
   const plan = { name: 'tiny', base: '', trials: [trial], duplicates: 0 };
   const state = new SweepState(plan.trials);
   const stdout = { write: (text: string) => void (written += text) };
-  const screen = createSweepScreen({ mode: 'plain', stdout, plan, state, weights: () => 100, now: () => time });
+  const screen = createSweepScreen({ mode: 'plain', stdout, plan, state, now: () => time });
   const happened = (event: SweepEvent) => {
     const record = { ...event, seq: 0, time };
     state.apply(record);

@@ -29,8 +29,6 @@ export interface SweepScreen {
 export interface SweepScreenOptions extends ScreenOptions {
   plan: SweepPlan;
   state: SweepState;
-  /** Returns the number of a network's weights, without its biases. */
-  weights: (model: string) => number;
 }
 
 /** The shortest time between two drawings of the live region, in milliseconds. */
@@ -81,7 +79,7 @@ export function createSweepScreen(options: SweepScreenOptions): SweepScreen {
   }
   const colors = pc.createColors(options.colors ?? pc.isColorSupported);
   const region = new LiveRegion(stdout);
-  const live = () => sweepFrame(view, options.weights, region, colors);
+  const live = () => sweepFrame(view, region, colors);
   const resized = () => region.redraw(live());
   stdout.on?.('resize', resized);
   let drawnAt = 0;

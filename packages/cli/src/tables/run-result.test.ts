@@ -52,25 +52,26 @@ Files: runs/one
     );
   });
 
-  it('shows "-" for a network that the paper does not have', () => {
+  it('shows nothing of the paper beside a network that it does not have', () => {
     const layers = [{ name: 'fc1', weights: 1_000, kept: 0 }];
     const text = renderComparison(
       { ...lenet5, layers, total: { weights: 1_000, kept: 0, ratio: Infinity } },
       'mnist',
       'x',
     );
-    expect(text).toContain('fc1            1,000           -        -          0     0 %\n');
-    expect(text).toContain('compression                             -                  -\n');
-    expect(text).toContain('dense                              -     99.36 %         99.30 %\n');
+    expect(text).toContain('layer        weights  kept    %\n');
+    expect(text).toContain('fc1            1,000     0  0 %\n');
+    expect(text).toContain('dense                    99.36 %   99.30 %\n');
     expect(text).toContain('46 epochs in 13:32\n');
-    expect(text).not.toContain('paper (');
+    expect(text).not.toContain('paper');
+    expect(text).not.toContain('authors');
   });
 
   it('has top-5 accuracies if they were measured and the paper does not go by top-1', () => {
     const final = { ...accuracies(0.8), testTop5: 0.99, validationTop5: 0.98 };
     expect(renderComparison({ ...lenet5, final }, 'mnist', 'x')).not.toContain('top-5');
     const text = renderComparison({ ...lenet5, final }, 'other', 'x');
-    expect(text).toContain('final, top-5                       -     99.00 %         98.00 %\n');
+    expect(text).toContain('final, top-5             99.00 %   98.00 %\n');
     expect(text).not.toContain('dense, top-5');
   });
 

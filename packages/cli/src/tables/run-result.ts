@@ -10,7 +10,7 @@ const WIDTH = 75;
 
 /**
  * The paper's table with ours beside it, layer by layer, then accuracies, epochs and where the files are. Plain text of
- * 75 columns at most, without a newline at the end. `-` stands for what the paper does not give.
+ * 75 columns at most for networks of the paper, without a newline at the end. `-` stands for what the paper does not give.
  * @param dataset the name of the data set: the paper's figures are shown beside those on the same data
  * @param folder the run's, as the user should read it
  */
@@ -68,6 +68,7 @@ const files = [
 ] as const;
 
 function weightRows({ layers, total }: RunResult, paper: PaperNetwork | undefined): (string[] | null)[] {
+  const beside = (...cells: string[]): string[] => (paper === undefined ? [] : cells);
   const row = (
     name: string,
     ours: Omit<LayerCount, 'name'>,
@@ -76,13 +77,17 @@ function weightRows({ layers, total }: RunResult, paper: PaperNetwork | undefine
   ): string[] => [
     name,
     grouped(ours.weights),
-    theirKept === undefined ? '-' : grouped(theirKept),
-    theirShare === undefined ? '-' : roughPercent(theirShare),
+    ...beside(
+      theirKept === undefined ? '-' : grouped(theirKept),
+      theirShare === undefined ? '-' : roughPercent(theirShare),
+    ),
     grouped(ours.kept),
     roughPercent(ours.kept / ours.weights),
   ];
   return [
-    ['layer', 'weights', 'paper kept', 'paper %', 'ours kept', 'ours %'],
+    paper === undefined
+      ? ['layer', 'weights', 'kept', '%']
+      : ['layer', 'weights', 'paper kept', 'paper %', 'ours kept', 'ours %'],
     null,
     ...layers.map((layer) => {
       const kept = paper?.layers.find(({ name }) => name === layer.name)?.kept;
@@ -90,14 +95,14 @@ function weightRows({ layers, total }: RunResult, paper: PaperNetwork | undefine
     }),
     null,
     row('total', total, paper?.total.kept, paper && 1 / paper.total.ratio),
-    ['compression', '', '', paper === undefined ? '-' : `${paper.total.ratio}x`, '', ratio(total.weights, total.kept)],
+    ['compression', '', ...beside('', `${paper?.total.ratio}x`), '', ratio(total.weights, total.kept)],
   ];
 }
 
 function accuracyRows({ dense, hardPruned, final }: RunResult, paper: PaperNetwork | undefined): (string[] | null)[] {
   const row = (stage: string, theirs: number | undefined, ours: RunResult['final']): string[] => [
     stage,
-    theirs === undefined ? '-' : `${Number((theirs * 100).toFixed(1))} %`,
+    ...(paper === undefined ? [] : [theirs === undefined ? '-' : `${Number((theirs * 100).toFixed(1))} %`]),
     percent(ours.testAccuracy),
     percent(ours.validationAccuracy),
   ];
@@ -108,7 +113,9 @@ function accuracyRows({ dense, hardPruned, final }: RunResult, paper: PaperNetwo
   };
   const top1 = paper?.accuracy === 'top-1' ? paper : undefined;
   return [
-    ['accuracy', 'paper, test', 'ours, test', 'ours, held out'],
+    paper === undefined
+      ? ['accuracy', 'test', 'held out']
+      : ['accuracy', 'paper, test', 'ours, test', 'ours, held out'],
     null,
     row('dense', top1?.denseAccuracy, dense),
     row('straight after pruning', undefined, hardPruned),

@@ -1,6 +1,7 @@
 import { epochsAfterDense } from '@prunegrid/coordinator/experiment/epochs';
 import { brief } from '@prunegrid/coordinator/experiment/setting';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
+import { networkWeights } from '@prunegrid/coordinator/sweep/planner/network-weights';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import { columns } from '@prunegrid/core/text/columns';
 import { counted, duration, grouped, ratio } from '@prunegrid/core/text/figures';
@@ -11,12 +12,10 @@ const KEY_LENGTH = 12;
 
 /**
  * A table of all trials of a sweep, a line each, and what they share. Plain text without a newline at the end.
- * @param weights gives the number of a network's weights, without its biases
  * @param options.measuring the command that would make an estimate possible, if there is none
  */
 export function renderPlan(
   plan: SweepPlan,
-  weights: (model: string) => number,
   {
     trainers,
     estimatedSeconds,
@@ -39,13 +38,13 @@ export function renderPlan(
     ...columns([
       ['trial', 'cell', ...axes, 'seed', 'kept', 'compression', ...(chained ? ['starts from'] : []), 'epochs', 'key'],
       null,
-      ...trials.map(({ number, cell, settings, spec, kept, key, start }) => [
+      ...trials.map(({ number, cell, settings, spec, kept, weights, key, start }) => [
         String(number),
         String(cell),
         ...axes.map((axis) => (axis in settings ? brief(settings[axis]) : '-')),
         String(spec.seed),
         grouped(kept.total),
-        ratio(weights(spec.model), kept.total),
+        ratio(networkWeights({ weights, spec }), kept.total),
         ...(chained ? [start === undefined ? 'dense' : `trial ${numbers.get(start)}`] : []),
         String(spec.dense.epochs + epochsAfterDense(spec)),
         key.slice(0, KEY_LENGTH),

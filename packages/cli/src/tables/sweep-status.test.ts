@@ -14,6 +14,7 @@ const trials = Object.keys(accuracies).flatMap((rho, i) =>
       ({
         ...{ number: 3 * i + seed, cell: i + 1, settings: { 'admm.rho': Number(rho) }, key: '', denseKey: '' },
         kept: { total: 10 },
+        weights: 712,
         spec: { model: 'net', method: 'admm', seed, dense: { epochs: 1 } },
       }) as unknown as Trial,
   ),
@@ -30,7 +31,7 @@ it('calls that configuration the best that has the highest mean over the most se
       for (const stage of ['dense', 'hardPruned'] as const) result[stage] = result.final;
       state.apply({ type: 'trial-finished', trial: i + 1, attempt: 1, result, seq: i, time: i });
     });
-  expect(renderStatus({ plan, state, live: true }, 'sweeps/tiny', () => 712)).toBe(
+  expect(renderStatus({ plan, state, live: true }, 'sweeps/tiny')).toBe(
     `
 tiny: 6 trials: 5 finished, 1 waiting; running
 
@@ -54,7 +55,7 @@ it('names the trials whose results are doubtful, and folds many', () => {
     const result = { final, dense: final, hardPruned: final, warnings: [`doubt ${trial}`] } as RunResult;
     state.apply({ type: 'trial-finished', trial, attempt: 1, result, seq: trial, time: trial });
   }
-  const status = renderStatus({ plan, state, live: false }, 'sweeps/tiny', () => 712);
+  const status = renderStatus({ plan, state, live: false }, 'sweeps/tiny');
   expect(status).toContain('\ntrial 1: doubt 1\n');
   expect(status).toContain('\ntrial 5: doubt 5\nand 1 more warning: see the report\n');
 });

@@ -54,17 +54,15 @@ export function bestRows(table: SweepTable): string[][] {
 /**
  * Everything about a sweep at this moment. Plain text without a newline at the end.
  * @param folder the sweep's, as the user should read it
- * @param weights gives the number of a network's weights, without its biases
  * @param progress how far the jobs that are running have come
  */
 export function renderStatus(
   { plan, ...standing }: { plan: SweepPlan } & Standing,
   folder: string,
-  weights: (model: string) => number,
   progress: readonly JobProgress[] = [],
 ): string {
   const { state } = standing;
-  const table = sweepTable(plan, state, weights);
+  const table = sweepTable(plan, state);
   const failed = plan.trials.filter(({ number }) => state.trials.get(number)?.status === 'failed');
   return [
     `${plan.name}: ${counted(plan.trials.length, 'trial')}: ${countsOf(state)}; ${conditionOf(standing)}`,

@@ -1,11 +1,12 @@
 import type { Named, Registry } from '@prunegrid/core/registry';
 import { suggest } from '@prunegrid/core/text/suggestion';
-import { budgets } from '@prunegrid/numerics/budgets';
-import { atMost, constraints } from '@prunegrid/numerics/constraints';
+import { type BudgetLayer, budgets, keptInAll } from '@prunegrid/numerics/budgets';
 import { isDatasetPath } from '@prunegrid/trainer/datasets';
 import { isModelPath } from '@prunegrid/trainer/models';
 
 import { methods } from '../training/methods/index.js';
+import { leftDense } from './constraints.js';
+import { layerRules } from './layer-rules.js';
 import type { Places } from './places.js';
 import { TOP_5_ABOVE } from './choose.js';
 import { failureOf, type Problem } from './problems.js';
@@ -74,41 +75,34 @@ const unknownIn = (registry: Registry<Named>, path: string[], name: string): Pro
   registry.find(name) ? [] : [{ path, on: 'value', text: `found "${name}"; ${suggest(name, registry.names)}` }];
 
 /**
- * Returns a problem for each unknown layer in `keep` and `constraints`, for each layer that is in both, for each
- * constraint that a layer of its shape cannot meet, for a choice by a metric that the model does not have, and for no dense
- * training of a model without trained weights.
+ * Returns a problem for each layer or pattern that the model does not have, for each layer that cannot meet what is asked
+ * of it, for a budget that the layers left dense exceed, for a choice by a metric that the model does not have, and for
+ * no dense training of a model without trained weights.
  */
 export function checkAgainstModel(spec: Spec, model: ModelOutline): Problem[] {
-  const layers = new Map(
-    model.parameters.filter(({ kind }) => kind === 'weight').map(({ layer, shape }) => [layer, shape]),
-  );
-  const shapeOf = (path: [string, string]): readonly number[] | Problem =>
-    layers.get(path[1]) ?? {
-      path,
-      on: 'key',
-      text: `${model.name} has no such layer; ${suggest(path[1], [...layers.keys()])}`,
-    };
-  const ofCounts = Object.entries(spec.keep ?? {}).flatMap(([name, kept]): Problem[] => {
-    const path: [string, string] = ['keep', name];
-    const shape = shapeOf(path);
-    if ('text' in shape) return [shape];
-    if (constraints.get('cardinality').problem(atMost(kept), shape) === undefined) return [];
-    const weights = shape.reduce((product, extent) => product * extent, 1);
-    return [{ path, on: 'value', text: `found ${kept}; ${name} has ${weights} weights, keep at most that` }];
-  });
-  const ofConstraints = Object.entries(spec.constraints ?? {}).flatMap(([name, data]): Problem[] => {
-    const path: [string, string] = ['constraints', name];
-    const shape = shapeOf(path);
-    if ('text' in shape) return [shape];
-    if (spec.keep && name in spec.keep) {
-      return [{ path, on: 'key', text: `keep says how many weights of ${name} stay: take one of the two out` }];
-    }
-    const constraint = constraints.find(data.kind);
-    if (!constraint) return unknownIn(constraints, [...path, 'kind'], data.kind);
-    const text = constraint.problem(data, shape);
-    return text === undefined ? [] : [{ path, on: 'value', text }];
-  });
-  return [...ofCounts, ...ofConstraints, ...problemsOfChoice(spec, model), ...problemsOfStart(spec, model)];
+  const layers = model.parameters
+    .filter(({ kind }) => kind === 'weight')
+    .map(({ layer: name, shape }) => ({ name, shape }));
+  const { prunable, problems } = layerRules(spec, model.name, layers);
+  return [
+    ...problems,
+    ...(problems.length === 0 ? problemsOfBudget(spec, layers, prunable) : []),
+    ...problemsOfChoice(spec, model),
+    ...problemsOfStart(spec, model),
+  ];
+}
+
+function problemsOfBudget(
+  { budget }: Spec,
+  layers: readonly BudgetLayer[],
+  prunable: readonly BudgetLayer[],
+): Problem[] {
+  const dense = leftDense(layers, prunable);
+  if (!budget || dense === 0) return [];
+  const kept = keptInAll(layers, budget.ratio);
+  if (kept >= dense) return [];
+  const text = `found ${budget.ratio}, which keeps ${kept} weights, and only and except leave ${dense} dense: choose a lower ratio, or let more layers be pruned`;
+  return [{ path: ['budget', 'ratio'], on: 'value', text }];
 }
 
 function problemsOfChoice({ choose }: Spec, { name, classes = Infinity }: ModelOutline): Problem[] {

@@ -12,7 +12,7 @@ import { type Plain, readYaml, type PlainMap } from './yaml.js';
 export function applyOverride(spec: PlainMap, override: string, places: Places): void {
   const flag = `--set ${override.length <= 100 ? override : `${override.slice(0, 80)}...`}`;
   const equals = override.indexOf('=');
-  const path = override.slice(0, Math.max(equals, 0)).trim().split('.');
+  const path = pathOf(override.slice(0, Math.max(equals, 0)).trim());
   const text = override.slice(equals + 1);
   if (equals < 0 || path.includes('') || text.trim() === '') {
     throw new Failure('input', `${flag}: expected key=value, such as --set seed=7 or --set admm.rho=1e-3`);
@@ -28,6 +28,15 @@ export function applyOverride(spec: PlainMap, override: string, places: Places):
     flag,
     places,
   );
+}
+
+/**
+ * Returns the parts of a key that are joined by dots. What follows `keep` is the name of a layer, which may have dots in
+ * it: `keep.layer1.0.conv1`.
+ */
+export function pathOf(key: string): string[] {
+  const parts = key.split('.');
+  return parts[0] === 'keep' && parts.length > 1 ? ['keep', parts.slice(1).join('.')] : parts;
 }
 
 /**

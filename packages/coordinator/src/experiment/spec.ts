@@ -101,6 +101,25 @@ const constraint = z
   .object({ kind: registered(constraints) })
   .catchall(z.union([z.number(), z.string()], { error: 'must be a number or text' }));
 
+const KEPT = 'must be a whole number of weights, or a share such as 5 %';
+
+/** A number of weights, or a share of a layer's weights in per cent, which is stored as `5 %`. */
+const kept = z.union(
+  [
+    z.number().int(KEPT).min(0),
+    z
+      .string()
+      .regex(/^\s*\d+(\.\d+)?\s*%\s*$/, KEPT)
+      .transform((text) => `${Number.parseFloat(text)} %`)
+      .refine((text) => Number.parseFloat(text) <= 100, 'must be at most 100 %'),
+  ],
+  { error: KEPT },
+);
+
+const layerNames = z
+  .union([z.string(), z.array(z.string()).min(1)], { error: "must be a layer's name, a pattern, or a list of them" })
+  .transform((names) => [names].flat());
+
 /** The number of examples that are held out of a registered data set. Of files it is a share. */
 const HELD_OUT = 5000;
 
@@ -173,13 +192,19 @@ const keys = z.strictObject({
     .prefault({}),
   /** The number of threads of each trainer's engine. Another number gives other bits. */
   threadsPerTrainer: count.default(1),
-  /** The number of weights kept in each pruned layer. A layer that is not listed stays dense. */
-  keep: z.record(z.string(), z.number().int().min(0)).optional(),
+  /**
+   * The number of weights kept in each pruned layer, or a share of them, by the layer's name or a pattern; see
+   * `layerRules`. A layer that is not listed stays dense.
+   */
+  keep: z.record(z.string(), kept).optional(),
   /**
    * An alternative to `keep`: the compression ratio of the whole network, and the rule by which the layers share the
    * kept weights.
    */
   budget: z.strictObject({ rule: registered(budgets), ratio: z.number().gt(1) }).optional(),
+  /** The layers that are pruned, and those that are not, by names and patterns. By default all layers are pruned. */
+  only: layerNames.optional(),
+  except: layerNames.optional(),
   /** The constraints of layers that have another constraint than a number of weights. */
   constraints: z.record(z.string(), constraint).optional(),
   /**

@@ -3,7 +3,7 @@ import type { ModelDescription, Parameter } from '@prunegrid/trainer/models';
 import { findDeadUnits, type WeightShape } from '@prunegrid/numerics/admm';
 import { type ConstraintData, constraints } from '@prunegrid/numerics/constraints';
 import { constraintsOf } from '../experiment/constraints.js';
-import type { Spec } from '../experiment/spec.js';
+import type { PruningKeys } from '../experiment/layer-rules.js';
 import type { LayerCount } from './records.js';
 import { countNonZero, nonZeroIn } from './masks.js';
 
@@ -24,7 +24,7 @@ export interface LayerToPrune {
  */
 export function prunedLayers(
   model: ModelDescription,
-  spec: Pick<Spec, 'keep' | 'budget' | 'constraints'>,
+  spec: PruningKeys,
   dense: Float32Array,
 ): LayerToPrune[] {
   const weights = model.parameters.filter(({ kind }) => kind === 'weight');
@@ -33,9 +33,10 @@ export function prunedLayers(
     weights.map(({ layer: name, shape }) => ({ name, shape })),
     (layer) => weightsOf(weights.find((parameter) => parameter.layer === layer) as Parameter, dense),
   );
-  return weights
-    .filter(({ layer }) => layer in held)
-    .map(({ layer, shape, offset, size }) => ({ name: layer, constraint: held[layer], shape, offset, size }));
+  return weights.flatMap(({ layer: name, shape, offset, size }) => {
+    const constraint = held.get(name);
+    return constraint ? [{ name, constraint, shape, offset, size }] : [];
+  });
 }
 
 /** Returns the largest number of weights that the layer may keep. */

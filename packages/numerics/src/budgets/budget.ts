@@ -50,24 +50,31 @@ export const budgets = new Registry<BudgetRule>('budget rule', [
   byScore('lamp', lampScores),
 ]);
 
-/** Returns the number of weights that the whole network keeps, rounded to the nearest integer. */
-export function keptInAll(layers: readonly BudgetLayer[], ratio: number): number {
-  return Math.round(layers.reduce((sum, { shape }) => sum + sizeOf(shape), 0) / ratio);
+/**
+ * Returns the number of weights that the whole network keeps, rounded to the nearest integer.
+ * @param dense the number of weights beside those of `layers`
+ */
+export function keptInAll(layers: readonly BudgetLayer[], ratio: number, dense = 0): number {
+  return Math.round(layers.reduce((sum, { shape }) => sum + sizeOf(shape), dense) / ratio);
 }
 
 /**
- * Returns the number of weights kept in each layer, by the layer's name. Their sum is exactly `keptInAll`, and no layer
- * keeps more weights than it has.
+ * Returns the number of weights kept in each layer, by the layer's name. Their sum is exactly `keptInAll` of the whole
+ * network, less the weights that are left dense, and no layer keeps more weights than it has.
  *
+ * @param layers those that are pruned
  * @param weightsOf returns a layer's dense weights; it is called only if the rule depends on them
+ * @param dense the number of weights of the network's other layers, of which all are kept
  * @throws {Failure} `input` if no rule of this name is registered
  */
 export function keepsFor(
   { rule, ratio }: Budget,
   layers: readonly BudgetLayer[],
   weightsOf: (layer: string) => Float32Array,
+  dense = 0,
 ): Record<string, number> {
-  const counts = budgets.get(rule).share(layers, keptInAll(layers, ratio), weightsOf);
+  const total = keptInAll(layers, ratio, dense) - dense;
+  const counts = budgets.get(rule).share(layers, total, weightsOf);
   return Object.fromEntries(layers.map(({ name }, i) => [name, counts[i]]));
 }
 

@@ -8,7 +8,6 @@ import {
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 import { Failure } from '@prunegrid/core/failure';
 
-import { weightsOfModel } from '../../api/catalogue.js';
 import { loadExperiment } from '../../api/experiment.js';
 import { planSweep } from '../../api/sweep.js';
 import { type CommandEnvironment, complain, print } from '../../environment.js';
@@ -35,7 +34,7 @@ export async function sweepPlan(
   }
   const unlike = firstUnmeasured(plan.trials, measured, runtime.machine);
   const measuring = unlike ? await runLike(unlike, plan.base, environment) : '';
-  print(environment, renderPlan(plan, weightsOfModel, { trainers, estimatedSeconds, measuring }));
+  print(environment, renderPlan(plan, { trainers, estimatedSeconds, measuring }));
 }
 
 /** Returns the command whose run would measure the time of trials with this spec, for a sentence. */

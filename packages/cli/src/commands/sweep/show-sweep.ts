@@ -2,7 +2,6 @@ import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import { exitCodes, Failure, type FailureKind } from '@prunegrid/core/failure';
 import { relative, resolve } from 'node:path';
 
-import { weightsOfModel } from '../../api/catalogue.js';
 import type { FinishedSweep, FollowSweepOptions } from '../../api/sweep.js';
 import { type CommandEnvironment, complain, print, screenOptions } from '../../environment.js';
 import { createSweepScreen, type SweepScreen } from '../../screen/sweep.js';
@@ -36,7 +35,7 @@ export async function showSweep(
       ...options,
       signal: interruption.signal,
       onStart({ plan, state }) {
-        screen = createSweepScreen({ ...screenOptions(environment, json), plan, state, weights: weightsOfModel });
+        screen = createSweepScreen({ ...screenOptions(environment, json), plan, state });
         // Before this moment there is nothing to save, so signals keep their usual effect.
         interruption.listen();
       },
@@ -50,7 +49,7 @@ export async function showSweep(
     interruption.ignore();
   }
   const { plan, state } = finished;
-  if (!json) print(environment, `\n${renderStatus({ plan, state, live: false }, place, weightsOfModel)}`);
+  if (!json) print(environment, `\n${renderStatus({ plan, state, live: false }, place)}`);
   const failures = [...state.trials.values()].filter(({ status }) => status === 'failed');
   if (failures.length > 0) {
     throw new Failure(

@@ -6,7 +6,6 @@ import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
 import type { Host } from '@prunegrid/core/runtime';
 import { resolve } from 'node:path';
 
-import { weightsOfModel } from '../../api/catalogue.js';
 
 /** The current state of a sweep. */
 export interface StandingSweep extends ReadSweep {
@@ -40,7 +39,7 @@ export function summaryOf(folder: string, sweep: StandingSweep): object {
     startedAt: manifest.startedAt,
     updatedAt: new Date(state.updatedAt).toISOString(),
     progress,
-    best: bestOfEachSparsity(sweepTable(plan, state, weightsOfModel).rows).map(
+    best: bestOfEachSparsity(sweepTable(plan, state).rows).map(
       ({ cell, settings, kept, planned, result: { test, heldOut } }) => ({
         cell,
         settings,

@@ -1,4 +1,3 @@
-import { weightsOfModel } from '../../api/catalogue.js';
 import { type CommandEnvironment, print } from '../../environment.js';
 import { renderStatus } from '../../tables/sweep-status.js';
 import { readStanding, summaryOf } from './standing.js';
@@ -12,6 +11,6 @@ export async function sweepStatus(
   const sweep = await readStanding(environment.runtime, place);
   print(
     environment,
-    json ? JSON.stringify(summaryOf(place, sweep)) : renderStatus(sweep, place, weightsOfModel, sweep.progress),
+    json ? JSON.stringify(summaryOf(place, sweep)) : renderStatus(sweep, place, sweep.progress),
   );
 }

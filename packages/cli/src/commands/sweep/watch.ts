@@ -5,7 +5,6 @@ import type { JobProgress } from '@prunegrid/coordinator/sweep/progress';
 import type { Job } from '@prunegrid/coordinator/sweep/scheduler/job';
 import { SweepState } from '@prunegrid/coordinator/sweep/state';
 
-import { weightsOfModel } from '../../api/catalogue.js';
 import { type CommandEnvironment, print, screenOptions } from '../../environment.js';
 import { createSweepScreen, type SweepScreen } from '../../screen/sweep.js';
 import type { ShownProgress } from '../../screen/sweep-view.js';
@@ -74,7 +73,7 @@ function screens(place: string, environment: CommandEnvironment): Watch {
         last = condition;
         if (!sweep.live) return;
         state = new SweepState(plan.trials);
-        screen = createSweepScreen({ ...screenOptions(environment, false), plan, state, weights: weightsOfModel });
+        screen = createSweepScreen({ ...screenOptions(environment, false), plan, state });
         for (const record of records) {
           state.apply(record);
           screen.recall(record);
@@ -90,7 +89,7 @@ function screens(place: string, environment: CommandEnvironment): Watch {
     },
     end(sweep) {
       screen?.close();
-      print(environment, `\n${renderStatus(sweep, place, weightsOfModel)}`);
+      print(environment, `\n${renderStatus(sweep, place)}`);
     },
     close: () => screen?.close(),
   };

@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
-import { type Model, models } from '@prunegrid/trainer/models';
+import { models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
 import { join } from 'node:path';
 
@@ -60,7 +60,7 @@ export async function readReport(
   folder: string,
 ): Promise<ReportData> {
   const { manifest, plan, records, state, live } = await readSweep(runtime, folder);
-  const table = sweepTable(plan, state, (model) => weightsOf(models.find(model)));
+  const table = sweepTable(plan, state);
   const curves = curvesOf(table);
   const gaps: string[] = [];
   const attempt = async <T>(work: () => Promise<T>): Promise<T[]> => {
@@ -110,9 +110,6 @@ export async function readReport(
     ...(closest && histograms.length > 0 && { histograms: { trial: closest.trial.number, layers: histograms[0] } }),
   };
 }
-
-const weightsOf = (model: Model | undefined): number =>
-  model?.layers.reduce((sum, { weights }) => sum + weights, 0) ?? NaN;
 
 function focusOf(curves: readonly Curve[], best: readonly FinishedTrial[]): { curve: string; row: CellRow }[] {
   if (best.length === 0) return [];

@@ -31,12 +31,12 @@ type Given = Pick<Trial, 'cell' | 'settings'> & {
 
 function tableOf(...given: Given[]): SweepTable {
   const trials = given.map(({ cell, settings, kept = 100, method = 'admm', choose = 'accuracy' }, i) => ({
-    ...{ number: i + 1, cell, settings, key: '', denseKey: '', kept: { total: kept } },
+    ...{ number: i + 1, cell, settings, key: '', denseKey: '', kept: { total: kept }, weights: 1000 },
     spec: { model: 'net', method, seed: i, choose } as Trial['spec'],
   }));
   const state = new SweepState(trials);
   given.forEach(({ state: known }, i) => state.trials.set(i + 1, { ...state.trials.get(i + 1)!, ...known }));
-  return sweepTable({ name: 'sweep', base: '', trials, duplicates: 0 }, state, () => 1000);
+  return sweepTable({ name: 'sweep', base: '', trials, duplicates: 0 }, state);
 }
 
 const finished = (test: number, heldOut?: number, loss?: number): Partial<TrialState> => ({

@@ -2,6 +2,7 @@ import { scoreOf } from '../../experiment/choose.js';
 import type { Plain } from '../../experiment/yaml.js';
 import type { RunResult } from '../../training/records.js';
 import { groupBy } from '../../sweep/grouping.js';
+import { networkWeights } from '../../sweep/planner/network-weights.js';
 import type { SweepPlan, Trial } from '../../sweep/planner/plan.js';
 import type { SweepState, TrialStatus } from '../../sweep/state.js';
 import { type Spread, spreadOf } from '../spread.js';
@@ -45,8 +46,7 @@ export interface SweepTable {
   rows: CellRow[];
 }
 
-/** @param weights returns the number of a network's weights without its biases */
-export function sweepTable(plan: SweepPlan, state: SweepState, weights: (model: string) => number): SweepTable {
+export function sweepTable(plan: SweepPlan, state: SweepState): SweepTable {
   return {
     name: plan.name,
     axes: [...new Set(plan.trials.flatMap(({ settings }) => Object.keys(settings)))],
@@ -57,7 +57,7 @@ export function sweepTable(plan: SweepPlan, state: SweepState, weights: (model: 
         method: spec.method,
         settings,
         model: spec.model,
-        weights: weights(spec.model),
+        weights: networkWeights(trials[0]),
         kept: kept.total,
         ...outcome(trials, state),
       };

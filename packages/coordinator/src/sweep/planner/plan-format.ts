@@ -23,6 +23,8 @@ const trialSchema = z.strictObject({
   start: z.string().optional(),
   /** Number of weights that are kept in total, and per layer if this is known before dense training. */
   kept: z.strictObject({ total: count, layers: z.record(z.string(), count).optional() }),
+  /** Number of the network's weights, without its biases. Earlier releases did not write it. */
+  weights: count.optional(),
 });
 /** One experiment of a sweep. */
 export type Trial = z.infer<typeof trialSchema>;

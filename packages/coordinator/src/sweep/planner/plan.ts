@@ -11,7 +11,7 @@ import { constraintsOf } from '../../experiment/constraints.js';
 import { type KnownFiles, outlineOf, withFiles } from '../../experiment/files.js';
 import { denseKey, matters, resultKey } from '../../experiment/keys.js';
 import { readExperiment, resolveSpec } from '../../experiment/load.js';
-import { applyOverride, setKey } from '../../experiment/override.js';
+import { applyOverride, pathOf, setKey } from '../../experiment/override.js';
 import { Places } from '../../experiment/places.js';
 import { failureOf, problemsOf, requirement } from '../../experiment/problems.js';
 import { readSource } from '../../experiment/source.js';
@@ -84,6 +84,7 @@ export async function planSweep(
       const same = trials.get(key);
       // Equal baselines of several cells are intended, so they do not count as duplicates.
       if (same && index < cells.length) duplicates++;
+      const model = outlineOf(spec.model, catalogue);
       const trial = same ?? {
         number: trials.size + 1,
         cell: distinct + 1,
@@ -92,7 +93,8 @@ export async function planSweep(
         key,
         denseKey: denseKey(spec),
         ...(from && { start: from.key }),
-        kept: keptBy(spec, outlineOf(spec.model, catalogue)),
+        kept: keptBy(spec, model),
+        weights: model.layers.reduce((sum, { weights }) => sum + weights, 0),
       };
       if (from) requireFewer(trial, from, cell);
       trials.set(key, trial);
@@ -133,7 +135,7 @@ function requireFewer(trial: Trial, before: Trial, cell: Cell): void {
 }
 
 function put(root: PlainMap, { key, value, place }: Setting, places: Places): void {
-  const path = key.split('.');
+  const path = pathOf(key);
   places.forget(path);
   places.add(path, { key: place, value: place });
   setKey(root, path, value, place, places);
@@ -187,9 +189,10 @@ function keptBy(spec: Spec, model: ModelDescription): Trial['kept'] {
   const { budget } = spec;
   if (budget && budgets.get(budget.rule).dependsOnWeights) return { total: keptInAll(layers, budget.ratio) };
   const held = constraintsOf(spec, layers, () => new Float32Array());
-  const counts = layers.map(({ name, shape }) =>
-    name in held ? keptIn({ constraint: held[name], shape }) : sizeOf(shape),
-  );
+  const counts = layers.map(({ name, shape }) => {
+    const constraint = held.get(name);
+    return constraint ? keptIn({ constraint, shape }) : sizeOf(shape);
+  });
   return {
     total: counts.reduce((sum, count) => sum + count, 0),
     layers: Object.fromEntries(layers.map(({ name }, i) => [name, counts[i]])),
