@@ -17,7 +17,14 @@ const trials = ratios.flatMap((ratio, at) =>
     const number = at * rhos.length + i + 1;
     const epochs = { dense: { epochs: 4 }, admm: { iterations: 6, epochsPerIteration: 1 }, retrain: { epochs: 6 } };
     return {
-      ...{ number, cell: number, key: '', denseKey: 'd', kept: { total: Math.round(430_500 / ratio) }, weights: 430_500 },
+      ...{
+        number,
+        cell: number,
+        key: '',
+        denseKey: 'd',
+        kept: { total: Math.round(430_500 / ratio) },
+        weights: 430_500,
+      },
       settings: { 'admm.rho': rho, budget: { rule: 'lamp', ratio } },
       spec: { model: 'lenet5', method: 'admm', seed: 1, ...epochs },
     } as unknown as Trial;

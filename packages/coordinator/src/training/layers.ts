@@ -22,11 +22,7 @@ export interface LayerToPrune {
  * Returns the layers that the experiment prunes, in the model's order.
  * @param dense parameters of the dense network, which some budgets use to distribute the weights among the layers
  */
-export function prunedLayers(
-  model: ModelDescription,
-  spec: PruningKeys,
-  dense: Float32Array,
-): LayerToPrune[] {
+export function prunedLayers(model: ModelDescription, spec: PruningKeys, dense: Float32Array): LayerToPrune[] {
   const weights = model.parameters.filter(({ kind }) => kind === 'weight');
   const held = constraintsOf(
     spec,

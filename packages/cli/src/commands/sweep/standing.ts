@@ -6,7 +6,6 @@ import { queuedAt } from '@prunegrid/coordinator/sweep/queue/folder';
 import type { Host } from '@prunegrid/core/runtime';
 import { resolve } from 'node:path';
 
-
 /** The current state of a sweep. */
 export interface StandingSweep extends ReadSweep {
   /** Its place in the queue in which it waits; absent if it is in no queue. */

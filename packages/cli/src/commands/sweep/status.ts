@@ -9,8 +9,5 @@ export async function sweepStatus(
   environment: CommandEnvironment,
 ): Promise<void> {
   const sweep = await readStanding(environment.runtime, place);
-  print(
-    environment,
-    json ? JSON.stringify(summaryOf(place, sweep)) : renderStatus(sweep, place, sweep.progress),
-  );
+  print(environment, json ? JSON.stringify(summaryOf(place, sweep)) : renderStatus(sweep, place, sweep.progress));
 }
