@@ -88,6 +88,8 @@ module.exports = {
           '[.]test[.]ts$',
           '/src/index[.]ts$',
           '^packages/[^/]+/bin/',
+          // What `prunegrid init` writes.
+          '^packages/cli/templates/',
           '^packages/(core|numerics|testing)/',
         ],
       },

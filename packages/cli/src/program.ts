@@ -70,6 +70,14 @@ export function programOf(environment: CommandEnvironment): Command {
       (await import('./commands/evaluate.js')).evaluate(place, options, environment),
     );
 
+  program
+    .command('init')
+    .description('write files to begin with')
+    .command('model')
+    .description('write a network as a module, with a test and an experiment beside it')
+    .argument('[file]', 'the module', 'my-model.mjs')
+    .action(async (file: string) => (await import('./commands/init-model.js')).initModel(file, environment));
+
   addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'), environment);
 
   withLauncher(withExtensions(program.command('serve')))

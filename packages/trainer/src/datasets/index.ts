@@ -4,7 +4,7 @@ export { type DatasetChoice, datasetChoiceSchema } from './choice.js';
 export { type Dataset, type DatasetSource, type Examples, residentSplit, slice, type Split } from './dataset.js';
 export { type BatchPlan, type TrainingBatch, TrainingBatches } from './training-batches.js';
 export { type DatasetDescription, datasetDescriptionSchema, describeDataset } from './description.js';
-export { isDatasetPath } from './files/opened.js';
+export { isDatasetPath, isModule } from './files/opened.js';
 export { isLabelFile } from './pictures/label-file.js';
 export { expectedHash, loadDataset, sourceOf } from './load.js';
 export { misfit } from './normalization.js';

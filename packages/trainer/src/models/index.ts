@@ -5,8 +5,9 @@ import { ModelRegistry } from './registry.js';
 
 export { fromFile, tensorFromFile, tensorInFile, toFile } from './files.js';
 export { initialParameters } from './initial.js';
+export type { ModelModule } from './module/index.js';
 export type { ModelRegistry } from './registry.js';
-export { absoluteReference, isModelPath, modelTitle } from './reference.js';
+export { absoluteReference, isModelModule, isModelPath, modelTitle } from './reference.js';
 export {
   type Dropout,
   INPUT,

@@ -3,7 +3,7 @@ import { suggest } from '@prunegrid/core/text/suggestion';
 import { extname } from 'node:path';
 
 import { fingerprintOf } from '../datasets/files/fingerprint.js';
-import type { ModelHost, ModelOfFiles } from './model-files.js';
+import type { ModelFiles, ModelHost } from './model-files.js';
 import { models } from './index.js';
 import { isModelPath, modelTitle, parseReference, referenceOf } from './reference.js';
 
@@ -11,17 +11,18 @@ import { isModelPath, modelTitle, parseReference, referenceOf } from './referenc
 interface ModelFormat {
   endings: readonly string[];
   /**
-   * Reads the model.
+   * Opens the files. Nothing of them is executed before `read` is called on the result.
    * @param path absolute
    * @param name of the model in messages and on screens
    * @throws {Failure} `input`, one line that names the file and the remedy
    */
-  read(path: string, name: string, host: ModelHost): Promise<ModelOfFiles>;
+  open(path: string, name: string, host: ModelHost): Promise<ModelFiles>;
 }
 
 /** The readers are loaded when they are first used, because most experiments need none of them. */
 const formats: readonly ModelFormat[] = [
-  { endings: ['.onnx'], read: async (...args) => (await import('./onnx/index.js')).readOnnxModel(...args) },
+  { endings: ['.onnx'], open: async (...args) => (await import('./onnx/index.js')).openOnnxModel(...args) },
+  { endings: ['.mjs', '.js'], open: async (...args) => (await import('./module/index.js')).openModelModule(...args) },
 ];
 
 /**
@@ -42,8 +43,8 @@ export async function loadModel(name: string, host: ModelHost): Promise<string> 
     const all = formats.flatMap(({ endings }) => endings);
     throw new Failure('input', `${path}: no model is read from a file named *${ending}; ${suggest(ending, all)}`);
   }
-  const { model, files } = await format.read(path, modelTitle(path), host);
-  const found = (await fingerprintOf(files, host.files)).sha256;
+  const opened = await format.open(path, modelTitle(path), host);
+  const found = (await fingerprintOf(opened.files, host.files)).sha256;
   if (sha256 !== undefined && sha256 !== found) {
     throw new Failure(
       'input',
@@ -51,6 +52,6 @@ export async function loadModel(name: string, host: ModelHost): Promise<string> 
     );
   }
   const reference = referenceOf(path, found);
-  models.addFile(reference, model);
+  models.addFile(reference, await opened.read(found));
   return reference;
 }

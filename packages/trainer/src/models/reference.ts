@@ -20,6 +20,9 @@ export function isModelPath(name: string): boolean {
   return /^\.{0,2}\//.test(path) || endings.test(path);
 }
 
+/** Whether `model` in a spec is a module, which is executed, unlike other files. */
+export const isModelModule = (name: string): boolean => isModelPath(name) && /\.m?js$/i.test(parseReference(name).path);
+
 /** Returns the reference with an absolute path. The path is seen from `folder`. */
 export function absoluteReference(name: string, folder: string): string {
   if (!isModelPath(name)) return name;

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { nodeHost } from '@prunegrid/core/node';
 
+import type { Spec } from '../../experiment/spec.js';
 import {
   createQueue,
   endEntry,
@@ -15,6 +16,7 @@ import {
   putEntry,
   queuedAt,
   readEntry,
+  requireNoModules,
   requireOwner,
 } from './folder.js';
 
@@ -107,4 +109,23 @@ it('an entry counts if its user owns the sweep, or serves the queue', () => {
   expect(() => requireOwner({ ...owned, owner: 1000 }, 1001, 1000)).not.toThrow();
   expect(() => requireOwner({ ...owned, owner: 0 }, 1001, 1000)).not.toThrow();
   expect(() => requireOwner(owned, 1002, 1000)).toThrow(/was submitted by user 1001, who does not own it/);
+});
+
+it('modules as model or data are executed only for the user who serves the queue', () => {
+  const trialsOf = (model: string, name: string) => [{ spec: { model, dataset: { name } as Spec['dataset'] } }];
+  const files = trialsOf('/lab/net.onnx@sha256:'.padEnd(85, '0'), '/lab/x.npz');
+  for (const [owner, userId] of [
+    [1001, 1000],
+    [0, 1000],
+    [1001, 0],
+  ]) {
+    expect(() => requireNoModules('s', owner, files, userId)).not.toThrow();
+    for (const trials of [
+      trialsOf('/lab/net.mjs@sha256:'.padEnd(84, '0'), 'mnist'),
+      trialsOf('lenet5', '/lab/data.mjs'),
+    ]) {
+      expect(() => requireNoModules('s', owner, trials, userId)).toThrow(/^s: has the module \/lab\/(net|data)\.mjs/);
+      expect(() => requireNoModules('s', userId, trials, userId)).not.toThrow();
+    }
+  }
 });

@@ -5,8 +5,11 @@ import { isMissing } from '@prunegrid/core/files';
 import { type Format, parseStored, writeStored } from '@prunegrid/core/formats';
 import { type HeldLock, holdLock, liveHolder } from '@prunegrid/core/locks/file-lock';
 import type { Host, OwnedFile } from '@prunegrid/core/runtime';
+import { isModule } from '@prunegrid/trainer/datasets';
+import { isModelModule } from '@prunegrid/trainer/models';
 import { z } from 'zod';
 
+import type { Spec } from '../../experiment/spec.js';
 import type { QueuePlace } from '../records.js';
 
 /*
@@ -117,6 +120,31 @@ function reasonOf(error: unknown): string {
 export function requireOwner({ sweep, owner }: OwnedEntry, sweepOwner: number, userId: number): void {
   if ([sweepOwner, userId, 0].includes(owner)) return;
   throw new Failure('input', `${sweep}: was submitted by user ${owner}, who does not own it: submit it as its owner`);
+}
+
+/**
+ * Throws a Failure if trials have modules as their model or data, which would be executed, and the sweep belongs to
+ * another user: otherwise anybody who submits a sweep could have the server run any code.
+ * @param owner the number of the user who owns the sweep's file
+ */
+export function requireNoModules(
+  sweep: string,
+  owner: number,
+  trials: readonly { spec: Pick<Spec, 'model' | 'dataset'> }[],
+  userId: number,
+): void {
+  if (owner === userId) return;
+  const module = trials
+    .flatMap(({ spec: { model, dataset } }) => [
+      ...(isModelModule(model) ? [model] : []),
+      ...(isModule(dataset.name) ? [dataset.name] : []),
+    ])
+    .at(0);
+  if (module === undefined) return;
+  throw new Failure(
+    'input',
+    `${sweep}: has the module ${module}, and the server runs modules of its own user only: run it by prunegrid sweep run`,
+  );
 }
 
 /** Adds an entry to the queue atomically. Throws Failure if the entry cannot be written. */

@@ -3,7 +3,7 @@ import type { HeldLock } from '@prunegrid/core/locks/file-lock';
 
 import type { ExtensionFile } from '../../experiment/extension-files.js';
 import type { Recorded } from '../../journal/encoding.js';
-import { lockSweep, readOwnedSweep, readSweepFile } from '../folder.js';
+import { lockSweep, readOwnedSweep } from '../folder.js';
 import {
   beginning,
   type OpenSweep,
@@ -14,7 +14,16 @@ import {
 } from '../scheduler/sweep.js';
 import type { QueuePlace, SweepEvent } from '../records.js';
 import type { SweepState } from '../state.js';
-import { endEntry, entryFile, isQueued, listEntries, type QueueEntry, readEntry, requireOwner } from './folder.js';
+import {
+  endEntry,
+  entryFile,
+  isQueued,
+  listEntries,
+  type QueueEntry,
+  readEntry,
+  requireNoModules,
+  requireOwner,
+} from './folder.js';
 import { nextSweeps, sweepsToPreempt } from './order.js';
 
 /** What the server knows of one sweep in its queue. */
@@ -153,8 +162,9 @@ export class SweepServer {
     try {
       const options = await readEntry(runtime, place);
       const { sweep, owner } = await readOwnedSweep(runtime, options.sweep).catch(gone(options.sweep, place));
-      const { manifest } = sweep;
+      const { manifest, plan } = sweep;
       requireOwner(options, owner, runtime.machine.userId);
+      requireNoModules(options.sweep, owner, plan.trials, runtime.machine.userId);
       this.requireExtensions(options.sweep, manifest.extensions ?? []);
       const { user, name } = manifest;
       this.sweeps.set(entry, {
@@ -219,7 +229,10 @@ export class SweepServer {
     const { runtime } = resources;
     const { folder, options, controller, preemption } = sweep;
     const { signal } = controller;
-    const open = await openSweep(runtime, folder, await readSweepFile(runtime, folder), lock);
+    const { sweep: file, owner } = await readOwnedSweep(runtime, folder);
+    // The file may have been changed since it was added.
+    requireNoModules(folder, owner, file.plan.trials, runtime.machine.userId);
+    const open = await openSweep(runtime, folder, file, lock);
     const { state, journal } = open;
     // The sweep has ended already if an earlier server was killed before it could remove the entry.
     if (state.ended || signal.aborted) {

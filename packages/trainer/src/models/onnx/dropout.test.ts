@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { readOnnxModel } from './index.js';
+import { openOnnxModel } from './index.js';
 
 /**
  * Dropout (ratio 0.25), MatMul, Dropout (without a ratio) and MatMul, written by the Python package onnx, version 1: `x`
@@ -25,7 +25,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const read = async (bytes: Buffer) => {
   const path = join(folder, 'net.onnx');
   await writeFile(path, bytes);
-  return (await readOnnxModel(path, 'net', nodeHost)).model;
+  return (await openOnnxModel(path, 'net', nodeHost)).read('');
 };
 
 it('dropouts have the rates of their nodes, 0.5 if a node has none', async () => {

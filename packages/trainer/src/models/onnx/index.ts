@@ -2,7 +2,7 @@ import { Failure } from '@prunegrid/core/failure';
 import { type OnnxFile, openOnnx } from '@prunegrid/onnx';
 
 import type { Model } from '../model.js';
-import type { ModelHost, ModelOfFiles } from '../model-files.js';
+import type { ModelFiles, ModelHost } from '../model-files.js';
 import { traceModel } from '../trace/trace.js';
 import { nodesOf } from './graph.js';
 import { inputOf } from './input.js';
@@ -10,14 +10,20 @@ import { Network } from './network.js';
 import { readTrained, trainedTensors } from './parameters.js';
 
 /**
- * Reads a network in the ONNX format (onnx.ai), operator set 13 or newer. The tensors of its layers become the model's
+ * Opens a network in the ONNX format (onnx.ai), operator set 13 or newer. The tensors of its layers become the model's
  * parameters, and their values the weights that training starts from.
  * @param path absolute
  * @param name of the model in messages and on screens
  * @throws {Failure} `input`, one line that names the file, if it cannot be read or is no network that can be trained
  */
-export async function readOnnxModel(path: string, name: string, host: ModelHost): Promise<ModelOfFiles> {
+export async function openOnnxModel(path: string, name: string, host: ModelHost): Promise<ModelFiles> {
   const file = await openOnnx(path, host);
+  const files = [path, ...file.externalFiles].map((each, i) => ({ role: i === 0 ? 'model' : `data ${i}`, path: each }));
+  return { files, read: () => modelOf(file, name, host) };
+}
+
+async function modelOf(file: OnnxFile, name: string, host: ModelHost): Promise<Model> {
+  const { path } = file;
   const nodes = await nodesOf(file, host);
   const trained = trainedTensors(file, nodes);
   if (trained.layers.length === 0) {
@@ -31,9 +37,7 @@ export async function readOnnxModel(path: string, name: string, host: ModelHost)
     forward: (...args) => network.forward(...args),
     pretrained: async () => readTrained(await openOnnx(path, host), trained, host),
   };
-  const model = { ...draft, classes: classesOf(file, draft), dropouts: network.dropouts };
-  const roles = [path, ...file.externalFiles].map((file, i) => ({ role: i === 0 ? 'model' : `data ${i}`, path: file }));
-  return { model, files: roles };
+  return { ...draft, classes: classesOf(file, draft), dropouts: network.dropouts };
 }
 
 /** Returns the number of classes, after all shapes of the network were computed. */

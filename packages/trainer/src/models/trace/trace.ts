@@ -79,12 +79,37 @@ export function traceModel(model: Model): ModelTrace {
         origins.set(tensor, new Map([[i, 1]]));
         return tensor;
       });
-      return forward(model, parameters, inputs);
+      return run(model, () => exampleOf(model.forward(tf, parameters, inputs).logits.shape));
     }),
   );
   const layers = model.layers.map(({ name }) => layerOf(model, name, uses));
   const counted = layers.reduce((sum, { multiplyAccumulates }) => sum + multiplyAccumulates, other);
   return { layers, otherMultiplyAccumulates: other, multiplyAccumulates: counted, output };
+}
+
+/**
+ * Runs a training pass of one example without computing.
+ * @throws {Failure} `input` if it fails, or returns other states than the model has
+ */
+export function traceTraining(model: Model): void {
+  const backend = new ShapeBackend(() => undefined);
+  withBackend(backend, () =>
+    tf.tidy(() => {
+      const inputs = backend.tensor([1, ...model.input.shape], model.input.type);
+      const parameters = model.parameters.map(({ shape }) => backend.tensor(shape, 'float32'));
+      const dropout = model.dropouts.map(({ shape }) => backend.tensor([1, ...shape], 'float32'));
+      const { states = [] } = run(model, () => model.forward(tf, parameters, inputs, { dropout }));
+      const given = states.map(({ shape }) => shape.join());
+      const own = model.parameters.filter(({ kind }) => kind === 'state').map(({ shape }) => shape.join());
+      if (given.join(' ') === own.join(' ')) return;
+      const shapes = (list: readonly string[]) =>
+        list.length === 0 ? 'none' : list.map((each) => `[${each}]`).join(', ');
+      throw new Failure(
+        'input',
+        `${model.name}: a training pass returns states of the shapes ${shapes(given)}, and its parameters of kind "state" have ${shapes(own)}`,
+      );
+    }),
+  );
 }
 
 /** A product that uses some elements of a layer's weights. */
@@ -96,9 +121,10 @@ interface Use {
   multiplyAccumulates: number;
 }
 
-function forward(model: Model, parameters: tf.Tensor[], inputs: tf.Tensor): number[] {
+/** Runs a forward pass, whose errors become failures. */
+function run<Result>(model: ModelDescription, forward: () => Result): Result {
   try {
-    return exampleOf(model.forward(tf, parameters, inputs).logits.shape);
+    return forward();
   } catch (error) {
     if (error instanceof Failure) throw error;
     const { message } = error as Error;
