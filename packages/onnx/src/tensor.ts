@@ -49,28 +49,64 @@ export async function readTensor(
   host: Pick<Host, 'files'>,
 ): Promise<OnnxTensor> {
   const shape = shapeOf(tensor);
-  const count = shape.reduce((product, extent) => product * extent, 1);
-  const encoding = encodings[tensor.dataType ?? 0];
-  if (!encoding) {
-    throw new Failure(
-      'input',
-      `${path}: tensor ${tensor.name} has elements of ${dataTypeName(tensor.dataType ?? 0)}, which are not read: export it in float32`,
-    );
-  }
+  const count = countOf(shape);
+  const encoding = encodingOf(path, tensor);
   const bytes = await bytesOf(path, tensor, count * encoding.bytes, host);
   const own = bytes ? undefined : typedValuesOf(tensor);
-  const found = bytes ? bytes.length / encoding.bytes : (own?.length ?? 0);
-  if (found !== count) {
-    throw new Failure(
-      'input',
-      `${path}: tensor ${tensor.name} of shape [${shape.join(', ')}] has ${found} elements instead of ${count}: export it again`,
-    );
-  }
+  requireCount(path, tensor, bytes ? bytes.length / encoding.bytes : (own?.length ?? 0));
   const values = encoding.kind === 'float' ? new Float32Array(count) : new Float64Array(count);
   if (bytes) decode(bytes, encoding, values);
   else values.set(own as ArrayLike<number>);
   return { shape, type: encoding.kind, values } as OnnxTensor;
 }
+
+/**
+ * Makes sure that a tensor's values are there, as many as its shape says. They are not read.
+ * @throws {Failure} `input` as `readTensor` does
+ */
+export async function requireTensor(
+  { path }: Pick<OnnxFile, 'path'>,
+  tensor: TensorProto,
+  { files }: Pick<Host, 'files'>,
+): Promise<void> {
+  const { bytes } = encodingOf(path, tensor);
+  const place = externalPlaceOf(path, tensor);
+  if (!place) {
+    const { rawData } = tensor;
+    requireCount(path, tensor, rawData && rawData.length > 0 ? rawData.length / bytes : typedValuesOf(tensor).length);
+    return;
+  }
+  const { file, offset, length = Infinity } = place;
+  const status = await files.status(file).catch((cause: unknown) => {
+    throw unreadable(file, cause);
+  });
+  if (!status) throw withoutData(path, file, tensor);
+  const expected = countOf(shapeOf(tensor)) * bytes;
+  requireCount(path, tensor, Math.max(0, Math.min(status.size - offset, length, expected)) / bytes);
+}
+
+const countOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
+
+function encodingOf(path: string, { name, dataType = 0 }: TensorProto): Encoding {
+  const encoding = encodings[dataType];
+  if (encoding) return encoding;
+  throw new Failure(
+    'input',
+    `${path}: tensor ${name} has elements of ${dataTypeName(dataType)}, which are not read: export it in float32`,
+  );
+}
+
+function requireCount(path: string, tensor: TensorProto, found: number): void {
+  const shape = shapeOf(tensor);
+  if (found === countOf(shape)) return;
+  throw new Failure(
+    'input',
+    `${path}: tensor ${tensor.name} of shape [${shape.join(', ')}] has ${found} elements instead of ${countOf(shape)}: export it again`,
+  );
+}
+
+const withoutData = (path: string, file: string, { name }: TensorProto, cause?: unknown): Failure =>
+  new Failure('input', `${path}: needs ${file}, which holds tensor ${name}: put it beside the model`, { cause });
 
 function decode(bytes: Uint8Array, encoding: Encoding, values: Float32Array | Float64Array): void {
   if (encoding === encodings[DataType.FLOAT]) {
@@ -96,9 +132,7 @@ async function bytesOf(
     for await (const piece of files.readPieces(file, offset, offset + Math.min(length, expected))) pieces.push(piece);
   } catch (error) {
     if ((error as { code?: string }).code !== 'ENOENT') throw unreadable(file, error);
-    throw new Failure('input', `${path}: needs ${file}, which holds tensor ${tensor.name}: put it beside the model`, {
-      cause: error,
-    });
+    throw withoutData(path, file, tensor, error);
   }
   return Buffer.concat(pieces);
 }

@@ -19,6 +19,10 @@ const kinds: readonly { starts: readonly string[]; says: string }[] = [
     starts: ['\x80\x02', '\x80\x03', '\x80\x04', '\x80\x05'],
     says: 'it is a Python pickle, such as torch.save writes; save the weights from Python with safetensors.torch.save_file',
   },
+  {
+    starts: ['\x89png', '\xff\xd8\xff', 'gif8'],
+    says: 'it is a picture; name the file with the network or the weights',
+  },
   { starts: ['\x1f\x8b'], says: 'it is compressed with gzip; unpack it with gunzip' },
   {
     starts: ['{"', '{\n', '{\r\n', '[{', '{ '],

@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { oneLine } from '@prunegrid/core/text/printable';
 import { suggest } from '@prunegrid/core/text/suggestion';
 import { extname } from 'node:path';
 
@@ -43,7 +44,7 @@ export async function loadModel(name: string, host: ModelHost): Promise<string> 
     const all = formats.flatMap(({ endings }) => endings);
     throw new Failure('input', `${path}: no model is read from a file named *${ending}; ${suggest(ending, all)}`);
   }
-  const opened = await format.open(path, modelTitle(path), host);
+  const opened = await inOneLine(path, format.open(path, modelTitle(path), host));
   const found = (await fingerprintOf(opened.files, host.files)).sha256;
   if (sha256 !== undefined && sha256 !== found) {
     throw new Failure(
@@ -52,6 +53,22 @@ export async function loadModel(name: string, host: ModelHost): Promise<string> 
     );
   }
   const reference = referenceOf(path, found);
-  models.addFile(reference, await opened.read(found));
+  models.addFile(reference, await inOneLine(path, opened.read(found)));
   return reference;
+}
+
+/** The most characters of a message. The names in a file may be of any length. */
+const MOST_CHARACTERS = 1000;
+
+/** Lets what is wrong with a file be said in one line, whatever is in the file. */
+async function inOneLine<Result>(path: string, result: Promise<Result>): Promise<Result> {
+  try {
+    return await result;
+  } catch (cause) {
+    const isFailure = cause instanceof Failure;
+    const text = isFailure ? cause.message : `${path}: is damaged, or cannot be read: ${String(cause)}`;
+    const line = oneLine(text);
+    const message = line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}...` : line;
+    throw new Failure(isFailure ? cause.kind : 'input', message, { cause });
+  }
 }

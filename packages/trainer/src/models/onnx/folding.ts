@@ -19,7 +19,17 @@ type Fold = (node: GraphNode, inputs: readonly Constant[]) => Constant | Constan
 
 type ElementType = OnnxTensor['type'];
 
+/** The most elements of a constant that is computed from others. Masks of attention have some millions. */
+const MOST_ELEMENTS = 2 ** 24;
+
 const product = (shape: readonly number[]) => shape.reduce((all, extent) => all * extent, 1);
+
+/** Returns the number of elements of a constant that is to be made. */
+function sizeOf(shape: readonly number[]): number {
+  const size = product(shape);
+  if (shape.every((extent) => Number.isInteger(extent) && extent >= 0) && size <= MOST_ELEMENTS) return size;
+  throw new RangeError(`would compute a constant of shape [${shape.join(', ')}]`);
+}
 
 function constant(type: ElementType, shape: readonly number[], values: ArrayLike<number>): Constant {
   const copy = type === 'float' ? Float32Array.from(values) : Float64Array.from(values);
@@ -57,7 +67,7 @@ const binary =
   (_node, inputs) =>
     inputs.slice(1).reduce((a, b) => {
       const shape = broadcast(a.shape, b.shape);
-      const values = Array.from({ length: product(shape) }, (_, i) =>
+      const values = Array.from({ length: sizeOf(shape) }, (_, i) =>
         combine(a.values[indexIn(a.shape, shape, i)], b.values[indexIn(b.shape, shape, i)], a.type),
       );
       return constant(type ?? a.type, shape, values);
@@ -66,7 +76,7 @@ const binary =
 /** Takes the elements at these positions of an axis. */
 function taken({ type, shape, values }: Constant, axis: number, positions: readonly number[]): Constant {
   const [outer, inner] = [product(shape.slice(0, axis)), product(shape.slice(axis + 1))];
-  const kept = Array.from({ length: outer * positions.length * inner }, (_, i) => {
+  const kept = Array.from({ length: sizeOf([outer, positions.length, inner]) }, (_, i) => {
     const [block, rest] = [Math.floor(i / (positions.length * inner)), i % (positions.length * inner)];
     return values[(block * shape[axis] + positions[Math.floor(rest / inner)]) * inner + (rest % inner)];
   });
@@ -125,7 +135,7 @@ const folds: Readonly<Record<string, Fold>> = {
     );
     const shape = inputs[0].shape.with(axis, parts.length);
     const inner = product(shape.slice(axis + 1));
-    const values = Array.from({ length: product(shape) }, (_, i) => {
+    const values = Array.from({ length: sizeOf(shape) }, (_, i) => {
       const [block, rest] = [Math.floor(i / (parts.length * inner)), i % (parts.length * inner)];
       return parts[Math.floor(rest / inner)].values[block * inner + (rest % inner)];
     });
@@ -141,12 +151,12 @@ const folds: Readonly<Record<string, Fold>> = {
     return constant(
       value?.type ?? 'float',
       extents,
-      Array.from({ length: product(extents) }, () => fill),
+      Array.from({ length: sizeOf(extents) }, () => fill),
     );
   },
   Expand(_node, [x, stated]) {
     const shape = broadcast(x.shape, [...stated.values]);
-    const values = Array.from({ length: product(shape) }, (_, i) => x.values[indexIn(x.shape, shape, i)]);
+    const values = Array.from({ length: sizeOf(shape) }, (_, i) => x.values[indexIn(x.shape, shape, i)]);
     return constant(x.type, shape, values);
   },
   Gather({ attributes }, [x, indices]) {
@@ -157,11 +167,8 @@ const folds: Readonly<Record<string, Fold>> = {
   },
   Range(_node, [start, limit, delta]) {
     const length = Math.max(0, Math.ceil((limit.values[0] - start.values[0]) / delta.values[0]));
-    return constant(
-      start.type,
-      [length],
-      Array.from({ length }, (_, i) => start.values[0] + i * delta.values[0]),
-    );
+    const values = Array.from({ length: sizeOf([length]) }, (_, i) => start.values[0] + i * delta.values[0]);
+    return constant(start.type, [length], values);
   },
   ReduceProd(_node, [x]) {
     return constant(x.type, [], [product([...x.values])]);
@@ -169,10 +176,11 @@ const folds: Readonly<Record<string, Fold>> = {
   Reshape(_node, [x, stated]) {
     const shape = [...stated.values].map((extent, i) => (extent === 0 ? x.shape[i] : extent));
     const known = product(shape.filter((extent) => extent !== -1));
-    return reshaped(
-      x,
-      shape.map((extent) => (extent === -1 ? product(x.shape) / known : extent)),
-    );
+    const whole = shape.map((extent) => (extent === -1 ? product(x.shape) / known : extent));
+    if (sizeOf(whole) !== product(x.shape)) {
+      throw new RangeError(`cannot make [${stated.values.join(', ')}] of a constant of shape [${x.shape.join(', ')}]`);
+    }
+    return reshaped(x, whole);
   },
   Slice(_node, [x, starts, ends, axes, steps]) {
     return [...starts.values].reduce((part, start, i) => {
@@ -192,7 +200,7 @@ const folds: Readonly<Record<string, Fold>> = {
     const order = attributes.ints('perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
     const strides = x.shape.map((_, axis) => product(x.shape.slice(axis + 1)));
     const shape = order.map((axis) => x.shape[axis]);
-    const values = Array.from({ length: product(shape) }, (_, i) => {
+    const values = Array.from({ length: sizeOf(shape) }, (_, i) => {
       let [rest, index] = [i, 0];
       for (let axis = rank - 1; axis >= 0; axis--) {
         index += (rest % shape[axis]) * strides[order[axis]];
@@ -214,7 +222,7 @@ const folds: Readonly<Record<string, Fold>> = {
   },
   Where(_node, [condition, a, b]) {
     const shape = broadcast(condition.shape, broadcast(a.shape, b.shape));
-    const values = Array.from({ length: product(shape) }, (_, i) => {
+    const values = Array.from({ length: sizeOf(shape) }, (_, i) => {
       const chosen = condition.values[indexIn(condition.shape, shape, i)] ? a : b;
       return chosen.values[indexIn(chosen.shape, shape, i)];
     });

@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import { type OnnxFile, openOnnx } from '@prunegrid/onnx';
+import { type OnnxFile, openOnnx, requireTensor } from '@prunegrid/onnx';
 
 import type { Model } from '../model.js';
 import type { ModelFiles, ModelHost } from '../model-files.js';
@@ -18,6 +18,7 @@ import { readTrained, trainedTensors } from './parameters.js';
  */
 export async function openOnnxModel(path: string, name: string, host: ModelHost): Promise<ModelFiles> {
   const file = await openOnnx(path, host);
+  for (const tensor of file.graph.initializer) await requireTensor(file, tensor, host);
   const files = [path, ...file.externalFiles].map((each, i) => ({ role: i === 0 ? 'model' : `data ${i}`, path: each }));
   return { files, read: () => modelOf(file, name, host) };
 }

@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { sizeOf } from '@prunegrid/numerics/shape';
 import { DataType, dataTypeName, type OnnxFile, type ValueInfoProto } from '@prunegrid/onnx';
 
 import type { ModelInput } from '../model.js';
@@ -8,6 +9,9 @@ export type ImageAxes = 'first' | 'last';
 
 /** Numbers of channels by which images are told from other inputs of four axes. */
 const CHANNELS = [1, 2, 3, 4];
+
+/** The most elements of one example, which are 256 MiB. */
+const MOST_ELEMENTS = 2 ** 26;
 
 /** Returns the network's input among those of the file; older exporters list the weights there, too. */
 export function networkInput({ path, graph }: OnnxFile): ValueInfoProto {
@@ -58,6 +62,12 @@ export function inputOf(file: OnnxFile): ModelInput {
         `${file.path}: axis ${i + 1} of its input ${info.name} is open: export it with a fixed size, with the batch alone left open`,
       );
     });
+  if (sizeOf(shape) > MOST_ELEMENTS) {
+    throw new Failure(
+      'input',
+      `${file.path}: its input ${info.name} has the shape [${shape.join(', ')}] for one example: export it again`,
+    );
+  }
   const element = info.type?.value.case === 'tensorType' ? info.type.value.value.elemType : 0;
   const type = elementTypes.get(element);
   if (type === undefined) {

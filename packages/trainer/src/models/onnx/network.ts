@@ -107,20 +107,22 @@ interface OnnxGraph {
 /** Computes a node and adds its outputs to `values`. */
 function compute(tf: Ops, node: GraphNode, values: Map<string, Value>, pass: Pass): void {
   const inputs = node.inputs.map((name) => (name === '' ? undefined : values.get(name)));
-  const known = inputs.every((value) => value === undefined || value.kind === 'constant');
-  const folded = known ? fold(node, inputs as (Constant | undefined)[]) : undefined;
-  const outputs = folded ?? computedBy(new Call(tf, node, inputs, pass));
+  const outputs = outputsOf(new Call(tf, node, inputs, pass));
   node.outputs.forEach((name, i) => {
     const output = outputs[i];
     if (name !== '' && output) values.set(name, output);
   });
 }
 
-function computedBy(call: Call): (Value | undefined)[] {
-  const operator = operatorNamed(call.node.op);
-  if (!operator) throw call.failure('depends on the data, and is supported for constants only');
+function outputsOf(call: Call): (Value | undefined)[] {
+  const { node, inputs } = call;
+  const known = inputs.every((value) => value === undefined || value.kind === 'constant');
   try {
-    return operator.compute(call);
+    const folded = known ? fold(node, inputs as (Constant | undefined)[]) : undefined;
+    if (folded) return folded;
+    const operator = operatorNamed(node.op);
+    if (operator) return operator.compute(call);
+    throw call.failure('depends on the data, and is supported for constants only');
   } catch (error) {
     if (error instanceof Failure) throw error;
     // TensorFlow.js says why shapes do not fit, but not in which node.

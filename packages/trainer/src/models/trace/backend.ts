@@ -1,3 +1,4 @@
+import { sizeOf } from '@prunegrid/numerics/shape';
 import * as tf from '@tensorflow/tfjs';
 
 import { elementTypeOf, type KernelInputs, shapeRules } from './shape-rules.js';
@@ -15,6 +16,15 @@ const NAME = 'prunegrid-shapes';
 /** The kernels that return a list of tensors, even of one. All others return a tensor. */
 const LISTING = new Set(['SplitV', 'Unpack', 'TopK']);
 
+/** The most elements of a tensor of one example, which are 1 GiB. */
+const MOST_ELEMENTS = 2 ** 28;
+
+function requireSize(shape: readonly number[]): void {
+  const fits = shape.every((extent) => Number.isInteger(extent) && extent >= 0);
+  if (fits && sizeOf(shape) <= MOST_ELEMENTS) return;
+  throw new RangeError(`computes a tensor of shape [${shape.join(', ')}] for one example`);
+}
+
 /** A backend of TensorFlow.js whose kernels return tensors that have shapes but no values. */
 export class ShapeBackend extends tf.KernelBackend {
   constructor(private readonly onCall: (call: KernelCall) => void) {
@@ -29,10 +39,10 @@ export class ShapeBackend extends tf.KernelBackend {
   run(kernel: string, inputs: KernelInputs, attributes: object): tf.TensorInfo | tf.TensorInfo[] {
     // Optional inputs, such as a fused bias, can be there with the value undefined.
     const given = Object.fromEntries(Object.entries(inputs).filter(([, input]) => input));
-    const outputs = shapeRules[kernel](given, attributes as never).map((shape, i) => ({
-      ...{ dataId: {}, shape },
-      dtype: elementTypeOf(kernel, given, attributes, i),
-    }));
+    const outputs = shapeRules[kernel](given, attributes as never).map((shape, i) => {
+      requireSize(shape);
+      return { ...{ dataId: {}, shape }, dtype: elementTypeOf(kernel, given, attributes, i) };
+    });
     this.onCall({ kernel, inputs: given, attributes, outputs });
     return LISTING.has(kernel) ? outputs : outputs[0];
   }

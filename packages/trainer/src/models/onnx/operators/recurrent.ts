@@ -21,6 +21,9 @@ interface State {
 /** Computes a step of a cell from what its input contributes, [batch, gates * hidden], and the state before. */
 type Cell = (tf: Ops, fromInput: Tensor2D, before: State, weights: Direction, call: Call) => State;
 
+/** Each step is a part of the computation of its own, so that more take minutes to record. */
+const MOST_STEPS = 10_000;
+
 const parts = (tf: Ops, gates: Tensor2D, count: number): Tensor2D[] => tf.split(gates, count, 1);
 
 /** Long short-term memory (Hochreiter & Schmidhuber 1997). ONNX has the gates in the order input, output, forget, cell. */
@@ -66,6 +69,7 @@ function recurrent(call: Call, cell: Cell): Value[] {
   const x = batchFirst ? tf.transpose(call.plain(0), [1, 0, 2]) : call.plain(0);
   const [length, batch, features] = x.shape;
   const directions = direction === 'bidirectional' ? 2 : 1;
+  if (length > MOST_STEPS) throw call.failure(`reads ${length} steps; ${MOST_STEPS} are the most`);
   const initial = (index: number, which: number): Tensor2D => {
     if (!call.has(index)) return tf.zeros([batch, hiddenSize]);
     const value = call.input(index);
@@ -80,6 +84,9 @@ function recurrent(call: Call, cell: Cell): Value[] {
   for (let which = 0; which < directions; which++) {
     const reversed = direction === 'reverse' || which === 1;
     const weights = directionOf(call, which);
+    if (weights.ofState.shape[0] !== hiddenSize) {
+      throw call.failure(`says hidden_size ${hiddenSize}, and its weights are for ${weights.ofState.shape[0]}`);
+    }
     // All steps at once, because one large product is faster than many small ones.
     const rows: Tensor2D = tf.reshape(x, [length * batch, features]);
     const all = tf.add<Tensor2D>(tf.matMul(rows, weights.ofInput), weights.inputBias);

@@ -95,9 +95,12 @@ function concat(call: Call): Value {
 
 function split(call: Call): Value[] {
   const { tf, attributes, node } = call;
+  if (attributes.int('num_outputs', node.outputs.length) !== node.outputs.length) {
+    throw call.failure(`has ${node.outputs.length} outputs and says ${attributes.int('num_outputs', 0)}`);
+  }
   const { tensors, axis, last } = alike(call, [0], attributes.int('axis', 0));
   const extent = tensors[0].shape[axis];
-  const count = attributes.int('num_outputs', node.outputs.length);
+  const count = node.outputs.length;
   const each = Math.ceil(extent / count);
   const equal = Array.from({ length: count }, (_, i) => Math.min(each, extent - i * each));
   const sizes = call.numbers(1, 'sizes') ?? attributes.ints('split') ?? equal;
@@ -112,6 +115,7 @@ export function positionsOf(start: number, end: number, step: number, extent: nu
     step > 0
       ? [clamp(start, 0, extent), clamp(end, 0, extent)]
       : [clamp(start, -1, extent - 1), end < -extent ? -1 : clamp(end, -1, extent - 1)];
+  if (step === 0) throw new RangeError('slices by steps of 0');
   const positions: number[] = [];
   for (let at = first; step > 0 ? at < last : at > last; at += step) positions.push(at);
   return positions;
