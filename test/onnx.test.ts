@@ -22,11 +22,16 @@ const RATE = 0.01;
 
 const folder = mkdtempSync(join(tmpdir(), 'prunegrid-onnx-'));
 let engine: Engine;
+let xla: Engine | undefined;
 let tf: typeof tensorflow;
 afterAll(() => rmSync(folder, { recursive: true }));
 
 beforeAll(async () => {
   engine = await engines.get('tensorflow').load({ threads: 1, clock: nodeHost.clock });
+  if (process.platform === 'linux' && process.arch === 'x64') {
+    await engines.get('xla').provision(() => undefined);
+    xla = await engines.get('xla').load({ threads: 1, clock: nodeHost.clock });
+  }
   tf = createRequire(import.meta.url)('@tensorflow/tfjs-node') as typeof tensorflow;
   const { python } = await ensurePyTorch(console.log);
   execFileSync(python, [join(import.meta.dirname, 'pytorch', 'networks.py'), folder], { stdio: 'pipe' });
@@ -55,7 +60,7 @@ function datasetOf({ input }: Model, tensors: ReadonlyMap<string, Tensor>): Data
   };
 }
 
-/** Fails if an element of a parameter differs from PyTorch's by more than the tolerance, beside the parameter's largest. */
+/** Fails if an element of a parameter differs from the known one by more than the tolerance, beside the parameter's largest. */
 function expectAlike(model: Model, ours: Float32Array, theirs: Float32Array, tolerance: number, kinds: string[]): void {
   for (const { name, kind, offset, size } of model.parameters) {
     if (!kinds.includes(kind)) continue;
@@ -78,34 +83,53 @@ describe.each(networks)('%s', (name) => {
   };
 
   // PyTorch's newer exporter writes recurrent networks for one size of batch only, in a way that cannot be undone.
-  it.each(name === 'lstm' ? ['script'] : ['script', 'dynamo'])(
-    'trains as PyTorch does, exported by %s',
-    async (exporter) => {
-      const { model, weights } = await read(exporter);
-      const logits = tf.tidy(() => {
-        const parameters = model.parameters.map(({ shape, offset, size }) =>
-          tf.tensor(weights.slice(offset, offset + size), shape),
-        );
-        const inputs = tf.tensor(tensors.get('inputs')!.data, [BATCH, ...model.input.shape], model.input.type);
-        return model.forward(tf, parameters, inputs).logits.dataSync();
-      });
-      tensors.get('logits')!.data.forEach((value, i) => expect(Math.abs(value - logits[i])).toBeLessThan(1e-5));
+  const exporters = name === 'lstm' ? ['script'] : ['script', 'dynamo'];
 
-      const dataset = datasetOf(model, tensors);
-      const replica: Replica = await engine.openReplica({ model, dataset, phase: sgd, weights: weights.slice() });
+  it.each(exporters)('trains as PyTorch does, exported by %s', async (exporter) => {
+    const { model, weights } = await read(exporter);
+    const logits = tf.tidy(() => {
+      const parameters = model.parameters.map(({ shape, offset, size }) =>
+        tf.tensor(weights.slice(offset, offset + size), shape),
+      );
+      const inputs = tf.tensor(tensors.get('inputs')!.data, [BATCH, ...model.input.shape], model.input.type);
+      return model.forward(tf, parameters, inputs).logits.dataSync();
+    });
+    tensors.get('logits')!.data.forEach((value, i) => expect(Math.abs(value - logits[i])).toBeLessThan(1e-5));
+
+    const dataset = datasetOf(model, tensors);
+    const replica: Replica = await engine.openReplica({ model, dataset, phase: sgd, weights: weights.slice() });
+    const [[, gradient]] = await replica.computeGradients(0, [0]);
+    expect(Math.abs(gradient[model.size] - tensors.get('loss')!.data[0])).toBeLessThan(1e-5);
+    const { weights: sums } = await read(exporter, '-gradient');
+    const gradients = sums.map((sum, i) => sum - weights[i]);
+    expectAlike(model, gradient, gradients, 1e-4, ['weight', 'embedding', 'bias', 'scale']);
+    replica.close();
+
+    const training = await engine.openReplica({ model, dataset, phase: sgd, weights: weights.slice() });
+    await training.runSteps(0, new Array<number>(STEPS).fill(RATE));
+    const { weights: trained } = await read(exporter, '-trained');
+    const all = ['weight', 'embedding', 'bias', 'scale', 'state'];
+    expectAlike(model, await training.readWeights(), trained, 1e-4, all);
+    training.close();
+  });
+
+  it.each(exporters)('computes by XLA what it computes by TensorFlow, exported by %s', async (exporter) => {
+    if (!xla) return;
+    const { model, weights } = await read(exporter);
+    const dataset = datasetOf(model, tensors);
+    const run = async (each: Engine) => {
+      const replica = await each.openReplica({ model, dataset, phase: sgd, weights: weights.slice() });
       const [[, gradient]] = await replica.computeGradients(0, [0]);
-      expect(Math.abs(gradient[model.size] - tensors.get('loss')!.data[0])).toBeLessThan(1e-5);
-      const { weights: sums } = await read(exporter, '-gradient');
-      const gradients = sums.map((sum, i) => sum - weights[i]);
-      expectAlike(model, gradient, gradients, 1e-4, ['weight', 'embedding', 'bias', 'scale']);
+      const block = { part: 'test', blockSize: BATCH, firstBlock: 0, blocks: 1 } as const;
+      const { losses, correct } = await replica.evaluate(block);
       replica.close();
-
-      const training = await engine.openReplica({ model, dataset, phase: sgd, weights: weights.slice() });
-      await training.runSteps(0, new Array<number>(STEPS).fill(RATE));
-      const { weights: trained } = await read(exporter, '-trained');
-      const all = ['weight', 'embedding', 'bias', 'scale', 'state'];
-      expectAlike(model, await training.readWeights(), trained, 1e-4, all);
-      training.close();
-    },
-  );
+      return { gradient, loss: losses[0] / BATCH, correct };
+    };
+    const [ours, known] = [await run(xla), await run(engine)];
+    expect(Math.abs(ours.loss - known.loss)).toBeLessThan(1e-5);
+    expect(Math.abs(ours.gradient[model.size] - known.gradient[model.size])).toBeLessThan(1e-5);
+    expect(ours.correct).toBe(known.correct);
+    const kinds = ['weight', 'embedding', 'bias', 'scale', 'state'];
+    expectAlike(model, ours.gradient, known.gradient, 1e-4, kinds);
+  });
 });

@@ -1,41 +1,23 @@
-import { homedir } from 'node:os';
-
-import { cacheFolder } from '@prunegrid/core/cache-folder';
 import { nodeHost } from '@prunegrid/core/node';
-import { cpuPlugin, createClient, loadAddon, type PjrtClient, provideAddon, providePlugin } from '@prunegrid/pjrt';
-import type * as tensorflow from '@tensorflow/tfjs';
+import { sizeOf } from '@prunegrid/numerics/shape';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { type Batch, datasets, dropoutFactors, evaluationBatch } from '../../datasets/index.js';
 import { initialParameters, models } from '../../models/index.js';
-import { record } from '../recording/record.js';
+import { gradientOf, recordComputation, scoreOf } from '../recording/model-computations.js';
 import { loadBinding, loadTensorFlow } from '../tensorflow/tensorflow.js';
 import { lower } from './lowering/lower.js';
 import { XlaNetworks } from './network.js';
+import { apart, createCpuClient, hasPlugin } from './plugin.fixture.js';
 
 const { tf, backend } = loadBinding(1);
 const host = loadTensorFlow(1);
 
-/** The largest difference between two vectors, relative to the largest magnitude of the second one. */
-function apart(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  expect(actual).toHaveLength(expected.length);
-  let [most, largest] = [0, Number.MIN_VALUE];
-  for (let i = 0; i < expected.length; i++) {
-    most = Math.max(most, Math.abs(actual[i] - expected[i]));
-    largest = Math.max(largest, Math.abs(expected[i]));
-  }
-  return most / largest;
-}
-
-describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('programs for XLA', () => {
-  let client: PjrtClient;
+describe.skipIf(!hasPlugin)('programs for XLA', () => {
   let networks: XlaNetworks;
   let batch: Batch;
   beforeAll(async () => {
-    const cache = cacheFolder(process.env, homedir());
-    const file = await providePlugin(cpuPlugin, cache, () => undefined, { env: process.env });
-    const addon = loadAddon(await provideAddon(cache, () => undefined, { env: process.env }));
-    client = await createClient(addon, file, { cpu_device_count: 1 });
+    const client = await createCpuClient();
     networks = new XlaNetworks(client, tf, backend);
     const dataset = await datasets.get('mnist').load({ name: 'mnist', validation: 5000, limit: 64 }, nodeHost);
     batch = await evaluationBatch(dataset, dataset.test, 0, 4);
@@ -59,65 +41,14 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('program
     for (const network of [own, other]) network.close();
   });
 
-  /** Runs a function of a vector by XLA, and compares its value and its gradient with libtensorflow's. */
-  const compare = async (
-    shape: number[],
-    values: Float32Array,
-    compute: (x: tensorflow.Tensor) => tensorflow.Tensor,
-  ) => {
-    const idOf = (tensor: tensorflow.Tensor) => backend.tensorMap.get(tensor.dataId).id;
-    const weighted = (x: tensorflow.Tensor) => {
-      const y = tf.cast(compute(x), 'float32');
-      const weights = Float32Array.from({ length: y.size }, (_, i) => 1 + (i % 5) / 4);
-      return tf.sum(tf.mul(tf.reshape(y, [-1]), tf.tensor1d(weights)));
-    };
-    const forward = (x: tensorflow.Tensor) => tf.reshape(tf.cast(compute(x), 'float32'), [-1]);
-    const gradient = (x: tensorflow.Tensor) => tf.reshape(tf.grad(weighted)(x), [-1]);
-    for (const [run, bound] of [[forward, 1e-5] as const, [gradient, 1e-4] as const]) {
-      const recording = record(backend, [values], () => idOf(run(tf.tensor(values, shape, 'float32'))));
-      const expected = run(tf.tensor(values, shape, 'float32')).dataSync();
-      const executable = await client.compile(lower(recording, 'HIGHEST'));
-      const input = await client.put(values, 'float32', shape);
-      const [output] = await executable.execute([input], { keep: true });
-      expect(apart(await output.read(new Float32Array(expected.length)), expected)).toBeLessThan(bound);
-      for (const each of [input, output, executable]) each.release();
+  it('are written for AlexNet, whose convolutions XLA compiles for many seconds on CPUs', () => {
+    const model = models.get('alexnet');
+    const example: Batch = { inputs: new Float32Array(sizeOf(model.input.shape)), labels: Int32Array.of(7) };
+    const parameters = model.parameters.map(({ size }) => new Float32Array(size));
+    const dropout = model.dropouts.map(({ shape }) => new Float32Array(sizeOf(shape)));
+    const inputs = { parameters, batch: example, dropout };
+    for (const computation of [gradientOf(model, inputs, 1, 0.1), scoreOf(model, { parameters, batch: example })]) {
+      expect(lower(recordComputation(tf, backend, computation), 'HIGHEST')).toContain('stablehlo.convolution');
     }
-  };
-  const some = (count: number) => Float32Array.from({ length: count }, (_, i) => ((i * 37) % 101) / 50 - 1.005);
-
-  it.each<[string, number[], (x: never) => tensorflow.Tensor]>([
-    ['max-pooling with padding and overlap', [1, 5, 5, 2], (x: tensorflow.Tensor4D) => tf.maxPool(x, 3, 2, 'same')],
-    [
-      'max-pooling of equal values',
-      [1, 4, 4, 1],
-      (x: tensorflow.Tensor4D) => tf.maxPool(tf.mul<tensorflow.Tensor4D>(x, tf.zerosLike(x)), 2, 2, 'valid'),
-    ],
-    [
-      'convolution with stride and padding',
-      [1, 6, 5, 2],
-      (x: tensorflow.Tensor4D) => tf.conv2d(x, tf.tensor4d(some(36), [3, 3, 2, 2]), 2, 'same'),
-    ],
-    [
-      'a product with a transposed matrix',
-      [2, 3],
-      (x: tensorflow.Tensor2D) => tf.matMul(x, tf.tensor2d(some(12), [4, 3]), false, true),
-    ],
-    ['softmax', [2, 5], (x: tensorflow.Tensor) => tf.softmax(x)],
-    [
-      'local response normalisation',
-      [1, 2, 2, 6],
-      (x: tensorflow.Tensor4D) => tf.localResponseNormalization(x, 2, 1, 0.5, 0.75),
-    ],
-    ['the logarithm of softmax', [3, 4], (x: tensorflow.Tensor) => tf.logSoftmax(x)],
-    ['softplus and leaky ReLU', [9], (x: tensorflow.Tensor) => tf.add(tf.softplus(x), tf.leakyRelu(x, 0.1))],
-    ['sigmoid and tanh', [7], (x: tensorflow.Tensor) => tf.mul(tf.sigmoid(x), tf.tanh(x))],
-    ['parts and their order', [4, 6], (x: tensorflow.Tensor) => tf.concat(tf.split(x, 3, 1).reverse(), 1)],
-    ['a transpose and a mean', [2, 3, 4], (x: tensorflow.Tensor) => tf.mean(tf.transpose(x, [2, 0, 1]), 1)],
-  ])('compute values and gradients of %s', async (_name, shape, compute) => {
-    await compare(
-      shape,
-      some(shape.reduce((a, b) => a * b, 1)),
-      compute as (x: tensorflow.Tensor) => tensorflow.Tensor,
-    );
   });
 });

@@ -43,7 +43,7 @@ export class Body {
 
   constructor(private readonly precision: Precision) {}
 
-  /** Writes an operation with one result in MLIR's generic form. */
+  /** Writes an operation with one result in MLIR's generic form. A name without a dialect is one of StableHLO. */
   operation(
     name: string,
     inputs: readonly Value[],
@@ -54,13 +54,15 @@ export class Body {
     const types = inputs.map(mlirType).join(', ');
     const names = inputs.map((input) => input.name).join(', ');
     return this.line(
-      `"stablehlo.${name}"(${names}) ${attributes}: (${types}) -> ${mlirType({ shape, type })}`,
+      `"${name.includes('.') ? name : `stablehlo.${name}`}"(${names}) ${attributes}: (${types}) -> ${mlirType({ shape, type })}`,
       shape,
       type,
     );
   }
 
   constant(values: ArrayLike<number>, shape: readonly number[], type: ElementType): Value {
+    // MLIR packs several booleans into a byte, so they are written as integers.
+    if (type === 'bool' && values.length > 1) return this.convert(this.constant(values, shape, 'int32'), 'bool');
     const first = values[0];
     const same = Array.prototype.every.call(values, (value) => Object.is(value, first));
     const text = same && values.length > 0 ? literal(first, type) : hexadecimal(values, type);
@@ -145,6 +147,17 @@ export class Body {
     return this.operation('pad', [value, filling], shape, value.type, attributes);
   }
 
+  /** Takes the parts of a value along a dimension whose positions are in `indices`, in whose shape they are returned. */
+  gather(value: Value, indices: Value, dimension: number): Value {
+    const rank = indices.shape.length;
+    const shape = value.shape.toSpliced(dimension, 1, ...indices.shape);
+    const offsets = value.shape.flatMap((_, i) => (i === dimension ? [] : [i < dimension ? i : i + rank - 1]));
+    const numbers = `#stablehlo.gather<offset_dims = [${offsets.join(', ')}], collapsed_slice_dims = [${dimension}], start_index_map = [${dimension}], index_vector_dim = ${rank}>`;
+    const sizes = list(value.shape.with(dimension, 1));
+    const attributes = `{dimension_numbers = ${numbers}, slice_sizes = ${sizes}, indices_are_sorted = false} `;
+    return this.operation('gather', [value, indices], shape, value.type, attributes);
+  }
+
   iota(shape: readonly number[], dimension: number): Value {
     return this.line(`stablehlo.iota dim = ${dimension} : ${mlirType({ shape, type: 'int32' })}`, shape, 'int32');
   }
@@ -167,7 +180,7 @@ export class Body {
   }
 
   /** Multiplies matrices, whose dimensions before the last two are alike. */
-  product(a: Value, b: Value, transposeA: boolean, transposeB: boolean): Value {
+  product(a: Value, b: Value, transposeA: boolean, transposeB: boolean, precision = this.precision): Value {
     const rank = a.shape.length;
     const batch = a.shape.slice(0, -2);
     const [rows, inner] = transposeA ? [rank - 1, rank - 2] : [rank - 2, rank - 1];
@@ -176,7 +189,7 @@ export class Body {
     const dimensions = batch.map((_, i) => i).join(', ');
     const batching = batch.length > 0 ? `batching_dims = [${dimensions}] x [${dimensions}], ` : '';
     return this.line(
-      `stablehlo.dot_general ${a.name}, ${b.name}, ${batching}contracting_dims = [${inner}] x [${otherInner}], precision = [${this.precision}, ${this.precision}] : (${mlirType(a)}, ${mlirType(b)}) -> ${mlirType({ shape, type: 'float32' })}`,
+      `stablehlo.dot_general ${a.name}, ${b.name}, ${batching}contracting_dims = [${inner}] x [${otherInner}], precision = [${precision}, ${precision}] : (${mlirType(a)}, ${mlirType(b)}) -> ${mlirType({ shape, type: 'float32' })}`,
       shape,
       'float32',
     );
@@ -232,7 +245,12 @@ function bits(value: number): string {
 }
 
 function hexadecimal(values: ArrayLike<number>, type: ElementType): string {
-  const typed = type === 'float32' ? Float32Array.from(values) : type === 'int32' ? Int32Array.from(values) : undefined;
-  if (!typed) throw new Error(`no constant of several different ${type} is needed yet`);
+  const typed = {
+    float32: () => Float32Array.from(values),
+    int32: () => Int32Array.from(values),
+    int64: () => BigInt64Array.from(Array.from(values, BigInt)),
+    uint8: () => Uint8Array.from(values),
+    bool: () => Uint8Array.from(values),
+  }[type]();
   return `"0x${Buffer.from(typed.buffer).toString('hex').toUpperCase()}"`;
 }

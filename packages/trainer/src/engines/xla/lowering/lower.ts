@@ -3,11 +3,18 @@ import { Failure } from '@prunegrid/core/failure';
 import type { Recording } from '../../recording/nodes.js';
 import { Body, mlirType, type Precision, type Value } from './body.js';
 import { lowerings } from './operators/index.js';
+import type { Lowering } from './operators/operator.js';
+
+/** Returns the operations of a recording that cannot be lowered yet, in alphabetical order. */
+export function unknownOperations({ nodes }: Recording): string[] {
+  const unknown = nodes.flatMap((node) => (node.kind === 'operation' && !lowerings.has(node.op) ? [node.op] : []));
+  return [...new Set(unknown)].sort();
+}
 
 /**
  * Returns a recording as a program in StableHLO's text, whose function `main` takes the recording's placeholders in
  * their order and returns its output. No operation in it adds in an order that may change from run to run.
- * Throws Failure if the recording has an operation that is not known here.
+ * Throws Failure, which names them all, if the recording has operations that are not known here.
  */
 export function lower(recording: Recording, precision: Precision): string {
   const body = new Body(precision);
@@ -16,16 +23,33 @@ export function lower(recording: Recording, precision: Precision): string {
     shape,
     type,
   }));
-  const values = new Map(recording.placeholders.map(({ name }, i) => [name, parameters[i]]));
+  const output = write(recording, body, parameters);
+  const signature = parameters.map((parameter) => `${parameter.name}: ${mlirType(parameter)}`).join(', ');
+  return [
+    'module @recording {',
+    `  func.func public @main(${signature}) -> ${mlirType(output)} {`,
+    ...body.lines.map((line) => `    ${line}`),
+    `    return ${output.name} : ${mlirType(output)}`,
+    '  }',
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** Writes the operations of a recording, with `given` in place of its placeholders, and returns its output. */
+function write(recording: Recording, body: Body, given: readonly Value[]): Value {
+  const unknown = unknownOperations(recording);
+  if (unknown.length > 0) {
+    throw new Failure('input', `engine: xla cannot compute ${unknown.join(', ')} yet: use tensorflow`);
+  }
+  const values = new Map(recording.placeholders.map(({ name }, i) => [name, given[i]]));
   const constants = new Map(
     recording.nodes.flatMap((node) => (node.kind === 'constant' ? [[node.name, node] as const] : [])),
   );
   for (const node of recording.nodes) {
     if (node.kind === 'constant') values.set(node.name, body.constant(node.values, node.shape, node.elementType));
     if (node.kind !== 'operation') continue;
-    const lowering = lowerings.get(node.op);
-    if (!lowering)
-      throw new Failure('input', `engine: xla cannot compute the operation ${node.op} yet: use tensorflow`);
+    const lowering = lowerings.get(node.op) as Lowering;
     const results = lowering({
       ...{ body, node },
       inputs: node.inputs.map((name) => values.get(name) as Value),
@@ -37,15 +61,5 @@ export function lower(recording: Recording, precision: Precision): string {
     });
     [results].flat().forEach((result, i) => values.set(i === 0 ? node.name : `${node.name}:${i}`, result));
   }
-  const output = values.get(recording.output) as Value;
-  const signature = parameters.map((parameter) => `${parameter.name}: ${mlirType(parameter)}`).join(', ');
-  return [
-    'module @recording {',
-    `  func.func public @main(${signature}) -> ${mlirType(output)} {`,
-    ...body.lines.map((line) => `    ${line}`),
-    `    return ${output.name} : ${mlirType(output)}`,
-    '  }',
-    '}',
-    '',
-  ].join('\n');
+  return values.get(recording.output) as Value;
 }
