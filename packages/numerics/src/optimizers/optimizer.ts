@@ -101,12 +101,13 @@ export function createOptimizer(
 }
 
 /** The loop of an optimizer, and its constants in a step, counted from 1, of which the first is the weight decay. */
-interface Rule {
+export interface Rule {
   name: LoopName;
   constantsAt: (step: number, learningRate: number) => number[];
 }
 
-function ruleOf(choice: OptimizerChoice): Rule {
+/** Returns the rule by which an optimizer updates parameters, also for engines that have its loop on a device. */
+export function ruleOf(choice: OptimizerChoice): Rule {
   const { weightDecay } = choice.value;
   switch (choice.$case) {
     case 'adam':

@@ -33,7 +33,7 @@ export function hostEngine(provider: NetworkProvider, clock: Clock): Engine {
 }
 
 /** Throws Failure unless the data set's examples and labels fit the model's input and classes. */
-function requireFit(model: ModelDescription, dataset: Dataset): void {
+export function requireFit(model: ModelDescription, dataset: Dataset): void {
   const problem = misfit(model, dataset);
   if (problem !== undefined) throw new Failure('input', problem);
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import { Failure } from '@prunegrid/core/failure';
 
 import type { ModelDescription } from '../../models/index.js';
@@ -19,4 +21,13 @@ export function nonFinite(model: ModelDescription, weights: Float32Array, step: 
     ? `${broken.name} is no longer finite`
     : `the loss is not finite, the largest value is ${largest.value.toExponential(2)} in ${largest.parameter.name}`;
   return new Failure('training', `step ${step} of the phase: ${where}: lower the learning rate or rho`);
+}
+
+/** Returns the SHA-256 of the bytes of W, in hexadecimal. Throws Failure, which names `step`, if W is not finite. */
+export function hashOf(model: ModelDescription, weights: Float32Array, step: number): string {
+  if (weights.some((value) => !Number.isFinite(value))) throw nonFinite(model, weights, step);
+  const { buffer, byteOffset, byteLength } = weights;
+  return createHash('sha256')
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex');
 }

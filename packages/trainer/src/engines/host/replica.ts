@@ -10,8 +10,6 @@ import {
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import type { Clock } from '@prunegrid/core/runtime';
-import { Failure } from '@prunegrid/core/failure';
-import { createHash } from 'node:crypto';
 
 import { type TrainingBatch, TrainingBatches } from '../../datasets/index.js';
 import { type Model } from '../../models/index.js';
@@ -27,7 +25,8 @@ import type {
 } from '../engine.js';
 import { evaluateBlocks } from './evaluator.js';
 import type { DeviceVector, Network, NetworkProvider } from './network.js';
-import { nonFinite } from './non-finite.js';
+import { hashOf, nonFinite } from './non-finite.js';
+import { trainedRanges, weightOf } from './trained-parameters.js';
 
 /**
  * The replica of engines that compute gradients on the host. W and the optimizer, whose loops are in WebAssembly, are
@@ -210,11 +209,7 @@ export class HostReplica implements Replica {
   }
 
   async hashWeights(step: number): Promise<string> {
-    if (this.weights.some((value) => !Number.isFinite(value))) throw nonFinite(this.model, this.weights, step);
-    const { buffer, byteOffset, byteLength } = this.weights;
-    return createHash('sha256')
-      .update(new Uint8Array(buffer, byteOffset, byteLength))
-      .digest('hex');
+    return hashOf(this.model, this.weights, step);
   }
 
   close(): void {
@@ -250,22 +245,4 @@ export class HostReplica implements Replica {
     this.survivors?.forEach((position, i) => (this.weights[position] = this.target[i]));
     this.network.setParameters(this.weights);
   }
-}
-
-/** Returns the index of the layer's weight tensor among the model's parameters. */
-function weightOf(model: Model, layer: string): number {
-  const index = model.parameters.findIndex((candidate) => candidate.layer === layer && candidate.kind === 'weight');
-  if (index < 0) throw new Failure('input', `layer ${layer} is not in ${model.name}: are both sides of one version?`);
-  return index;
-}
-
-/** Returns the ranges of the model's tensors in the vector of trained parameters. */
-function trainedRanges(model: Model, survivors: Uint32Array | undefined): ParameterRange[] {
-  let at = 0;
-  return model.parameters.map(({ kind, offset, size }) => {
-    const from = at;
-    if (!survivors) at = offset + size;
-    else while (at < survivors.length && survivors[at] < offset + size) at++;
-    return { from, to: at, decayed: kind === 'weight' || kind === 'embedding', added: kind === 'state' };
-  });
 }

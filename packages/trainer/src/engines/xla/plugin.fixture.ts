@@ -2,7 +2,6 @@ import { homedir } from 'node:os';
 
 import { cacheFolder } from '@prunegrid/core/cache-folder';
 import { cpuPlugin, createClient, loadAddon, type PjrtClient, provideAddon, providePlugin } from '@prunegrid/pjrt';
-import { expect } from 'vitest';
 
 /** Whether XLA's plugin for CPUs exists for this machine. */
 export const hasPlugin = process.platform === 'linux' && process.arch === 'x64';
@@ -17,7 +16,7 @@ export async function createCpuClient(devices = 1): Promise<PjrtClient> {
 
 /** Returns the largest difference between two vectors, relative to the largest magnitude of the second one. */
 export function apart(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  expect(actual).toHaveLength(expected.length);
+  if (actual.length !== expected.length) return Infinity;
   let [most, largest] = [0, Number.MIN_VALUE];
   for (let i = 0; i < expected.length; i++) {
     // NaN is like NaN only.

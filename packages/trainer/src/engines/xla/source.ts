@@ -4,12 +4,13 @@ import { cacheFolder } from '@prunegrid/core/cache-folder';
 import { Failure } from '@prunegrid/core/failure';
 import { cpuPlugin, createClient, loadAddon, PjrtError, provideAddon, providePlugin } from '@prunegrid/pjrt';
 
-import type { Model } from '../../models/index.js';
 import type { EngineSource } from '../engine.js';
-import { hostEngine } from '../host/engine.js';
 import { tensorflow } from '../tensorflow/source.js';
 import { loadBinding } from '../tensorflow/tensorflow.js';
-import { XlaNetworks } from './network.js';
+import { Device } from './device.js';
+import { deviceEngine } from './engine.js';
+import { ExampleStore } from './examples.js';
+import { Recordings } from './recordings.js';
 
 /** The environment variable that names a plugin which is there already, such as that of JAX for CUDA. */
 const PLUGIN = 'PRUNEGRID_XLA_PLUGIN';
@@ -45,15 +46,15 @@ export const xla: EngineSource = {
     const file = await plugin(() => undefined);
     try {
       const client = await createClient(loadAddon(await addon(() => undefined)), file, optionsOf(file));
-      const networks = new XlaNetworks(client, tf, backend);
-      const provider = {
+      const description = {
         name: 'XLA',
         version: `${client.version} (PJRT ${client.apiVersion})`,
         device: client.platform === 'cpu' ? 'CPU, by XLA' : `GPU (${client.devices[0]})`,
         memoryBytes: client.memory() ?? totalmem(),
-        open: (model: Model) => networks.open(model),
       };
-      return hostEngine(provider, clock);
+      const device = new Device(client, 'HIGHEST');
+      const recordings = new Recordings(tf, backend);
+      return deviceEngine(description, { device, recordings, store: new ExampleStore(device), clock });
     } catch (error) {
       if (!(error instanceof PjrtError)) throw error;
       const reason = error.message.split('\n')[0];

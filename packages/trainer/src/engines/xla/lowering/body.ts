@@ -1,25 +1,31 @@
 import type { ElementType } from '../../recording/nodes.js';
 
+/** The element types of values in programs. Those that no recording has are for random numbers and for norms. */
+export type ValueType = ElementType | 'uint32' | 'uint64' | 'float64';
+
 /** A value of a program in StableHLO's text: its name, such as `%v3`, and its type. */
 export interface Value {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly type: ElementType;
+  readonly type: ValueType;
 }
 
-const MLIR_TYPES: Readonly<Record<ElementType, string>> = {
+const MLIR_TYPES: Readonly<Record<ValueType, string>> = {
   float32: 'f32',
   int32: 'i32',
   int64: 'i64',
   uint8: 'ui8',
   bool: 'i1',
+  uint32: 'ui32',
+  uint64: 'ui64',
+  float64: 'f64',
 };
 
 /** Returns a tensor's type in MLIR, such as `tensor<2x3xf32>`. */
 export const mlirType = ({ shape, type }: Pick<Value, 'shape' | 'type'>): string =>
   `tensor<${[...shape, MLIR_TYPES[type]].join('x')}>`;
 
-const list = (numbers: readonly number[]): string =>
+export const list = (numbers: readonly number[]): string =>
   numbers.length === 0 ? 'array<i64>' : `array<i64: ${numbers.join(', ')}>`;
 
 /** The precision of products: `HIGHEST` is float32 on every device, `DEFAULT` is TF32 on GPUs that have it. */
@@ -38,7 +44,7 @@ export interface Convolution {
 
 /** Writes the operations of a function. The operations are those of the StableHLO specification. */
 export class Body {
-  readonly lines: string[] = [];
+  lines: string[] = [];
   private count = 0;
 
   constructor(private readonly precision: Precision) {}
@@ -48,7 +54,7 @@ export class Body {
     name: string,
     inputs: readonly Value[],
     shape: readonly number[],
-    type: ElementType = inputs[0].type,
+    type: ValueType = inputs[0].type,
     attributes = '',
   ): Value {
     const types = inputs.map(mlirType).join(', ');
@@ -60,7 +66,7 @@ export class Body {
     );
   }
 
-  constant(values: ArrayLike<number>, shape: readonly number[], type: ElementType): Value {
+  constant(values: ArrayLike<number>, shape: readonly number[], type: ValueType): Value {
     // MLIR packs several booleans into a byte, so they are written as integers.
     if (type === 'bool' && values.length > 1) return this.convert(this.constant(values, shape, 'int32'), 'bool');
     const first = values[0];
@@ -69,7 +75,7 @@ export class Body {
     return this.line(`stablehlo.constant dense<${text}> : ${mlirType({ shape, type })}`, shape, type);
   }
 
-  scalar(value: number, type: ElementType = 'float32'): Value {
+  scalar(value: number, type: ValueType = 'float32'): Value {
     return this.constant([value], [], type);
   }
 
@@ -81,7 +87,7 @@ export class Body {
   }
 
   /** Writes an elementwise operation of two values, which are broadcast to each other's shape. */
-  binary(name: string, a: Value, b: Value, type: ElementType = a.type, attributes = ''): Value {
+  binary(name: string, a: Value, b: Value, type: ValueType = a.type, attributes = ''): Value {
     const shape = commonShape([a, b]);
     return this.operation(name, [this.broadcast(a, shape), this.broadcast(b, shape)], shape, type, attributes);
   }
@@ -109,7 +115,7 @@ export class Body {
     return value.shape.join() === shape.join() ? value : this.operation('reshape', [value], shape);
   }
 
-  convert(value: Value, type: ElementType): Value {
+  convert(value: Value, type: ValueType): Value {
     if (value.type === type) return value;
     return this.operation('convert', [value], value.shape, type);
   }
@@ -217,10 +223,14 @@ export class Body {
     return this.reduce(positions, 'minimum', value.shape[dimension], [dimension], false);
   }
 
-  private line(text: string, shape: readonly number[], type: ElementType): Value {
-    const name = `%v${this.count++}`;
+  protected line(text: string, shape: readonly number[], type: ValueType): Value {
+    const name = this.freshName();
     this.lines.push(`${name} = ${text}`);
     return { name, shape, type };
+  }
+
+  protected freshName(): string {
+    return `%v${this.count++}`;
   }
 }
 
@@ -232,25 +242,30 @@ function commonShape(values: readonly Value[]): number[] {
   );
 }
 
-function literal(value: number, type: ElementType): string {
+function literal(value: number, type: ValueType): string {
   if (type === 'bool') return String(value !== 0);
-  return type === 'float32' ? bits(value) : String(value);
+  return type === 'float32' || type === 'float64' ? bits(value, type) : String(value);
 }
 
-/** Returns the bits of a float32, by which MLIR reads exactly the same number. */
-function bits(value: number): string {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setFloat32(0, value);
-  return `0x${view.getUint32(0).toString(16).toUpperCase().padStart(8, '0')}`;
+/** Returns the bits of a number, by which MLIR reads exactly the same one. */
+function bits(value: number, type: 'float32' | 'float64'): string {
+  const view = new DataView(new ArrayBuffer(8));
+  if (type === 'float32') view.setFloat32(4, value);
+  else view.setFloat64(0, value);
+  const digits = type === 'float32' ? 8 : 16;
+  return `0x${view.getBigUint64(0).toString(16).toUpperCase().padStart(digits, '0')}`;
 }
 
-function hexadecimal(values: ArrayLike<number>, type: ElementType): string {
+function hexadecimal(values: ArrayLike<number>, type: ValueType): string {
   const typed = {
     float32: () => Float32Array.from(values),
     int32: () => Int32Array.from(values),
     int64: () => BigInt64Array.from(Array.from(values, BigInt)),
     uint8: () => Uint8Array.from(values),
     bool: () => Uint8Array.from(values),
+    uint32: () => Uint32Array.from(values),
+    uint64: () => BigUint64Array.from(Array.from(values, BigInt)),
+    float64: () => Float64Array.from(values),
   }[type]();
   return `"0x${Buffer.from(typed.buffer).toString('hex').toUpperCase()}"`;
 }

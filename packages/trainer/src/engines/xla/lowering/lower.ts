@@ -1,43 +1,22 @@
 import { Failure } from '@prunegrid/core/failure';
 
 import type { Recording } from '../../recording/nodes.js';
-import { Body, mlirType, type Precision, type Value } from './body.js';
+import type { Body, Value } from './body.js';
 import { lowerings } from './operators/index.js';
 import type { Lowering } from './operators/operator.js';
 
 /** Returns the operations of a recording that cannot be lowered yet, in alphabetical order. */
-export function unknownOperations({ nodes }: Recording): string[] {
+function unknownOperations({ nodes }: Recording): string[] {
   const unknown = nodes.flatMap((node) => (node.kind === 'operation' && !lowerings.has(node.op) ? [node.op] : []));
   return [...new Set(unknown)].sort();
 }
 
 /**
- * Returns a recording as a program in StableHLO's text, whose function `main` takes the recording's placeholders in
- * their order and returns its output. No operation in it adds in an order that may change from run to run.
+ * Writes the operations of a recording, with `given` in place of its placeholders, and returns its output. No operation
+ * adds in an order that may change from run to run.
  * Throws Failure, which names them all, if the recording has operations that are not known here.
  */
-export function lower(recording: Recording, precision: Precision): string {
-  const body = new Body(precision);
-  const parameters = recording.placeholders.map(({ shape, elementType: type }, i): Value => ({
-    name: `%arg${i}`,
-    shape,
-    type,
-  }));
-  const output = write(recording, body, parameters);
-  const signature = parameters.map((parameter) => `${parameter.name}: ${mlirType(parameter)}`).join(', ');
-  return [
-    'module @recording {',
-    `  func.func public @main(${signature}) -> ${mlirType(output)} {`,
-    ...body.lines.map((line) => `    ${line}`),
-    `    return ${output.name} : ${mlirType(output)}`,
-    '  }',
-    '}',
-    '',
-  ].join('\n');
-}
-
-/** Writes the operations of a recording, with `given` in place of its placeholders, and returns its output. */
-function write(recording: Recording, body: Body, given: readonly Value[]): Value {
+export function lower(recording: Recording, body: Body, given: readonly Value[]): Value {
   const unknown = unknownOperations(recording);
   if (unknown.length > 0) {
     throw new Failure('input', `engine: xla cannot compute ${unknown.join(', ')} yet: use tensorflow`);

@@ -7,7 +7,9 @@ import { record } from '../../recording/record.js';
 import { useNativeReluGradient, useUncheckedGather } from '../../tensorflow/network.js';
 import { loadBinding } from '../../tensorflow/tensorflow.js';
 import { apart, createCpuClient, hasPlugin } from '../plugin.fixture.js';
+import { Body } from './body.js';
 import { lower } from './lower.js';
+import { writeProgram } from './program.js';
 
 const { tf, backend } = loadBinding(1);
 useNativeReluGradient(tf, backend);
@@ -33,7 +35,10 @@ describe.skipIf(!hasPlugin)('operators lowered for XLA', () => {
   const flat = (tensor: Of) => tf.reshape(tf.cast(tensor, 'float32'), [-1]);
 
   async function run(recording: Recording, values: Float32Array, shape: number[], length: number) {
-    const executable = await client.compile(lower(recording, 'HIGHEST'));
+    const [{ shape: whole, elementType }] = recording.placeholders;
+    const parameters = { x: { shape: whole, type: elementType } };
+    const program = writeProgram('HIGHEST', parameters, (body, { x }) => ({ y: lower(recording, body, [x]) }));
+    const executable = await client.compile(program.text);
     const input = await client.put(values, 'float32', shape);
     const [output] = await executable.execute([input], { keep: true });
     const result = await output.read(new Float32Array(length));
@@ -236,6 +241,8 @@ describe.skipIf(!hasPlugin)('operators lowered for XLA', () => {
       placeholders: [x],
       output: 'c',
     };
-    expect(() => lower(recording, 'HIGHEST')).toThrow('engine: xla cannot compute Fft, Qr yet: use tensorflow');
+    expect(() => lower(recording, new Body('HIGHEST'), [])).toThrow(
+      'engine: xla cannot compute Fft, Qr yet: use tensorflow',
+    );
   });
 });

@@ -1,0 +1,65 @@
+import type { DeviceArray, PjrtBuffer, PjrtClient, PjrtExecutable } from '@prunegrid/pjrt';
+
+import type { Precision } from './lowering/body.js';
+import type { Program } from './lowering/program.js';
+
+/** Buffers by the names of a program's inputs or results. */
+export type Buffers = Readonly<Record<string, PjrtBuffer>>;
+
+/** Frees the memory of buffers. */
+export function release(buffers: Buffers): void {
+  for (const buffer of Object.values(buffers)) buffer.release();
+}
+
+/** A client's first device, with the programs that have been compiled for it. */
+export class Device {
+  private readonly executables = new Map<string, Promise<PjrtExecutable>>();
+
+  constructor(
+    readonly client: PjrtClient,
+    readonly precision: Precision,
+  ) {}
+
+  put(array: DeviceArray, shape: readonly number[] = [array.length]): Promise<PjrtBuffer> {
+    return this.client.put(array, elementTypeOf(array), shape);
+  }
+
+  /**
+   * Runs a program, which is compiled at its first use. The buffers whose names are those of results are gone afterwards.
+   * All others stay.
+   */
+  async run(program: Program, inputs: Buffers): Promise<Buffers> {
+    const given = program.inputs.map((name) => inputs[name]);
+    const outputs = await (await this.executable(program)).execute(given);
+    program.inputs.forEach((name, i) => {
+      if (program.results.includes(name)) given[i].release();
+    });
+    return Object.fromEntries(program.results.map((name, i) => [name, outputs[i]]));
+  }
+
+  /** Reads a buffer of so many elements of type float32, and releases it. */
+  async take(buffer: PjrtBuffer, length: number): Promise<Float32Array> {
+    try {
+      return await buffer.read(new Float32Array(length));
+    } finally {
+      buffer.release();
+    }
+  }
+
+  private executable({ text }: Program): Promise<PjrtExecutable> {
+    let executable = this.executables.get(text);
+    if (!executable) {
+      // Without the flag a GPU may add in an order that changes from run to run. Other platforms do not know it.
+      const flags = this.client.platform === 'cuda' ? { xla_gpu_exclude_nondeterministic_ops: true } : {};
+      executable = this.client.compile(text, flags);
+      this.executables.set(text, executable);
+    }
+    return executable;
+  }
+}
+
+function elementTypeOf(array: DeviceArray) {
+  if (array instanceof Float32Array) return 'float32';
+  if (array instanceof Int32Array) return 'int32';
+  return array instanceof Uint32Array ? 'uint32' : 'uint8';
+}

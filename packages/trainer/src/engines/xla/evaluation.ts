@@ -1,0 +1,92 @@
+import type { PjrtBuffer } from '@prunegrid/pjrt';
+
+import { type Batch, type Dataset, evaluationBlocks } from '../../datasets/index.js';
+import type { Model } from '../../models/index.js';
+import type { Evaluation, EvaluationRequest } from '../engine.js';
+import { batchScore } from '../recording/model-computations.js';
+import type { XlaContext } from './context.js';
+import type { Buffers, Device } from './device.js';
+import { lower } from './lowering/lower.js';
+import { type Program, writeProgram } from './lowering/program.js';
+import { examplesFrom, parametersOf, type StoredExamples } from './programs/batch.js';
+
+/** The number of values in the result of `scoreTensor`. */
+const SCORES = 3;
+
+/** Evaluates W, a buffer [model.size], on the blocks of `request`. */
+export async function evaluateOn(
+  context: XlaContext,
+  model: Model,
+  dataset: Dataset,
+  weights: PjrtBuffer,
+  request: EvaluationRequest,
+): Promise<Evaluation> {
+  const { device, store } = context;
+  const part = dataset[request.part];
+  const there = await store.find(dataset, part);
+  const scores: Promise<Float32Array>[] = [];
+  const run = async (program: Program, inputs: Buffers, own: readonly PjrtBuffer[]) => {
+    const { scores: buffer } = await device.run(program, { ...inputs, weights });
+    for (const each of own) each.release();
+    // The next block is computed while this one's scores are read.
+    scores.push(device.take(buffer, SCORES));
+    scores.at(-1)?.catch(() => undefined);
+  };
+  const { blockSize, firstBlock, blocks } = request;
+  if (there) {
+    for (let block = firstBlock; block < firstBlock + blocks; block++) {
+      const first = block * blockSize;
+      const count = Math.min(blockSize, part.count - first);
+      const at = await device.put(Int32Array.of(first), []);
+      await run(scoreProgram(context, model, count, there.stored), { ...there.buffers, first: at }, [at]);
+    }
+  } else {
+    for await (const batch of evaluationBlocks(dataset, part, blockSize, firstBlock, blocks)) {
+      const own = await putBatch(device, model, batch);
+      await run(scoreProgram(context, model, batch.labels.length), own, Object.values(own));
+    }
+  }
+  const result: Evaluation = { losses: [], correct: 0 };
+  for (const values of await Promise.all(scores)) {
+    const { loss, correct, top5 } = batchScore(model, values);
+    result.losses.push(loss);
+    result.correct += correct;
+    if (top5 !== undefined) result.top5 = (result.top5 ?? 0) + top5;
+  }
+  return result;
+}
+
+async function putBatch(device: Device, model: Model, { inputs, labels }: Batch): Promise<Buffers> {
+  return {
+    images: await device.put(inputs, [labels.length, ...model.input.shape]),
+    labels: await device.put(labels),
+  };
+}
+
+/** Returns the program that scores `count` examples: those from `first` on, or if none are stored, those it is given. */
+function scoreProgram(
+  { device, recordings }: XlaContext,
+  model: Model,
+  count: number,
+  stored?: StoredExamples,
+): Program {
+  const recording = recordings.score(model, count);
+  const given = {
+    images: { shape: [count, ...model.input.shape], type: model.input.type },
+    labels: { shape: [count], type: 'int32' as const },
+  };
+  const parameters = {
+    weights: { shape: [model.size], type: 'float32' as const },
+    ...(stored ? { ...parametersOf(stored), first: { shape: [], type: 'int32' as const } } : given),
+  };
+  return writeProgram(device.precision, parameters, (body, values) => {
+    const { inputs, labels } = stored
+      ? examplesFrom(body, stored, values, values.first, count)
+      : { inputs: values.images, labels: values.labels };
+    const weights = model.parameters.map(({ offset, size, shape }) =>
+      body.reshape(body.slice(values.weights, [offset], [offset + size]), shape),
+    );
+    const examples = [body.barrier(inputs), body.barrier(labels)];
+    return { scores: lower(recording, body, [...weights, ...examples]) };
+  });
+}

@@ -1,0 +1,55 @@
+import { sizeOf } from '@prunegrid/numerics/shape';
+import type * as tensorflow from '@tensorflow/tfjs';
+
+import type { Model } from '../../models/index.js';
+import { type Computation, gradientOf, recordComputation, scoreOf } from '../recording/model-computations.js';
+import type { Recording } from '../recording/nodes.js';
+import { type Backend, useNativeReluGradient, useUncheckedGather } from '../tensorflow/network.js';
+
+type TensorFlow = typeof tensorflow;
+
+/** Records what models compute, each of it once. */
+export class Recordings {
+  private readonly recordings = new Map<string, Recording>();
+
+  constructor(
+    private readonly tf: TensorFlow,
+    private readonly backend: Backend,
+  ) {
+    useNativeReluGradient(tf, backend);
+    useUncheckedGather(tf, backend);
+  }
+
+  /** Returns the recording of the gradient of a micro-batch. See `gradientTensor` for the arguments. */
+  gradient(model: Model, samples: number, scale: number, dropout: boolean, labelSmoothing: number): Recording {
+    const factors = model.dropouts.map(({ shape }) => new Float32Array(samples * sizeOf(shape)).fill(1));
+    const inputs = { ...inputsOf(model, samples), dropout: dropout ? factors : undefined };
+    return this.recording(gradientOf(model, inputs, scale, labelSmoothing));
+  }
+
+  /** Returns the recording of what `scoreTensor` computes for so many examples. */
+  score(model: Model, samples: number): Recording {
+    return this.recording(scoreOf(model, inputsOf(model, samples)));
+  }
+
+  private recording(computation: Computation): Recording {
+    let recording = this.recordings.get(computation.key);
+    if (!recording) {
+      recording = recordComputation(this.tf, this.backend, computation);
+      this.recordings.set(computation.key, recording);
+    }
+    return recording;
+  }
+}
+
+/** Returns the inputs with which a computation is recorded. Their values do not matter. */
+function inputsOf({ parameters, input }: Model, samples: number) {
+  const values = samples * sizeOf(input.shape);
+  return {
+    parameters: parameters.map(({ size }) => new Float32Array(size)),
+    batch: {
+      inputs: input.type === 'int32' ? new Int32Array(values) : new Float32Array(values),
+      labels: new Int32Array(samples),
+    },
+  };
+}
