@@ -37,13 +37,34 @@ describe('prunegrid reproduce', () => {
     });
   }, 120_000);
 
-  it('says of every cell why it was not run, and starts nothing for it', async () => {
+  it('says what is known of AlexNet without ImageNet and why the rest is not, and starts nothing', async () => {
     const out = join(folder.path, 'alexnet');
     const { code, stdout } = await prunegrid('reproduce', 'alexnet', '--out', out);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^ADMM \(the paper\) +21x +80\.2 % +not run \(1\)/m);
-    expect(stdout).toMatch(/^\(1\) AlexNet and ImageNet are not/m);
+    expect(stdout).toMatch(/^ADMM \(the paper\) +21x +80\.2 % +not run: needs ImageNet \(--data DIR\) /m);
+    expect(stdout).toMatch(/^total +60,954,656 +2,900,000 +2,908,900$/m);
+    expect(stdout).toMatch(/^whole network +724,406,816 +- +198,281,140$/m);
+    expect(stdout).toMatch(/^ADMM \(the paper\) +13\.4x +80\.2 % +not run: needs ImageNet \(--data DIR\) /m);
+    expect(stdout).toMatch(/^total +2,332,704 +174,082 +174,080$/m);
+    expect(stdout).toMatch(/^reduction +5x +5\.0x$/m);
     expect(existsSync(out)).toBe(false);
+    const [one, other, ...more] = (await prunegrid('reproduce', 'alexnet', '--json', '--out', out)).stdout
+      .trim()
+      .split('\n');
+    expect(more).toEqual([]);
+    expect(JSON.parse(one)).toMatchObject({
+      table: 'alexnet',
+      computation: { dense: 724_406_816, pruned: 198_281_140 },
+    });
+    expect(JSON.parse(other)).toMatchObject({ rows: [{ here: { notRun: 'needs ImageNet (--data DIR)' } }, {}] });
+    expect(await prunegrid('reproduce', 'lenet5', '--data', folder.path)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--data .*: lenet5 needs none/) as string,
+    });
+    expect(await prunegrid('reproduce', 'alexnet', '--data', folder.path)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--data .*: does not hold train and val, or/) as string,
+    });
   });
 
   it('names the tables there are', async () => {

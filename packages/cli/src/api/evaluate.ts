@@ -1,13 +1,19 @@
 import { loadRecorded } from '@prunegrid/coordinator/extension';
 import { journalFile, readJournal } from '@prunegrid/coordinator/journal/reading';
-import { countLayers, totalOf } from '@prunegrid/coordinator/training/layers';
-import { type LayerCount, runJournal, type RunManifest, type RunResult } from '@prunegrid/coordinator/training/records';
+import { countLayers, resultOf } from '@prunegrid/coordinator/training/layers';
+import {
+  type LayerResult,
+  runJournal,
+  type RunManifest,
+  type RunResult,
+} from '@prunegrid/coordinator/training/records';
 import { Failure } from '@prunegrid/core/failure';
 import { readSafetensors } from '@prunegrid/core/safetensors';
 import { type DatasetChoice, loadDataset } from '@prunegrid/trainer/datasets';
 import { DEFAULT_ENGINE, engines } from '@prunegrid/trainer/engines';
 import { absoluteReference, fromFile, isModelPath, modelTitle, models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
+import { computationOf } from '@prunegrid/trainer/models/trace';
 import { join } from 'node:path';
 
 import { type ApiContext, ignore, type Notices } from './context.js';
@@ -35,7 +41,7 @@ export interface ModelEvaluation {
   /** Top-5 accuracies, if there are more than five classes. */
   testTop5?: number;
   validationTop5?: number;
-  layers: LayerCount[];
+  layers: LayerResult[];
   total: RunResult['total'];
 }
 
@@ -64,7 +70,6 @@ export async function evaluateModel(
   }
   const model = models.get(await loadModel(absoluteReference(name, '.'), runtime));
   const parameters = await fromFile(runtime.clock, model, tensors, file);
-  const layers = countLayers(model, parameters);
 
   const source = engines.get(DEFAULT_ENGINE);
   await source.provision(options.onInstall ?? ignore);
@@ -89,8 +94,7 @@ export async function evaluateModel(
     validationImages: dataset.validation.count,
     ...(test.top5 !== undefined && { testTop5: test.top5 }),
     ...(validation.top5 !== undefined && { validationTop5: validation.top5 }),
-    layers,
-    total: totalOf(layers),
+    ...resultOf(model, countLayers(model, parameters), computationOf(model)),
   };
 }
 

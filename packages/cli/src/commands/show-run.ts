@@ -1,4 +1,6 @@
 import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
+import type { DataOfRun } from '@prunegrid/coordinator/report/paper';
+import type { RunEvent } from '@prunegrid/coordinator/training/records';
 import { relative, resolve } from 'node:path';
 
 import type { FinishedRun, FollowOptions } from '../api/run.js';
@@ -23,25 +25,31 @@ export async function showRun(
 ): Promise<void> {
   const shown = relative('', resolve(folder)) || '.';
   const screen = createScreen(screenOptions(environment, json));
-  let dataset = '';
+  let data: DataOfRun = { name: '' };
+  const noteData = (event: RunEvent) => {
+    if (event.type === 'run-started') data = event.manifest.dataset;
+  };
   const interruption = environment.interruption(`resume with prunegrid resume ${shown}`);
   try {
     const { result } = await run({
       ...options,
       signal: interruption.signal,
-      onStart({ history, spec }) {
-        dataset = spec.dataset.name;
+      onStart({ history }) {
+        history.forEach(noteData);
         screen.recall(history);
         // Before this moment there is nothing to save, so signals keep their usual effect.
         interruption.listen();
       },
-      onEvent: (event) => screen.event(event),
+      onEvent(event) {
+        noteData(event);
+        screen.event(event);
+      },
       onProgress: (progress) => screen.progress(progress),
       onWarning: (line) => screen.warn(line),
       onInstall: (line) => complain(environment, line),
     });
     screen.close();
-    if (!json) print(environment, `\n${renderComparison(result, dataset, shown)}`);
+    if (!json) print(environment, `\n${renderComparison(result, data, shown)}`);
   } finally {
     screen.close();
     interruption.ignore();

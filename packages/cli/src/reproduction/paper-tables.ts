@@ -1,4 +1,4 @@
-import { alexnet, lenet300, lenet5, type PaperNetwork } from '@prunegrid/coordinator/report/paper';
+import { alexnet, alexnetConvolutions, lenet300, lenet5, type PaperNetwork } from '@prunegrid/coordinator/report/paper';
 
 /** A line of a table: a figure that was published, and what is held against it. */
 export interface PaperRow {
@@ -11,40 +11,63 @@ export interface PaperRow {
   here: 'dense' | 'final' | { notRun: string };
 }
 
-/** A table of the paper, and the sweep that measures it. */
+/** A table of the paper, and the experiment that measures it. */
 export interface PaperTable {
-  name: string;
   network: PaperNetwork;
-  /** A sweep among the experiments, or why nothing of the table can be run. */
-  sweep: string | { notRun: string };
+  /** The experiment, one of the cells of the reproduction's sweep. */
+  experiment: string;
   /** Why an experiment that resembles another method's recipe does not count as it, by the method's name. */
   resembling?: Readonly<Record<string, string>>;
 }
 
-const tables: readonly PaperTable[] = [
+/** What `prunegrid reproduce` knows by one name: tables of the paper about one network, and the sweep that measures them. */
+export interface Reproduction {
+  name: string;
+  /** A sweep among the experiments, with a cell for each table, in their order. */
+  sweep: string;
+  tables: readonly PaperTable[];
+  /** The data that users must have themselves, if they cannot be had freely. */
+  needs?: string;
+}
+
+const reproductions: readonly Reproduction[] = [
   {
     name: 'lenet5',
-    network: lenet5,
     sweep: 'table-lenet5.yaml',
-    resembling: {
-      'progressive ADMM':
-        'experiments/lenet5-progressive.yaml is no progressive ADMM of Ye et al.: it prunes to other ratios (120x and 180x, not 167x) and continues from one network at each ratio, where they continue from the best of several',
-    },
+    tables: [
+      {
+        network: lenet5,
+        experiment: 'lenet5-mnist.yaml',
+        resembling: {
+          'progressive ADMM':
+            'experiments/lenet5-progressive.yaml is no progressive ADMM of Ye et al.: it prunes to other ratios (120x and 180x, not 167x) and continues from one network at each ratio, where they continue from the best of several',
+        },
+      },
+    ],
   },
-  { name: 'lenet300', network: lenet300, sweep: 'table-lenet300.yaml' },
+  {
+    name: 'lenet300',
+    sweep: 'table-lenet300.yaml',
+    tables: [{ network: lenet300, experiment: 'lenet300-mnist.yaml' }],
+  },
   {
     name: 'alexnet',
-    network: alexnet,
-    sweep: { notRun: 'AlexNet and ImageNet are not among the models and data sets here' },
+    sweep: 'table-alexnet.yaml',
+    tables: [
+      { network: alexnet, experiment: 'alexnet-imagenet.yaml' },
+      { network: alexnetConvolutions, experiment: 'alexnet-imagenet-conv.yaml' },
+    ],
+    needs: 'ImageNet',
   },
 ];
 
-export const tableNames = tables.map(({ name }) => name);
+export const reproductionNames = reproductions.map(({ name }) => name);
 
-export const tableNamed = (name: string): PaperTable | undefined => tables.find((table) => table.name === name);
+export const reproductionNamed = (name: string): Reproduction | undefined =>
+  reproductions.find((reproduction) => reproduction.name === name);
 
 /** The paper's own figures first, then those of others. */
-export function rowsOf({ network, resembling = {}, sweep }: PaperTable): PaperRow[] {
+export function rowsOf({ network, resembling = {} }: PaperTable): PaperRow[] {
   const { denseAccuracy, finalAccuracy, total, others } = network;
   return [
     ...(denseAccuracy === undefined
@@ -53,10 +76,7 @@ export function rowsOf({ network, resembling = {}, sweep }: PaperTable): PaperRo
     { name: 'ADMM (the paper)', ratio: total.ratio, accuracy: finalAccuracy, here: 'final' },
     ...others.map(({ by, method, ratio, accuracy }) => ({
       ...{ name: by, ratio, accuracy },
-      here:
-        typeof sweep === 'string'
-          ? { notRun: resembling[method] ?? `the recipe of ${method} is not among the experiments here` }
-          : sweep,
+      here: { notRun: resembling[method] ?? `the recipe of ${method} is not among the experiments here` },
     })),
   ];
 }

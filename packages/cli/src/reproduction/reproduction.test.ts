@@ -5,9 +5,11 @@ import { parse } from 'yaml';
 import type { RunResult } from '@prunegrid/coordinator/training/records';
 import { compare } from './comparison.js';
 import { renderReproduction } from '../tables/reproduction.js';
-import { tableNamed, tableNames } from './paper-tables.js';
+import { reproductionNamed, reproductionNames } from './paper-tables.js';
 
-const lenet5 = tableNamed('lenet5')!;
+const tablesOf = (name: string) => reproductionNamed(name)!.tables;
+const tables = reproductionNames.flatMap((name) => tablesOf(name).map((table) => ({ name, ...table })));
+const [lenet5] = tablesOf('lenet5');
 
 /** A trial with that final accuracy on the test set. */
 const result = (accuracy: number): RunResult => ({
@@ -21,8 +23,8 @@ const result = (accuracy: number): RunResult => ({
 });
 
 describe('a table of the paper', () => {
-  it.each(tableNames)('%s has the ratio that its layers and its total come to', (name) => {
-    const { layers, total } = tableNamed(name)!.network;
+  it.each(tables)('$network.title has the ratio that its layers and its total come to', ({ network }) => {
+    const { layers, total } = network;
     const weights = layers.reduce((sum, layer) => sum + layer.weights, 0);
     expect(Math.abs(weights / total.kept / total.ratio - 1)).toBeLessThan(0.01);
     const kept = layers.map((layer) => layer.kept ?? NaN).reduce((sum, count) => sum + count, 0);
@@ -30,7 +32,11 @@ describe('a table of the paper', () => {
   });
 
   it('stands beside the mean over the trials that have finished, and why a cell is empty below', () => {
-    const comparison = compare(lenet5, { results: [result(0.994), result(0.992)], missing: '', changed: ['seed=2'] });
+    const comparison = compare('lenet5', lenet5, {
+      results: [result(0.994), result(0.992)],
+      missing: '',
+      changed: ['seed=2'],
+    });
     expect(renderReproduction(comparison, lenet5.network)).toBe(
       `
 LeNet-5 on MNIST: as published, and here
@@ -64,7 +70,7 @@ Not the recipe: seed=2`.trimStart(),
 
   it('is about top-5 accuracy where the paper is', () => {
     const trial = { ...result(0.57), final: { testAccuracy: 0.57, testTop5: 0.8, validationAccuracy: 0 } };
-    const { rows } = compare(tableNamed('alexnet')!, { results: [trial], missing: 'not measured' });
+    const { rows } = compare('alexnet', tablesOf('alexnet')[0], { results: [trial], missing: 'not measured' });
     const ours = rows.filter(({ name }) => ['dense', 'ADMM (the paper)'].includes(name));
     // The dense stage of this trial has no top-5 accuracy.
     expect(ours.map(({ here }) => here)).toEqual([{ notRun: 'not measured' }, { n: 1, mean: 0.8 }]);
@@ -78,8 +84,8 @@ Not the recipe: seed=2`.trimStart(),
   });
 
   it('has no cell without a figure or a reason', () => {
-    for (const name of tableNames) {
-      const { rows, layers, total } = compare(tableNamed(name)!, { results: [], missing: 'why' });
+    for (const { name, ...table } of tables) {
+      const { rows, layers, total } = compare(name, table, { results: [], missing: 'why' });
       for (const { here } of [...rows, ...layers, total]) {
         expect(here).toEqual({ notRun: expect.stringMatching(/why|not among the|is no progressive ADMM/) as string });
       }

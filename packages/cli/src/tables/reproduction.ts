@@ -1,16 +1,20 @@
 import { columns } from '@prunegrid/core/text/columns';
-import { grouped, percent } from '@prunegrid/core/text/figures';
+import { grouped, percent, ratio as ratioOf } from '@prunegrid/core/text/figures';
 import type { PaperNetwork } from '@prunegrid/coordinator/report/paper';
 import type { Cell, Comparison } from '../reproduction/comparison.js';
 
-/** The table as plain text, without a newline at the end. Below it stands why something was not run. */
+/** The characters of a reason that stands in its cell. A longer one stands below the table. */
+const SHORT = 30;
+
+/** The table as plain text, without a newline at the end. */
 export function renderReproduction(
-  { accuracy, rows, layers, total, changed }: Comparison,
+  { accuracy, rows, layers, total, computation, changed }: Comparison,
   { title }: PaperNetwork,
 ): string {
   const reasons: string[] = [];
   const cell = <T>(here: Cell<T>, render: (value: T) => string): string => {
     if (!isNotRun(here)) return render(here);
+    if (here.notRun.length <= SHORT) return `not run: ${here.notRun}`;
     if (!reasons.includes(here.notRun)) reasons.push(here.notRun);
     return `not run (${reasons.indexOf(here.notRun) + 1})`;
   };
@@ -43,9 +47,26 @@ export function renderReproduction(
       null,
       ['total', grouped(total.weights), grouped(total.paper), cell(total.here, grouped)],
     ]),
+    ...(computation ? ['', ...columns(computationRows(layers, computation))] : []),
     ...reasons.map((reason, i) => `${i === 0 ? '\n' : ''}(${i + 1}) ${reason}`),
     ...(changed.length > 0 ? [`\nNot the recipe: ${changed.join(', ')}`] : []),
   ].join('\n');
+}
+
+function computationRows(
+  layers: Comparison['layers'],
+  { dense, pruned, paper }: NonNullable<Comparison['computation']>,
+): (string[] | null)[] {
+  return [
+    ['multiply-accumulates', 'dense', 'paper', 'here'],
+    null,
+    ...layers.flatMap(({ name, multiplyAccumulates: own }) =>
+      own ? [[name, grouped(own.dense), '-', grouped(own.pruned)]] : [],
+    ),
+    null,
+    ['whole network', grouped(dense), '-', grouped(pruned)],
+    ['reduction', '', paper === undefined ? '-' : `${paper}x`, ratioOf(dense, pruned)],
+  ];
 }
 
 const isNotRun = <T>(here: Cell<T>): here is { notRun: string } =>

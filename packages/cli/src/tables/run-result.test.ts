@@ -22,7 +22,7 @@ const lenet5: RunResult = {
 
 describe('the final table', () => {
   it("sets the paper's LeNet-5 beside ours", () => {
-    expect(renderComparison(lenet5, 'mnist', 'runs/one')).toBe(
+    expect(renderComparison(lenet5, { name: 'mnist' }, 'runs/one')).toBe(
       `
 LeNet-5 on MNIST: the paper (Zhang et al., ECCV 2018) and this run
 
@@ -52,11 +52,31 @@ Files: runs/one
     );
   });
 
+  it('has what each layer computes, and what is computed without weights, if that is known', () => {
+    const layers = [
+      { name: 'one', weights: 1_000, kept: 100, multiplyAccumulates: { dense: 640_000, pruned: 64_000 } },
+      { name: 'unused', weights: 10, kept: 10, multiplyAccumulates: { dense: 0, pruned: 0 } },
+    ];
+    const multiplyAccumulates = { dense: 650_000, pruned: 74_000 };
+    const total = { weights: 1_010, kept: 110, ratio: 9.18, multiplyAccumulates };
+    expect(renderComparison({ ...lenet5, layers, total }, { name: 'mnist' }, 'x')).toContain(`
+multiply-accumulates    dense  pruned      %
+--------------------------------------------
+one                   640,000  64,000   10 %
+unused                      0       0      -
+without weights        10,000  10,000  100 %
+--------------------------------------------
+total                 650,000  74,000   11 %
+reduction                        8.8x
+
+accuracy`);
+  });
+
   it('shows nothing of the paper beside a network that it does not have', () => {
     const layers = [{ name: 'fc1', weights: 1_000, kept: 0 }];
     const text = renderComparison(
       { ...lenet5, layers, total: { weights: 1_000, kept: 0, ratio: Infinity } },
-      'mnist',
+      { name: 'mnist' },
       'x',
     );
     expect(text).toContain('layer        weights  kept    %\n');
@@ -69,8 +89,8 @@ Files: runs/one
 
   it('has top-5 accuracies if they were measured and the paper does not go by top-1', () => {
     const final = { ...accuracies(0.8), testTop5: 0.99, validationTop5: 0.98 };
-    expect(renderComparison({ ...lenet5, final }, 'mnist', 'x')).not.toContain('top-5');
-    const text = renderComparison({ ...lenet5, final }, 'other', 'x');
+    expect(renderComparison({ ...lenet5, final }, { name: 'mnist' }, 'x')).not.toContain('top-5');
+    const text = renderComparison({ ...lenet5, final }, { name: 'other' }, 'x');
     expect(text).toContain('final, top-5             99.00 %   98.00 %\n');
     expect(text).not.toContain('dense, top-5');
   });
@@ -83,7 +103,7 @@ Files: runs/one
     ];
     const text = renderComparison(
       { ...lenet5, layers, total: { weights: 266_200, kept: 11_500, ratio: 23.1 } },
-      'mnist',
+      { name: 'mnist' },
       'x',
     );
     expect(text).toContain('LeNet-300-100 on MNIST: the paper');
@@ -97,7 +117,7 @@ Files: runs/one
 
   it('ends with what makes the result doubtful', () => {
     const warnings = ['ADMM has not converged in fc1: '.repeat(3).trim()];
-    expect(renderComparison({ ...lenet5, warnings }, 'mnist', 'x')).toContain(`
+    expect(renderComparison({ ...lenet5, warnings }, { name: 'mnist' }, 'x')).toContain(`
 46 epochs in 13:32; the authors took about 172 epochs
 
 ADMM has not converged in fc1: ADMM has not converged in fc1: ADMM has not
@@ -108,7 +128,7 @@ Files: x
   });
 
   it('fits 80 columns', () => {
-    for (const line of renderComparison(lenet5, 'mnist', 'runs/one').split('\n'))
+    for (const line of renderComparison(lenet5, { name: 'mnist' }, 'runs/one').split('\n'))
       expect(line.length).toBeLessThanOrEqual(80);
   });
 });

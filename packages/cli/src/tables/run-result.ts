@@ -1,9 +1,9 @@
 import type { ModelEvaluation } from '../api/evaluate.js';
-import type { LayerCount, RunResult } from '@prunegrid/coordinator/training/records';
+import type { LayerCount, LayerResult, RunResult } from '@prunegrid/coordinator/training/records';
 import { columns } from '@prunegrid/core/text/columns';
 import { counted, duration, grouped, percent, ratio, roughPercent } from '@prunegrid/core/text/figures';
 import { wrapped } from '@prunegrid/core/text/wrapping';
-import { paperNetwork, type PaperNetwork } from '@prunegrid/coordinator/report/paper';
+import { type DataOfRun, paperNetwork, type PaperNetwork } from '@prunegrid/coordinator/report/paper';
 
 /** Columns that long lines are broken to. */
 const WIDTH = 75;
@@ -11,15 +11,16 @@ const WIDTH = 75;
 /**
  * The paper's table with ours beside it, layer by layer, then accuracies, epochs and where the files are. Plain text of
  * 75 columns at most for networks of the paper, without a newline at the end. `-` stands for what the paper does not give.
- * @param dataset the name of the data set: the paper's figures are shown beside those on the same data
+ * @param data what the run was trained on: the paper's figures are shown beside those on the same data
  * @param folder the run's, as the user should read it
  */
-export function renderComparison(result: RunResult, dataset: string, folder: string): string {
-  const paper = paperNetwork(result.layers, dataset);
+export function renderComparison(result: RunResult, data: DataOfRun, folder: string): string {
+  const paper = paperNetwork(result.layers, data);
   return [
     ...(paper === undefined ? [] : [`${paper.title}: the paper (Zhang et al., ECCV 2018) and this run`, '']),
     ...columns(weightRows(result, paper)),
     '',
+    ...computationTable(result),
     ...columns(accuracyRows(result, paper)),
     '',
     `${counted(result.epochs, 'epoch')} in ${duration(result.seconds)}${paper?.epochs === undefined ? '' : `; the authors took about ${paper.epochs} epochs`}`,
@@ -52,6 +53,7 @@ export function renderEvaluation(evaluation: ModelEvaluation): string {
       ['compression', '', ratio(total.weights, total.kept), ''],
     ]),
     '',
+    ...computationTable(evaluation),
     `test accuracy      ${percent(testAccuracy)} of ${counted(testImages, 'image')}`,
     `held-out accuracy  ${percent(validationAccuracy)} of ${counted(validationImages, 'image')}`,
     ...(testTop5 === undefined ? [] : [`test top-5         ${percent(testTop5)}`]),
@@ -96,6 +98,34 @@ function weightRows({ layers, total }: RunResult, paper: PaperNetwork | undefine
     null,
     row('total', total, paper?.total.kept, paper && 1 / paper.total.ratio),
     ['compression', '', ...beside('', `${paper?.total.ratio}x`), '', ratio(total.weights, total.kept)],
+  ];
+}
+
+/** Returns what the layers compute for one example, and an empty line below; nothing if that is not known. */
+function computationTable({ layers, total }: Pick<RunResult, 'layers' | 'total'>): string[] {
+  const all = total.multiplyAccumulates;
+  if (!all) return [];
+  const row = (name: string, { dense, pruned }: NonNullable<LayerResult['multiplyAccumulates']>): string[] => [
+    name,
+    grouped(dense),
+    grouped(pruned),
+    dense === 0 ? '-' : roughPercent(pruned / dense),
+  ];
+  const ofLayers = layers.flatMap(({ name, multiplyAccumulates }) =>
+    multiplyAccumulates ? [{ name, multiplyAccumulates }] : [],
+  );
+  const other = ofLayers.reduce((left, { multiplyAccumulates }) => left - multiplyAccumulates.dense, all.dense);
+  return [
+    ...columns([
+      ['multiply-accumulates', 'dense', 'pruned', '%'],
+      null,
+      ...ofLayers.map((layer) => row(layer.name, layer.multiplyAccumulates)),
+      ...(other > 0 ? [row('without weights', { dense: other, pruned: other })] : []),
+      null,
+      row('total', all),
+      ['reduction', '', ratio(all.dense, all.pruned), ''],
+    ]),
+    '',
   ];
 }
 

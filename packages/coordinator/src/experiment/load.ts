@@ -40,6 +40,14 @@ export async function loadSpec(
   return { spec: await withFiles(spec, catalogue, runtime, places), source: { file, text, overrides, places } };
 }
 
+/** Does the same as `loadSpec` without a look at the model and the data that are in files, which need not be there. */
+export const readSpec = async (
+  runtime: Pick<Host, 'files'>,
+  file: string,
+  overrides: readonly string[],
+  catalogue: Catalogue,
+): Promise<Spec> => parseSpec(await readSource(runtime, file), file, overrides, catalogue);
+
 /** Does the same as `loadSpec` for a text instead of a file, without a look at files. Adds to `places`. */
 export function parseSpec(
   text: string,

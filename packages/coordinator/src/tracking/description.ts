@@ -11,6 +11,7 @@ export function runDescription({ dense, hardPruned, final, layers, total, second
     percent(validationAccuracy),
     percent(testAccuracy),
   ];
+  const computed = total.multiplyAccumulates !== undefined;
   return [
     `**${percent(final.validationAccuracy)}** held out at **${ratio(total.weights, total.kept)}** compression, ${epochs} epochs in ${duration(seconds)}`,
     table([
@@ -20,12 +21,13 @@ export function runDescription({ dense, hardPruned, final, layers, total, second
       stage('final, after retraining', final),
     ]),
     table([
-      ['layer', 'weights', 'kept', 'share'],
-      ...[...layers, { name: 'total', ...total }].map(({ name, weights, kept }) => [
+      ['layer', 'weights', 'kept', 'share', ...(computed ? ['multiply-accumulates', 'pruned'] : [])],
+      ...[...layers, { name: 'total', ...total }].map(({ name, weights, kept, multiplyAccumulates }) => [
         name,
         grouped(weights),
         grouped(kept),
         roughPercent(kept / weights),
+        ...(multiplyAccumulates ? [grouped(multiplyAccumulates.dense), grouped(multiplyAccumulates.pruned)] : []),
       ]),
     ]),
   ].join('\n\n');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { atMost } from '@prunegrid/numerics/constraints';
 
-import { countLayers, nonZeroPositions, survivorsOf } from './layers.js';
+import { countLayers, nonZeroPositions, resultOf, survivorsOf } from './layers.js';
 
 const parameter = (kind: 'weight' | 'bias', layer: string, offset: number, size: number) => ({
   ...{ kind, layer, offset, size },
@@ -26,6 +26,22 @@ describe('layers', () => {
       { name: 'one', weights: 3, kept: 2 },
       { name: 'two', weights: 4, kept: 2 },
     ]);
+  });
+
+  it('compute the share that is kept of them, and what has no weights as before', () => {
+    const counted = countLayers(model, parameters);
+    const network = { layers: [{ name: 'one' }, { name: 'two' }] } as unknown as Parameters<typeof resultOf>[0];
+    expect(resultOf(network, counted, { layers: [300, 40], other: 5 })).toEqual({
+      layers: [
+        { name: 'one', weights: 3, kept: 2, multiplyAccumulates: { dense: 300, pruned: 200 } },
+        { name: 'two', weights: 4, kept: 2, multiplyAccumulates: { dense: 40, pruned: 20 } },
+      ],
+      total: { weights: 7, kept: 4, ratio: 1.75, multiplyAccumulates: { dense: 345, pruned: 225 } },
+    });
+    const total = { weights: 7, kept: 4, ratio: 1.75 };
+    expect(resultOf(network, counted, undefined)).toEqual({ layers: counted, total });
+    // Of a trainer that says something of another network.
+    expect(resultOf(network, counted, { layers: [300], other: 5 })).toEqual({ layers: counted, total });
   });
 
   it('have the positions of their non-zeros as supports', () => {

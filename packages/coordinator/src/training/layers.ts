@@ -1,10 +1,11 @@
 import type { ModelDescription, Parameter } from '@prunegrid/trainer/models';
+import type { Computation } from '@prunegrid/trainer/models/trace';
 
 import { findDeadUnits, type WeightShape } from '@prunegrid/numerics/admm';
 import { type ConstraintData, constraints } from '@prunegrid/numerics/constraints';
 import { constraintsOf } from '../experiment/constraints.js';
 import type { PruningKeys } from '../experiment/layer-rules.js';
-import type { LayerCount } from './records.js';
+import type { LayerCount, RunResult } from './records.js';
 import { countNonZero, nonZeroIn } from './masks.js';
 
 /**
@@ -58,6 +59,29 @@ export function totalOf(layers: readonly LayerCount[]): { weights: number; kept:
   const weights = layers.reduce((sum, layer) => sum + layer.weights, 0);
   const kept = layers.reduce((sum, layer) => sum + layer.kept, 0);
   return { weights, kept, ratio: weights / kept };
+}
+
+/**
+ * Returns the counted layers and their total with what they compute. All weights of a layer are used equally often, so
+ * that pruning takes from its multiply-accumulates the same share as from its weights. What is computed without weights
+ * remains. If the computation is not known, only the weights are counted.
+ */
+export function resultOf(
+  model: Pick<ModelDescription, 'layers'>,
+  counted: readonly LayerCount[],
+  computation: Computation | undefined,
+): Pick<RunResult, 'layers' | 'total'> {
+  const total = totalOf(counted);
+  if (computation?.layers.length !== model.layers.length) return { layers: [...counted], total };
+  const { other } = computation;
+  const byName = new Map(model.layers.map(({ name }, i) => [name, computation.layers[i]]));
+  const layers = counted.map((layer) => {
+    const dense = byName.get(layer.name) ?? 0;
+    return { ...layer, multiplyAccumulates: { dense, pruned: Math.round((dense * layer.kept) / layer.weights) } };
+  });
+  const sum = (which: 'dense' | 'pruned') =>
+    layers.reduce((all, { multiplyAccumulates }) => all + multiplyAccumulates[which], other);
+  return { layers, total: { ...total, multiplyAccumulates: { dense: sum('dense'), pruned: sum('pruned') } } };
 }
 
 /**

@@ -85,6 +85,10 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
           'result/ratio': total.ratio,
           'result/seconds': seconds,
           ...Object.fromEntries(layers.map(({ name, kept }) => [`result/kept/${name}`, kept])),
+          ...(total.multiplyAccumulates && {
+            'result/multiply_accumulates': total.multiplyAccumulates.dense,
+            'result/multiply_accumulates_pruned': total.multiplyAccumulates.pruned,
+          }),
         },
       };
     }

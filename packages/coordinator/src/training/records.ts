@@ -41,6 +41,15 @@ export type LayerResiduals = z.infer<typeof layerResiduals>;
 const layerCount = z.strictObject({ name: z.string(), weights: count, kept: count });
 export type LayerCount = z.infer<typeof layerCount>;
 
+/**
+ * Multiply-accumulates of a forward pass of one example: those of all weights, and those of the kept ones. Earlier
+ * releases did not count them.
+ */
+const multiplyAccumulates = z.strictObject({ dense: count, pruned: count }).exactOptional();
+const layerResult = layerCount.extend({ multiplyAccumulates });
+/** A layer with what is kept of it and what it computes. */
+export type LayerResult = z.infer<typeof layerResult>;
+
 const sweepPart = z.strictObject({
   /** The sweep's own `runId`. */
   runId: z.string(),
@@ -119,8 +128,9 @@ export const resultSchema = z.strictObject({
   hardPruned: accuracies,
   /** `validationLoss`, in nats an example, is written if the spec chooses by it. */
   final: accuracies.extend({ validationLoss: measured.exactOptional() }),
-  layers: z.array(layerCount),
-  total: z.strictObject({ weights: count, kept: count, ratio: measured }),
+  layers: z.array(layerResult),
+  /** The multiply-accumulates of the total include those without weights, such as those of attention. */
+  total: z.strictObject({ weights: count, kept: count, ratio: measured, multiplyAccumulates }),
   /** Wall-clock seconds from the first training step to the last evaluation. */
   seconds: measured,
   /** Epochs of training in all phases together. */

@@ -14,8 +14,8 @@ import {
   prunedLayers,
   type LayerToPrune,
   nonZeroPositions,
+  resultOf,
   survivorsOf,
-  totalOf,
 } from './layers.js';
 import { methods } from './methods/index.js';
 import { MASK, modelMetadata, readModel, writeModel } from './model-file.js';
@@ -59,7 +59,7 @@ class Pruning {
 
   async run(): Promise<RunResult> {
     const { training } = this;
-    const { runtime, spec, model, folder, checkLock } = this.context;
+    const { runtime, spec, model, group, folder, checkLock } = this.context;
     const { weights: dense, ...denseScores } = await this.denseNetwork();
     const layersToPrune = prunedLayers(model, spec, dense);
     const prunedScore =
@@ -68,7 +68,7 @@ class Pruning {
     const final = await this.retrain();
     const finalScore = await training.evaluate('final');
 
-    const layers = countLayers(model, final);
+    const { computation } = group.trainers[0].ready;
     const result: RunResult = {
       dense: accuracies(denseScores),
       hardPruned: accuracies(prunedScore),
@@ -76,8 +76,7 @@ class Pruning {
         ...accuracies(finalScore),
         ...(spec.choose === 'loss' && { validationLoss: finalScore.validation.loss }),
       },
-      layers,
-      total: totalOf(layers),
+      ...resultOf(model, countLayers(model, final), computation),
       seconds: training.seconds,
       epochs: training.totalEpochs,
       ...(training.warnings.length > 0 && { warnings: training.warnings }),

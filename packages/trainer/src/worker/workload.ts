@@ -12,6 +12,7 @@ import {
 import { loadModel } from '../models/load.js';
 import { type Engine, engines } from '../engines/index.js';
 import { type Model, models } from '../models/index.js';
+import { computationOf } from '../models/trace/trace.js';
 
 /** The objects that a trainer uses for all its work. */
 export interface LoadedWorkload {
@@ -46,6 +47,7 @@ export async function loadWorkload(
       validationImages: dataset.validation.count,
       testImages: dataset.test.count,
       parameters: model.size,
+      computation: computationOf(model),
     },
     loaded: { engine, model, dataset },
   };

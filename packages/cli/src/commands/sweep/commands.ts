@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { DEFAULT_RETRIES } from '../../api/defaults.js';
 import type { CommandEnvironment } from '../../environment.js';
 import { collect, wholeNumber, withExtensions, withTrainerOptions } from '../../options.js';
-import { tableNames } from '../../reproduction/paper-tables.js';
+import { reproductionNames } from '../../reproduction/paper-tables.js';
 import type { ReproduceOptions } from '../reproduce.js';
 import type { QueueOptions } from './enqueue.js';
 import type { SweepPlanOptions } from './plan.js';
@@ -71,8 +71,9 @@ export function addSweepCommands(sweep: Command, environment: CommandEnvironment
 /** Adds the command `reproduce`, which runs the sweep of a table of the paper. */
 export function addReproduceCommand(program: Command, environment: CommandEnvironment): void {
   withOverrides(withRunOptions(program.command('reproduce')))
-    .description("run what a table of the paper needs, and print it beside the paper's figures")
-    .argument('<table>', `the table: ${tableNames.join(', ')}`)
+    .description("run what the paper's tables of a network need, and print them beside the paper's figures")
+    .argument('<table>', `the network: ${reproductionNames.join(', ')}`)
+    .option('--data <dir>', 'the folder with ImageNet, for alexnet; without it, what is known without a run is printed')
     .option('--out <dir>', "the sweep's folder; what it holds already is not run again (default: reproductions/TABLE)")
     .action(async (table: string, options: ReproduceOptions) =>
       (await import('../reproduce.js')).reproduce(table, options, environment),

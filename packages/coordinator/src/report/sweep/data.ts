@@ -12,7 +12,7 @@ import type { SweepPlan, Trial } from '../../sweep/planner/plan.js';
 import type { SweepEvent, SweepManifest } from '../../sweep/records.js';
 import type { SweepState } from '../../sweep/state.js';
 import { readModel } from '../../training/model-file.js';
-import { paperNetwork } from '../paper.js';
+import { type DataOfRun, paperNetwork } from '../paper.js';
 import { type Curve, curvesOf } from './curves.js';
 import { histogramsOf, type LayerHistogram } from './histograms.js';
 import { bestOfEachSparsity, type CellRow, type MeasuredRow, type SweepTable, sweepTable } from './table.js';
@@ -20,6 +20,8 @@ import { bestOfEachSparsity, type CellRow, type MeasuredRow, type SweepTable, sw
 /** A trial that finished, with data from its run's journal. */
 export interface FinishedTrial {
   trial: Trial;
+  /** What it was trained on. */
+  data: DataOfRun;
   layers: LayerCount[];
   /** The residuals of the layers for each ADMM iteration; empty for baselines. */
   residuals: LayerResiduals[][];
@@ -113,7 +115,7 @@ export async function readReport(
 
 function focusOf(curves: readonly Curve[], best: readonly FinishedTrial[]): { curve: string; row: CellRow }[] {
   if (best.length === 0) return [];
-  const paper = paperNetwork(best[0].layers, best[0].trial.spec.dataset.name)?.total.kept;
+  const paper = paperNetwork(best[0].layers, best[0].data)?.total.kept;
   const distance = ({ trial }: FinishedTrial) => Math.abs(Math.log(trial.kept.total / (paper ?? NaN)));
   const { trial } =
     paper === undefined
@@ -140,8 +142,10 @@ async function readTrial(
   state: SweepState,
 ): Promise<FinishedTrial> {
   const records = await readJournal(runtime, folderOf(folder, trial, state), runJournal);
+  const [first] = records;
   return {
     trial,
+    data: first?.type === 'run-started' ? first.manifest.dataset : trial.spec.dataset,
     layers: state.trials.get(trial.number)?.result?.layers ?? [],
     residuals: records.flatMap((record) => (record.type === 'admm-iteration' ? [record.layers] : [])),
   };

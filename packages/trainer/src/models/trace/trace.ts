@@ -112,6 +112,26 @@ export function traceTraining(model: Model): void {
   );
 }
 
+/** The multiply-accumulates of one example: those of each of the model's layers, and those without weights. */
+export interface Computation {
+  layers: number[];
+  other: number;
+}
+
+/**
+ * Returns what the model computes for one example, or undefined if its forward pass cannot be traced, as that of a model
+ * that only an extension's engine computes.
+ */
+export function computationOf(model: Model): Computation | undefined {
+  try {
+    const { layers, otherMultiplyAccumulates: other } = traceModel(model);
+    return { layers: layers.map(({ multiplyAccumulates }) => multiplyAccumulates), other };
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
+}
+
 /** A product that uses some elements of a layer's weights. */
 interface Use {
   input: tf.TensorInfo;

@@ -94,7 +94,7 @@ export function accuracyFigure({ curves, best }: Pick<ReportData, 'curves' | 'be
 const letterOf = (index: number): string => String.fromCharCode('A'.charCodeAt(0) + index);
 
 function publishedFor(best: FinishedTrial | undefined): { by: string; ratio: number; accuracy: number }[] {
-  const paper = best && paperNetwork(best.layers, best.trial.spec.dataset.name);
+  const paper = best && paperNetwork(best.layers, best.data);
   if (!paper || paper.accuracy !== 'top-1') return [];
   return [{ by: 'Zhang et al. (the paper)', ratio: paper.total.ratio, accuracy: paper.finalAccuracy }, ...paper.others];
 }

@@ -233,7 +233,19 @@ export interface Ready {
   /** The number of parameters of the model. */
   parameters: number;
   /** What else the trainer says of its data set, as JSON: the shape of an example, the classes, and where the parts come from. */
-  datasetDescription?: string | undefined;
+  datasetDescription?:
+    | string
+    | undefined;
+  /** What the model computes for one example. Absent if the trainer cannot tell. */
+  computation?: Computation | undefined;
+}
+
+/** The multiply-accumulates of a model's forward pass of one example. */
+export interface Computation {
+  /** Those of each layer with weights, in the model's order. */
+  layers: number[];
+  /** Those without weights, such as those of attention. */
+  other: number;
 }
 
 /** The coordinator does not admit the trainer. */
@@ -1326,6 +1338,7 @@ function createBaseReady(): Ready {
     testImages: 0,
     parameters: 0,
     datasetDescription: undefined,
+    computation: undefined,
   };
 }
 
@@ -1360,6 +1373,9 @@ export const Ready: MessageFns<Ready> = {
     }
     if (message.datasetDescription !== undefined) {
       writer.uint32(82).string(message.datasetDescription);
+    }
+    if (message.computation !== undefined) {
+      Computation.encode(message.computation, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -1455,6 +1471,85 @@ export const Ready: MessageFns<Ready> = {
             }
 
             message.datasetDescription = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.computation = Computation.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseComputation(): Computation {
+  return { layers: [], other: 0 };
+}
+
+export const Computation: MessageFns<Computation> = {
+  encode(message: Computation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.layers.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.layers) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.other !== 0) {
+      writer.uint32(16).uint64(message.other);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Computation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseComputation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.layers.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.layers.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.other = longToNumber(reader.uint64());
             continue;
           }
         }
