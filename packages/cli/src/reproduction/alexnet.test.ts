@@ -115,7 +115,7 @@ describe("AlexNet's experiments", () => {
 
   it('are quicker with the line that the file gives', async () => {
     const text = readFileSync(fileOf('alexnet-imagenet.yaml'), 'utf8');
-    const sets = [...(/^#   (--set dense.epochs=30.*)$/m.exec(text)?.[1] ?? '').matchAll(/--set (\S+)/g)].map(
+    const sets = [...(/^# {3}(--set dense.epochs=30.*)$/m.exec(text)?.[1] ?? '').matchAll(/--set (\S+)/g)].map(
       ([, override]) => override,
     );
     const { dense, admm, retrain } = await readSpec(nodeHost, fileOf('alexnet-imagenet.yaml'), sets, catalogue);

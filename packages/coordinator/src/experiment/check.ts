@@ -112,8 +112,8 @@ function problemsOfChoice({ choose }: Spec, { name, classes = Infinity }: ModelO
   ];
 }
 
-function problemsOfStart({ dense }: Spec, { name, pretrained }: ModelOutline): Problem[] {
-  if (dense.epochs > 0 || pretrained !== undefined) return [];
-  const text = `found 0; ${name} comes without trained weights, so there is nothing to prune: train for some epochs`;
+function problemsOfStart({ dense, weights }: Spec, { name, pretrained }: ModelOutline): Problem[] {
+  if (dense.epochs > 0 || pretrained !== undefined || weights !== undefined) return [];
+  const text = `found 0; ${name} comes without trained weights, so there is nothing to prune: train for some epochs, or name the file of its weights`;
   return [{ path: ['dense', 'epochs'], on: 'value', text }];
 }

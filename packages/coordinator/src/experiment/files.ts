@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
 import { isDatasetPath, isLabelFile, loadDataset, misfit } from '@prunegrid/trainer/datasets';
-import { absoluteReference, isModelPath, models } from '@prunegrid/trainer/models';
+import { absoluteReference, isModelPath, type ModelDescription, models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
 import { resolve } from 'node:path';
 
@@ -9,10 +9,19 @@ import { type Catalogue, checkAgainstModel, type ModelOutline } from './check.js
 import type { Places } from './places.js';
 import { failureOf } from './problems.js';
 import type { Spec } from './spec.js';
+import { absoluteWeights, checkWeights, type StartingWeights } from './starting-weights.js';
 
 /** Returns the spec with the paths of its model and data seen from `folder`, the experiment's, made absolute. */
-export function withAbsolutePaths<Of extends Pick<Spec, 'dataset' | 'model'>>(experiment: Of, folder: string): Of {
-  const spec = { ...experiment, model: absoluteReference(experiment.model, folder) };
+export function withAbsolutePaths<Of extends Pick<Spec, 'dataset' | 'model' | 'weights'>>(
+  experiment: Of,
+  folder: string,
+): Of {
+  const { weights } = experiment;
+  const spec = {
+    ...experiment,
+    model: absoluteReference(experiment.model, folder),
+    ...(weights && { weights: absoluteWeights(weights, folder) }),
+  };
   const { name, validation, test, labels } = spec.dataset;
   if (!isDatasetPath(name)) return spec;
   const absolute = <Value>(value: Value) => (typeof value === 'string' ? resolve(folder, value) : value);
@@ -47,8 +56,9 @@ export async function withFiles(
   known: KnownFiles = new Map(),
 ): Promise<Spec> {
   const model = await modelOf(spec, runtime, places, known);
-  const loaded = { ...spec, model };
   const outline = outlineOf(model, catalogue);
+  const weights = spec.weights && (await checkedWeights(spec.weights, models.get(model), runtime, places, known));
+  const loaded = { ...spec, model, ...(weights && { weights }) };
   if (isModelPath(model)) {
     const problems = checkAgainstModel(loaded, outline);
     if (problems.length > 0) throw failureOf(problems, places);
@@ -82,6 +92,23 @@ async function modelOf(
     return reference;
   } catch (error) {
     throw placed(error, places, ['model'], 'model');
+  }
+}
+
+async function checkedWeights(
+  weights: StartingWeights,
+  model: ModelDescription,
+  runtime: Pick<Host, 'files'>,
+  places: Places,
+  known: KnownFiles,
+): Promise<StartingWeights> {
+  const key = JSON.stringify([weights, model.name]);
+  try {
+    const text = known.get(key) ?? JSON.stringify(await checkWeights(weights, model, runtime));
+    known.set(key, text);
+    return JSON.parse(text) as StartingWeights;
+  } catch (error) {
+    throw placed(error, places, ['weights'], 'weights');
   }
 }
 

@@ -41,8 +41,28 @@ export function resultKey({ name: _name, method, engine, exchange, choose, ...re
  * Returns the SHA-256, in hex, of everything that determines the weights after dense training. Experiments with the
  * same key can share these weights.
  */
-export function denseKey({ seed, engine, model, dataset, batch, exchange, threadsPerTrainer, dense }: Spec): string {
-  return hash({ seed, ...chosen(engine), model, dataset, batch, ...lossy(exchange), threadsPerTrainer, dense });
+export function denseKey({
+  seed,
+  engine,
+  model,
+  weights,
+  dataset,
+  batch,
+  exchange,
+  threadsPerTrainer,
+  dense,
+}: Spec): string {
+  return hash({
+    seed,
+    ...chosen(engine),
+    model,
+    weights,
+    dataset,
+    batch,
+    ...lossy(exchange),
+    threadsPerTrainer,
+    dense,
+  });
 }
 
 /**

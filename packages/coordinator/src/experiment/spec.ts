@@ -5,6 +5,7 @@ import { constraints } from '@prunegrid/numerics/constraints';
 import { datasetChoiceSchema, isDatasetPath } from '@prunegrid/trainer/datasets';
 import { isModelPath } from '@prunegrid/trainer/models';
 import { registered } from './registered.js';
+import { weightsSchema } from './starting-weights.js';
 
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
@@ -153,6 +154,8 @@ const keys = z.strictObject({
   /** The engine that computes gradients on the trainers. */
   engine: z.string().default('tensorflow'),
   model: z.string(),
+  /** The weights that dense training starts from, or that are pruned as they are. */
+  weights: weightsSchema.optional(),
   dataset,
   batch: z
     .strictObject({
@@ -260,6 +263,10 @@ export const specSchema = keys
     path: ['budget'],
     error:
       'beside constraints, but a budget is for all layers: give the others counts by keep, and take the budget out',
+  })
+  .refine(({ weights: start, dense }) => start === undefined || !dense.fresh, {
+    path: ['dense', 'fresh'],
+    error: 'beside weights, which are trained already: take one of the two out',
   })
   .superRefine(({ dense, admm, retrain }, context) => {
     const phases = {

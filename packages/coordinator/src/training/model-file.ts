@@ -122,7 +122,8 @@ export async function verifyModel(host: Pick<Host, 'clock' | 'files'>, file: str
   await readVerified(host, file);
 }
 
-async function readVerified(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<Safetensors> {
+/** Reads a file that prunegrid or another program has written. Throws the same failures as `readModel`. */
+export async function readVerified(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<Safetensors> {
   const stored = await readSafetensors(host, file);
   const { [HASH]: hash, ...metadata } = stored.metadata;
   const { 'prunegrid.format': format, 'prunegrid.version': version } = metadata;

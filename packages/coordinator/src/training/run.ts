@@ -22,6 +22,7 @@ import { MASK, modelMetadata, readModel, writeModel } from './model-file.js';
 import { checkpointFile } from './run-folder.js';
 import type { PhaseState } from './snapshot.js';
 import { isStageEnd } from './stage-end.js';
+import { readStartingWeights } from './starting-weights.js';
 import { EpochTraining, type Scores } from './training.js';
 
 /** Abort reason of a run that is saved now and resumed soon on more trainers. */
@@ -110,17 +111,22 @@ class Pruning {
 
   private async trainDense(): Promise<{ weights: Float32Array } & Scores> {
     const { training } = this;
-    const { spec, model, group } = this.context;
+    const { spec, group } = this.context;
     if (!(await training.resume('dense'))) {
-      const { pretrained } = model;
-      const start = pretrained && !spec.dense.fresh ? await pretrained() : initialParameters(model, spec.seed);
-      await training.setParameters('dense', start);
+      await training.setParameters('dense', await this.startOfDense());
       if (spec.dense.epochs > 0) training.announce('dense');
     }
     while (training.epoch < spec.dense.epochs) await training.trainEpoch('dense');
     const weights = await group.fetchWeights();
     training.checkpoint('dense', 'dense', weights);
     return { weights, ...(await training.evaluate('dense')) };
+  }
+
+  /** Returns the parameters that dense training starts from: those of a file, or random ones. */
+  private startOfDense(): Promise<Float32Array> | Float32Array {
+    const { runtime, spec, model } = this.context;
+    if (spec.weights) return readStartingWeights(spec.weights, model, runtime);
+    return model.pretrained && !spec.dense.fresh ? model.pretrained() : initialParameters(model, spec.seed);
   }
 
   /** Uses a dense network of another run and counts its epochs as if this run had trained it. */

@@ -1,3 +1,9 @@
 export { encode, headerText, type NamedTensor, type Pieces, piecesOf, type TensorData } from './encode.js';
-export { readSafetensors, readSafetensorsMetadata, type Safetensors, type Tensor } from './read.js';
+export {
+  readSafetensors,
+  readSafetensorsMetadata,
+  readSafetensorsShapes,
+  type Safetensors,
+  type Tensor,
+} from './read.js';
 export { writeSafetensors } from './write.js';

@@ -21,7 +21,7 @@ export interface Safetensors {
 }
 
 /**
- * Reads a safetensors file of F32, F64, F16 or BF16 tensors. Every size that the header states is checked against the
+ * Reads a safetensors file of F32, F64, F16, BF16 or I64 tensors. Every size that the header states is checked against the
  * file's size before memory is allocated. At most the file's size is held in memory, or twice that for types other than
  * F32.
  *
@@ -34,6 +34,20 @@ export function readSafetensors({ files }: Pick<Host, 'files'>, file: string): P
     const tensors = new Map<string, Tensor>();
     for (const stored of header.tensors) tensors.set(stored.name, await readTensor(handle, file, dataStart, stored));
     return { tensors, metadata: header.metadata, header: text };
+  });
+}
+
+/**
+ * Reads only the shapes of the tensors of a safetensors file, by their names. It throws the same errors as
+ * `readSafetensors`.
+ */
+export function readSafetensorsShapes(
+  { files }: Pick<Host, 'files'>,
+  file: string,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  return opened(files, file, async (handle) => {
+    const { tensors } = await readHeader(handle, file);
+    return new Map(tensors.map(({ name, shape }) => [name, shape]));
   });
 }
 

@@ -12,6 +12,7 @@ export {
 } from './dataset.js';
 export { type BatchPlan, type TrainingBatch, TrainingBatches } from './training-batches.js';
 export { type DatasetDescription, datasetDescriptionSchema, describeDataset } from './description.js';
+export { contentHashOf } from './files/fingerprint.js';
 export { isDatasetPath, isModule } from './files/opened.js';
 export { isLabelFile } from './pictures/label-file.js';
 export { expectedHash, loadDataset, sourceOf } from './load.js';

@@ -4,6 +4,18 @@ import { layOut, type Model, type Ops } from './model.js';
 
 const GROUPS = 2;
 
+/** The names of BVLC's release. */
+const caffe = { fc1: 'fc6', fc2: 'fc7', fc3: 'fc8' };
+
+/**
+ * The names of torchvision's AlexNet. That network itself has other shapes, those of Krizhevsky 2014 (arXiv 1404.5997),
+ * but the names are used for this one as well.
+ */
+const torchvision = {
+  ...{ conv1: 'features.0', conv2: 'features.3', conv3: 'features.6', conv4: 'features.8', conv5: 'features.10' },
+  ...{ fc1: 'classifier.1', fc2: 'classifier.4', fc3: 'classifier.6' },
+};
+
 /**
  * AlexNet (Krizhevsky et al., NIPS 2012) in the form of BVLC's release for Caffe, which is that of the paper's tables:
  * images of 227x227 pixels, two groups in conv2, conv4 and conv5, local response normalisation before pooling, and
@@ -31,6 +43,7 @@ export const alexnet: Model = {
     { name: 'fc1', shape: [4096], rate: 0.5 },
     { name: 'fc2', shape: [4096], rate: 0.5 },
   ],
+  layouts: [caffe, torchvision],
 
   forward(tf, parameters, images, training) {
     const kernel = (layer: number) => parameters[2 * layer] as Tensor4D;

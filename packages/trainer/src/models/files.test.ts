@@ -139,11 +139,12 @@ describe('model files', () => {
     const file = tensors();
     file.set('fc2.weight', { shape: [500, 10], data: new Float32Array(5000) });
     await expect(fromFile(nodeHost.clock, lenet5, file, 'a.safetensors')).rejects.toThrow(
-      'a.safetensors: fc2.weight has shape [500, 10] where lenet5 has [10, 500]',
+      'a.safetensors: is no lenet5, and its first tensor is "conv1.weight": fc2.weight has shape [500, 10] where lenet5 has [10, 500]; name',
     );
     file.delete('conv1.bias');
+    // All of it at once.
     await expect(fromFile(nodeHost.clock, lenet5, file, 'a.safetensors')).rejects.toThrow(
-      'a.safetensors: has no tensor conv1.bias',
+      ': has no tensor "conv1.bias"; fc2.weight has shape [500, 10] where lenet5 has [10, 500]; name',
     );
   });
 });

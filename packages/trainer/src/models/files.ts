@@ -3,6 +3,7 @@ import { Failure } from '@prunegrid/core/failure';
 import type { NamedTensor, Tensor } from '@prunegrid/core/safetensors';
 import { fileOrder, inFileOrder, inModelOrder } from './file-order.js';
 import type { ModelDescription, Parameter } from './model.js';
+import { findTensors, hasShape, listed, type TensorNames } from './tensor-names.js';
 
 /**
  * Returns the tensors of the flat vector `parameters` for a file, with PyTorch's names, shapes and order, so that
@@ -26,27 +27,39 @@ export function tensorInFile(model: ModelDescription, parameter: Parameter, valu
 
 /**
  * Returns the flat vector of the tensors that `file` holds. It pauses regularly, so that the event loop is not blocked.
- * Throws Failure if a tensor is missing or has another shape.
+ * @param names how the file calls the model's parameters, if it does not use names that are known; see `findTensors`
+ * @throws {Failure} `input`, one line with all that does not fit, if a tensor is missing or has another shape
  */
 export async function fromFile(
   clock: Pick<Clock, 'turn'>,
   model: ModelDescription,
   tensors: ReadonlyMap<string, Tensor>,
   file: string,
+  names?: TensorNames,
 ): Promise<Float32Array> {
-  const prefix = wrapperOf(tensors.keys());
+  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+  const { found, problems } = findTensors(model, shapes, names);
+  if (problems.length > 0) throw misfitting(file, model, shapes, problems);
   const parameters = new Float32Array(model.size);
-  for (const parameter of model.parameters) {
-    const tensor = tensors.get(prefix + parameter.name);
-    if (!tensor) {
-      throw new Failure(
-        'input',
-        `${file}: has no tensor ${parameter.name}, so it is no ${model.name}: its first is ${JSON.stringify([...tensors.keys()].at(0) ?? 'none')}; rename its tensors, or name another model with --model`,
-      );
-    }
-    await copyInModelOrder(clock, model, parameter, tensor, file, valuesOf(parameter, parameters));
+  for (const [parameter, name] of found) {
+    const { data } = tensors.get(name) as Tensor;
+    await inModelOrder(clock, fileOrder(model, parameter), data, valuesOf(parameter, parameters));
   }
   return parameters;
+}
+
+/** Returns the failure for a file whose tensors are not those of a model. */
+export function misfitting(
+  file: string,
+  model: ModelDescription,
+  tensors: ReadonlyMap<string, unknown>,
+  problems: readonly string[],
+): Failure {
+  const first = JSON.stringify([...tensors.keys()].at(0) ?? 'none');
+  return new Failure(
+    'input',
+    `${file}: is no ${model.name}, and its first tensor is ${first}: ${listed(problems)}; name another file or another network`,
+  );
 }
 
 /**
@@ -60,40 +73,16 @@ export async function tensorFromFile(
   tensor: Tensor,
   file: string,
 ): Promise<Float32Array> {
-  const values = new Float32Array(parameter.size);
-  await copyInModelOrder(clock, model, parameter, tensor, file, values);
-  return values;
-}
-
-async function copyInModelOrder(
-  clock: Pick<Clock, 'turn'>,
-  model: ModelDescription,
-  parameter: Parameter,
-  { shape, data }: Tensor,
-  file: string,
-  into: Float32Array,
-): Promise<void> {
-  const order = fileOrder(model, parameter);
-  if (shape.join() !== order.shape.join()) {
+  if (!hasShape(model, parameter, tensor.shape)) {
+    const { shape } = fileOrder(model, parameter);
     throw new Failure(
       'input',
-      `${file}: ${parameter.name} has shape [${shape.join(', ')}] where ${model.name} has [${order.shape.join(', ')}]`,
+      `${file}: ${parameter.name} has shape [${tensor.shape.join(', ')}] where ${model.name} has [${shape.join(', ')}]`,
     );
   }
-  await inModelOrder(clock, order, data, into);
-}
-
-/**
- * What PyTorch puts before every name of a network that is wrapped: `module.` by DataParallel and
- * DistributedDataParallel, `_orig_mod.` by torch.compile, `model.` by Lightning's modules and many training loops.
- */
-const wrapper = /^(?:(?:module|_orig_mod|model)\.)+/;
-
-/** The wrappers' prefix that all of the names have, or nothing. */
-function wrapperOf(names: Iterable<string>): string {
-  const [first = '', ...others] = names;
-  const [prefix] = wrapper.exec(first) ?? [''];
-  return others.every((name) => name.startsWith(prefix)) ? prefix : '';
+  const values = new Float32Array(parameter.size);
+  await inModelOrder(clock, fileOrder(model, parameter), tensor.data, values);
+  return values;
 }
 
 const valuesOf = ({ offset, size }: Parameter, parameters: Float32Array): Float32Array =>

@@ -3,10 +3,11 @@ import { lenet300 } from './lenet300.js';
 import { lenet5 } from './lenet5.js';
 import { ModelRegistry } from './registry.js';
 
-export { fromFile, tensorFromFile, tensorInFile, toFile } from './files.js';
+export { fromFile, misfitting, tensorFromFile, tensorInFile, toFile } from './files.js';
 export { initialParameters } from './initial.js';
 export type { ModelModule } from './module/index.js';
 export type { ModelRegistry } from './registry.js';
+export { findTensors } from './tensor-names.js';
 export { absoluteReference, isModelModule, isModelPath, modelTitle } from './reference.js';
 export {
   type Dropout,

@@ -88,6 +88,11 @@ export interface ModelDescription {
   classes: number;
   dropouts: readonly Dropout[];
   /**
+   * The names that the layers have in files of other programs: a map from the model's name to the file's for each such
+   * program. A layer that a map lacks has its own name there.
+   */
+  layouts?: readonly Readonly<Record<string, string>>[];
+  /**
    * Reads the trained parameters that the model's file has, [size]. Dense training starts from them. It is undefined if
    * there are none.
    * @throws {Failure} `input` if the file has changed or cannot be read

@@ -43,13 +43,14 @@ export async function fingerprintOf(
     statuses.reduce((sum, { size }) => sum + size, 0) <= mostBytes ? 'content' : 'sizes and times';
   const whole = createHash('sha256');
   for (const { role, path, size, modified } of statuses) {
-    const of = covers === 'content' ? await contentOf(path, files) : `${size} ${Math.floor(modified)}`;
+    const of = covers === 'content' ? await contentHashOf(path, files) : `${size} ${Math.floor(modified)}`;
     whole.update(`${role}\n${of}\n`);
   }
   return { sha256: whole.digest('hex'), covers };
 }
 
-async function contentOf(path: string, files: Files): Promise<string> {
+/** Returns the SHA-256 of a file's content in hexadecimal. Throws Failure `input` if it cannot be read. */
+export async function contentHashOf(path: string, files: Files): Promise<string> {
   const hash = createHash('sha256');
   try {
     for await (const piece of files.readPieces(path)) hash.update(piece);
