@@ -48,6 +48,7 @@ describe('the example of docs/experiments.md', () => {
       examples: { training: 1400, validation: 200, test: 400 },
       shape: [28, 28, 1],
       classes: 10,
+      values: { type: 'uint8', divide: 255, mean: [0.25], std: [0.15] },
       covers: 'content',
       origin: { validation: 'drawn from 2,000 by seed 1', test: 'drawn from 2,000 by seed 1' },
     });

@@ -34,6 +34,8 @@ describe('the example of', () => {
       'runSweep',
       'resumeSweep',
       'evaluateModel',
+      'showModel',
+      'drawModel',
     ]);
   });
 

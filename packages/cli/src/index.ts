@@ -3,12 +3,14 @@
  * ends the process. Every function throws a `Failure` for what a user can remedy; its message is one line that names
  * the place and the remedy.
  */
+import type { ModelOverview } from '@prunegrid/coordinator/report/model/overview';
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 import { nodeRuntime } from '@prunegrid/transport/node';
 
 import type { ApiContext } from './api/context.js';
 import * as evaluation from './api/evaluate.js';
 import * as experiments from './api/experiment.js';
+import * as model from './api/model.js';
 import * as runs from './api/run.js';
 import * as sweeps from './api/sweep.js';
 
@@ -18,6 +20,8 @@ export type { SweepState, TrialState } from '@prunegrid/coordinator/sweep/state'
 export type { JournalRecord, RunEvent, RunResult } from '@prunegrid/coordinator/training/records';
 export { Failure, type FailureKind } from '@prunegrid/core/failure';
 export type { EvaluateOptions, ModelEvaluation } from './api/evaluate.js';
+export type { ModelOverview } from '@prunegrid/coordinator/report/model/overview';
+export type { ShowModelOptions } from './api/model.js';
 export type { Experiment, LoadOptions } from './api/experiment.js';
 export type { FinishedRun, FollowOptions, Progress, RunOptions, StartedRun } from './api/run.js';
 export type {
@@ -163,3 +167,34 @@ export const evaluateModel = (
   place: string,
   options: evaluation.EvaluateOptions = {},
 ): Promise<evaluation.ModelEvaluation> => evaluation.evaluateModel(place, options, machine);
+
+/**
+ * Describes a network without an engine: its layers with shapes, weights and multiply-accumulates, what of it is pruned,
+ * and what it is given.
+ *
+ * @param place a registered model, a network's file, or an experiment, which says what is pruned and on which data
+ * @param options.ratio adds the weights that each budget rule keeps at this compression ratio
+ * @throws Failure `input` if the network cannot be read, with all operators that are missing
+ * @example
+ * import { showModel } from 'prunegrid';
+ *
+ * const { layers, suggestions } = await showModel('lenet5', { ratio: 20 });
+ * console.log(layers[1].multiplyAccumulates, suggestions.keeps.erk.conv2); // 1600000 937
+ */
+export const showModel = (place: string, options: model.ShowModelOptions = {}): Promise<ModelOverview> =>
+  model.showModel(place, options, machine);
+
+/**
+ * Draws a network: its layers, what follows each, and where branches meet. Resolves to an SVG text that refers to no other
+ * file.
+ *
+ * @param place as of `showModel`
+ * @throws Failure as `showModel` does
+ * @example
+ * import { drawModel } from 'prunegrid';
+ *
+ * const picture = await drawModel('lenet5');
+ * console.log(picture.startsWith('<svg'), picture.includes('conv 5x5, 20 to 50')); // true true
+ */
+export const drawModel = (place: string, options: Pick<model.ShowModelOptions, 'set'> = {}): Promise<string> =>
+  model.drawModel(place, options, machine);

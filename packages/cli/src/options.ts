@@ -19,6 +19,17 @@ export function wholeNumber(least: number) {
   };
 }
 
+/** Returns a parser for a flag whose value is a number above `least`. */
+export function above(least: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value <= least) {
+      throw new InvalidArgumentError(`It must be a number above ${least}.`);
+    }
+    return value;
+  };
+}
+
 /** Parses a flag's HOST:PORT. */
 export function address(text: string): string {
   const problem = addressProblem(text);

@@ -5,6 +5,7 @@ import { extensionHelp } from '@prunegrid/core/extension';
 import { Command } from 'commander';
 
 import type { EvaluateCommandOptions } from './commands/evaluate.js';
+import type { ModelShowOptions } from './commands/model/show.js';
 import type { PkiOptions } from './commands/pki.js';
 import type { RunCommandOptions } from './commands/run.js';
 import type { ServeOptions } from './commands/serve.js';
@@ -12,7 +13,7 @@ import { addReproduceCommand, addSweepCommands } from './commands/sweep/commands
 import type { ShowRunOptions } from './commands/show-run.js';
 import type { SyncCommandOptions } from './commands/sync.js';
 import type { CommandEnvironment } from './environment.js';
-import { collect, wholeNumber, withExtensions, withLauncher, withTrainerOptions } from './options.js';
+import { above, collect, wholeNumber, withExtensions, withLauncher, withTrainerOptions } from './options.js';
 
 /** Returns the command with all its subcommands. The code of a subcommand is loaded when it is run. */
 export function programOf(environment: CommandEnvironment): Command {
@@ -77,6 +78,21 @@ export function programOf(environment: CommandEnvironment): Command {
     .description('write a network as a module, with a test and an experiment beside it')
     .argument('[file]', 'the module', 'my-model.mjs')
     .action(async (file: string) => (await import('./commands/init-model.js')).initModel(file, environment));
+
+  program
+    .command('model')
+    .description('what a network consists of')
+    .command('show')
+    .description("print a network's layers, what of it is pruned, and what it is given")
+    .argument('<model>', "a registered model, a network's file, or an experiment")
+    .option('--ratio <r>', 'print the weights that each budget rule keeps at this compression ratio', above(1))
+    .option('--rule <name>', 'with --ratio: the budget rule whose keeps are printed to be pasted', 'erk')
+    .option('--svg <file>', 'draw the network into this file')
+    .option('--set <key=value>', 'override a key of the experiment; may be repeated', collect, [])
+    .option('--json', 'print a JSON object', false)
+    .action(async (place: string, options: ModelShowOptions) =>
+      (await import('./commands/model/show.js')).modelShow(place, options, environment),
+    );
 
   addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'), environment);
 

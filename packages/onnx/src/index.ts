@@ -8,4 +8,4 @@ export {
   TensorProto_DataType as DataType,
   type ValueInfoProto,
 } from './generated/onnx/onnx_pb.js';
-export { dataTypeName, type OnnxTensor, readTensor, requireTensor, shapeOf } from './tensor.js';
+export { copyOfTensor, dataTypeName, type OnnxTensor, readTensor, requireTensor, shapeOf } from './tensor.js';

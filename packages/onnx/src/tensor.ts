@@ -1,9 +1,10 @@
+import { clone } from '@bufbuild/protobuf';
 import { Failure } from '@prunegrid/core/failure';
 import { halfToNumber } from '@prunegrid/core/half-precision';
 import type { Host } from '@prunegrid/core/runtime';
 
 import { externalPlaceOf, type OnnxFile, unreadable } from './file.js';
-import { type TensorProto, TensorProto_DataType as DataType } from './generated/onnx/onnx_pb.js';
+import { type TensorProto, TensorProto_DataType as DataType, TensorProtoSchema } from './generated/onnx/onnx_pb.js';
 
 /**
  * The values of a tensor in row-major order. Floating-point numbers are float32; integers and truth values (0 and 1) are
@@ -12,6 +13,10 @@ import { type TensorProto, TensorProto_DataType as DataType } from './generated/
 export type OnnxTensor = { shape: number[] } & (
   { type: 'float'; values: Float32Array } | { type: 'int' | 'bool'; values: Float64Array }
 );
+
+/** Returns a tensor with the same elements and another name. */
+export const copyOfTensor = (tensor: TensorProto, name: string): TensorProto =>
+  Object.assign(clone(TensorProtoSchema, tensor), { name });
 
 export const shapeOf = ({ dims }: Pick<TensorProto, 'dims'>): number[] => dims.map(Number);
 

@@ -1,5 +1,6 @@
 import type { Host, Processes } from '@prunegrid/core/runtime';
 import { datasetDescriptionSchema } from '@prunegrid/trainer/datasets';
+import { models, modelTitle, parseReference } from '@prunegrid/trainer/models';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,9 +69,24 @@ export async function describeRun(
     engine: ready.engine,
     device: ready.device,
     trainers: members.length,
+    model: modelOf(spec),
     dataset: datasetOf(spec, ready),
     ...(extensions.length > 0 && { extensions: await describeExtensions(host, extensions) }),
     ...(sweep && { sweep }),
+  };
+}
+
+/** Returns what the manifest says of the network. */
+function modelOf({ model: reference }: Spec): NonNullable<RunManifest['model']> {
+  const { input, classes, file } = models.get(reference);
+  const { channels, ...said } = file ?? {};
+  const { sha256 } = parseReference(reference);
+  return {
+    name: modelTitle(reference),
+    ...(sha256 !== undefined && { sha256 }),
+    ...said,
+    input: { shape: [...input.shape], type: input.type, ...(channels && { channels }) },
+    classes,
   };
 }
 

@@ -93,6 +93,23 @@ export const manifestSchema = z.strictObject({
   engine: z.string(),
   device: z.string(),
   trainers: count,
+  /** The network and the shape of one example that it gets. Earlier releases did not write this. */
+  model: z
+    .strictObject({
+      name: z.string(),
+      /** The hash of the content of its files, if it is in files, and what they say of themselves. */
+      sha256: z.string().exactOptional(),
+      format: z.string().exactOptional(),
+      producer: z.string().exactOptional(),
+      input: z.strictObject({
+        shape: z.array(count),
+        type: z.enum(['float32', 'int32']),
+        /** Where images have their channels in the network's file; `shape` has them last. */
+        channels: z.enum(['first', 'last']).exactOptional(),
+      }),
+      classes: count,
+    })
+    .exactOptional(),
   dataset: z.strictObject({
     name: z.string(),
     sha256: z.string(),

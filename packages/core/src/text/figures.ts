@@ -33,3 +33,15 @@ export function duration(seconds: number): string {
 
 /** Returns a count with its noun: `1 epoch`, `6 epochs`. */
 export const counted = (count: number, what: string): string => `${grouped(count)} ${what}${count === 1 ? '' : 's'}`;
+
+/** Returns a large number with three digits: `4.09 G`, `115 M`, `480 k`. */
+export function brief(value: number): string {
+  const [unit, size] = thousands.find(([, least]) => value >= least) ?? [];
+  return size === undefined ? grouped(value) : `${Number((value / size).toPrecision(3))} ${unit}`;
+}
+
+const thousands = [
+  ['G', 1e9],
+  ['M', 1e6],
+  ['k', 1e3],
+] as const;

@@ -10,6 +10,18 @@ export const datasetDescriptionSchema = z.strictObject({
   shape: z.array(count),
   classes: count,
   classNames: z.array(z.string()).exactOptional(),
+  /**
+   * What the network gets of a stored value: `(value / divide - mean) / std`, with one mean and deviation, or one for
+   * each position of the last axis. Earlier releases did not write it.
+   */
+  values: z
+    .strictObject({
+      type: z.enum(['uint8', 'int32', 'float32']),
+      divide: z.number().exactOptional(),
+      mean: z.array(z.number()).exactOptional(),
+      std: z.array(z.number()).exactOptional(),
+    })
+    .exactOptional(),
   /** What the hash was computed from, if the data are files: their content, or their sizes and times of change. */
   covers: z.enum(['content', 'sizes and times']).exactOptional(),
   /** What decodes the pictures, with its version, on which their values depend. */
@@ -23,6 +35,9 @@ export const describeDataset = ({
   shape,
   classes,
   classNames,
+  elementType,
+  divisor,
+  standardization,
   files,
   decoder,
   origin,
@@ -30,6 +45,11 @@ export const describeDataset = ({
   shape: [...shape],
   classes,
   ...(classNames && { classNames: [...classNames] }),
+  values: {
+    type: elementType,
+    ...(divisor !== undefined && { divide: divisor }),
+    ...(standardization && { mean: [...standardization.mean], std: [...standardization.std] }),
+  },
   ...(files && { covers: files.covers }),
   ...(decoder !== undefined && { decoder }),
   ...(origin && { origin }),

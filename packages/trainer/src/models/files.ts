@@ -25,6 +25,9 @@ export function tensorInFile(model: ModelDescription, parameter: Parameter, valu
   return { name: parameter.name, shape: order.shape, data: { length: values.length, pieces } };
 }
 
+/** Returns the shape of a parameter in files, which is PyTorch's: [out, in, height, width] or [out, in] of weights. */
+export const fileShape = (model: ModelDescription, parameter: Parameter): number[] => fileOrder(model, parameter).shape;
+
 /**
  * Returns the flat vector of the tensors that `file` holds. It pauses regularly, so that the event loop is not blocked.
  * @param names how the file calls the model's parameters, if it does not use names that are known; see `findTensors`

@@ -3,12 +3,12 @@ import { lenet300 } from './lenet300.js';
 import { lenet5 } from './lenet5.js';
 import { ModelRegistry } from './registry.js';
 
-export { fromFile, misfitting, tensorFromFile, tensorInFile, toFile } from './files.js';
+export { fileShape, fromFile, misfitting, tensorFromFile, tensorInFile, toFile } from './files.js';
 export { initialParameters } from './initial.js';
 export type { ModelModule } from './module/index.js';
 export type { ModelRegistry } from './registry.js';
 export { findTensors } from './tensor-names.js';
-export { absoluteReference, isModelModule, isModelPath, modelTitle } from './reference.js';
+export { absoluteReference, isModelModule, isModelPath, modelTitle, parseReference } from './reference.js';
 export {
   type Dropout,
   INPUT,
@@ -16,6 +16,7 @@ export {
   layOut,
   type Model,
   type ModelDescription,
+  type ModelFile,
   type Ops,
   type Parameter,
 } from './model.js';

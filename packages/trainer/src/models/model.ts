@@ -30,6 +30,8 @@ export interface Parameter {
   size: number;
   /** The value of every element before training. If it is undefined, the elements are drawn at random. */
   initial?: number;
+  /** The places in the network that use it, as its file names them, if there are several. */
+  sharedBy?: readonly string[];
 }
 
 /**
@@ -77,6 +79,16 @@ export interface ModelInput {
   type: 'float32' | 'int32';
 }
 
+/** What the file of a model says of it beside its parameters. */
+export interface ModelFile {
+  /** The format with its version, such as `ONNX, operator set 18`. */
+  format: string;
+  /** The program that wrote the file, if the file names it, such as `pytorch 2.13.0`. */
+  producer?: string;
+  /** Where images have their channels in the file. They are always last in the input of the model. */
+  channels?: 'first' | 'last';
+}
+
 /** The properties of a model that are known without an engine. */
 export interface ModelDescription {
   name: string;
@@ -98,6 +110,8 @@ export interface ModelDescription {
    * @throws {Failure} `input` if the file has changed or cannot be read
    */
   pretrained?: () => Promise<Float32Array>;
+  /** Present if the model was read from a file. */
+  file?: ModelFile;
 }
 
 /** The options of a forward pass whose gradients are computed. */

@@ -3,7 +3,8 @@ import { sizeOf } from '@prunegrid/numerics/shape';
 import { z } from 'zod';
 
 import type { Model, ModelDescription } from '../model.js';
-import { traceModel, traceTraining } from '../trace/trace.js';
+import { traceTraining } from '../trace/forward.js';
+import { traceModel } from '../trace/trace.js';
 
 const count = z.number().int().positive();
 const shape = z.array(count);

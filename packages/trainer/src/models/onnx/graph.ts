@@ -3,19 +3,23 @@ import type { Host } from '@prunegrid/core/runtime';
 import { Attributes, type NodeProto, type OnnxFile, readTensor } from '@prunegrid/onnx';
 
 import { isOnlyFolded } from './folding.js';
+import { titleOf } from './names.js';
 import { type GraphNode, operatorNamed } from './operators/index.js';
+import { unshareEqualVectors } from './unshare.js';
 import type { Constant } from './values.js';
 
 /** The nodes named for each missing operator, so that a message stays readable. */
 const MOST_NODES = 3;
 
 /**
- * Returns the nodes of a file, each after those whose outputs it reads.
+ * Returns the nodes of a file, each after those whose outputs it reads. Vectors that exporters have stored once because
+ * they are equal are stored apart in the messages of `file` afterwards, see `unshareEqualVectors`.
  * @throws {Failure} `input` if the nodes form a cycle, read what nothing computes, or have operators that are not
  *   supported, all of which are named
  */
 export async function nodesOf(file: OnnxFile, host: Pick<Host, 'files'>): Promise<GraphNode[]> {
   requireSupported(file);
+  await unshareEqualVectors(file, host);
   const nodes: GraphNode[] = [];
   for (const proto of sorted(file)) nodes.push(await nodeOf(file, proto, host));
   const problems = nodes.flatMap((node) => {
@@ -38,8 +42,6 @@ async function nodeOf(file: OnnxFile, proto: NodeProto, host: Pick<Host, 'files'
     ...(value && { value }),
   };
 }
-
-const titleOf = ({ name, output, opType }: NodeProto): string => name || (output[0] ?? opType);
 
 /** Returns the numbers that Constant and ConstantOfShape have as an attribute. */
 async function attributeValue(

@@ -1,11 +1,11 @@
 import { Failure } from '@prunegrid/core/failure';
 import { type OnnxFile, openOnnx, requireTensor } from '@prunegrid/onnx';
 
-import type { Model } from '../model.js';
+import type { Model, ModelFile } from '../model.js';
 import type { ModelFiles, ModelHost } from '../model-files.js';
 import { traceModel } from '../trace/trace.js';
 import { nodesOf } from './graph.js';
-import { inputOf } from './input.js';
+import { imageAxes, inputOf } from './input.js';
 import { Network } from './network.js';
 import { readTrained, trainedTensors } from './parameters.js';
 
@@ -35,10 +35,22 @@ async function modelOf(file: OnnxFile, name: string, host: ModelHost): Promise<M
   const draft: Model = {
     ...{ name, parameters, layers, size, classes: 0, dropouts: [] },
     input: inputOf(file),
+    file: fileOf(file),
     forward: (...args) => network.forward(...args),
     pretrained: async () => readTrained(await openOnnx(path, host), trained, host),
   };
   return { ...draft, classes: classesOf(file, draft), dropouts: network.dropouts };
+}
+
+function fileOf(file: OnnxFile): ModelFile {
+  const { opset, model } = file;
+  const producer = [model.producerName, model.producerVersion].filter((part) => part !== '').join(' ');
+  const channels = imageAxes(file);
+  return {
+    format: `ONNX, operator set ${opset}`,
+    ...(producer !== '' && { producer }),
+    ...(channels && { channels }),
+  };
 }
 
 /** Returns the number of classes, after all shapes of the network were computed. */

@@ -1,3 +1,6 @@
+import type { NodeProto } from '@prunegrid/onnx';
+
+import type { GraphNode } from './operators/index.js';
 import type { Role } from './roles.js';
 
 /** Names that exporters make up for tensors that they have computed or copied. */
@@ -30,7 +33,7 @@ export function nameOf(
   taken: Set<string>,
 ): { tensor: string; layer: string } {
   const own = initializer.replace(ofVariable, '');
-  const base = madeUp.test(own) ? `${pathOf(role)}.${suffixOf(initializer, role)}` : own;
+  const base = madeUp.test(own) ? `${pathOf(role.node)}.${suffixOf(initializer, role)}` : own;
   const whole = part === undefined ? base : `${base}${part === 0 ? '' : '_reverse'}`;
   let tensor = whole;
   for (let count = 2; taken.has(tensor); count++) tensor = `${whole}_${count}`;
@@ -41,8 +44,11 @@ export function nameOf(
   return { tensor, layer: recurrent ? tensor : layer };
 }
 
+/** Returns the name of a node in messages: its own, or that of its first output if it has none. */
+export const titleOf = ({ name, output, opType }: NodeProto): string => name || (output[0] ?? opType);
+
 /** Returns the path of a module from a node's name, such as `layers.0.linear1` from `/layers.0/linear1/MatMul`. */
-function pathOf({ node: { title, op } }: Role): string {
+export function pathOf({ title, op }: Pick<GraphNode, 'title' | 'op'>): string {
   const steps = title.split('/').filter((step) => step !== '');
   const last = steps.at(-1) ?? '';
   const isOp = last

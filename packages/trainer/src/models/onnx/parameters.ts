@@ -39,7 +39,9 @@ export function trainedTensors({ path, graph }: OnnxFile, nodes: readonly GraphN
       const { tensor, layer } = nameOf(name, role, shapes.length > 1 ? part : undefined, names);
       const size = sizeOf(shape);
       const initial = initialOf(name, role);
-      const parameter = { name: tensor, layer, kind: role.kind, shape, offset, size };
+      const { kind, users } = role;
+      const shared = users.length > 1 && { sharedBy: users };
+      const parameter = { name: tensor, layer, kind, shape, offset, size, ...shared };
       if (role.layer && role.kind === 'weight') layers.push({ name: layer, kind: role.layer, weights: size });
       offset += size;
       return initial === undefined ? parameter : { ...parameter, initial };

@@ -14,6 +14,8 @@ export interface Role {
   stacked: boolean;
   /** The node that uses it first. */
   node: GraphNode;
+  /** The names of all nodes that use it, in their order. */
+  users: readonly string[];
 }
 
 /** Operators whose result has the same elements as their first input. */
@@ -55,7 +57,7 @@ export function rolesOf(nodes: readonly GraphNode[], initializers: readonly Tens
       const role = roleOf(node, index, alias.by, shape, follows);
       if (!role) return;
       uses = true;
-      roles.set(alias.initializer, merged(roles.get(alias.initializer), { ...role, node }));
+      roles.set(alias.initializer, merged(roles.get(alias.initializer), { ...role, node, users: [node.title] }));
     });
     if (uses) for (const output of node.outputs) learned.add(output);
   }
@@ -68,10 +70,16 @@ function merged(before: Role | undefined, now: Role): Role {
   const order: ParameterKind[] = ['embedding', 'weight', 'scale', 'bias', 'state'];
   const [chosen, other] = order.indexOf(now.kind) < order.indexOf(before.kind) ? [now, before] : [before, now];
   const alike = chosen.kind !== other.kind || (chosen.swapped === other.swapped && chosen.stacked === other.stacked);
-  return { ...chosen, node: before.node, swapped: chosen.swapped && alike, stacked: chosen.stacked && alike };
+  return {
+    ...chosen,
+    node: before.node,
+    users: [...before.users, ...now.users],
+    swapped: chosen.swapped && alike,
+    stacked: chosen.stacked && alike,
+  };
 }
 
-type Found = Omit<Role, 'node'>;
+type Found = Omit<Role, 'node' | 'users'>;
 
 const vector = (kind: ParameterKind): Found => ({ kind, swapped: false, stacked: false });
 
