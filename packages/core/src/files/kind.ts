@@ -21,7 +21,7 @@ const kinds: readonly { starts: readonly string[]; says: string }[] = [
   },
   {
     starts: ['\x89png', '\xff\xd8\xff', 'gif8'],
-    says: 'it is a picture; name the file with the network or the weights',
+    says: 'it is a picture; name another file',
   },
   { starts: ['\x1f\x8b'], says: 'it is compressed with gzip; unpack it with gunzip' },
   {

@@ -14,7 +14,7 @@ const labels = (...values: number[]) => npz({ x, y: npyOf(Float64Array.from(valu
 
 const cases: Record<string, [Uint8Array | string, string, Partial<DatasetChoice>?]> = {
   'an empty file': ['', 'is no .npz file: it has 0 bytes; write it with numpy.savez'],
-  'a picture': ['GIF89a and more of it', 'is no .npz file: write it with numpy.savez'],
+  'a picture': ['GIF89a and more of it', 'is no .npz file: it is a picture; write it with numpy.savez'],
   'a web page': [
     '<!DOCTYPE html><html>',
     'is no .npz file: it is a web page, such as a login or an error page; write it',
