@@ -16,6 +16,8 @@ import { engines } from '@prunegrid/trainer/engines';
 import { models } from '@prunegrid/trainer/models';
 import { beforeAll, describe, expect, it } from 'vitest';
 
+import { drawScenario } from '@prunegrid/testing/simulation/faults';
+import * as scenarios from '@prunegrid/testing/simulation/simulate';
 import { prunegrid, temporaryFolder } from './environment/cli.js';
 import { SimulatedCluster } from './simulation/cluster.js';
 
@@ -186,7 +188,7 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
     expect(resumed).toBeGreaterThan(2);
   });
 
-  it('resume without a snapshot from the last stage that was evaluated, and repeat nothing before it', async () => {
+  it('resume without a snapshot from the last stage that was evaluated, or from the beginning', async () => {
     const spec = await loadExperiment();
     // Without a delay no time passes, so no snapshot is ever due.
     const { hash, cluster: whole } = await simulate({ seed: 8 }, 'hub');
@@ -202,15 +204,29 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
       const records = await readJournal(after.runtime, '/runs/one', runJournal);
       const first = records.findIndex(({ type }) => type === 'run-resumed');
       const evaluated = records.slice(0, first).findLast((record) => record.type === 'evaluated');
-      const phase = evaluated?.stage === 'dense' ? 'prune' : 'retrain';
-      expect(records[first]).toMatchObject({ phase, steps: 0, totalEpochs: phase === 'prune' ? 2 : 5 });
+      const phase = evaluated ? (evaluated.stage === 'dense' ? 'prune' : 'retrain') : 'dense';
+      expect(records[first]).toMatchObject({ phase, steps: 0, totalEpochs: { dense: 0, prune: 2, retrain: 5 }[phase] });
       expect(records.filter((record) => record.type === 'phase-started').map((record) => record.phase)).toEqual([
         ...['dense', 'prune', 'retrain'],
       ]);
       expect(hashOf(await after.disk.read('/runs/one/model.safetensors'))).toBe(hash);
       phases.add(phase);
     }
-    expect(phases).toEqual(new Set(['prune', 'retrain']));
+    expect(phases).toEqual(new Set(['dense', 'prune', 'retrain']));
+  });
+
+  it('end by themselves with the same bits whatever is killed, stopped, cut off or told to leave', async () => {
+    const spec = await loadExperiment();
+    const { hash } = await scenarios.simulate(spec, { ...drawScenario(0), trainers: 2, external: 0, faults: [] });
+    let resumed = 0;
+    // `npm run simulate` does many more. What fits into this time is different from machine to machine.
+    const end = performance.now() + 15_000;
+    for (let seed = 1; seed <= 6 || (performance.now() < end && seed <= 60); seed++) {
+      const outcome = await scenarios.simulate(spec, drawScenario(seed));
+      expect([seed, outcome.hash]).toEqual([seed, hash]);
+      resumed += outcome.resumed;
+    }
+    expect(resumed).toBeGreaterThan(0);
   });
 
   it('run a sweep of a hundred trials', async () => {

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -39,7 +39,7 @@ describe('a sweep', () => {
     // A record that was being written when the power went.
     writeFileSync(join(out, 'journal.jsonl'), '{"seq":', { flag: 'a' });
     // Nothing is left to resume from, and a folder that cannot be written is not the trial's fault: it waits until that is mended.
-    rmSync(join(out, 'trials/2/attempt-1/checkpoints'), { recursive: true, force: true });
+    writeFileSync(join(out, 'trials/2/attempt-1/journal.jsonl'), 'damaged\n');
     writeFileSync(join(out, 'trials/2/attempt-2'), '');
     const blocked = await prunegrid('sweep', 'resume', out);
     expect(blocked).toMatchObject({ code: 5, stderr: expect.stringMatching(/attempt-2: cannot be written/) as string });

@@ -7,9 +7,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 
-import { isAlive, journalOf, ofType, prunegrid, start } from './environment/cli.js';
+import { isAlive, journalOf, ofType, prunegrid, sha256, start } from './environment/cli.js';
 import { oneLine } from './environment/one-line.js';
 import { runFolders } from './environment/run-folders.js';
 
@@ -147,17 +148,49 @@ describe('trainers', () => {
     expect(code).toBe(0);
   });
 
-  it('that die end the run with 4, and the journal says so', async () => {
-    const to = out();
-    const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
-    await run.prints(/dense epoch 1\/50/);
-    const pids = pidsOf(to);
-    process.kill(pids[1], 'SIGKILL');
+  it('that are killed or stopped are replaced, and those that are told to leave; the bits are those of an undisturbed run', async () => {
+    const [to, undisturbed] = [out(), out()];
+    const experiment = [
+      'run',
+      smoke,
+      '--set',
+      'dense.epochs=20',
+      '--set',
+      'dataset.limit=1024',
+      '--set',
+      'retrain.epochs=1',
+    ];
+    const run = start(...experiment, '--out', to, '--min-trainers', '2');
+    const joins = (count: number) =>
+      expect.poll(() => pidsOf(to).length, { timeout: 100_000, interval: 50 }).toBeGreaterThanOrEqual(count);
+    await run.prints(/dense epoch 1\/20/);
+    process.kill(pidsOf(to)[1], 'SIGKILL');
+    await joins(3);
+    process.kill(pidsOf(to)[0], 'SIGTERM');
+    await joins(4);
+    process.kill(pidsOf(to)[2], 'SIGSTOP');
+    await joins(5);
     const { code, stderr } = await run.ended;
-    expect(code).toBe(4);
-    oneLine(stderr, new RegExp(`the local trainer of process ${pids[1]} was ended by SIGKILL$`, 'm'));
-    expect(journalOf(to).at(-1)).toMatchObject({ type: 'run-failed', kind: 'trainers' });
-    expect(pids.filter(isAlive)).toEqual([]);
+    expect(code).toBe(0);
+    const [left, killed, stopped] = pidsOf(to);
+    oneLine(
+      stderr,
+      new RegExp(`the local trainer of process ${killed} was ended by SIGKILL; another one is started$`, 'm'),
+    );
+    oneLine(
+      stderr,
+      new RegExp(`the local trainer of process ${left} ended with exit code 0.*; another one is started$`, 'm'),
+    );
+    oneLine(
+      stderr,
+      new RegExp(`process ${stopped}\\): no progress for .*goes on with \\d trainers? from what was saved last$`, 'm'),
+    );
+    // The trainer that was told to leave is no loss.
+    const lost = ofType(to, 'run-resumed').map((record) => record['lost'] !== undefined);
+    expect(lost).toEqual([true, false, true]);
+    expect(pidsOf(to).filter(isAlive)).toEqual([]);
+    expect((await prunegrid(...experiment, '--out', undisturbed)).code).toBe(0);
+    expect(sha256(join(to, 'model.safetensors'))).toBe(sha256(join(undisturbed, 'model.safetensors')));
   });
 
   it('that end by an exception end the run with its first line', async () => {
@@ -256,7 +289,10 @@ describe('trainers', () => {
 
   const own = { protocolVersion: PROTOCOL_VERSION, prunegridVersion: version };
   const helloOf = (versions: typeof own) =>
-    encodeFromTrainer({ $case: 'hello', value: { ...versions, host: 'elsewhere', pid: 1, nodeVersion: 'v0' } });
+    encodeFromTrainer({
+      $case: 'hello',
+      value: { ...versions, host: 'elsewhere', pid: 1, nodeVersion: 'v0', session: '' },
+    });
 
   async function dial({ address, tokenFile }: Coordinator) {
     const token = readFileSync(tokenFile, 'utf8').trim();

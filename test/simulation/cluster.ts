@@ -1,17 +1,12 @@
 import { createRequire } from 'node:module';
 
-import { Failure } from '@prunegrid/core/failure';
-import { holdLock } from '@prunegrid/core/locks/file-lock';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import { launchers } from '@prunegrid/coordinator/launch';
-import { type TrainerChoice, withTrainers } from '@prunegrid/coordinator/launch/trainers';
-import { runJournaled } from '@prunegrid/coordinator/training/job';
-import { Projector } from '@prunegrid/coordinator/training/projecting';
+import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import type { RunResult } from '@prunegrid/coordinator/training/records';
 import { readResumeState } from '@prunegrid/coordinator/training/resume-state';
-import { prune } from '@prunegrid/coordinator/training/run';
 import { describeInvocation } from '@prunegrid/coordinator/training/manifest';
 import { createSweepFolder, lockSweep } from '@prunegrid/coordinator/sweep/folder';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
@@ -22,13 +17,11 @@ import type { MemoryDisk } from '@prunegrid/testing/disk';
 import { virtualHost } from '@prunegrid/testing/host';
 import { MemoryNetwork, type NetworkOptions } from '@prunegrid/testing/network';
 import type { Program } from '@prunegrid/testing/processes';
+import { never, runIn } from '@prunegrid/testing/simulation/run';
 import { serve } from '@prunegrid/trainer/worker';
 
 /** The file that the local launcher starts for each trainer. */
 const trainerProgram = createRequire(import.meta.url).resolve('@prunegrid/trainer/bin');
-
-/** Nobody interrupts. */
-export const never = new Promise<never>(() => undefined);
 
 export interface ClusterOptions extends Omit<NetworkOptions, 'clock' | 'seed'> {
   seed: number;
@@ -55,28 +48,8 @@ export class SimulatedCluster {
   }
 
   /** Runs an experiment in a folder, or resumes it if something has been saved there, by trainers that are started for it. */
-  async runExperiment(spec: Spec, folder: string, trainers: TrainerChoice): Promise<RunResult> {
-    const { runtime } = this;
-    await runtime.files.makeFolder(folder);
-    const lock = await holdLock(runtime, `${folder}/coordinator.lock`, (holder) => new Failure('environment', holder));
-    const { resumeState } = await readResumeState(runtime, folder);
-    const run = {
-      ...{ runtime, folder, runId: runtime.random.uuid(), spec, specFile: 'simulated', extensions: [], resumeState },
-      ...{ projector: new Projector(runtime), checkLock: () => lock.check() },
-    };
-    const options = {
-      ...{ runtime, launcher: launchers.get('local'), replace: false, interrupted: never },
-      warn: (line: string) => void this.warnings.push(line),
-    };
-    try {
-      return await withTrainers(spec, trainers, options, ({ pool }) =>
-        pool.lease(trainers.trainers, (group) =>
-          runJournaled({ ...run, group }, (context) => prune({ ...context, onProgress: () => undefined })),
-        ),
-      );
-    } finally {
-      await lock.release();
-    }
+  runExperiment(spec: Spec, folder: string, trainers: TrainerChoice): Promise<RunResult> {
+    return runIn(this.runtime, spec, folder, trainers, (line) => void this.warnings.push(line));
   }
 
   /** Resumes a run from what is in its folder or, if nothing has been saved there, runs it in the folder `/runs/again`. */
@@ -121,7 +94,10 @@ export class SimulatedCluster {
     const coordinator = args[args.indexOf('--coordinator') + 1];
     const report = (line: string) => writeError(`${line}\n`);
     const token = await processes.input();
-    await serve({ coordinator, token, version, report, runtime: { ...this.runtime, processes, transport } });
+    await serve({
+      ...{ coordinator, token, version, redialMs: 0, report },
+      runtime: { ...this.runtime, processes, transport },
+    });
     return 0;
   };
 }

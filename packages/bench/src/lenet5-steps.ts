@@ -58,7 +58,6 @@ export function withReadyTrainers<T>(
     runtime: nodeRuntime,
     launcher: launchers.get('local'),
     warn: (line: string) => console.error(line),
-    replace: false,
     interrupted: new Promise<never>(() => undefined),
   };
   return withTrainers(workload, choice, events, ({ pool }) => work(pool));

@@ -22,6 +22,8 @@ export interface CommandEnvironment extends ApiContext {
    * @param remedy the end of the line that the user is shown: how the work can be resumed
    */
   interruption(remedy: string): Interruption;
+  /** Makes SIGTERM abort the signal that is returned, instead of ending the process. */
+  termination(): AbortSignal;
   /** From this call on, the process ends at once if the npm or npx that started it ends. */
   exitWithWrapper(): void;
 }

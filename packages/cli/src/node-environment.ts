@@ -1,3 +1,4 @@
+import { terminationOf } from '@prunegrid/core/node/termination';
 import { exitWithWrapper, wrapperOf } from '@prunegrid/core/node/wrapper';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { isatty } from 'node:tty';
@@ -64,6 +65,7 @@ export function nodeEnvironment(runtime: Runtime, process: NodeJS.Process): Comm
     stdout: new StandardStream(stdout),
     stderr: new StandardStream(stderr),
     program: argv[1],
+    termination: () => terminationOf(process),
     exitWithWrapper: () => exitWithWrapper(process, runtime.clock, 'prunegrid'),
     interruption: (remedy) => interruptionOf(process, remedy, hangUp, wrapper),
   };

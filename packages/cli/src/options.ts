@@ -92,6 +92,17 @@ export function withTrainerOptions(command: Command): Command {
     .option('--tls <dir>', "the coordinator's certificates, as prunegrid pki init makes them")
     .option('--insecure', 'let other machines connect without encryption', false)
     .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), wait)
+    .option(
+      '--min-trainers <n>',
+      'how many are enough to begin when that time is over, and to go on when others are lost',
+      wholeNumber(1),
+      1,
+    )
+    .option(
+      '--max-trainers <n>',
+      'how many may take part if more come (default: those that are waited for)',
+      wholeNumber(1),
+    )
     .addOption(
       new Option(
         '--reduction <name>',

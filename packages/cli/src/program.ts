@@ -57,9 +57,11 @@ export function programOf(environment: CommandEnvironment): Command {
     .option('--tls <dir>', 'a folder with ca.crt and, unless a token suffices, tls.crt and tls.key')
     .option('--insecure', 'talk to another machine without encryption', false)
     .option('--extension <file>', extensionHelp, collect, [])
+    .option('--redial <seconds>', 'how long to dial again when the coordinator is lost (default: 300)')
     .action(async (options: TrainerCommandOptions) => {
       environment.exitWithWrapper();
-      await (await import('@prunegrid/trainer/run-trainer')).runTrainer(options, environment.runtime);
+      const { runTrainer } = await import('@prunegrid/trainer/run-trainer');
+      await runTrainer(options, environment.runtime, environment.termination());
     });
 
   withExtensions(program.command('evaluate'))

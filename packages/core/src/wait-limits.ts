@@ -9,21 +9,22 @@ export interface WaitLimits {
   /** The work ends after `factor` times the usual duration, but not before `deadlineMs`. */
   factor: number;
   deadlineMs: number;
-  /** The deadline if the usual duration is not known yet. In this case a warning is issued after `deadlineMs`. */
+  /** The deadline if the usual duration is not known yet. In this case a warning is issued after `unknownWarnMs`. */
   firstDeadlineMs: number;
+  unknownWarnMs: number;
 }
 
 /** The coordinator's limits for its trainers. */
 export const trainerLimits: WaitLimits = {
-  ...{ warnFactor: 5, warnMs: 10_000 },
-  ...{ factor: 20, deadlineMs: 30_000, firstDeadlineMs: 900_000 },
+  ...{ warnFactor: 5, warnMs: 5_000, unknownWarnMs: 30_000 },
+  ...{ factor: 10, deadlineMs: 10_000, firstDeadlineMs: 900_000 },
 };
 
 /**
  * A trainer's limits for other trainers. They are shorter than the coordinator's, so that the trainer that knows who is
  * silent reports it first.
  */
-export const peerLimits: WaitLimits = { ...trainerLimits, deadlineMs: 20_000, firstDeadlineMs: 600_000 };
+export const peerLimits: WaitLimits = { ...trainerLimits, factor: 7, deadlineMs: 7_000, firstDeadlineMs: 600_000 };
 
 /**
  * Returns the deadline of a wait in milliseconds.
@@ -37,7 +38,7 @@ export const deadlineOf = (usual: number | undefined, limits: WaitLimits): numbe
  * @param usual the usual duration in milliseconds; undefined if it is not known
  */
 export const warningOf = (usual: number | undefined, limits: WaitLimits): number =>
-  usual === undefined ? limits.deadlineMs : Math.max(limits.warnMs, limits.warnFactor * usual);
+  usual === undefined ? limits.unknownWarnMs : Math.max(limits.warnMs, limits.warnFactor * usual);
 
 /**
  * Estimates the usual duration of a wait by an exponential moving average with the weight 1/8 for a new value, like the

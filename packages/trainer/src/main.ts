@@ -1,5 +1,6 @@
 import { runCommand } from '@prunegrid/core/command-line';
 import { extensionHelp } from '@prunegrid/core/extension';
+import { terminationOf } from '@prunegrid/core/node/termination';
 import { exitWithWrapper } from '@prunegrid/core/node/wrapper';
 import { version } from '@prunegrid/core/version';
 import { nodeRuntime } from '@prunegrid/transport/node';
@@ -16,9 +17,10 @@ const program = new Command('prunegrid-trainer')
   .option('--tls <dir>', 'a folder with ca.crt and, unless a token suffices, tls.crt and tls.key')
   .option('--insecure', 'talk to another machine without encryption', false)
   .option('--extension <file>', extensionHelp, (file: string, before: string[]) => [...before, file], [])
+  .option('--redial <seconds>', 'how long to dial again when the coordinator is lost (default: 300)')
   .showHelpAfterError('(--help lists the options)')
   .exitOverride()
-  .action((options: TrainerCommandOptions) => runTrainer(options, nodeRuntime));
+  .action((options: TrainerCommandOptions) => runTrainer(options, nodeRuntime, terminationOf(process)));
 
 exitWithWrapper(process, nodeRuntime.clock, program.name());
 await runCommand(() => program.parseAsync());

@@ -20,15 +20,21 @@ export interface TrainerCommandOptions {
   insecure?: boolean;
   /** The paths of extension files, relative to the working folder. */
   extension: string[];
+  /** The seconds for which the trainer dials again when it has lost the coordinator; by default REDIAL. */
+  redial?: string;
 }
+
+const REDIAL = '300';
 
 /**
  * Loads the extensions, connects to the coordinator and runs until the coordinator dismisses the trainer. It prints
  * messages for the user. Throws Failure.
+ * @param leaving aborts when the trainer is told to leave
  */
 export async function runTrainer(
-  { coordinator, tokenFile, tls: folder, insecure = false, extension }: TrainerCommandOptions,
+  { coordinator, tokenFile, tls: folder, insecure = false, extension, redial = REDIAL }: TrainerCommandOptions,
   runtime: Runtime,
+  leaving: AbortSignal,
 ): Promise<void> {
   const report = (line: string) => console.error(oneLine(line));
   if (!isLocal(coordinator) && folder === undefined && !insecure) {
@@ -36,6 +42,9 @@ export async function runTrainer(
       'input',
       `--coordinator ${coordinator}: is another machine: give --tls DIR, or --insecure to talk to it without encryption`,
     );
+  }
+  if (!/^\d{1,6}$/.test(redial)) {
+    throw new Failure('input', `--redial ${redial}: must be a whole number of seconds, 0 for never`);
   }
   const token = tokenFile === undefined ? undefined : await readToken(runtime, tokenFile, '--token-file');
   const tls = folder === undefined ? undefined : await readCredentials(runtime, folder, '--tls', report);
@@ -46,5 +55,5 @@ export async function runTrainer(
     );
   }
   await loadExtensions(extension);
-  await serve({ coordinator, token, tls, version, report, runtime });
+  await serve({ coordinator, token, tls, version, redialMs: 1000 * Number(redial), leaving, report, runtime });
 }

@@ -20,13 +20,13 @@ export class Channel<Message extends { $case: string; value: unknown }> {
   private failure: Error | undefined;
 
   /**
-   * @param decode decodes one frame; it may throw
+   * @param decode decodes one frame; it may throw, and returns undefined for a message that it has taken in itself
    * @param explain converts the error that ended the stream to the error that `receive` throws. Its argument is
    *   `undefined` if the other end closed the stream.
    */
   constructor(
     private readonly stream: MessageStream,
-    private readonly decode: (frame: Buffer) => Message,
+    private readonly decode: (frame: Buffer) => Message | undefined,
     private readonly explain: (error: unknown) => Error,
   ) {}
 
@@ -66,12 +66,13 @@ export class Channel<Message extends { $case: string; value: unknown }> {
   }
 
   private async take(): Promise<Message> {
-    let frame: Buffer | undefined;
     try {
-      frame = await this.stream.receive();
-      if (frame && !this.failure) {
+      for (;;) {
+        const frame = await this.stream.receive();
+        if (!frame || this.failure) break;
         this.count(frame);
-        return this.decode(frame);
+        const message = this.decode(frame);
+        if (message) return message;
       }
     } catch (error) {
       throw this.failure ?? this.explain(error);

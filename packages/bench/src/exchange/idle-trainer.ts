@@ -86,7 +86,7 @@ async function exchange(plan: Train): Promise<void> {
   );
   const phase = { microBatches: Number(leaves), bfloat16: false, syncEvery: 1 };
   await runRounds(
-    { channel, generation, phase, plan, microBatches, peers },
+    { channel, generation, phase, plan, microBatches, peers, clock: nodeRuntime.clock },
     {
       target: W,
       runAlone: async (_, { length }) => new Float32Array(STEP_METRICS * length),
@@ -98,6 +98,6 @@ async function exchange(plan: Train): Promise<void> {
       close: () => undefined,
     },
   );
-  const value = { weightsHash: '', bytesToTrainers: 0, messagesToTrainers: 0, notices: [] };
+  const value = { weightsHash: '', bytesToTrainers: 0, messagesToTrainers: 0, notices: [], computingSeconds: 0 };
   await channel.send(encodeFromTrainer({ $case: 'trained', value }));
 }

@@ -16,8 +16,12 @@ export const DEFAULT_LAUNCHER = 'local';
 /** Returns the trainers that a program has asked for, with defaults for the options that it left out. */
 export function trainerChoice(options: Partial<TrainerChoice>): TrainerChoice {
   const choice = { ...defaultTrainers, ...options };
-  const { trainers, external, listen, tokenFile, tls, insecure, wait, reduction, extensions } = choice;
-  return { trainers, external, listen, tokenFile, tls, insecure, wait, reduction, extensions };
+  const { trainers, external, minTrainers, maxTrainers, wait, reduction, extensions } = choice;
+  const { listen, tokenFile, tls, insecure } = choice;
+  return {
+    ...{ trainers, external, minTrainers, maxTrainers, wait, reduction, extensions },
+    ...{ listen, tokenFile, tls, insecure },
+  };
 }
 
 /** How many times a trial that has lost a trainer is tried again. */

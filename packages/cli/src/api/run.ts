@@ -1,10 +1,17 @@
-import type { TrainerGroup } from '@prunegrid/coordinator/cluster';
+import { ElasticTrainers } from '@prunegrid/coordinator/cluster';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import { loadRecorded } from '@prunegrid/coordinator/extension';
 import type { Journal } from '@prunegrid/coordinator/journal/journal';
-import { readJournal } from '@prunegrid/coordinator/journal/reading';
+import { canonicalJson } from '@prunegrid/coordinator/experiment/keys';
+import { journalFile, readJournal } from '@prunegrid/coordinator/journal/reading';
 import { launchers } from '@prunegrid/coordinator/launch';
-import { requireTrainers, type TrainerChoice, withTrainers } from '@prunegrid/coordinator/launch/trainers';
+import {
+  leastOf,
+  mostOf,
+  requireTrainers,
+  type TrainerChoice,
+  withTrainers,
+} from '@prunegrid/coordinator/launch/trainers';
 import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/planner/epoch-times';
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
 import { startMirror } from '@prunegrid/coordinator/tracking/mirror';
@@ -13,7 +20,7 @@ import { type JournaledRun, runJournaled } from '@prunegrid/coordinator/training
 import { throttled, type TimedProgress } from '@prunegrid/coordinator/training/progress';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { type JournalRecord, type RunEvent, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
-import { hasDataOf, readResumeState } from '@prunegrid/coordinator/training/resume-state';
+import { readResumeState } from '@prunegrid/coordinator/training/resume-state';
 import { prune } from '@prunegrid/coordinator/training/run';
 import { createRunFolder } from '@prunegrid/coordinator/training/run-folder';
 import { Failure } from '@prunegrid/core/failure';
@@ -76,8 +83,11 @@ export interface FinishedRun {
   result: RunResult;
 }
 
+/** It never settles. */
+const forever = new Promise<never>(() => undefined);
+
 /** The parts of a run that are known before its folder is locked and its trainers have started. */
-type Prepared = Omit<JournaledRun, 'group' | 'runtime' | 'projector' | 'checkLock'>;
+type Prepared = Omit<JournaledRun, 'trainers' | 'runtime' | 'projector' | 'checkLock'>;
 
 export async function runExperiment(
   { spec, file }: Experiment,
@@ -89,6 +99,7 @@ export async function runExperiment(
   const { runtime } = context;
   await requireEngines([spec.engine], options.onInstall ?? ignore);
   const folder = resolve(options.folder ?? (await claimRunFolder(runtime, spec)));
+  if (await holdsRunOf(runtime, folder, spec)) return resumeExperiment(folder, options, context);
   await createRunFolder(runtime, folder);
   const { extensions } = trainerChoice(options);
   return runToEnd({ folder, runId: runtime.random.uuid(), spec, specFile: file, extensions }, options, context);
@@ -125,6 +136,15 @@ export async function resumeExperiment(
   return runToEnd({ folder, runId, spec, specFile, extensions, resumeState }, { ...options, extensions }, context);
 }
 
+/** Whether the folder holds a run of the same experiment that has not finished. */
+async function holdsRunOf(runtime: Host, folder: string, spec: Spec): Promise<boolean> {
+  if (!(await runtime.files.status(journalFile(folder)))) return false;
+  const records = await readJournal(runtime, folder, runJournal);
+  const [first] = records;
+  if (first?.type !== 'run-started' || records.some(({ type }) => type === 'run-finished')) return false;
+  return canonicalJson(first.manifest.spec) === canonicalJson(spec);
+}
+
 /**
  * Makes a folder for a run for which the user named none. Returns its path relative to the working folder. Throws
  * Failure.
@@ -146,15 +166,29 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
       withTrainers(
         spec,
         choice,
-        {
-          runtime,
-          launcher: launchers.get(options.launcher ?? DEFAULT_LAUNCHER),
-          warn: onWarning,
-          replace: false,
-          interrupted,
-        },
+        { runtime, launcher: launchers.get(options.launcher ?? DEFAULT_LAUNCHER), warn: onWarning, interrupted },
         ({ pool }, ended) =>
-          pool.lease(pool.freeCount, (group) => runOn(group, ended, locked, options, context), stopped),
+          pool.hold(
+            pool.freeCount,
+            async (membership) => {
+              const trainers = new ElasticTrainers({
+                ...{ pool, membership, clock: runtime.clock, signal: stopped, warn: onWarning },
+                ...{
+                  least: leastOf(choice),
+                  most: Math.min(mostOf(choice), spec.batch.microBatches),
+                  wait: choice.wait,
+                },
+                // Others may still come by themselves.
+                ended: choice.external > 0 ? forever : ended,
+              });
+              try {
+                return await runOn({ ...locked, trainers }, ended, options, context);
+              } finally {
+                trainers.close();
+              }
+            },
+            stopped,
+          ),
       ),
     );
     if (!resumeState && choice.external === 0) await measure(runtime, folder, spec, onWarning);
@@ -165,19 +199,12 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
 }
 
 async function runOn(
-  group: TrainerGroup,
+  run: JournaledRun,
   ended: Promise<never>,
-  run: Omit<JournaledRun, 'group'>,
   { mlflow: url, onEvent = ignore, onProgress = ignore, onWarning: warn = ignore }: FollowOptions,
   { runtime, variables: environment }: ApiContext,
 ): Promise<RunResult> {
-  const { folder, spec, resumeState } = run;
-  if (resumeState && !hasDataOf(resumeState, group.trainers[0])) {
-    throw new Failure(
-      'input',
-      `${folder}: was trained on other data than the trainers have: restart it with prunegrid run`,
-    );
-  }
+  const { folder, spec } = run;
   const destination = await destinationOf(folder, { url, environment, warn, runtime });
   const watch = (journal: Journal<RunEvent>) => {
     journal.subscribe(onEvent);
@@ -186,7 +213,7 @@ async function runOn(
     return async () => void (await mirror.drain(DRAIN_MS));
   };
   return runJournaled(
-    { ...run, group },
+    run,
     (context) => prune({ ...context, onProgress: throttled(runtime.clock, spec.batch.global, onProgress) }),
     { watch, explain: (error) => withReason(error, ended, runtime) },
   );

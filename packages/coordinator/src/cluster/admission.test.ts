@@ -9,7 +9,14 @@ const requirements: Requirements = {
   workload: { engine: 'none', model: 'small', dataset: undefined, threads: 1 },
 };
 const hello: Hello = {
-  ...{ protocolVersion: PROTOCOL_VERSION, prunegridVersion: '1', host: 'here', pid: 1, nodeVersion: 'v24' },
+  ...{
+    protocolVersion: PROTOCOL_VERSION,
+    prunegridVersion: '1',
+    host: 'here',
+    pid: 1,
+    session: '',
+    nodeVersion: 'v24',
+  },
 };
 const ready: Ready = {
   ...{ engine: 'none', engineVersion: '1', device: 'CPU', memoryBytes: 1, datasetHash: 'a'.repeat(64) },

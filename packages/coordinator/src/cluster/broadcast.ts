@@ -17,7 +17,7 @@ import {
   TrainerReported,
   type TrainerMessage,
 } from './trainer.js';
-import { type Awaited, Watchdog } from './watchdog.js';
+import { type Awaited, WaitTimes, Watchdog } from './watchdog.js';
 
 type Command = NonNullable<FromCoordinator['body']>;
 type Asked = 'trained' | 'progress' | 'evaluated' | 'rendezvousAddress' | 'rendezvousResult';
@@ -31,6 +31,8 @@ const PEER_LOST_MS = 2000;
 export interface BroadcastOptions {
   clock: Clock;
   limits: WaitLimits;
+  /** How long the job's waits have taken so far. */
+  times?: WaitTimes | undefined;
   warn: (line: string) => void;
 }
 
@@ -51,13 +53,28 @@ export class Broadcast {
   private dropping: Timer | undefined;
   /** Failures with which trainers were disconnected. */
   private readonly dropped = new Set<unknown>();
+  /** The kind of the latest wait. */
+  private awaited: Awaited = 'messages';
+  /** Number of messages that came after the trainers had been told to release the lease. */
+  private late = 0;
 
   constructor(
     readonly trainers: readonly Trainer[],
     private readonly generation: number,
     private readonly options: BroadcastOptions,
   ) {
-    this.watchdog = new Watchdog({ ...options, stalled: (late, silence) => this.giveUp(late, silence) });
+    const { times = new WaitTimes() } = options;
+    this.watchdog = new Watchdog({ ...options, times, stalled: (late, silence) => this.giveUp(late, silence) });
+  }
+
+  /** Number of messages of this lease that came too late, and were dropped. */
+  get lateMessages(): number {
+    return this.late;
+  }
+
+  /** Must be called when the trainers are given a phase. */
+  beginPhase(): void {
+    this.watchdog.beginPhase();
   }
 
   async tell(command: Command): Promise<void> {
@@ -109,11 +126,13 @@ export class Broadcast {
   /**
    * Awaits all of `work`. Unlike Promise.all, it rejects only when all promises have settled, because two readers must
    * never use one channel at the same time. When one promise fails, the trainers are told to release the lease:
-   * otherwise others could wait silently for a trainer that no longer answers.
+   * otherwise others could wait silently for a trainer that no longer answers. A trainer whose promise fails by anything
+   * that it has not reported itself is disconnected, because nothing that follows could be believed.
    * @param work one promise for each of the first trainers of the lease, in their order
    */
   async all<T>(work: readonly Promise<T>[], awaited: Awaited = 'messages', amount = 1): Promise<T[]> {
     const wait = this.watchdog.begin(this.trainers.slice(0, work.length), awaited, amount);
+    this.awaited = awaited;
     for (const [i, each] of work.entries()) {
       const trainer = this.trainers[i];
       this.busy.set(trainer, each);
@@ -123,6 +142,7 @@ export class Broadcast {
       };
       each.then(settle, (error: unknown) => {
         settle();
+        if (!(error instanceof TrainerReported || error instanceof LeaseReleased)) trainer.channel.fail(error as Error);
         if (error instanceof PeerLostReported) this.options.clock.after(PEER_LOST_MS, () => void this.tellRelease());
         else void this.tellRelease();
       });
@@ -179,6 +199,7 @@ export class Broadcast {
       }
       try {
         await trainer.channel.receive();
+        this.late++;
       } catch (error) {
         if (error instanceof TrainerReported || error instanceof LeaseReleased) continue;
         trainer.channel.fail(error as Error);
@@ -194,9 +215,15 @@ export class Broadcast {
     void this.tellRelease();
   }
 
+  /** Disconnects a trainer that has done what it must not do. */
+  disconnect(trainer: Trainer, failure: Failure): void {
+    trainer.channel.fail(failure);
+    void this.tellRelease();
+  }
+
   /** Disconnects, after the deadline, the trainers that still hold the lease and have sent nothing since this call. */
   private dropLater(trainers: readonly Trainer[]): void {
-    const milliseconds = this.stalled ? this.options.limits.deadlineMs : this.watchdog.longestDeadline;
+    const milliseconds = this.watchdog.answerDeadline(this.awaited);
     const before = trainers.map(({ channel }) => channel.traffic.messages);
     this.dropping = this.options.clock.after(milliseconds, () => {
       const leased = trainers.filter(({ state }) => state.name === 'leased');

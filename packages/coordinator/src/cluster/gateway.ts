@@ -29,8 +29,10 @@ export interface GatewayOptions extends Requirements {
   token: string | undefined;
   /** Encrypts the connections. */
   tls?: TlsCredentials | undefined;
-  /** Number of trainers to admit. Further trainers are refused until one of these leaves. */
+  /** Number of trainers that are wanted. */
   trainers: number;
+  /** Number of trainers to admit, by default as many as are wanted. Others are refused until one of these leaves. */
+  most?: number | undefined;
   /** Name of the reduction; the default is `auto`. */
   reduction?: string;
   /** Limits on how long a trainer may be silent; the default is `trainerLimits`. */
@@ -39,8 +41,6 @@ export interface GatewayOptions extends Requirements {
   warn: (line: string) => void;
   joined?: (trainer: Trainer) => void;
   left?: (trainer: Trainer) => void;
-  /** Called when a trainer has joined, left or been released by its group. */
-  changed?: () => void;
 }
 
 /**
@@ -56,15 +56,13 @@ export class Gateway {
   /** Callers that were not let in since the last warning of them. */
   private strangers = 0;
   private warnedAt = -Infinity;
-  private complete: () => void = () => undefined;
+  /** What the first trainer that was admitted has said of itself. All others must agree with it. */
+  private first: Ready | undefined;
 
   private constructor(private readonly options: GatewayOptions) {
     const { limits = trainerLimits, runtime, warn } = options;
     const reduction = reductionNamed(options.reduction ?? AUTO);
-    this.pool = new TrainerPool({ reduction, limits, runtime, warn }, () => {
-      if (this.pool.trainers.length === options.trainers) this.complete();
-      options.changed?.();
-    });
+    this.pool = new TrainerPool({ reduction, limits, runtime, warn });
   }
 
   /** Opens the listener. Throws Failure if it cannot listen on the address or if there is no such reduction. */
@@ -92,21 +90,31 @@ export class Gateway {
   }
 
   /**
-   * Waits until the wanted number of trainers has been admitted.
-   * @throws Failure if this takes longer than `seconds`, or the reason of `early` if that promise rejects first
+   * Waits until the wanted number of trainers has been admitted, or `least` of them when the time is over.
+   * @throws Failure if fewer than `least` have come after `seconds`, or the reason of `early` if that promise rejects
+   * first
    */
-  async waitForTrainers(seconds: number, early: Promise<never>): Promise<void> {
-    const { trainers, runtime } = this.options;
+  async waitForTrainers(seconds: number, early: Promise<never>, least = this.options.trainers): Promise<void> {
+    const { pool } = this;
+    const { trainers, runtime, warn } = this.options;
     let timer: Timer | undefined;
+    let unsubscribe: () => void = () => undefined;
     const complete = new Promise<void>((resolve, reject) => {
-      this.complete = resolve;
-      if (this.pool.trainers.length === trainers) resolve();
+      const look = () => {
+        if (pool.trainers.length >= trainers) resolve();
+      };
+      unsubscribe = pool.subscribe(look);
+      look();
       timer = runtime.clock.after(seconds * 1000, () => {
-        const here = this.pool.trainers.length;
+        const came = `${pool.trainers.length} of ${trainers} trainers came within ${seconds} s`;
+        if (pool.trainers.length >= least) {
+          warn(`${came}: begins with these`);
+          return resolve();
+        }
         reject(
           new Failure(
             'trainers',
-            `${here} of ${trainers} trainers came within ${seconds} s: start them with prunegrid trainer --coordinator HOST:PORT, or allow more with --wait`,
+            `${came}: start them with prunegrid trainer --coordinator HOST:PORT, or allow more with --wait`,
           ),
         );
       });
@@ -115,6 +123,7 @@ export class Gateway {
       await Promise.race([complete, early]);
     } finally {
       timer?.cancel();
+      unsubscribe();
     }
   }
 
@@ -124,11 +133,11 @@ export class Gateway {
 
   /** Lets a caller in that knows the token. */
   private answer(call: IncomingCall): void {
-    const { token, trainers } = this.options;
+    const { token, trainers, most = trainers } = this.options;
     if (token !== undefined && !isSameSecret(token, call.metadata[ADMISSION_TOKEN] ?? '')) {
       call.refuse('it has not sent the token of this coordinator: give it by --token-file');
       this.warnOfStranger(call.remote);
-    } else if (this.loading >= trainers + MOST_LOADING) {
+    } else if (this.loading >= most + MOST_LOADING) {
       call.refuse('too many trainers load their data at the same time: try again later');
     } else void this.converse(call);
   }
@@ -146,7 +155,12 @@ export class Gateway {
   /** Admits a trainer or refuses it. Never rejects. */
   private async converse(call: IncomingCall): Promise<void> {
     let name = `a trainer at ${call.remote}`;
-    const conversation = openConversation(call.accept(), () => name);
+    let trainer: Trainer | undefined;
+    const conversation = openConversation(
+      call.accept(),
+      () => name,
+      () => trainer && this.pool.letLeave(trainer),
+    );
     const { channel } = conversation;
     let loading = true;
     this.loading++;
@@ -157,12 +171,14 @@ export class Gateway {
     try {
       const hello = await this.greet(channel, name);
       name = `trainer at ${hello.host} (process ${hello.pid})`;
+      this.replaceEarlier(hello);
       const ready = await this.examine(channel, name);
       loaded();
       const number = ++this.admitted;
       name = `trainer ${number} at ${hello.host} (process ${hello.pid})`;
       const told = channel.send(encodeFromCoordinator({ $case: 'admission', value: { trainer: number } }));
-      const trainer: Trainer = Object.assign(conversation, { number, name, hello, ready });
+      trainer = Object.assign(conversation, { number, name, hello, ready });
+      this.first ??= ready;
       this.options.joined?.(trainer);
       this.pool.add(trainer);
       await Promise.all([told, channel.closed]);
@@ -191,11 +207,20 @@ export class Gateway {
     return hello;
   }
 
+  /** Ends the earlier connection of a trainer that has lost it and dials again. */
+  private replaceEarlier({ session }: Hello): void {
+    if (session === '') return;
+    for (const { hello, channel, name } of this.pool.trainers) {
+      if (hello.session === session) channel.fail(new Failure('trainers', `${name}: has dialled again`));
+    }
+  }
+
   private async examine(channel: TrainerChannel, name: string): Promise<Ready> {
     const message = await this.within(READY_MS, channel, name, 'has not loaded its data set');
     if (message.$case !== 'ready') throw outOfTurn(name, message);
-    const ready = examineReady(message.value, this.options, this.pool.trainers[0]?.ready);
-    if (this.pool.trainers.length >= this.options.trainers) {
+    const ready = examineReady(message.value, this.options, this.first);
+    const { trainers, most = trainers } = this.options;
+    if (this.pool.trainers.length >= most) {
       throw new JoinRefused('the coordinator has all the trainers that it asked for: start it with more');
     }
     return ready;

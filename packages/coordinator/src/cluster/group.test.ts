@@ -91,7 +91,7 @@ async function workAlone(channel: Channel<Message>, reports = (step: number) => 
       await credits.report(Float32Array.from(reports(firstStep + i)));
     }
     await credits.close();
-    const value = { weightsHash: 'hash', bytesToTrainers: 0, messagesToTrainers: 0, notices: [] };
+    const value = { weightsHash: 'hash', bytesToTrainers: 0, messagesToTrainers: 0, notices: [], computingSeconds: 0 };
     await channel.send(encodeFromTrainer({ $case: 'trained', value }));
   }
 }

@@ -11,6 +11,7 @@ import type { Reduction } from '@prunegrid/trainer/reductions';
 import type { Trainer } from './trainer.js';
 import { Broadcast } from './broadcast.js';
 import { chooseReduction } from './reduction.js';
+import type { WaitTimes } from './watchdog.js';
 import { rendezvous } from './rendezvous.js';
 import { type StepOutcome, trainInLockstep, trainOnCredits } from './rounds.js';
 
@@ -30,11 +31,16 @@ export interface Evaluation {
   top5?: number;
 }
 
+/** The trainers cannot reach each other, and the user insists on a reduction that needs it. */
+export class PeersUnreachable extends Failure {}
+
 export interface GroupOptions {
   /** Reduction that the user asked for; by default the faster one for the length of the exchanged vectors. */
   reduction?: Reduction | undefined;
   /** Limits on how long a trainer may be silent. */
   limits: WaitLimits;
+  /** How long the job's waits have taken so far, which its groups learn one after the other. */
+  times?: WaitTimes;
   runtime: Pick<Runtime, 'clock' | 'random'>;
   warn: (line: string) => void;
   /** Aborts when the work is to end; `train` then halts at the end of a round. */
@@ -79,6 +85,11 @@ export class TrainerGroup {
     return this.among;
   }
 
+  /** Number of messages that came after the lease had ended, and were dropped. */
+  get lateMessages(): number {
+    return this.broadcast.lateMessages;
+  }
+
   /** Leases the trainers to this group. */
   async begin(): Promise<void> {
     for (const trainer of this.trainers) trainer.lease(this.generation);
@@ -114,6 +125,7 @@ export class TrainerGroup {
         () => (this.peersConnected ??= this.connectPeers()),
       );
     }
+    this.broadcast.beginPhase();
     await this.broadcast.tell({ $case: 'beginPhase', value: this.phase });
     await this.broadcast.tellTensor(TensorKind.WEIGHTS, weights);
     if (survivors) await this.broadcast.tellTensor(TensorKind.SURVIVORS, survivors);
@@ -286,7 +298,7 @@ export class TrainerGroup {
     const { reduction, runtime, warn } = this.options;
     const problem = await rendezvous(this.broadcast, runtime.random);
     if (problem === undefined) return true;
-    if (reduction) throw new Failure('trainers', `--reduction ${reduction.name}: ${problem}`);
+    if (reduction) throw new PeersUnreachable('trainers', `--reduction ${reduction.name}: ${problem}`);
     warn(`${problem}: gradients go through the coordinator; --reduction hub does not try`);
     return false;
   }

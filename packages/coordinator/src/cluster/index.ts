@@ -1,6 +1,8 @@
 export { Gateway } from './gateway.js';
-export { TrainerGroup } from './group.js';
+export { PeersUnreachable, TrainerGroup } from './group.js';
+export { ElasticTrainers, type JobTrainers } from './job-trainers.js';
 export { type Trainer, TrainerReported } from './trainer.js';
+export { type Membership, Regrouped } from './membership.js';
 export { TrainerPool } from './pool.js';
 export { AUTO, reductionNamed } from './reduction.js';
 export type { StepOutcome } from './rounds.js';

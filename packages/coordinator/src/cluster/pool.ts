@@ -1,30 +1,52 @@
 import { encodeFromCoordinator } from '@prunegrid/proto';
 
-import { type GroupOptions, TrainerGroup } from './group.js';
+import { Cooling } from './cooling.js';
+import type { GroupOptions, TrainerGroup } from './group.js';
+import { type Lender, Membership } from './membership.js';
 import type { Trainer } from './trainer.js';
 
 /** Milliseconds that trainers have to disconnect after they were told that they may leave. */
 const FAREWELL_MS = 3000;
 
-/** Pool of the trainers that have been admitted and have not left. Each is leased to at most one group at a time. */
+/** Pool of the trainers that have been admitted and have not left. Each works at one job at a time at most. */
 export class TrainerPool {
-  private readonly leased = new Set<Trainer>();
+  private readonly taken = new Set<Trainer>();
   private readonly free = new Set<Trainer>();
-  private leases = 0;
+  /** Trainers that have been told to leave and are about to. */
+  private readonly departing = new Set<Trainer>();
+  private readonly memberships = new Set<Membership>();
+  private readonly listeners = new Set<() => void>();
+  private readonly cooling: Cooling;
+  private generations = 0;
 
-  /** @param changed called when a trainer has joined, left or become free */
-  constructor(
-    private readonly options: Omit<GroupOptions, 'signal'>,
-    private readonly changed: () => void,
-  ) {}
+  constructor(private readonly options: Omit<GroupOptions, 'signal' | 'times'>) {
+    this.cooling = new Cooling(options.runtime.clock);
+  }
 
   /** All trainers of the pool, in the order of admission. */
   get trainers(): readonly Trainer[] {
-    return [...this.free, ...this.leased].sort((a, b) => a.number - b.number);
+    return inOrder([...this.free, ...this.taken]);
   }
 
   get freeCount(): number {
     return this.free.size;
+  }
+
+  /** Number of free trainers on machines that are not left out for a while because theirs failed again and again. */
+  get trustedCount(): number {
+    return [...this.free].filter((trainer) => this.waitFor(trainer) === 0).length;
+  }
+
+  /** Milliseconds after which another free trainer counts as trusted, or undefined if none will. */
+  get nextTrust(): number | undefined {
+    const waits = [...this.free].map((trainer) => this.waitFor(trainer)).filter((wait) => wait > 0);
+    return waits.length > 0 ? Math.min(...waits) : undefined;
+  }
+
+  /** Calls `listener` whenever a trainer has joined, left or become free. Returns the function that ends this. */
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
   }
 
   add(trainer: Trainer): void {
@@ -34,43 +56,41 @@ export class TrainerPool {
 
   /** Removes a trainer. Returns false if it was no longer in the pool. */
   remove(trainer: Trainer): boolean {
-    const known = this.free.delete(trainer) || this.leased.delete(trainer);
+    const known = this.free.delete(trainer) || this.taken.delete(trainer) || this.departing.delete(trainer);
     if (known) this.changed();
     return known;
   }
 
-  /**
-   * Leases `count` free trainers together for `work`. When `work` ends, the trainers that have not left are free again.
-   * Rejects with the error of `work`, and with a Failure if a trainer leaves or makes no progress.
-   */
-  async lease<T>(count: number, work: (group: TrainerGroup) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const trainers = [...this.free].sort((a, b) => a.number - b.number).slice(0, count);
-    if (trainers.length < count) throw new RangeError(`${count} trainers asked for, ${trainers.length} free`);
-    const generation = ++this.leases;
-    for (const trainer of trainers) {
-      this.free.delete(trainer);
-      this.leased.add(trainer);
-    }
-    const group = new TrainerGroup(trainers, generation, { ...this.options, signal });
+  /** Lets a trainer leave that has been told to, as soon as its job has saved what it has computed. */
+  letLeave(trainer: Trainer): void {
+    for (const membership of this.memberships) if (membership.has(trainer)) membership.regroup();
+  }
+
+  /** Holds `count` free trainers together for a job. When `work` ends, those that have not left are free again. */
+  async hold<T>(count: number, work: (membership: Membership) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (this.free.size < count) throw new RangeError(`${count} trainers asked for, ${this.free.size} free`);
+    const membership = new Membership(this.lender, count, { ...this.options, signal });
+    this.memberships.add(membership);
     try {
-      await group.begin();
-      return await work(group);
+      return await work(membership);
     } finally {
-      for (const trainer of await group.release()) if (this.leased.delete(trainer)) this.free.add(trainer);
-      for (const trainer of trainers) this.leased.delete(trainer);
+      this.memberships.delete(membership);
+      membership.end();
       this.changed();
     }
   }
 
+  /**
+   * Leases `count` free trainers together for `work`, which ends if one of them is lost. Rejects with the error of
+   * `work`, and with a Failure if a trainer leaves or makes no progress.
+   */
+  lease<T>(count: number, work: (group: TrainerGroup) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.hold(count, (membership) => membership.lead(work), signal);
+  }
+
   /** Tells all trainers that they may leave, and waits a few seconds at most until they have left. */
   async dismiss(): Promise<void> {
-    const frame = encodeFromCoordinator({ $case: 'finish', value: {} });
-    const left = Promise.allSettled(
-      [...this.free].map(async ({ channel }) => {
-        await channel.send(frame);
-        await channel.receive();
-      }),
-    );
+    const left = Promise.allSettled([...this.free].map((trainer) => this.sayFarewell(trainer)));
     const { clock } = this.options.runtime;
     await new Promise<void>((resolve) => {
       const timer = clock.after(FAREWELL_MS, resolve);
@@ -80,4 +100,43 @@ export class TrainerPool {
       });
     });
   }
+
+  private readonly lender: Lender = {
+    take: (count) => {
+      // Trainers of machines that have failed often come last.
+      const taken = inOrder([...this.free])
+        .sort((a, b) => this.waitFor(a) - this.waitFor(b))
+        .slice(0, Math.max(0, count));
+      for (const trainer of taken) {
+        this.free.delete(trainer);
+        this.taken.add(trainer);
+      }
+      return inOrder(taken);
+    },
+    hasTaken: (trainer) => this.taken.has(trainer),
+    giveBack: (trainer) => {
+      if (this.taken.delete(trainer)) this.free.add(trainer);
+    },
+    dismiss: (trainer) => {
+      if (this.taken.delete(trainer)) this.departing.add(trainer);
+      void this.sayFarewell(trainer).catch(() => undefined);
+    },
+    failed: ({ hello }) => this.cooling.failed(hello.host),
+    nextGeneration: () => ++this.generations,
+  };
+
+  private async sayFarewell({ channel }: Trainer): Promise<void> {
+    await channel.send(encodeFromCoordinator({ $case: 'finish', value: {} }));
+    await channel.receive();
+  }
+
+  private waitFor({ hello }: Trainer): number {
+    return this.cooling.left(hello.host);
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) listener();
+  }
 }
+
+const inOrder = (trainers: Trainer[]): Trainer[] => trainers.sort((a, b) => a.number - b.number);

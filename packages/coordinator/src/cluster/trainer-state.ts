@@ -24,6 +24,7 @@ const LEASED: ReadonlySet<Case> = new Set<Case>([
 export function afterMessage(state: TrainerState, $case: Case): TrainerState | undefined {
   // A trainer may report a failure at any time. It then leaves, or it waits for the end of its lease.
   if ($case === 'trainerFailure') return state;
+  if ($case === 'leaving') return state.name === 'greeting' || state.name === 'loading' ? undefined : state;
   switch (state.name) {
     case 'greeting':
       return $case === 'hello' ? { name: 'loading' } : undefined;

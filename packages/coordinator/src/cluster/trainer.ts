@@ -15,13 +15,15 @@ import { oneLine } from '@prunegrid/core/text/printable';
 import { afterLease, afterMessage, type TrainerState } from './trainer-state.js';
 
 type Message = NonNullable<FromTrainer['body']>;
-export type TrainerMessage = Exclude<Message, { $case: 'trainerFailure' | 'released' }>;
+export type TrainerMessage = Exclude<Message, { $case: 'trainerFailure' | 'released' | 'leaving' }>;
 export type TrainerChannel = Channel<TrainerMessage>;
 
 /** The coordinator's side of the connection to a trainer. */
 export interface Conversation {
   readonly channel: TrainerChannel;
   readonly state: TrainerState;
+  /** Whether the trainer has been told to leave, for example since its machine is wanted for something else. */
+  readonly isLeaving: boolean;
   /** Changes the state to leased. It must be called before the lease is sent to the trainer. */
   lease(generation: number): void;
 }
@@ -70,12 +72,14 @@ export class LeaseReleased extends Error {}
 
 /**
  * Starts the protocol on a trainer's stream.
+ * @param leaving called when the trainer says that it has been told to leave
  * @param name returns the name of the trainer in messages to the user, which becomes more precise after Hello
  */
-export function openConversation(stream: MessageStream, name: () => string): Conversation {
+export function openConversation(stream: MessageStream, name: () => string, leaving: () => void): Conversation {
   let state: TrainerState = { name: 'greeting' };
+  let isLeaving = false;
   void stream.closed.then(() => (state = { name: 'gone' }));
-  const decode = (frame: Buffer): TrainerMessage => {
+  const decode = (frame: Buffer): TrainerMessage | undefined => {
     const most = state.name === 'greeting' ? HELLO_BYTES : MESSAGE_BYTES;
     if (frame.length > most) throw new FrameError(`sent a message of ${frame.length} bytes, at most ${most} are taken`);
     const message = decodeFromTrainer(frame);
@@ -83,6 +87,11 @@ export function openConversation(stream: MessageStream, name: () => string): Con
     if (!next) throw outOfTurn(name(), message);
     state = next;
     if (message.$case === 'released') throw new LeaseReleased();
+    if (message.$case === 'leaving') {
+      isLeaving = true;
+      leaving();
+      return undefined;
+    }
     if (message.$case !== 'trainerFailure') return message;
     const { kind, peer } = message.value;
     const text = oneLine(message.value.message.slice(0, LONGEST_REASON));
@@ -104,6 +113,9 @@ export function openConversation(stream: MessageStream, name: () => string): Con
     channel,
     get state() {
       return state;
+    },
+    get isLeaving() {
+      return isLeaving;
     },
     lease(generation) {
       state = afterLease(state, generation);

@@ -4,6 +4,10 @@ import { deadlineOf, UsualTime, type WaitLimits, warningOf } from '@prunegrid/co
 import type { Trainer } from './trainer.js';
 
 const TICK_MS = 1000;
+/** Milliseconds within which a trainer answers Release that was not in the middle of a long computation. */
+const ANSWER_MS = 2000;
+/** How many times as long as its longest computation so far a trainer may take until it answers Release. */
+const ANSWER_FACTOR = 2;
 
 /**
  * Kind of a wait, which determines its unit of time: `steps` are timed per round, `evaluation` per block of images, and
@@ -11,11 +15,24 @@ const TICK_MS = 1000;
  */
 export type Awaited = 'steps' | 'evaluation' | 'messages';
 
-/** One wait for answers of some trainers. */
+/** How long a job's waits have taken so far. The groups of a job, one after the other, learn it together. */
+export class WaitTimes {
+  readonly usual: Record<Awaited, UsualTime> = {
+    ...{ steps: new UsualTime(), evaluation: new UsualTime(), messages: new UsualTime() },
+  };
+  /** The first steps of a phase, in which engines compile. */
+  readonly firstSteps = new UsualTime();
+  /** Longest wait of each kind, in milliseconds. */
+  readonly longest: Partial<Record<Awaited, number>> = {};
+}
+
+/** One wait for answers of some trainers. Times are in milliseconds of `Watchdog.now`. */
 interface Wait {
   readonly awaited: Awaited;
   readonly amount: number;
   readonly since: number;
+  /** Whether it is for the first steps of a phase, or for what precedes them. */
+  readonly isFirst: boolean;
   /** Trainers whose answers have not arrived. */
   readonly pending: Set<Trainer>;
   stalled: boolean;
@@ -24,6 +41,7 @@ interface Wait {
 export interface WatchdogOptions {
   clock: Clock;
   limits: WaitLimits;
+  times: WaitTimes;
   warn: (line: string) => void;
   /** Called at most once per wait, when some trainers have been silent beyond its deadline. */
   stalled: (trainers: readonly Trainer[], silence: string) => void;
@@ -35,17 +53,23 @@ export interface WatchdogOptions {
  * once a second, so that no step needs its own timer.
  */
 export class Watchdog {
-  private readonly usual: Record<Awaited, UsualTime> = {
-    ...{ steps: new UsualTime(), evaluation: new UsualTime(), messages: new UsualTime() },
-  };
-  /** Longest wait for steps or an evaluation so far, in milliseconds. */
-  private longest: number | undefined;
   private readonly waits = new Set<Wait>();
   private readonly progress = new Map<Trainer, { messages: number; at: number; warned: boolean }>();
   private readonly ticks: Timer;
+  /** Whether the trainers have been given a phase of which no steps are done yet. */
+  private fresh = true;
+  private looked: number;
+  /** Milliseconds for which this process itself was stopped. Nobody else was silent for that. */
+  private asleep = 0;
 
   constructor(private readonly options: WatchdogOptions) {
+    this.looked = options.clock.monotonic();
     this.ticks = options.clock.every(TICK_MS, () => this.look());
+  }
+
+  /** Must be called when trainers are given a phase. Before its first steps, engines may compile. */
+  beginPhase(): void {
+    this.fresh = true;
   }
 
   /**
@@ -53,8 +77,9 @@ export class Watchdog {
    * @param amount number of rounds or blocks for which this wait lasts
    */
   begin(trainers: readonly Trainer[], awaited: Awaited, amount: number): Wait {
-    const since = this.options.clock.monotonic();
-    const wait = { awaited, amount: Math.max(1, amount), since, pending: new Set(trainers), stalled: false };
+    const isFirst = this.fresh && awaited !== 'evaluation';
+    const pending = new Set(trainers);
+    const wait = { awaited, amount: Math.max(1, amount), since: this.now(), isFirst, pending, stalled: false };
     this.waits.add(wait);
     return wait;
   }
@@ -63,41 +88,60 @@ export class Watchdog {
   end(wait: Wait, succeeded: boolean): void {
     this.waits.delete(wait);
     if (!succeeded) return;
-    const milliseconds = this.options.clock.monotonic() - wait.since;
-    this.usual[wait.awaited].add(milliseconds / wait.amount);
-    if (wait.awaited !== 'messages') this.longest = Math.max(this.longest ?? 0, milliseconds);
+    const { times } = this.options;
+    const { awaited, amount, isFirst } = wait;
+    const milliseconds = this.now() - wait.since;
+    if (awaited === 'steps') this.fresh = false;
+    if (awaited === 'steps' && isFirst) times.firstSteps.add(milliseconds);
+    else times.usual[awaited].add(milliseconds / amount);
+    times.longest[awaited] = Math.max(times.longest[awaited] ?? 0, milliseconds);
   }
 
-  /** Deadline of the longest wait so far, in milliseconds. */
-  get longestDeadline(): number {
-    return deadlineOf(this.longest, this.options.limits);
+  /** Milliseconds within which a trainer answers Release that is alive and was waited for in this way. */
+  answerDeadline(awaited: Awaited): number {
+    const { times, limits } = this.options;
+    const { longest, firstSteps } = times;
+    const busy = awaited === 'evaluation' ? longest.evaluation : longest.steps;
+    if (busy === undefined) return limits.firstDeadlineMs;
+    return Math.max(ANSWER_MS, ANSWER_FACTOR * busy, this.fresh ? ANSWER_FACTOR * (firstSteps.milliseconds ?? 0) : 0);
   }
 
   close(): void {
     this.ticks.cancel();
   }
 
+  /** Milliseconds of the monotonic clock, without the time for which this process was stopped. */
+  private now(): number {
+    return this.options.clock.monotonic() - this.asleep;
+  }
+
   private look(): void {
-    const now = this.options.clock.monotonic();
+    const passed = this.options.clock.monotonic() - this.looked;
+    this.looked += passed;
+    if (passed > 3 * TICK_MS) this.asleep += passed - TICK_MS;
+    const now = this.now();
+    const { limits } = this.options;
     for (const wait of this.waits) {
       const usual = this.usualOf(wait);
       const late = [...wait.pending].filter((trainer) => {
         const silence = now - Math.max(wait.since, this.lastProgress(trainer, now));
         const state = this.progress.get(trainer);
-        if (state && !state.warned && !wait.stalled && silence >= warningOf(usual, this.options.limits)) {
+        if (state && !state.warned && !wait.stalled && silence >= warningOf(usual, limits)) {
           state.warned = true;
           this.options.warn(`${trainer.name}: ${describe(silence, usual)}`);
         }
-        return silence >= deadlineOf(usual, this.options.limits);
+        return silence >= deadlineOf(usual, limits);
       });
       if (late.length === 0 || wait.stalled) continue;
       wait.stalled = true;
-      this.options.stalled(late, describe(deadlineOf(usual, this.options.limits), usual));
+      this.options.stalled(late, describe(deadlineOf(usual, limits), usual));
     }
   }
 
-  private usualOf({ awaited, amount }: Wait): number | undefined {
-    const { milliseconds } = this.usual[awaited];
+  private usualOf({ awaited, amount, isFirst }: Wait): number | undefined {
+    const { usual, firstSteps } = this.options.times;
+    if (isFirst) return firstSteps.milliseconds;
+    const { milliseconds } = usual[awaited];
     return milliseconds === undefined ? undefined : milliseconds * amount;
   }
 

@@ -84,7 +84,7 @@ function hash(content: object): string {
  * Returns JSON without spaces. The keys of each object are sorted by code unit; keys whose value is undefined are
  * omitted.
  */
-function canonicalJson(value: unknown): string {
+export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

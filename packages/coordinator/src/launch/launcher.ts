@@ -42,6 +42,12 @@ export interface Launch {
   /** Starts one trainer to replace one that has ended. It does nothing after `stop` has been called. */
   replace(): void;
   /**
+   * Ends a trainer that the coordinator has given up because it was silent, for example since its process was stopped.
+   * Its `ended` event follows. It does nothing for a process that this launch has not started, and a launcher leaves it out if
+   * it cannot tell.
+   */
+  giveUp?(process: { host: string; pid: number }): void;
+  /**
    * Waits `graceMs` milliseconds for the trainers to leave, ends those that are left, and resolves when all have ended,
    * including those that were about to start. A second call returns when the first one does. Never rejects.
    */

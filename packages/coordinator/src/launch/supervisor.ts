@@ -5,13 +5,18 @@ import type { Launch, Launcher, LaunchRequest } from './launcher.js';
 
 /** Milliseconds before a trainer that has ended is replaced. */
 const REPLACE_MS = 1000;
-/** Lifetime in milliseconds below which a trainer counts as never having worked. */
+/** Lifetime in milliseconds below which a trainer that was not admitted counts as never having worked. */
 const SHORT_LIFE_MS = 20_000;
-/** Number of consecutive short lives after which no more trainers are started, because they would fail as well. */
+/**
+ * Number of consecutive short lives, without a trainer that was admitted in between, after which no more are started,
+ * because they would fail as well.
+ */
 const SHORT_LIVES = 3;
 
 /** Handle to trainers that `superviseTrainers` has started. */
-export interface SupervisedTrainers extends Pick<Launch, 'stop'> {
+export interface SupervisedTrainers extends Pick<Launch, 'stop' | 'giveUp'> {
+  /** Must be called when a trainer has been admitted: those that the launcher starts can work. */
+  admitted(): void;
   /** Rejects with the reason when a trainer ends before `stop` is called and is not replaced. It never resolves. */
   readonly ended: Promise<never>;
 }
@@ -54,6 +59,8 @@ export function superviseTrainers(
   });
   return {
     ended,
+    admitted: () => void (shortLives = 0),
+    giveUp: (process) => launch.giveUp?.(process),
     stop(graceMs) {
       for (const timer of replacements) timer.cancel();
       return launch.stop(graceMs);

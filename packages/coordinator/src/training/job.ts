@@ -1,54 +1,26 @@
 import { Failure } from '@prunegrid/core/failure';
-import { removeAbandoned } from '@prunegrid/core/files';
-import { writeStored } from '@prunegrid/core/formats';
-import type { Host } from '@prunegrid/core/runtime';
 import { models } from '@prunegrid/trainer/models';
-import { join } from 'node:path';
 
-import type { TrainerGroup } from '../cluster/index.js';
-import type { Spec } from '../experiment/spec.js';
-import { Journal } from '../journal/journal.js';
-import { recordMetrics } from './metrics-file.js';
-import { manifestFormat, type RunEvent, runJournal, type RunManifest, type SweepPart } from './records.js';
-import { commandLine, describeRun } from './manifest.js';
-import { replay, replayKind, ReplayMismatch, type ResumeState } from './resume-state.js';
+import { PeersUnreachable, Regrouped, type TrainerGroup, TrainerReported } from '../cluster/index.js';
+import { type Hooks, type JournaledRun, openRun, type OpenRun } from './open-run.js';
+import type { RunEvent } from './records.js';
+import { hasDataOf, readResumeState, replay, replayKind, ReplayMismatch } from './resume-state.js';
 import type { RunContext } from './context.js';
-import type { Projector } from './projecting/index.js';
 import { Paused, Stopped } from './run.js';
-import { createRunFolder } from './run-folder.js';
-import { setAside } from './set-aside.js';
 import { removeSnapshots } from './snapshot.js';
+import { beginning, type ResumePoint } from './stage-end.js';
 
-export interface JournaledRun {
-  runtime: Host;
-  folder: string;
-  runId: string;
-  spec: Spec;
-  specFile: string;
-  /** Absolute paths of the extensions that were loaded. */
-  extensions: readonly string[];
-  group: TrainerGroup;
-  /** Projector of the process, whose threads the trials of a sweep share. */
-  projector: Projector;
-  sweep?: SweepPart;
-  /** User and command line that asked for the run, if another process did. */
-  asked?: Pick<RunManifest, 'user' | 'commandLine'>;
-  /** State from which the run in the folder is resumed; undefined for a new run. */
-  resumeState?: ResumeState | undefined;
-  /** `HeldLock.check` of the lock that protects the folder. */
-  checkLock: () => Promise<void>;
-}
+export type { JournaledRun } from './open-run.js';
 
-interface Hooks {
-  /** Called with the journal before its first record. The function that it returns is called and awaited at the end. */
-  watch?: (journal: Journal<RunEvent>) => (() => Promise<void>) | undefined;
-  /** Replaces an error of the work by a more precise one, if there is one. */
-  explain?: (error: unknown) => Promise<unknown>;
-}
+/** How often in a row a job may lose trainers before it has saved anything new. Then it ends, since it would go on for ever. */
+const MOST_LOSSES = 5;
 
 /**
  * Creates the run folder with its manifest and journal and does `work` in it. If the work fails, the last record of the
  * journal is `run-failed`. With `resumeState`, it resumes the run in the existing folder.
+ *
+ * If trainers are lost, `work` is done again by another group, from what was saved last. The journal stays open, and what
+ * happens again is compared with it.
  *
  * The snapshots are removed when the run has finished or its sweep has stopped it. They stay if it fails, so that it
  * can be resumed.
@@ -58,68 +30,66 @@ export async function runJournaled<T>(
   work: (context: Omit<RunContext, 'onProgress'>) => Promise<T>,
   { watch, explain = (error) => Promise.resolve(error) }: Hooks = {},
 ): Promise<T> {
-  const { runtime, folder, runId, spec, group, projector, resumeState, checkLock } = run;
-  const first = await (resumeState ? beginAgain(run, resumeState) : begin(run));
-  const options = { beforeWrite: checkLock };
-  const journal = await (resumeState
-    ? Journal.reopen(runtime, folder, runJournal, options)
-    : Journal.create(runtime, folder, runJournal, options));
-  const metrics = recordMetrics(runtime, journal, resumeState?.records);
-  let watched: (() => Promise<void>) | undefined;
-  try {
-    watched = watch?.(journal);
-    await journal.append(first);
-    for (const { number, hello, ready } of group.trainers) {
-      await journal.append({
-        type: 'trainer-joined',
-        trainer: number,
-        host: hello.host,
-        pid: hello.pid,
-        engine: ready.engine,
-        device: ready.device,
-      });
+  const { runtime, folder, spec, runId, projector, trainers, checkLock } = run;
+  const model = models.get(spec.model);
+  let { resumeState } = run;
+  let opened: OpenRun | undefined;
+  let losses = 0;
+
+  const attempt = async (group: TrainerGroup): Promise<T> => {
+    if (resumeState && !hasDataOf(resumeState, group.trainers[0])) {
+      throw new Failure(
+        'input',
+        `${folder}: was trained on other data than the trainers have: restart it with prunegrid run`,
+      );
     }
-    const model = models.get(spec.model);
+    opened ??= await openRun(run, group, watch);
+    await opened.begin(group, resumeState);
+    const { journal } = opened;
     const log = resumeState ? { resumeState, journal: replay(journal, resumeState) } : { journal };
-    try {
-      const result = await work({ runtime, spec, runId, model, group, projector, ...log, folder, checkLock });
-      await removeSnapshots(runtime, folder);
-      return result;
-    } catch (caught) {
-      if (caught instanceof Paused) throw caught;
-      const error = caught instanceof Stopped || caught instanceof ReplayMismatch ? caught : await explain(caught);
-      if (error instanceof Stopped) {
+    return work({ runtime, spec, runId, model, group, projector, ...log, folder, checkLock });
+  };
+  /** Resolves when another group can go on after this error; otherwise rejects with the error that ends the run. */
+  const recover = async (error: unknown): Promise<void> => {
+    if (error instanceof Paused || error instanceof Stopped || error instanceof ReplayMismatch) throw error;
+    if (!canGoOn(error)) throw await explain(error);
+    const before = resumeState?.point;
+    if (opened) ({ resumeState } = await readResumeState(runtime, folder));
+    losses = error instanceof Regrouped || isLater(resumeState?.point, before) ? 0 : losses + 1;
+    if ((opened && !resumeState) || losses > MOST_LOSSES) throw await explain(error);
+    await trainers.reform(error);
+    if (opened) opened.lost = error instanceof Failure ? error.message : undefined;
+  };
+
+  try {
+    for (;;) {
+      try {
+        const result = await trainers.lead(attempt);
         await removeSnapshots(runtime, folder);
-        throw error;
+        return result;
+      } catch (error) {
+        await recover(error);
       }
-      await journal.append(failed(error));
-      throw error;
     }
+  } catch (error) {
+    if (error instanceof Stopped) await removeSnapshots(runtime, folder);
+    else if (!(error instanceof Paused)) await opened?.journal.append(failed(error));
+    throw error;
   } finally {
-    await watched?.();
-    await metrics.close();
-    await journal.close();
+    await opened?.close();
   }
 }
 
-/** Creates the run folder and its manifest. Returns the first record of the journal. */
-async function begin({ runtime, folder, group, ...run }: JournaledRun): Promise<RunEvent> {
-  await createRunFolder(runtime, folder);
-  const manifest = await describeRun(runtime, { ...run, members: group.trainers });
-  await writeStored(runtime, join(folder, 'manifest.json'), manifestFormat, manifest);
-  return { type: 'run-started', manifest };
-}
+/** Whether other trainers could go on after this error. */
+const canGoOn = (error: unknown): boolean =>
+  error instanceof Regrouped ||
+  (error instanceof Failure &&
+    (error.kind === 'trainers' || (error.kind === 'environment' && error instanceof TrainerReported)) &&
+    !(error instanceof ReplayMismatch || error instanceof PeersUnreachable));
 
-/** Removes unfinished checkpoint files of an earlier process. Returns the first record that this process appends. */
-async function beginAgain(
-  { runtime, folder }: JournaledRun,
-  { point: { phase, steps, totalEpochs }, damaged = [] }: ResumeState,
-): Promise<RunEvent> {
-  await removeAbandoned(runtime, join(folder, 'checkpoints'));
-  // The next snapshot would take the place of a damaged one.
-  for (const file of damaged) await setAside(runtime, file);
-  return { type: 'run-resumed', commandLine: commandLine(), phase, steps, totalEpochs };
-}
+/** Whether more has been saved at one point than at the other; undefined if nothing has been computed. */
+const isLater = (point: ResumePoint = beginning, before: ResumePoint = beginning): boolean =>
+  point.seq > before.seq || (point.phase === before.phase && point.steps > before.steps);
 
 function failed(error: unknown): RunEvent {
   if (error instanceof ReplayMismatch) return { type: 'run-failed', kind: replayKind, message: error.message };

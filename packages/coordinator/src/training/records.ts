@@ -171,8 +171,19 @@ const event = <Type extends string, Shape extends z.ZodRawShape>(type: Type, sha
 /** Schema of the events in a run's journal. `epoch` counts from 1 within the phase. */
 export const runEventSchema = z.discriminatedUnion('type', [
   event('run-started', { manifest: manifestSchema }),
-  /** The run is resumed after `steps` optimizer steps of the phase, by another process or on other trainers. */
-  event('run-resumed', { commandLine: z.array(z.string()), phase, steps: count, totalEpochs: count }),
+  /**
+   * The run is resumed after `steps` optimizer steps of the phase, by another process or on other trainers. If it is the
+   * same process, `lost` says why its trainers could not go on; without a reason, some have come or were to leave.
+   * `lateMessages` is the number of messages of earlier groups of trainers that were dropped so far.
+   */
+  event('run-resumed', {
+    commandLine: z.array(z.string()),
+    phase,
+    steps: count,
+    totalEpochs: count,
+    lost: z.string().exactOptional(),
+    lateMessages: count.exactOptional(),
+  }),
   event('trainer-joined', {
     trainer: count,
     host: z.string(),

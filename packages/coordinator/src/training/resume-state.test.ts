@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { Failure } from '@prunegrid/core/failure';
 import { sampleManifest } from '../../../../test/mlflow/sample-run.js';
-import type { TrainerGroup } from '../cluster/index.js';
+import type { JobTrainers, TrainerGroup } from '../cluster/index.js';
 import { Journal } from '../journal/journal.js';
 import { journalFile, readJournal } from '../journal/reading.js';
 import { runJournaled } from './job.js';
@@ -29,12 +29,22 @@ const snapshotAt = (seq: number): Snapshot => ({
 });
 const units = (count: number): RunEvent => ({ type: 'dead-units', layer: 'conv1', units: count, of: 20 });
 const { spec } = sampleManifest('id');
-/** No trainer has joined it. */
-const group = { trainers: [] } as unknown as TrainerGroup;
+/** A trainer that does nothing. No other will come. */
+const idler = {
+  number: 1,
+  hello: { host: 'here', pid: 1 },
+  ready: { engine: 'none', device: 'CPU', datasetHash: sampleManifest('id').dataset.sha256 },
+};
+const group = { trainers: [idler] } as unknown as TrainerGroup;
+const trainers: JobTrainers = {
+  ...{ members: [], lateMessages: 0 },
+  lead: (work) => work(group),
+  reform: (cause) => Promise.reject(cause as Error),
+};
 
 describe('the snapshots of a run', () => {
   const run = {
-    ...{ runtime: nodeHost, runId: 'id', spec, specFile: 'a.yaml', extensions: [], group },
+    ...{ runtime: nodeHost, runId: 'id', spec, specFile: 'a.yaml', extensions: [], trainers },
     ...{ projector: new Projector(nodeHost), checkLock: () => Promise.resolve() },
   };
   /** What a run leaves of its snapshots that ends in this way. */

@@ -7,11 +7,8 @@ import type { Trainer } from '../cluster/index.js';
 import type { Journal } from '../journal/journal.js';
 import { readJournal } from '../journal/reading.js';
 import { type Evaluation, type JournalRecord, type RunEvent, runJournal, type RunManifest } from './records.js';
-import { type Generation, readSnapshot, type Snapshot } from './snapshot.js';
-import { readStageEnd, type StageEnd } from './stage-end.js';
-
-/** Position from which a run is resumed: within a phase, or between two phases. */
-export type ResumePoint = Snapshot | StageEnd;
+import { type Generation, readSnapshot } from './snapshot.js';
+import { beginning, readStageEnd, type ResumePoint } from './stage-end.js';
 
 /** State from which a run is resumed. */
 export interface ResumeState {
@@ -28,7 +25,7 @@ export interface ResumeState {
 
 /** Result of looking for a state to resume in a run's folder. */
 export interface Resumable {
-  /** Absent if the run must restart, because it has saved nothing or all that it has saved is damaged. */
+  /** Absent if the run must restart, because its journal does not tell what it is, or is damaged. */
   resumeState?: ResumeState;
   /** Files that are damaged and not usable, such as a snapshot or the journal, one line each. */
   problems: readonly string[];
@@ -49,8 +46,7 @@ export async function readResumeState(host: Pick<Host, 'clock' | 'files'>, folde
   const model = models.get(manifest.spec.model);
   const later = await readStageEnd(host, folder, { model, records, after: newest?.snapshot.seq ?? 0 });
   problems.push(...later.problems);
-  const point = later.end ?? newest?.snapshot;
-  if (!point) return { problems };
+  const point = later.end ?? newest?.snapshot ?? beginning;
   const last = records.at(-1);
   const diverged = last?.type === 'run-failed' && last.kind === replayKind;
   return {

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { sampleManifest } from '../../../../test/mlflow/sample-run.js';
+import { Journal } from '../journal/journal.js';
+import { runJournal } from './records.js';
 import { createRunFolder } from './run-folder.js';
 
 let folder: string;
@@ -21,10 +24,16 @@ describe('a run folder', () => {
     await writeFile(join(run, 'coordinator.lock'), '{}');
     await createRunFolder(nodeHost, run);
     expect(await readdir(run)).toEqual(['checkpoints', 'coordinator.lock']);
+    // A run that was killed before anybody was told of it.
     await writeFile(join(run, 'manifest.json'), '{}');
+    await writeFile(join(run, 'journal.jsonl'), '{"seq":');
+    await createRunFolder(nodeHost, run);
+    const journal = await Journal.reopen(nodeHost, run, runJournal);
+    await journal.append({ type: 'run-started', manifest: sampleManifest('id') });
+    await journal.close();
     await expect(createRunFolder(nodeHost, run)).rejects.toMatchObject({
       kind: 'input',
-      message: `${run}: holds another run already (manifest.json): choose another --out`,
+      message: `${run}: holds another run already (journal.jsonl): choose another --out`,
     });
   });
 });

@@ -3,13 +3,13 @@ import type { TensorData } from '@prunegrid/core/safetensors';
 import type { RunContext } from './context.js';
 import { type Generation, nextGeneration, type Snapshot, writeSnapshot } from './snapshot.js';
 
-/** Smallest time between two snapshots of a run, in milliseconds. */
-const SAVE_MS = 20_000;
+/** Smallest time between two snapshots of a run, in milliseconds: what is computed again when a trainer is lost. */
+const SAVE_MS = 5_000;
 /**
  * Smallest time between two snapshots as a multiple of the time that saving takes, so that slow disks delay training
  * little.
  */
-const SAVE_SHARE = 50;
+const SAVE_SHARE = 100;
 
 /** Decides when the next snapshot of a run is due, and writes it in place of the older of two snapshots. */
 export class SnapshotSchedule {

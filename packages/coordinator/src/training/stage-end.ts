@@ -25,7 +25,25 @@ export interface StageEnd {
   checkpoint: Checkpoint;
 }
 
-export const isStageEnd = (point: Snapshot | StageEnd): point is StageEnd => 'checkpoint' in point;
+/**
+ * The position before anything has been computed. The manifest in the journal's first record holds all that is needed to
+ * resume the run from there.
+ */
+export interface Beginning {
+  seq: 1;
+  phase: 'dense';
+  steps: 0;
+  totalEpochs: 0;
+  seconds: 0;
+}
+
+export const beginning: Beginning = { seq: 1, phase: 'dense', steps: 0, totalEpochs: 0, seconds: 0 };
+
+/** Position from which a run is resumed: within a phase, between two phases, or at the very beginning. */
+export type ResumePoint = Snapshot | StageEnd | Beginning;
+
+export const isSnapshot = (point: ResumePoint): point is Snapshot => 'W' in point;
+export const isStageEnd = (point: ResumePoint): point is StageEnd => 'checkpoint' in point;
 
 /** The stages whose end a run can be resumed from, the last one first. */
 const stages = [

@@ -12,7 +12,7 @@ import type { Training } from './methods/index.js';
 import type { RunContext } from './context.js';
 import { type LayerTensors, writeCheckpoint } from './model-file.js';
 import { phasePlan } from './phase-plan.js';
-import { isStageEnd } from './stage-end.js';
+import { isSnapshot } from './stage-end.js';
 import { checkpointFile } from './run-folder.js';
 import { SnapshotSchedule } from './snapshot-schedule.js';
 import type { EpochSums, PhaseState, Snapshot } from './snapshot.js';
@@ -61,7 +61,7 @@ export class EpochTraining implements Training {
     if (!resumeState) return;
     const { point } = resumeState;
     this.totalEpochs = point.totalEpochs;
-    this.totalStep = isStageEnd(point) ? this.stepsPerEpoch * epochsBefore(spec, point.phase) : point.totalStep;
+    this.totalStep = isSnapshot(point) ? point.totalStep : this.stepsPerEpoch * epochsBefore(spec, point.phase);
   }
 
   /** Seconds of training in this run so far. The time between an interruption and the resume does not count. */
@@ -111,7 +111,7 @@ export class EpochTraining implements Training {
 
   async resume(phase: PhaseName): Promise<Snapshot | undefined> {
     const point = this.context.resumeState?.point;
-    if (point?.phase !== phase || isStageEnd(point)) return undefined;
+    if (point?.phase !== phase || !isSnapshot(point)) return undefined;
     const { W, moments, residuals, survivors, steps, epoch, optimizerSteps } = point;
     this.epoch = (steps - epoch.steps) / this.stepsPerEpoch;
     this.sums = epoch;

@@ -46,8 +46,10 @@ export function onCluster<T>(
   const clock = new VirtualClock();
   return clock.run(async () => {
     const net = new MemoryNetwork({ clock, seed: 1, ...network });
+    let machines = 0;
     const machine = (name: string): Runtime => ({
-      ...virtualHost({ seed: 1, clock, host: name }),
+      // No two of them may draw the same secrets.
+      ...virtualHost({ seed: ++machines, clock, host: name }),
       transport: net.end(name),
     });
     const warnings: string[] = [];
@@ -66,9 +68,15 @@ export function onCluster<T>(
     const { address, pool } = gateway;
     for (let i = 1; i <= trainers; i++) {
       const runtime = machine(`machine-${i}`);
-      void serve({ coordinator: address, token: TOKEN, version: '1', report: () => undefined, runtime }).catch(
-        () => undefined,
-      );
+      const served = {
+        coordinator: address,
+        token: TOKEN,
+        version: '1',
+        redialMs: 0,
+        report: () => undefined,
+        runtime,
+      };
+      void serve(served).catch(() => undefined);
       // Trainers start one after another, so that the coordinator numbers them in this order.
       while (pool.trainers.length < i) await clock.sleep(1);
     }

@@ -59,6 +59,7 @@ export class MemoryNetwork {
   private readonly calls = new Set<Wire>();
   private readonly cuts = new Set<string>();
   private readonly frozen = new Set<string>();
+  private readonly killed = new Set<string>();
   private ports = 0;
 
   constructor(private readonly options: NetworkOptions) {
@@ -108,12 +109,24 @@ export class MemoryNetwork {
     this.flush();
   }
 
+  /**
+   * Ends an end for ever, as if its process were killed: its connections break, nobody reaches it any more, and it reaches
+   * nobody.
+   */
+  kill(name: string): void {
+    this.killed.add(name);
+    this.frozen.delete(name);
+    for (const [address, { end }] of this.places) if (end === name) this.places.delete(address);
+    this.breakWhere(({ ends }) => ends.includes(name), 'the connection was reset');
+  }
+
   /** Breaks all open streams between two ends. */
   break(one: string, other: string): void {
     this.breakWhere(({ ends }) => linkOf(...ends) === linkOf(one, other), 'the connection was reset');
   }
 
   private async listen(end: string, service: Service, address: string, onCall: Place['onCall']): Promise<Listener> {
+    if (this.killed.has(end)) return new Promise(() => undefined);
     const port = ++this.ports;
     const taken = address === 'unix:' ? `unix:/memory/${port}` : address.replace(/:0$/, `:${port}`);
     if (this.places.has(taken)) {
@@ -139,6 +152,7 @@ export class MemoryNetwork {
     metadata: Metadata,
   ): Promise<MessageStream> {
     return new Promise((resolve, reject) => {
+      if (this.killed.has(caller)) return;
       const place = this.places.get(address);
       const there = this.wire(caller, place?.end ?? address);
       const back = this.wire(place?.end ?? address, caller);

@@ -12,6 +12,13 @@ export type TrainerChannel = Channel<NonNullable<FromCoordinator['body']>>;
  */
 export class LeaseEnded extends Error {}
 
+/** The connection to the coordinator has ended without its having dismissed this trainer. */
+export class CoordinatorLost extends Failure {
+  constructor(message: string, options?: ErrorOptions) {
+    super('trainers', message, options);
+  }
+}
+
 /**
  * Opens the trainer's end of the stream. An error of the stream becomes a Failure that names the coordinator's address.
  */
@@ -25,12 +32,12 @@ export function openChannel(stream: MessageStream, address: string): TrainerChan
 }
 
 function explain(error: unknown, address: string): Error {
-  if (error === undefined)
-    return new Failure('trainers', `${address}: the coordinator hung up: its own output says why`);
+  if (error === undefined) return new CoordinatorLost(`${address}: the coordinator hung up: its own output says why`);
   if (error instanceof FrameError) return new Failure('trainers', `${address}: ${error.message}`, { cause: error });
-  if (error instanceof StreamBroken)
-    return new Failure('trainers', `${address}: the connection to the coordinator broke (${error.message})`, {
+  if (error instanceof StreamBroken) {
+    return new CoordinatorLost(`${address}: the connection to the coordinator broke (${error.message})`, {
       cause: error,
     });
+  }
   return error as Error;
 }

@@ -14,13 +14,21 @@ export interface Admitted<Loaded> {
   state: TrainerState;
 }
 
-/** Returns the first message of a trainer: its versions and its process. */
-export const helloOf = (prunegridVersion: string, { host, pid }: Pick<Processes, 'host' | 'pid'>): Hello => ({
+/**
+ * Returns the first message of a trainer: its versions and its process.
+ * @param session a secret of this process, by which the coordinator knows it when it dials again
+ */
+export const helloOf = (
+  prunegridVersion: string,
+  { host, pid }: Pick<Processes, 'host' | 'pid'>,
+  session = '',
+): Hello => ({
   protocolVersion: PROTOCOL_VERSION,
   prunegridVersion,
   host,
   pid,
   nodeVersion: process.version,
+  session,
 });
 
 /**

@@ -127,6 +127,7 @@ class Lease {
           plan: command.value,
           microBatches: this.microBatches,
           peers,
+          clock: this.context.clock,
           takeNotices: () => this.takeNotices(),
         });
         this.state = afterTraining(this.state);

@@ -1,96 +1,127 @@
-import { ADMISSION_TOKEN } from '@prunegrid/transport/channel';
+import type { MessageStream, Runtime } from '@prunegrid/core/runtime';
+import { encodeFromTrainer, type Ready, type Workload } from '@prunegrid/proto';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 
-import { Failure } from '@prunegrid/core/failure';
-import { addressProblem } from '@prunegrid/core/text/address';
-import { CallRefused, type MessageStream, type Runtime, type TlsCredentials } from '@prunegrid/core/runtime';
-import { openChannel, type TrainerChannel } from './channel.js';
+import { CoordinatorLost, openChannel, type TrainerChannel } from './channel.js';
+import { dial, dialFor, type DialOptions } from './dial.js';
 import { helloOf, join } from './handshake.js';
 import { serveLease } from './lease.js';
 import { afterMessage, type LeasedState, type TrainerState } from './state.js';
 import { reportFailure } from './trouble.js';
-import { loadWorkload } from './workload.js';
+import { type LoadedWorkload, loadWorkload } from './workload.js';
 
-/** The time within which the coordinator must accept the connection, in milliseconds. */
-const CONNECT_MS = 30_000;
-/** Time after which a trainer says that it is still trying to connect, in milliseconds. */
-const NOTICE_MS = 1000;
-
-export interface TrainerOptions {
-  /** The coordinator's address, HOST:PORT or unix:PATH. */
-  coordinator: string;
-  /** The secret by which the coordinator admits this trainer; undefined if its certificate suffices. */
-  token?: string | undefined;
-  /** Encrypts the connection to the coordinator, and those to other machines' trainers. */
-  tls?: TlsCredentials | undefined;
+export interface TrainerOptions extends DialOptions {
   /** The version of prunegrid. The coordinator refuses a trainer with another version. */
   version: string;
-  /** Prints one line for the user. */
-  report: (line: string) => void;
-  runtime: Pick<Runtime, 'clock' | 'files' | 'processes' | 'machine' | 'transport'>;
+  /** Milliseconds for which the trainer dials again when it has lost the coordinator. */
+  redialMs: number;
+  /** Aborts when the trainer is told to leave. It then goes on until the coordinator has saved what it has computed. */
+  leaving?: AbortSignal | undefined;
+  runtime: Pick<Runtime, 'clock' | 'files' | 'processes' | 'machine' | 'random' | 'transport'>;
 }
 
 /**
- * Connects to the coordinator and executes its commands until it dismisses the trainer. Throws Failure if the
- * coordinator cannot be reached, refuses this trainer or closes the stream.
+ * Connects to the coordinator and executes its commands until it dismisses the trainer or the trainer has left. If the
+ * connection is lost, it keeps what it has loaded and dials again for a while. Throws Failure if the coordinator cannot be reached,
+ * refuses this trainer or does not come back.
  */
 export async function serve(options: TrainerOptions): Promise<void> {
-  const { coordinator } = options;
-  const channel = openChannel(await connect(options), coordinator);
-  try {
-    await converse(channel, options);
-  } catch (error) {
-    await reportFailure(channel, error);
-    throw error;
-  } finally {
-    channel.close();
-  }
-}
-
-async function connect({ coordinator, token, tls, report, runtime }: TrainerOptions): Promise<MessageStream> {
-  const problem = addressProblem(coordinator);
-  if (problem !== undefined) throw new Failure('input', `--coordinator ${coordinator}: ${problem}`);
-  // Whoever started the trainer first would wait without a word.
-  const notice = runtime.clock.after(NOTICE_MS, () =>
-    report(`${coordinator}: no coordinator answers yet; trying for ${CONNECT_MS / 1000} s`),
-  );
-  try {
-    const metadata = token === undefined ? {} : { [ADMISSION_TOKEN]: token };
-    return await runtime.transport.connect('coordination', coordinator, CONNECT_MS, metadata, tls);
-  } catch (error) {
-    if (error instanceof CallRefused) {
-      throw new Failure('trainers', `${coordinator}: the coordinator refuses this trainer: ${error.message}`, {
-        cause: error,
-      });
+  const { coordinator, redialMs, report, runtime } = options;
+  const leaving = options.leaving ?? new AbortController().signal;
+  const trainer = new Trainer(options, leaving, runtime.random.uuid());
+  let stream = await unlessLeaving(leaving, dial(options, leaving));
+  while (stream) {
+    try {
+      return await trainer.serve(stream);
+    } catch (error) {
+      if (!(error instanceof CoordinatorLost)) throw error;
+      if (leaving.aborted) break;
+      if (redialMs === 0) throw error;
+      report(`${error.message}; dialling again for ${redialMs / 1000} s`);
+      stream = await unlessLeaving(leaving, dialFor(options, redialMs, leaving));
     }
-    throw new Failure(
-      'trainers',
-      `${coordinator}: no coordinator answers there (${(error as Error).message}): check --coordinator and that it runs`,
-      { cause: error },
+  }
+  report(`${coordinator}: left as it was told to`);
+}
+
+/** What one process does for a coordinator, over one connection after the other. */
+class Trainer {
+  /** What was loaded last, and for which workload. */
+  private loaded: { workload: string; ready: Ready; loaded: LoadedWorkload } | undefined;
+
+  constructor(
+    private readonly options: TrainerOptions,
+    private readonly leaving: AbortSignal,
+    private readonly session: string,
+  ) {}
+
+  async serve(stream: MessageStream): Promise<void> {
+    const channel = openChannel(stream, this.options.coordinator);
+    try {
+      await this.converse(channel);
+    } catch (error) {
+      await reportFailure(channel, error);
+      throw error;
+    } finally {
+      channel.close();
+    }
+  }
+
+  private async converse(channel: TrainerChannel): Promise<void> {
+    const { coordinator, version, tls, report, runtime } = this.options;
+    const hello = helloOf(version, runtime.processes, this.session);
+    const joined = await unlessLeaving(
+      this.leaving,
+      join(channel, hello, (workload) => this.load(workload)),
     );
-  } finally {
-    notice.cancel();
+    if (!joined) return report('left as it was told to');
+    const { engine } = joined.loaded;
+    const { transport, clock } = runtime;
+    const openPeerListener = async () =>
+      PeerListener.open(runtime, await transport.routableAddress(coordinator), tls !== undefined);
+    report(`admitted as trainer ${joined.trainer}: ${engine.name} ${engine.version} on ${engine.device}`);
+    const context = { ...joined.loaded, openPeerListener, transport, clock };
+    let state: TrainerState = joined.state;
+    const announce = () => void channel.send(encodeFromTrainer({ $case: 'leaving', value: {} }));
+    this.leaving.addEventListener('abort', announce);
+    try {
+      for (;;) {
+        // While it has no lease, nobody misses it.
+        const message = await unlessLeaving(this.leaving, channel.receive());
+        if (!message) return report('left as it was told to');
+        state = afterMessage(state, message);
+        if (state.name === 'ended') return report('the coordinator is done with this trainer');
+        state = await serveLease(channel, state as LeasedState, context);
+      }
+    } finally {
+      this.leaving.removeEventListener('abort', announce);
+    }
+  }
+
+  private async load(workload: Workload): Promise<{ ready: Ready; loaded: LoadedWorkload }> {
+    const { runtime, report } = this.options;
+    const key = JSON.stringify(workload);
+    if (this.loaded?.workload !== key) {
+      this.loaded = undefined;
+      this.loaded = { workload: key, ...(await loadWorkload(workload, runtime, report)) };
+    }
+    return this.loaded;
   }
 }
 
-async function converse(
-  channel: TrainerChannel,
-  { coordinator, version, tls, report, runtime }: TrainerOptions,
-): Promise<void> {
-  const joined = await join(channel, helloOf(version, runtime.processes), (workload) =>
-    loadWorkload(workload, runtime, report),
-  );
-  const { engine } = joined.loaded;
-  const { transport, clock } = runtime;
-  const openPeerListener = async () =>
-    PeerListener.open(runtime, await transport.routableAddress(coordinator), tls !== undefined);
-  report(`admitted as trainer ${joined.trainer}: ${engine.name} ${engine.version} on ${engine.device}`);
-  const context = { ...joined.loaded, openPeerListener, transport, clock };
-  let state: TrainerState = joined.state;
-  for (;;) {
-    state = afterMessage(state, await channel.receive());
-    if (state.name === 'ended') break;
-    state = await serveLease(channel, state as LeasedState, context);
+/** Returns what `work` resolves to, or undefined if the trainer is told to leave before. */
+async function unlessLeaving<T>(leaving: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  let leave: () => void = () => undefined;
+  const left = new Promise<undefined>((resolve) => {
+    leave = () => resolve(undefined);
+    if (leaving.aborted) leave();
+    leaving.addEventListener('abort', leave);
+  });
+  // Nobody waits for it any more if the trainer leaves.
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, left]);
+  } finally {
+    leaving.removeEventListener('abort', leave);
   }
-  report('the coordinator is done with this trainer');
 }

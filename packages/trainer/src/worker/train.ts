@@ -22,13 +22,14 @@ export async function train(task: TrainTask): Promise<void> {
   const before = peers?.sent ?? { messages: 0, bytes: 0 };
   const strategy = await openStrategy(task);
   // The strategy's replicas must be closed even if the coordinator has ended the lease.
-  const last = await runRounds(task, strategy).finally(() => strategy.close());
+  const { last, computingMs } = await runRounds(task, strategy).finally(() => strategy.close());
   const after = peers?.sent ?? before;
   const value = {
     weightsHash: await replica.hashWeights(last),
     bytesToTrainers: after.bytes - before.bytes,
     messagesToTrainers: after.messages - before.messages,
     notices: task.takeNotices(),
+    computingSeconds: computingMs / 1000,
   };
   await channel.send(encodeFromTrainer({ $case: 'trained', value }));
 }

@@ -68,6 +68,10 @@ export const localLauncherOf = (program: string): Launcher => ({
       replace() {
         if (!stopped) void start();
       },
+      giveUp({ host, pid }) {
+        if (host !== processes.host) return;
+        for (const child of running) if (child.pid === pid) child.kill('SIGKILL');
+      },
       stop: (graceMs) => (stopped ??= Promise.all([...running].map((child) => end(child, graceMs, clock))).then()),
     };
   },
@@ -85,6 +89,8 @@ const argumentsOf = ({
   ...['--coordinator', coordinator],
   ...(token === undefined ? [] : ['--token-file', '-']),
   ...(tls === undefined ? [] : ['--tls', tls]),
+  // A trainer that loses its coordinator is replaced, or of no use any more.
+  ...['--redial', '0'],
   ...extensions.flatMap((file) => ['--extension', file]),
 ];
 

@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import { join } from 'node:path';
 
-import type { TrainerGroup } from '../../cluster/index.js';
+import type { JobTrainers, Trainer } from '../../cluster/index.js';
 import type { TrainerChoice } from '../../launch/trainers.js';
 import type { Evaluation, SweepPart } from '../../training/records.js';
 import type { RunContext } from '../../training/context.js';
@@ -45,8 +45,8 @@ export class Attempts {
   constructor(private readonly options: AttemptOptions) {}
 
   /** Makes one attempt. Rejects if the attempt fails, and with `Paused` if the job is to resume on more trainers. */
-  make(job: Job, group: TrainerGroup): Promise<void> {
-    return job.kind === 'dense' ? this.trainDense(job.key, group) : this.tryTrial(job.trial, group);
+  make(job: Job, trainers: JobTrainers): Promise<void> {
+    return job.kind === 'dense' ? this.trainDense(job.key, trainers) : this.tryTrial(job.trial, trainers);
   }
 
   /** Uses the stored dense network with this `denseKey`. Resolves to false if the store does not have it. */
@@ -57,37 +57,36 @@ export class Attempts {
     return network !== undefined;
   }
 
-  private async trainDense(key: string, group: TrainerGroup): Promise<void> {
+  private async trainDense(key: string, trainers: JobTrainers): Promise<void> {
     const { sweep, store } = this.options;
     const { journal, state } = sweep;
     // Another sweep may have trained the network since this job became ready.
     if (await this.reuseDense(key)) return;
-    const attempt = await this.nextAttempt(join('dense', key.slice(0, 12)), state.dense.get(key), group);
+    const attempt = await this.nextAttempt(join('dense', key.slice(0, 12)), state.dense.get(key), trainers.members);
     await journal.append({ type: 'dense-started', key, ...attempt.told });
-    const network = await this.runAttempt({ kind: 'dense', key }, group, attempt, {}, trainDense);
+    const network = await this.runAttempt({ kind: 'dense', key }, trainers, attempt, {}, trainDense);
     await store.keep(network);
     await journal.append({ type: 'dense-finished', key, attempt: attempt.told.attempt });
   }
 
-  private async tryTrial(number: number, group: TrainerGroup): Promise<void> {
+  private async tryTrial(number: number, trainers: JobTrainers): Promise<void> {
     const { sweep, store, stopping, resources } = this.options;
     const { journal, state, folder: sweepFolder } = sweep;
     const job: Job = { kind: 'trial', trial: number };
     const trial = sweep.index.of(job);
-    const next = await this.nextAttempt(join('trials', String(number)), state.trials.get(number), group);
+    const next = await this.nextAttempt(join('trials', String(number)), state.trials.get(number), trainers.members);
     const { attempt } = next.told;
     const { key, settings, spec } = trial;
     await journal.append({ type: 'trial-started', trial: number, settings, seed: spec.seed, ...next.told });
     const report = (epoch: number, validation: Evaluation) => stopping?.report(reportOf(trial, epoch, validation));
-    stopping?.forget(number);
-    for (const { epoch, validation } of next.resumeState ? retrainedBefore(next.resumeState) : [])
-      report(epoch, validation);
     const dense = await store.findDense(trial.denseKey);
     const start = await this.networkBefore(trial);
     try {
-      const result = await this.runAttempt(job, group, next, { settings }, (context) =>
-        prune({ ...context, ...(dense && { dense }), ...(start && { start }), reasonToStop: report }),
-      );
+      const result = await this.runAttempt(job, trainers, next, { settings }, (context) => {
+        stopping?.forget(number);
+        for (const { epoch, validation } of retrainedBefore(context.resumeState)) report(epoch, validation);
+        return prune({ ...context, ...(dense && { dense }), ...(start && { start }), reasonToStop: report });
+      });
       if (sweep.index.isStart(trial)) {
         const { folder, runId } = next.told;
         const file = join(sweepFolder, folder, 'model.safetensors');
@@ -114,10 +113,14 @@ export class Attempts {
   }
 
   /** Returns the latest attempt if it can be resumed, otherwise a new attempt in a folder under `place`. */
-  private async nextAttempt(place: string, latest: LatestAttempt | undefined, group: TrainerGroup): Promise<Attempt> {
-    const trainers = group.trainers.map(({ number }) => number);
+  private async nextAttempt(
+    place: string,
+    latest: LatestAttempt | undefined,
+    members: readonly Trainer[],
+  ): Promise<Attempt> {
+    const trainers = members.map(({ number }) => number);
     const { folder, attempts = 0 } = latest ?? {};
-    const resumeState = latest && (await this.resumable(latest, group));
+    const resumeState = latest && (await this.resumable(latest, members));
     if (folder !== undefined && resumeState) {
       const { manifest, point } = resumeState;
       const { runId } = manifest;
@@ -129,25 +132,28 @@ export class Attempts {
   }
 
   /** Returns the state from which these trainers can resume the latest attempt, if there is one. */
-  private async resumable({ folder, kind }: LatestAttempt, group: TrainerGroup): Promise<ResumeState | undefined> {
+  private async resumable(
+    { folder, kind }: LatestAttempt,
+    [first]: readonly Trainer[],
+  ): Promise<ResumeState | undefined> {
     // A run that failed in training, for example by a loss that is not finite, would fail again after the snapshot.
     if (folder === undefined || kind === 'training') return undefined;
     const { sweep, resources, warn } = this.options;
     const { resumeState, problems } = await readResumeState(resources.runtime, join(sweep.folder, folder));
     for (const problem of problems) warn(problem);
-    return resumeState && !resumeState.diverged && hasDataOf(resumeState, group.trainers[0]) ? resumeState : undefined;
+    return resumeState && !resumeState.diverged && hasDataOf(resumeState, first) ? resumeState : undefined;
   }
 
   private runAttempt<T>(
     job: Job,
-    group: TrainerGroup,
+    trainers: JobTrainers,
     { told: { attempt, folder, runId }, resumeState }: Attempt,
     settings: Pick<SweepPart, 'settings'>,
     run: (context: RunContext) => Promise<T>,
   ): Promise<T> {
-    const { sweep, resources, trainers, onProgress } = this.options;
+    const { sweep, resources, onProgress } = this.options;
     const { runtime, projector } = resources;
-    const { extensions } = trainers;
+    const { extensions } = this.options.trainers;
     const { manifest, index, checkLock } = sweep;
     const { spec } = index.of(job);
     const trial = job.kind === 'trial' ? { trial: job.trial } : {};
@@ -155,7 +161,7 @@ export class Attempts {
     const part: SweepPart = { runId: manifest.runId, name: manifest.name, ...trial, attempt, ...settings };
     return runJournaled(
       {
-        ...{ runtime, projector, checkLock, group, resumeState, extensions },
+        ...{ runtime, projector, checkLock, trainers, resumeState, extensions },
         folder: join(sweep.folder, folder),
         runId,
         spec,
@@ -172,8 +178,8 @@ export class Attempts {
   }
 }
 
-/** Returns the records of the retraining epochs that had finished at the point from which the run is resumed. */
-const retrainedBefore = ({ records, point }: ResumeState) =>
-  records
-    .slice(0, point.seq)
-    .flatMap((record) => (record.type === 'epoch-finished' && record.phase === 'retrain' ? [record] : []));
+/** Returns the records of the retraining epochs that had finished at the point from which the run is resumed, if it is. */
+const retrainedBefore = (resumeState: ResumeState | undefined) =>
+  (resumeState?.records.slice(0, resumeState.point.seq) ?? []).flatMap((record) =>
+    record.type === 'epoch-finished' && record.phase === 'retrain' ? [record] : [],
+  );

@@ -7,6 +7,7 @@ import type { Demand, Allocation } from './fair-share.js';
 import type { Trial } from '../planner/plan-format.js';
 import type { SweepEvent } from '../records.js';
 import { shareOut } from './schedule.js';
+import { shareOf } from './share.js';
 import { nameOf, RunningJob, type Job } from './job.js';
 import type { SweepResources } from './resources.js';
 import type { OpenSweep } from './open-sweep.js';
@@ -208,9 +209,10 @@ export class SweepRunner {
   /** Makes one attempt at a job. Rejects only with an error that must end the sweep. */
   private async runJob({ job, trainers, pause }: RunningJob): Promise<void> {
     try {
-      await this.options.pool.lease(
+      const { pool, warn } = this.options;
+      await pool.hold(
         trainers,
-        (group) => this.attempts.make(job, group),
+        (membership) => this.attempts.make(job, shareOf(membership, warn)),
         AbortSignal.any([this.signal, pause.signal]),
       );
     } catch (error) {

@@ -41,16 +41,19 @@ export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Pr
     )) {
       preemption?.throwIfAborted();
       let runner: SweepRunner | undefined;
-      const changed = () => runner?.changed();
       // Trainers that leave at the end, when there is no runner, are not recorded.
       const left = ({ number }: Trainer) => runner && note({ type: 'trainer-left', trainer: number });
-      const events = { runtime, launcher, warn, joined, left, changed, replace: true, interrupted };
+      const events = { runtime, launcher, warn, joined, left, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
         const model = models.get(trials[0].spec.model);
         const extensions = await describeExtensions(runtime, trainers.extensions);
         const store = new NetworkStore({ runtime, model, trainer: pool.trainers[0], extensions, claims, warn });
         runner = new SweepRunner({ ...options, sweep, trials, pool, store, stopping, trainersEnded });
-        await runner.run().finally(() => (runner = undefined));
+        const unsubscribe = pool.subscribe(() => runner?.changed());
+        await runner.run().finally(() => {
+          unsubscribe();
+          runner = undefined;
+        });
       });
     }
     const [finished, stopped, failed] = (['finished', 'stopped', 'failed'] as const).map((status) =>

@@ -13,6 +13,8 @@ export function runAlone({ channel, phase, microBatches }: RoundsTask): RoundRun
   const ending = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   return {
+    // Nobody waits for it.
+    computingMs: 0,
     // The coordinator grants rounds that take about 100 ms, so the engine may run all of them without a check for
     // messages.
     granted: async () => ((await credits.mayProceed()) ? credits.left : 0),

@@ -1,3 +1,4 @@
+import type { Clock } from '@prunegrid/core/runtime';
 import type { Round } from '@prunegrid/numerics/rounds';
 import type { Train } from '@prunegrid/proto';
 
@@ -15,6 +16,7 @@ export interface RoundsTask {
   /** The micro-batches of every global batch that this trainer computes. */
   microBatches: readonly number[];
   peers: PeerGroup | undefined;
+  clock: Pick<Clock, 'monotonic'>;
 }
 
 /**
@@ -28,6 +30,8 @@ export interface Stretch {
 
 /** How a trainer runs the rounds of a Train message. */
 export interface RoundRunner {
+  /** Milliseconds for which the engine has computed vectors while other trainers could be waiting for them. */
+  readonly computingMs: number;
   /**
    * Waits until rounds may begin. Returns the number of rounds that may run in one call of `run`, or 0 if the
    * coordinator halts training.

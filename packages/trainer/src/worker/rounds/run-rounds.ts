@@ -6,12 +6,17 @@ import { runAlone } from './alone.js';
 import type { RoundsTask } from './round-runner.js';
 import { runTogether } from './together.js';
 
+interface Done {
+  last: number;
+  computingMs: number;
+}
+
 /**
  * Runs the rounds of a plan until the last one or until Halt. Returns the last step that was done, or the one before the
- * plan if there was none.
+ * plan if there was none, and for how many milliseconds other trainers could be waiting for this one.
  * @throws {Failure} `input` if the plan names a reduction that is not registered here
  */
-export async function runRounds(task: RoundsTask, strategy: SyncStrategy): Promise<number> {
+export async function runRounds(task: RoundsTask, strategy: SyncStrategy): Promise<Done> {
   const { plan, phase } = task;
   const { firstStep, learningRates } = plan;
   const runner = plan.reduction === '' ? runAlone(task) : runTogether(task, reductions.get(plan.reduction));
@@ -33,5 +38,5 @@ export async function runRounds(task: RoundsTask, strategy: SyncStrategy): Promi
     // It rejects if the coordinator has ended the lease.
     await runner.close();
   }
-  return last;
+  return { last, computingMs: runner.computingMs };
 }

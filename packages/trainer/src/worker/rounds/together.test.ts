@@ -1,4 +1,5 @@
 import { encodeFromCoordinator } from '@prunegrid/proto';
+import { nodeHost } from '@prunegrid/core/node';
 import { expect, it } from 'vitest';
 
 import type { PeerReduction } from '../../reductions/index.js';
@@ -42,6 +43,7 @@ it.each(['beginUpdate', 'applyUpdate'] as const)('waits for %s of the engine whe
   );
   const task = {
     ...{ channel, generation: 1, microBatches: [0], phase: { microBatches: 2, bfloat16: false, syncEvery: 1 } },
+    clock: nodeHost.clock,
     peers: { size: 2, beginRound: () => undefined },
   };
   const runner = runTogether(task as unknown as Parameters<typeof runTogether>[0], idle);

@@ -13,13 +13,20 @@ type Pace = Pick<StepCredits, 'mayProceed' | 'unlessEnded' | 'report' | 'close'>
 /** Runs rounds in which the vectors of several trainers are reduced. */
 export function runTogether(task: RoundsTask, reduction: Reduction): RoundRunner {
   const { pace, reducer } = joinedBy(task, reduction);
+  const { clock } = task;
   let closed = false;
+  let computingMs = 0;
   /** The engine's part of the latest update, which may be under way when the lease ends. */
   let updating: void | Promise<void>;
   return {
+    get computingMs() {
+      return computingMs;
+    },
     granted: async () => ((await pace.mayProceed()) ? 1 : 0),
     async run(strategy, { rounds: [round], learningRates, next }) {
+      const begun = clock.monotonic();
       const own = await strategy.compute(round, learningRates);
+      computingMs += clock.monotonic() - begun;
       const following = STEP_METRICS * round.count;
       let metrics: Float32Array = new Float32Array(following);
       const update: Update = {

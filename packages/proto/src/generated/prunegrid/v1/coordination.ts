@@ -133,6 +133,7 @@ export interface FromTrainer {
     | { $case: "rendezvousAddress"; value: RendezvousAddress }
     | { $case: "rendezvousResult"; value: RendezvousResult }
     | { $case: "progress"; value: Progress }
+    | { $case: "leaving"; value: Leaving }
     | undefined;
 }
 
@@ -193,6 +194,8 @@ export interface Hello {
   pid: number;
   /** Node's version, such as v24.0.0. */
   nodeVersion: string;
+  /** Drawn at random when the process started. A trainer that has lost the coordinator dials again with the same one, and takes the place of its earlier connection. */
+  session: string;
 }
 
 /** Tells the trainer what to load before it is admitted. */
@@ -419,6 +422,8 @@ export interface Trained {
   messagesToTrainers: number;
   /** Lines for the user since the last answer, such as on a damaged picture that was skipped. */
   notices: string[];
+  /** For how long this trainer has computed gradients since Train, without waiting for others. */
+  computingSeconds: number;
 }
 
 /** The trainer measures the weights on the blocks first_block, ..., first_block + blocks - 1, and answers Evaluated. */
@@ -459,6 +464,13 @@ export interface FetchResiduals {
 
 /** The trainer may leave. */
 export interface Finish {
+}
+
+/**
+ * The trainer has been told to leave, for example because its machine is wanted for something else. It goes on until the coordinator has saved what it has computed,
+ * ends its lease and sends Finish.
+ */
+export interface Leaving {
 }
 
 /** The trainer cannot go on with this lease, or not at all. */
@@ -610,6 +622,9 @@ export const FromTrainer: MessageFns<FromTrainer> = {
       case "progress":
         Progress.encode(message.body.value, writer.uint32(82).fork()).join();
         break;
+      case "leaving":
+        Leaving.encode(message.body.value, writer.uint32(90).fork()).join();
+        break;
     }
     return writer;
   },
@@ -705,6 +720,14 @@ export const FromTrainer: MessageFns<FromTrainer> = {
             }
 
             message.body = { $case: "progress", value: Progress.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.body = { $case: "leaving", value: Leaving.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1112,7 +1135,7 @@ export const TensorChunk: MessageFns<TensorChunk> = {
 };
 
 function createBaseHello(): Hello {
-  return { protocolVersion: 0, prunegridVersion: "", host: "", pid: 0, nodeVersion: "" };
+  return { protocolVersion: 0, prunegridVersion: "", host: "", pid: 0, nodeVersion: "", session: "" };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -1131,6 +1154,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.nodeVersion !== "") {
       writer.uint32(42).string(message.nodeVersion);
+    }
+    if (message.session !== "") {
+      writer.uint32(50).string(message.session);
     }
     return writer;
   },
@@ -1186,6 +1212,14 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.nodeVersion = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.session = reader.string();
             continue;
           }
         }
@@ -2819,7 +2853,7 @@ export const Halt: MessageFns<Halt> = {
 };
 
 function createBaseTrained(): Trained {
-  return { weightsHash: "", bytesToTrainers: 0, messagesToTrainers: 0, notices: [] };
+  return { weightsHash: "", bytesToTrainers: 0, messagesToTrainers: 0, notices: [], computingSeconds: 0 };
 }
 
 export const Trained: MessageFns<Trained> = {
@@ -2835,6 +2869,9 @@ export const Trained: MessageFns<Trained> = {
     }
     for (const v of message.notices) {
       writer.uint32(34).string(v!);
+    }
+    if (message.computingSeconds !== 0) {
+      writer.uint32(41).double(message.computingSeconds);
     }
     return writer;
   },
@@ -2882,6 +2919,14 @@ export const Trained: MessageFns<Trained> = {
             }
 
             message.notices.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.computingSeconds = reader.double();
             continue;
           }
         }
@@ -3215,6 +3260,41 @@ export const Finish: MessageFns<Finish> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseFinish();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLeaving(): Leaving {
+  return {};
+}
+
+export const Leaving: MessageFns<Leaving> = {
+  encode(_: Leaving, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Leaving {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaving();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {

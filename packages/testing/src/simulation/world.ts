@@ -1,0 +1,156 @@
+import { createRequire } from 'node:module';
+
+import type { Spec } from '@prunegrid/coordinator/experiment/spec';
+import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
+import { Failure } from '@prunegrid/core/failure';
+import type { ChildProcess, Runtime } from '@prunegrid/core/runtime';
+import { version } from '@prunegrid/core/version';
+import { serve } from '@prunegrid/trainer/worker';
+
+import { VirtualClock } from '../clock/virtual-clock.js';
+import { MemoryDisk } from '../disk/memory-disk.js';
+import { Life, livedIn } from '../host/life.js';
+import { type VirtualHost, virtualHost } from '../host/virtual-host.js';
+import { MemoryNetwork, type NetworkOptions } from '../network/memory-network.js';
+import type { Program, ProgramContext } from '../processes/virtual-machine.js';
+import { runIn } from './run.js';
+
+/** The file that the local launcher starts for each trainer. */
+const TRAINER = createRequire(import.meta.url).resolve('@prunegrid/trainer/bin');
+const COORDINATOR = 'the coordinator';
+/** Milliseconds for which trainers that were started by hand dial again. */
+const REDIAL_MS = 120_000;
+
+export const FOLDER = '/runs/one';
+
+export interface WorldOptions extends Omit<NetworkOptions, 'clock'> {
+  spec: Spec;
+  /** Returns the trainers of a coordinator on this machine. */
+  choiceOn: (machine: string) => TrainerChoice;
+  /** The token of the coordinators. */
+  token: string;
+}
+
+/** A process of the world. */
+export interface Process {
+  /** Name of its end of the network. */
+  name: string;
+  kind: 'coordinator' | 'trainer';
+  kill: () => void;
+  terminate: () => void;
+  life: Life;
+}
+
+/** Machines with one disk and one network, on which coordinators and trainers run, all in one process and in virtual time. */
+export class World {
+  readonly clock = new VirtualClock();
+  readonly disk = new MemoryDisk({ clock: this.clock });
+  readonly network: MemoryNetwork;
+  /** Everything that was said to a user, with its time. */
+  readonly said: string[] = [];
+  private readonly machines = new Map<string, VirtualHost>();
+  private readonly running = new Map<string, Process>();
+
+  constructor(private readonly options: WorldOptions) {
+    this.network = new MemoryNetwork({ ...options, clock: this.clock });
+  }
+
+  /** The processes that have not ended, in the order of their start. */
+  get processes(): readonly Process[] {
+    return [...this.running.values()];
+  }
+
+  /** Starts a coordinator on a machine. It runs the experiment in FOLDER, or resumes it. */
+  startCoordinator(machine: string): ChildProcess {
+    return this.start(machine, COORDINATOR, []);
+  }
+
+  /** Starts a trainer on a machine that dials again when it has lost the coordinator. */
+  startTrainer(machine: string, coordinator: string): ChildProcess {
+    return this.start(machine, TRAINER, ['--coordinator', coordinator]);
+  }
+
+  private start(machine: string, program: string, args: string[]): ChildProcess {
+    const { processes } = this.machine(machine);
+    return processes.startNode(program, args, {
+      input: this.options.token,
+      onError: (text) => this.say(machine, text),
+    });
+  }
+
+  private machine(name: string): VirtualHost {
+    const known = this.machines.get(name);
+    if (known) return known;
+    const programs = new Map<string, Program>([
+      [TRAINER, (args, context) => this.trainer(name, args, context)],
+      [COORDINATOR, (_, context) => this.coordinator(name, context)],
+    ]);
+    const { clock, disk: files } = this;
+    const seed = this.options.seed + this.machines.size;
+    const machine = virtualHost({ seed, clock, files, host: name, programs });
+    this.machines.set(name, machine);
+    return machine;
+  }
+
+  private async coordinator(machine: string, context: ProgramContext): Promise<number> {
+    const { spec, choiceOn } = this.options;
+    const warn = (line: string) => context.writeError(`${line}\n`);
+    return this.live(machine, 'coordinator', context, async (runtime) => {
+      await runIn(runtime, spec, FOLDER, choiceOn(machine), warn);
+    });
+  }
+
+  private async trainer(machine: string, args: readonly string[], context: ProgramContext): Promise<number> {
+    const valueOf = (flag: string) => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
+    const coordinator = valueOf('--coordinator') as string;
+    const redialMs = valueOf('--redial') === '0' ? 0 : REDIAL_MS;
+    const leaving = new AbortController();
+    return this.live(
+      machine,
+      'trainer',
+      context,
+      async (runtime) => {
+        const token = await context.processes.input();
+        const report = (line: string) => context.writeError(`${line}\n`);
+        await serve({ coordinator, token, version, redialMs, leaving: leaving.signal, report, runtime });
+      },
+      () => leaving.abort(),
+    );
+  }
+
+  /** Runs a process and returns its exit code. */
+  private async live(
+    machine: string,
+    kind: Process['kind'],
+    { processes, ended, writeError, onTerminate }: ProgramContext,
+    work: (runtime: Runtime) => Promise<void>,
+    leave?: () => void,
+  ): Promise<number> {
+    const name = `${kind} ${processes.pid} on ${machine}`;
+    const life = new Life();
+    let finished = false;
+    if (leave) onTerminate(() => life.do(leave));
+    const signal = (which: 'SIGKILL' | 'SIGTERM') => () => this.machine(machine).processes.kill(processes.pid, which);
+    this.running.set(name, { name, kind, life, kill: signal('SIGKILL'), terminate: signal('SIGTERM') });
+    ended.addEventListener('abort', () => {
+      this.running.delete(name);
+      life.kill();
+      // What a process has sent before it ends by itself still arrives.
+      if (!finished) this.network.kill(name);
+    });
+    const transport = this.network.end(name);
+    try {
+      await work(livedIn({ ...this.machine(machine), processes, transport }, life));
+      return 0;
+    } catch (error) {
+      writeError(`${error instanceof Failure ? error.message : (error as Error).stack}\n`);
+      return error instanceof Failure ? error.exitCode : 1;
+    } finally {
+      finished = true;
+    }
+  }
+
+  private say(machine: string, text: string): void {
+    this.said.push(`${(this.clock.monotonic() / 1000).toFixed(3)} ${machine}: ${text.trimEnd()}`);
+  }
+}
