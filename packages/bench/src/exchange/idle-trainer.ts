@@ -84,7 +84,7 @@ async function exchange(plan: Train): Promise<void> {
   const vectors = coveringNodes(plan.firstMicroBatch, plan.microBatches, Number(leaves)).map(
     (node) => [node, gradient] as const,
   );
-  const phase = { microBatches: Number(leaves), bfloat16: false, syncEvery: 1 };
+  const phase = { microBatches: Number(leaves), globalBatch: Number(leaves), bfloat16: false, syncEvery: 1 };
   await runRounds(
     { channel, generation, phase, plan, microBatches, peers, clock: nodeRuntime.clock },
     {

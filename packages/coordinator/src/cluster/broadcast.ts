@@ -101,22 +101,22 @@ export class Broadcast {
   /**
    * Receives from every trainer the answer of kind `$case`. Chunks before it are skipped, because a trainer may have
    * sent gradients of a step that the group no longer does.
-   * @param read extracts the result from an answer
+   * @param read extracts the result from an answer of the trainer with this name and rank; it throws Failure if the answer is nonsense
    * @returns the results, in the order of the trainers
    * @throws Failure `trainers`, if another kind of message arrives
    */
   ask<Case extends Asked, T>(
     $case: Case,
-    read: (value: Extract<TrainerMessage, { $case: Case }>['value']) => T,
+    read: (value: Extract<TrainerMessage, { $case: Case }>['value'], name: string, rank: number) => T,
     awaited: Awaited = 'messages',
     amount = 1,
   ): Promise<T[]> {
     return this.all(
-      this.trainers.map(async ({ channel, name }) => {
+      this.trainers.map(async ({ channel, name }, rank) => {
         let message = await channel.receive();
         while (message.$case === 'chunk') message = await channel.receive();
         if (message.$case !== $case) throw outOfTurn(name, message);
-        return read(message.value as never);
+        return read(message.value as never, name, rank);
       }),
       awaited,
       amount,

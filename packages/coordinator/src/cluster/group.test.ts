@@ -73,7 +73,7 @@ it('lets go of trainers that wait for one that has left, and keeps them', async 
  * Behaves as a trainer that is alone: it answers Train and Release, and takes in everything else.
  * @param reports returns the metrics of a step
  */
-async function workAlone(channel: Channel<Message>, reports = (step: number) => [step, 2 * step]): Promise<void> {
+async function workAlone(channel: Channel<Message>, reports = (step: number) => [step, step % 3]): Promise<void> {
   let generation = 0;
   const letGo = () => channel.send(encodeFromTrainer({ $case: 'released', value: { generation } }));
   for (;;) {
@@ -104,7 +104,7 @@ it('lets a trainer go on in stretches, and halts it', async () => {
     await group.beginPhase(phase, new Float32Array(PARAMETERS));
     const rates = new Array<number>(100_000).fill(0.1);
     const onStep = ({ step, loss, correct }: { step: number; loss: number; correct: number }) => {
-      expect([loss, correct]).toEqual([step, 2 * step]);
+      expect([loss, correct]).toEqual([step, step % 3]);
       steps.push(step);
     };
     const trained = await group.train(5, rates, onStep, () => steps.length >= 40);
@@ -121,12 +121,18 @@ it('lets a trainer go on in stretches, and halts it', async () => {
   expect(whole.steps).toBe(300);
 });
 
-it('says so where a trainer reports other steps than it was to do', async () => {
+it.each([
+  ['other steps than it was to do', [1, 1, 1], /^trainer 1 at .*: reported 2 steps of 1/],
+  ['more correct answers than there are images', [1, 3], /^trainer 1 at .*: counted 3 correct answers of 2 images$/],
+  ['half an answer', [1, 0.5], /^trainer 1 at .*: counted 0\.5 correct answers of 2 images$/],
+  ['a negative loss', [-1, 1], /^trainer 1 at .*: reported a loss of -1/],
+])('says so where a trainer reports %s, and lets it go', async (_what, metrics, message) => {
   const gateway = await open('auto', 1);
-  await join(gateway.address, (channel) => workAlone(channel, () => [1, 1, 1]));
+  await join(gateway.address, (channel) => workAlone(channel, () => metrics));
   const work = gateway.pool.lease(1, async (group) => {
     await group.beginPhase(phase, new Float32Array(PARAMETERS));
     await group.train(0, [0.1, 0.1], () => undefined);
   });
-  await expect(work).rejects.toThrow(/^trainer 1 at .*: reported 2 steps of 1/);
+  await expect(work).rejects.toThrow(message);
+  expect(gateway.pool.freeCount).toBe(0);
 });

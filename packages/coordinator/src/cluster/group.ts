@@ -10,26 +10,12 @@ import type { Reduction } from '@prunegrid/trainer/reductions';
 
 import type { Trainer } from './trainer.js';
 import { Broadcast } from './broadcast.js';
+import { type Evaluation, evaluateOn } from './evaluation.js';
+import { oddOnes, SlowTrainers } from './outliers.js';
 import { chooseReduction } from './reduction.js';
 import type { WaitTimes } from './watchdog.js';
 import { rendezvous } from './rendezvous.js';
 import { type StepOutcome, trainInLockstep, trainOnCredits } from './rounds.js';
-
-/**
- * Images that a trainer evaluates at a time. The number is fixed, so that the sums do not depend on the number of
- * trainers. Among block sizes from 25 to 500 images, 50 and 100 take the least time.
- */
-const EVALUATION_BLOCK = 100;
-
-/** Scores of weights on one part of the data set. */
-export interface Evaluation {
-  /** Share of correct answers, from 0 to 1. */
-  accuracy: number;
-  /** Mean cross-entropy in nats. */
-  loss: number;
-  /** Share of examples whose class is among the five that the network prefers; absent if there are at most five. */
-  top5?: number;
-}
 
 /** The trainers cannot reach each other, and the user insists on a reduction that needs it. */
 export class PeersUnreachable extends Failure {}
@@ -62,6 +48,7 @@ export class TrainerGroup {
   private readonly among: Traffic = { messages: 0, bytes: 0 };
   private readonly broadcast: Broadcast;
   private readonly told = new Set<string>();
+  private readonly slowTrainers: SlowTrainers;
 
   constructor(
     readonly trainers: readonly Trainer[],
@@ -69,6 +56,7 @@ export class TrainerGroup {
     private readonly options: GroupOptions,
   ) {
     this.broadcast = new Broadcast(trainers, generation, { ...options, clock: options.runtime.clock });
+    this.slowTrainers = new SlowTrainers(trainers, options.warn);
   }
 
   get signal(): AbortSignal | undefined {
@@ -158,8 +146,9 @@ export class TrainerGroup {
     halts: () => boolean = () => false,
   ): Promise<{ steps: number; weightsHash: string }> {
     const { generation, reduction } = this;
-    const { microBatches, bfloat16, syncEvery } = this.phase as BeginPhase;
-    const phase = { generation, microBatches, bfloat16, syncEvery: Math.max(1, syncEvery) };
+    const { clock } = this.options.runtime;
+    const { microBatches, globalBatch, bfloat16, syncEvery } = this.phase as BeginPhase;
+    const phase = { generation, microBatches, globalBatch, bfloat16, syncEvery: Math.max(1, syncEvery) };
     const shares = evenShares(microBatches, this.trainers.length);
     await this.broadcast.tellEach((i) => ({
       $case: 'train',
@@ -176,26 +165,22 @@ export class TrainerGroup {
     const outcomes =
       reduction?.through === 'coordinator'
         ? trainInLockstep(this.broadcast, reduction, phase, this.exchangedLength, rounds, mayHalt)
-        : trainOnCredits(this.broadcast, rounds, mayHalt, this.options.runtime.clock);
+        : trainOnCredits(this.broadcast, rounds, globalBatch, mayHalt, clock);
+    const begun = clock.monotonic();
     let done = 0;
     for await (const outcome of outcomes) {
       onStep(outcome);
       done++;
     }
     const trained = await this.broadcast.ask('trained', (value) => value);
-    this.tell(trained);
+    this.tell(trained.flatMap(({ notices }) => notices));
     for (const { bytesToTrainers, messagesToTrainers } of trained) {
       this.among.bytes += bytesToTrainers;
       this.among.messages += messagesToTrainers;
     }
+    this.slowTrainers.look(trained, shares, (clock.monotonic() - begun) / 1000);
     const hashes = trained.map(({ weightsHash }) => weightsHash);
-    const odd = hashes.findIndex((hash) => hash !== hashes[0]);
-    if (odd > 0) {
-      throw new Failure(
-        'trainers',
-        `${this.trainers[odd].name} has other weights than ${this.trainers[0].name} after step ${firstStep + done - 1}: use trainers of one kind of processor`,
-      );
-    }
+    this.requireSame(hashes, firstStep + done - 1);
     return { steps: done, weightsHash: hashes[0] };
   }
 
@@ -223,21 +208,9 @@ export class TrainerGroup {
 
   /** Measures the current weights on a part of the data set, which has `images` images. */
   async evaluate(split: Split, images: number): Promise<Evaluation> {
-    const shares = evenShares(Math.ceil(images / EVALUATION_BLOCK), this.trainers.length);
-    await this.broadcast.tellEach((i) => ({
-      $case: 'evaluate',
-      value: { split, blockSize: EVALUATION_BLOCK, firstBlock: shares[i].first, blocks: shares[i].count },
-    }));
-    const measured = await this.broadcast.ask('evaluated', (value) => value, 'evaluation', shares[0].count);
-    this.tell(measured);
-    const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
-    // A trainer without blocks has counted nothing.
-    const top5 = measured.flatMap(({ correctTop5 }) => correctTop5 ?? []);
-    return {
-      accuracy: sum(measured.map(({ correct }) => correct)) / images,
-      loss: sum(measured.flatMap(({ losses }) => losses)) / images,
-      ...(top5.length > 0 && { top5: sum(top5) / images }),
-    };
+    const { notices, ...evaluation } = await evaluateOn(this.broadcast, split, images);
+    this.tell(notices);
+    return evaluation;
   }
 
   /** Returns W (all parameters). It asks the first trainer only, because all trainers hold the same weights. */
@@ -275,9 +248,21 @@ export class TrainerGroup {
     return moments;
   }
 
+  /** Throws Failure if W is not the same on all trainers, and disconnects those whose W differs from that of most. */
+  private requireSame(hashes: readonly string[], step: number): void {
+    const { odd, reference, isMinority } = oddOnes(hashes);
+    if (odd.length === 0) return;
+    const failure = new Failure(
+      'trainers',
+      `${this.trainers[odd[0]].name} has other weights than ${this.trainers[reference].name} after step ${step}: use trainers of one kind of processor`,
+    );
+    if (isMinority) for (const i of odd) this.broadcast.disconnect(this.trainers[i], failure);
+    throw failure;
+  }
+
   /** Passes on what trainers say about their data, once if several of them say it. */
-  private tell(answers: readonly { notices: string[] }[]): void {
-    for (const notice of answers.flatMap(({ notices }) => notices)) {
+  private tell(notices: readonly string[]): void {
+    for (const notice of notices) {
       if (this.told.has(notice)) continue;
       this.told.add(notice);
       this.options.warn(`${notice} (${this.told.size} so far)`);

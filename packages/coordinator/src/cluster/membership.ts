@@ -1,3 +1,5 @@
+import { Failure } from '@prunegrid/core/failure';
+
 import { type GroupOptions, TrainerGroup } from './group.js';
 import type { Trainer } from './trainer.js';
 import { WaitTimes } from './watchdog.js';
@@ -76,6 +78,7 @@ export class Membership {
     this.regrouping = new AbortController();
     const signals = [this.regrouping.signal, ...(options.signal ? [options.signal] : [])];
     const trainers = this.members;
+    if (trainers.length === 0) throw new Failure('trainers', 'all trainers have left: see their own output');
     const group = new TrainerGroup(trainers, lender.nextGeneration(), {
       ...options,
       times,

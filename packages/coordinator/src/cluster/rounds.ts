@@ -1,10 +1,11 @@
 import { lastStepOf, type Round, STEP_METRICS } from '@prunegrid/numerics/rounds';
-import { TensorKind } from '@prunegrid/proto';
+import { type Progress, TensorKind } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { Clock } from '@prunegrid/core/runtime';
 import type { CoordinatorReduction, ReductionPhase, TrainerLinks } from '@prunegrid/trainer/reductions';
 
 import type { Broadcast } from './broadcast.js';
+import { requirePlausible } from './plausible.js';
 
 /**
  * Milliseconds between two reports of trainers that reduce among themselves. Up to two such intervals may pass before
@@ -51,8 +52,12 @@ const linksTo = (trainers: Broadcast): TrainerLinks => ({
   size: trainers.trainers.length,
   fromEach: (receive) =>
     trainers.all(
-      trainers.trainers.map(({ channel }, rank) =>
-        receive(({ kind, ...at }, into) => channel.receiveTensor(trainers.header(kind, at), into), rank),
+      trainers.trainers.map(({ channel, name }, rank) =>
+        receive(
+          ({ kind, ...at }, into) => channel.receiveTensor(trainers.header(kind, at), into),
+          rank,
+          (losses, correct, images) => requirePlausible(name, losses, correct, images),
+        ),
       ),
       'steps',
       1,
@@ -63,10 +68,12 @@ const linksTo = (trainers: Broadcast): TrainerLinks => ({
  * Trains by rounds in which the coordinator takes no part, because a trainer is alone or trainers reduce among
  * themselves. The coordinator grants credits for a stretch of rounds at a time, and always one stretch ahead, so that
  * no trainer waits for it.
+ * @param images number of images of a step
  */
 export async function* trainOnCredits(
   trainers: Broadcast,
   rounds: readonly Round[],
+  images: number,
   halts: () => boolean,
   clock: Clock,
 ): StepOutcomes {
@@ -85,20 +92,24 @@ export async function* trainOnCredits(
   let since = clock.monotonic();
   let halted = false;
   for (let stretch = stretches.shift(); stretch; stretch = stretches.shift()) {
-    const [{ losses, correct }] = await trainers.ask('progress', (value) => value, 'steps', stretch.length);
+    const steps = stretch.flatMap(({ first, count }) => Array.from({ length: count }, (_, k) => first + k));
+    const read = ({ losses, correct }: Progress, name: string) => {
+      if (losses.length !== steps.length || correct.length !== steps.length) {
+        throw new Failure(
+          'trainers',
+          `${name}: reported ${losses.length} steps of ${steps.length}: are both sides of one version?`,
+        );
+      }
+      requirePlausible(name, losses, correct, images);
+      return { losses, correct };
+    };
+    const [{ losses, correct }] = await trainers.ask('progress', read, 'steps', stretch.length);
     const now = clock.monotonic();
     const fitting = Math.round((stretch.length * REPORT_MS) / (now - since));
     size = Math.max(1, Math.min(2 * stretch.length, fitting));
     since = now;
     halted ||= granted < rounds.length && halts();
     if (!halted) await grant();
-    const steps = stretch.flatMap(({ first, count }) => Array.from({ length: count }, (_, k) => first + k));
-    if (losses.length !== steps.length || correct.length !== steps.length) {
-      throw new Failure(
-        'trainers',
-        `${trainers.trainers[0].name}: reported ${losses.length} steps of ${steps.length}: are both sides of one version?`,
-      );
-    }
     for (const [i, step] of steps.entries()) yield { step, loss: losses[i], correct: correct[i] };
   }
   if (granted < rounds.length) await trainers.tell({ $case: 'halt', value: {} });

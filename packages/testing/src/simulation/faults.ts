@@ -41,7 +41,7 @@ export function drawScenario(seed: number): Scenario {
   const faults = Array.from({ length: 1 + random.nextBelow(4) }, (): Fault => {
     const kind = pick(kinds);
     const end = () => (random.nextBelow(3) === 0 ? 'coordinator' : random.nextBelow(4));
-    const at = random.nextBelow(30_000);
+    const at = random.nextBelow(8_000);
     // Some are shorter than every deadline, others longer.
     const lasts = pick([200, 3_000, 20_000, 60_000]) + random.nextBelow(1000);
     return { at, kind, victim: kind === 'terminate' ? random.nextBelow(4) : end(), other: end(), lasts };

@@ -3,7 +3,7 @@ import { lastStepOf, STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { nodesByRank, TreeSum } from '@prunegrid/numerics/summation/tree-sum';
 import { TensorKind } from '@prunegrid/proto';
 
-import { type CoordinatorReduction, isRounded } from './reduction.js';
+import { type CoordinatorReduction, imagesOf, isRounded } from './reduction.js';
 
 /** Every trainer sends its nodes to the coordinator, which adds them up and returns the sum. */
 export const hub: CoordinatorReduction = {
@@ -37,7 +37,7 @@ export const hub: CoordinatorReduction = {
       const step = lastStepOf(round);
       const following = STEP_METRICS * round.count;
       const tree = new TreeSum();
-      await trainers.fromEach(async (next, rank) => {
+      await trainers.fromEach(async (next, rank, require) => {
         for (const { node, buffer } of parts[rank]) {
           const vector = buffer.subarray(0, length + following);
           if (isRounded(phase, node)) {
@@ -47,6 +47,8 @@ export const hub: CoordinatorReduction = {
           } else {
             await next({ kind: TensorKind.GRADIENT, step, node }, vector);
           }
+          const metrics = vector.subarray(length);
+          require(everyOther(metrics, 0), everyOther(metrics, 1), imagesOf(phase, node));
           tree.add(node, vector);
         }
       });
@@ -54,6 +56,10 @@ export const hub: CoordinatorReduction = {
     };
   },
 };
+
+/** Returns the elements first, first + 2, ... */
+const everyOther = (values: Float32Array, first: number): number[] =>
+  [...values].filter((_, i) => i % STEP_METRICS === first);
 
 /** Packs the first `length` elements, which are bfloat16 numbers, two in a word. The metrics follow as they are. */
 function packed(vector: Float32Array, length: number): Uint32Array {

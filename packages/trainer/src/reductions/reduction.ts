@@ -44,6 +44,8 @@ export interface ReductionPhase {
   generation: number;
   /** The number of micro-batches of a global batch: the leaves of the summation tree. */
   microBatches: number;
+  /** The number of images of a global batch. */
+  globalBatch: number;
   /** Whether the vectors of the leaves hold bfloat16 numbers, apart from their metrics. */
   bfloat16: boolean;
   /** The largest number of steps in a round. */
@@ -53,6 +55,10 @@ export interface ReductionPhase {
 /** Returns whether the vector of a node holds bfloat16 numbers. The sum of two of them may be none. */
 export const isRounded = ({ bfloat16, microBatches }: ReductionPhase, node: number): boolean =>
   bfloat16 && node >= microBatches;
+
+/** Returns the number of images of a node of the summation tree. */
+export const imagesOf = ({ globalBatch }: Pick<ReductionPhase, 'globalBatch'>, node: number): number =>
+  globalBatch / 2 ** (31 - Math.clz32(node));
 
 /** What one trainer has to add in a round. */
 export interface RoundVectors {
@@ -106,12 +112,14 @@ export interface TrainerLinks {
   /**
    * Calls `receive` for every trainer at once and waits for all of them.
    * @param receive receives what this trainer sends in a round. `next` receives the next tensor into `into`, which has
-   *   its length; the tensor must be the one of this place.
+   *   its length; the tensor must be the one of this place. `require` must be called with the losses and the numbers of
+   *   correct answers that the trainer has sent for so many images, and throws if there are no such numbers.
    */
   fromEach(
     receive: (
       next: (place: TensorPlace, into: Float32Array | Uint32Array) => Promise<unknown>,
       rank: number,
+      require: (losses: readonly number[], correct: readonly number[], images: number) => void,
     ) => Promise<void>,
   ): Promise<unknown>;
 }
