@@ -39,7 +39,9 @@ const group = { trainers: [idler] } as unknown as TrainerGroup;
 const trainers: JobTrainers = {
   ...{ members: [], lateMessages: 0 },
   lead: (work) => work(group),
-  reform: (cause) => Promise.reject(cause as Error),
+  reform: async (cause) => {
+    throw cause;
+  },
 };
 
 describe('the snapshots of a run', () => {
