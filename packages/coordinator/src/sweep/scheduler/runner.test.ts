@@ -14,7 +14,7 @@ import { TrialIndex } from './trial-index.js';
 type Options = ConstructorParameters<typeof SweepRunner>[0];
 
 /**
- * A sweep whose dense network is there, on trainers that are never asked for anything: who leases them has finished at
+ * A sweep whose dense network is there, on trainers that are never asked for anything: who holds them has finished at
  * once.
  */
 function sweepOf(microBatches: number[], trainersPerTrial: number | undefined, trainers: number) {
@@ -40,7 +40,7 @@ function sweepOf(microBatches: number[], trainersPerTrial: number | undefined, t
   const pool = {
     trainers: Array.from({ length: trainers }, (_, i) => ({ number: i + 1 }) as Trainer),
     freeCount: trainers,
-    async lease(count: number) {
+    async hold(count: number) {
       leased.push(count);
       pool.freeCount -= count;
       await apply({ type: 'trial-finished', trial: leased.length, attempt: 1, result: {} as never });
