@@ -83,4 +83,49 @@ describe('a network in a file', () => {
       input: { shape: [2], type: 'float32' },
     });
   });
+
+  it('is measured layer by layer, and pruned by that', async () => {
+    const sets = ['--set', 'dataset.validation=50', '--set', 'dataset.test=50'];
+    const measure = (...more: string[]) =>
+      prunegrid('sensitivity', at('net.onnx'), '--data', at('points.csv'), ...sets, ...more);
+    const first = await measure('--ratios', '3,2', '--out', at('measured'));
+    expect(first.code).toBe(0);
+    expect(first.stdout).toMatch(/^layer +weights +2x +3x$/m);
+    expect(readFileSync(at('measured/sensitivity.html'), 'utf8')).toContain('<svg');
+    expect(stored('measured/sensitivity.json')).toMatchObject({
+      ...{ data: { name: 'points.csv', images: 50 }, ratios: [2, 3] },
+      layers: [{ points: [{ kept: 3 }, { kept: 2 }] }, { points: [{ kept: 5 }, { kept: 3 }] }],
+    });
+    const other = await measure('--ratios', '4', '--out', at('measured'), '--json');
+    expect(other).toMatchObject({ code: 2, stdout: '' });
+    expect(other.stderr).toContain(`${at('measured')}: holds a measurement with other ratios: choose another --out\n`);
+
+    const budget = 'budget={rule: sensitivity, ratio: 2, measured: measured/sensitivity.json}';
+    const run = await prunegrid('run', at('points.yaml'), '--set', budget, '--trainers', '1', '--out', at('run'));
+    expect(`${run.code}: ${run.stderr}`).toBe('0: ');
+    expect(stored('run/result.json')['total']).toMatchObject({ weights: 15, kept: 8 });
+    expect(stored('run/manifest.json')).toMatchObject({
+      spec: { budget: { measured: { file: at('measured/sensitivity.json'), sha256: expect.any(String) as string } } },
+    });
+  });
+
+  it.each([
+    ['sensitivity FOLDER/net.onnx', 'FOLDER/net.onnx: name the data to evaluate it on by --data, '],
+    ['sensitivity lenet5 --data mnist', 'lenet5: lenet5 comes without trained weights: train it by prunegrid run'],
+    ['run FOLDER/points.yaml --set budget.rule=sensitivity', 'budget.measured: missing; the rule sensitivity needs'],
+    [
+      'run FOLDER/points.yaml --set budget.measured=x.json',
+      'budget.measured=x.json: is for the rule sensitivity, and the rule is uniform',
+    ],
+    ['run FOLDER/net.onnx', 'FOLDER/net.onnx: a network, not an experiment: '],
+    [
+      'evaluate FOLDER/run/model.safetensors',
+      'holds net.onnx, which is a network in a file: add --model with its path',
+    ],
+  ])('%s is refused in one line, too', async (command, line) => {
+    const ended = await prunegrid(...command.replaceAll('FOLDER', folder.path).split(' '));
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain(line.replaceAll('FOLDER', folder.path));
+    expect(ended.stderr.trim().split('\n')).toHaveLength(1);
+  });
 });

@@ -36,6 +36,7 @@ describe('the example of', () => {
       'evaluateModel',
       'showModel',
       'drawModel',
+      'measureSensitivity',
     ]);
   });
 

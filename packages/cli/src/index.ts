@@ -4,6 +4,7 @@
  * the place and the remedy.
  */
 import type { ModelOverview } from '@prunegrid/coordinator/report/model/overview';
+import type { Sensitivity } from '@prunegrid/coordinator/sensitivity/file';
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 import { nodeRuntime } from '@prunegrid/transport/node';
 
@@ -12,8 +13,11 @@ import * as evaluation from './api/evaluate.js';
 import * as experiments from './api/experiment.js';
 import * as model from './api/model.js';
 import * as runs from './api/run.js';
+import * as sensitivities from './api/sensitivity.js';
 import * as sweeps from './api/sweep.js';
 
+export type { Sensitivity } from '@prunegrid/coordinator/sensitivity/file';
+export type { SensitivityOptions } from './api/sensitivity.js';
 export type { SweepEvent, SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 export type { SweepPlan, Trial } from '@prunegrid/coordinator/sweep/planner/plan';
 export type { SweepState, TrialState } from '@prunegrid/coordinator/sweep/state';
@@ -198,3 +202,21 @@ export const showModel = (place: string, options: model.ShowModelOptions = {}): 
  */
 export const drawModel = (place: string, options: Pick<model.ShowModelOptions, 'set'> = {}): Promise<string> =>
   model.drawModel(place, options, machine);
+
+/**
+ * Prunes each layer of a trained network alone, at several ratios, and evaluates it on the held-out images without
+ * retraining. The folder gets `sensitivity.json`, which the budget rule `sensitivity` takes, and a chart. The engine is loaded
+ * into this process, and its native library may write remarks to standard error.
+ *
+ * @param place an experiment, a run folder, or a network's file with `options.data`
+ * @throws Failure `input` if there are no trained weights, or the folder holds another measurement; `interrupted` if
+ * `options.signal` aborted, after which another call with the same folder goes on
+ * @example
+ * import { measureSensitivity } from 'prunegrid';
+ *
+ * // The example of runExperiment has left this run.
+ * const { layers } = await measureSensitivity('runs/example', { folder: 'sensitivities/example', ratios: [10], images: 100 });
+ * console.log(layers.map(({ points }) => points[0].kept)); // [ 50, 2500, 40000, 500 ]
+ */
+export const measureSensitivity = (place: string, options: sensitivities.SensitivityOptions): Promise<Sensitivity> =>
+  sensitivities.measure(place, options, machine);

@@ -30,6 +30,9 @@ export function above(least: number) {
   };
 }
 
+/** Parses a flag's numbers above 1, which commas join. */
+export const ratios = (text: string): number[] => text.split(',').map(above(1));
+
 /** Parses a flag's HOST:PORT. */
 export function address(text: string): string {
   const problem = addressProblem(text);

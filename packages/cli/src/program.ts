@@ -8,12 +8,13 @@ import type { EvaluateCommandOptions } from './commands/evaluate.js';
 import type { ModelShowOptions } from './commands/model/show.js';
 import type { PkiOptions } from './commands/pki.js';
 import type { RunCommandOptions } from './commands/run.js';
+import type { SensitivityCommandOptions } from './commands/sensitivity.js';
 import type { ServeOptions } from './commands/serve.js';
 import { addReproduceCommand, addSweepCommands } from './commands/sweep/commands.js';
 import type { ShowRunOptions } from './commands/show-run.js';
 import type { SyncCommandOptions } from './commands/sync.js';
 import type { CommandEnvironment } from './environment.js';
-import { above, collect, wholeNumber, withExtensions, withLauncher, withTrainerOptions } from './options.js';
+import { above, collect, ratios, wholeNumber, withExtensions, withLauncher, withTrainerOptions } from './options.js';
 
 /** Returns the command with all its subcommands. The code of a subcommand is loaded when it is run. */
 export function programOf(environment: CommandEnvironment): Command {
@@ -94,6 +95,19 @@ export function programOf(environment: CommandEnvironment): Command {
     .option('--json', 'print a JSON object', false)
     .action(async (place: string, options: ModelShowOptions) =>
       (await import('./commands/model/show.js')).modelShow(place, options, environment),
+    );
+
+  withExtensions(program.command('sensitivity'))
+    .description('prune each layer of a trained network alone, and evaluate it without retraining')
+    .argument('<network>', "an experiment, a run folder, or a network's file with --data")
+    .option('--data <path>', "the data for a network's file: a registered name or a path")
+    .option('--set <key=value>', 'override a key of the experiment, or of dataset; may be repeated', collect, [])
+    .option('--ratios <list>', 'the compression ratios of a layer (default: 2,5,10,20,50,100)', ratios)
+    .option('--images <n>', 'held-out images to evaluate on, in whole hundreds (default: all)', wholeNumber(1))
+    .option('--out <dir>', 'the folder for sensitivity.json and a chart; what it holds already is not measured again')
+    .option('--json', 'print a JSON object', false)
+    .action(async (place: string, options: SensitivityCommandOptions) =>
+      (await import('./commands/sensitivity.js')).sensitivity(place, options, environment),
     );
 
   addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'), environment);

@@ -62,6 +62,9 @@ export async function evaluateModel(
       'input',
       `${file}: does not say which network it holds: add --model ${models.names.join(' or ')}`,
     );
+  if (options.model === undefined && !run && isModelPath(name)) {
+    throw new Failure('input', `${file}: holds ${name}, which is a network in a file: add --model with its path`);
+  }
   if (!models.find(name) && !isModelPath(name)) {
     throw new Failure(
       'input',

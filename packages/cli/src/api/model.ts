@@ -2,6 +2,7 @@ import { loadSpec } from '@prunegrid/coordinator/experiment/load';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import { type ModelOverview, overviewOf } from '@prunegrid/coordinator/report/model/overview';
 import { modelPicture } from '@prunegrid/coordinator/report/model/picture';
+import { readMeasured } from '@prunegrid/coordinator/sensitivity/file';
 import { Failure } from '@prunegrid/core/failure';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { describeDataset, loadDataset } from '@prunegrid/trainer/datasets';
@@ -33,7 +34,8 @@ export async function showModel(
 ): Promise<ModelOverview> {
   if (ratio !== undefined && !(ratio > 1)) throw new Failure('input', `--ratio: found ${ratio}; must be above 1`);
   const { reference, spec } = await findModel(place, set, runtime);
-  const overview = await overviewOf(reference, models.get(reference), { spec, ratio });
+  const measured = spec?.budget?.measured && (await readMeasured(spec.budget.measured, runtime)).measured;
+  const overview = await overviewOf(reference, models.get(reference), { spec, ratio, measured });
   if (!spec) return overview;
   const data = describeDataset(await loadDataset(spec.dataset, runtime));
   return { ...overview, data: { name: basename(spec.dataset.name), ...data } };
@@ -44,9 +46,9 @@ export async function drawModel(
   { set = [] }: Pick<ShowModelOptions, 'set'>,
   { runtime }: ApiContext,
 ): Promise<string> {
-  const { reference, spec } = await findModel(place, set, runtime);
+  const { reference } = await findModel(place, set, runtime);
   const model = models.get(reference);
-  return modelPicture(await overviewOf(reference, model, { spec }), graphOf(model));
+  return modelPicture(await overviewOf(reference, model), graphOf(model));
 }
 
 export async function findModel(place: string, set: readonly string[], runtime: Runtime): Promise<FoundModel> {

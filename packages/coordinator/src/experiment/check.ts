@@ -58,7 +58,8 @@ export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: 
     else problems.push({ path: ['model'], on: 'value', text: noModel(spec.model, catalogue) });
   }
   problems.push(...unknownIn(methods, ['method'], spec.method));
-  if (spec.budget) problems.push(...unknownIn(budgets, ['budget', 'rule'], spec.budget.rule));
+  if (spec.budget)
+    problems.push(...unknownIn(budgets, ['budget', 'rule'], spec.budget.rule), ...problemsOfMeasured(spec.budget));
   if (problems.length > 0) throw failureOf(problems, places);
 }
 
@@ -90,6 +91,15 @@ export function checkAgainstModel(spec: Spec, model: ModelOutline): Problem[] {
     ...problemsOfChoice(spec, model),
     ...problemsOfStart(spec, model),
   ];
+}
+
+function problemsOfMeasured({ rule, measured }: NonNullable<Spec['budget']>): Problem[] {
+  const needs = budgets.find(rule)?.dependsOnSensitivity ?? false;
+  if (needs === (measured !== undefined)) return [];
+  const text = needs
+    ? `missing; the rule ${rule} needs the sensitivity.json that prunegrid sensitivity makes`
+    : `is for the rule sensitivity, and the rule is ${rule}: take one of the two out`;
+  return [{ path: ['budget', 'measured'], on: 'key', text }];
 }
 
 function problemsOfBudget(

@@ -6,21 +6,25 @@ import { loadModel } from '@prunegrid/trainer/models/load';
 import { resolve } from 'node:path';
 
 import { type Catalogue, checkAgainstModel, type ModelOutline } from './check.js';
+import { readMeasured } from '../sensitivity/file.js';
+import { layerRules } from './layer-rules.js';
 import type { Places } from './places.js';
 import { failureOf } from './problems.js';
 import type { Spec } from './spec.js';
 import { absoluteWeights, checkWeights, type StartingWeights } from './starting-weights.js';
 
 /** Returns the spec with the paths of its model and data seen from `folder`, the experiment's, made absolute. */
-export function withAbsolutePaths<Of extends Pick<Spec, 'dataset' | 'model' | 'weights'>>(
-  experiment: Of,
-  folder: string,
-): Of {
-  const { weights } = experiment;
+export function withAbsolutePaths<
+  Of extends Pick<Spec, 'dataset' | 'model'> & Partial<Pick<Spec, 'weights' | 'budget'>>,
+>(experiment: Of, folder: string): Of {
+  const { weights, budget } = experiment;
   const spec = {
     ...experiment,
     model: absoluteReference(experiment.model, folder),
     ...(weights && { weights: absoluteWeights(weights, folder) }),
+    ...(budget?.measured && {
+      budget: { ...budget, measured: { ...budget.measured, file: resolve(folder, budget.measured.file) } },
+    }),
   };
   const { name, validation, test, labels } = spec.dataset;
   if (!isDatasetPath(name)) return spec;
@@ -58,7 +62,8 @@ export async function withFiles(
   const model = await modelOf(spec, runtime, places, known);
   const outline = outlineOf(model, catalogue);
   const weights = spec.weights && (await checkedWeights(spec.weights, models.get(model), runtime, places, known));
-  const loaded = { ...spec, model, ...(weights && { weights }) };
+  const budget = await budgetOf(spec, outline, runtime, places);
+  const loaded = { ...spec, model, ...(weights && { weights }), ...(budget && { budget }) };
   if (isModelPath(model)) {
     const problems = checkAgainstModel(loaded, outline);
     if (problems.length > 0) throw failureOf(problems, places);
@@ -109,6 +114,32 @@ async function checkedWeights(
     return JSON.parse(text) as StartingWeights;
   } catch (error) {
     throw placed(error, places, ['weights'], 'weights');
+  }
+}
+
+/** Returns the spec's budget with the hash of its measurement, which must have all layers that are pruned. */
+async function budgetOf(
+  spec: Spec,
+  { name, parameters }: ModelOutline,
+  runtime: Pick<Host, 'files'>,
+  places: Places,
+): Promise<Spec['budget']> {
+  const { budget } = spec;
+  if (!budget?.measured) return budget;
+  const { file } = budget.measured;
+  try {
+    const { sha256, measured } = await readMeasured(budget.measured, runtime);
+    const layers = parameters
+      .filter(({ kind }) => kind === 'weight')
+      .map(({ layer, shape }) => ({ name: layer, shape }));
+    const missing = layerRules(spec, name, layers).prunable.find((layer) => !measured.has(layer.name));
+    if (!missing) return { ...budget, measured: { file, sha256 } };
+    throw new Failure(
+      'input',
+      `${file}: has no measurement of ${missing.name}: measure this network, with all layers that are pruned`,
+    );
+  } catch (error) {
+    throw placed(error, places, ['budget', 'measured'], 'budget.measured');
   }
 }
 

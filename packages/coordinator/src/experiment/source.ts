@@ -27,6 +27,7 @@ async function readStart(file: string, files: Files): Promise<Buffer> {
 
 function decode(bytes: Buffer, file: string): string {
   if (bytes.length > maxBytes) {
+    if (isNetwork(file)) throw notText(file);
     throw new Failure(
       'input',
       `${file}: larger than ${maxBytes / 1024 / 1024} MiB, so not an experiment; name its YAML file`,
@@ -35,9 +36,18 @@ function decode(bytes: Buffer, file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new Failure('input', `${file}: not UTF-8 text; save it as UTF-8`, { cause: error });
+    throw notText(file, error);
   }
 }
+
+const isNetwork = (file: string): boolean => /\.onnx$/i.test(file);
+
+const notText = (file: string, cause?: unknown): Failure => {
+  const problem = isNetwork(file)
+    ? `a network, not an experiment: see it by prunegrid model show ${file}, and name it in an experiment, as "model: ./${basename(file)}"`
+    : 'not UTF-8 text; save it as UTF-8';
+  return new Failure('input', `${file}: ${problem}`, { cause });
+};
 
 async function unreadable(file: string, files: Files, cause: unknown): Promise<Failure> {
   switch ((cause as NodeJS.ErrnoException).code) {

@@ -117,6 +117,15 @@ const kept = z.union(
   { error: KEPT },
 );
 
+/** The path of a file, which `withFiles` completes by the SHA-256 of its content. */
+const measured = z.union(
+  [
+    z.string().transform((file): { file: string; sha256?: string | undefined } => ({ file })),
+    z.strictObject({ file: z.string(), sha256: z.string().optional() }),
+  ],
+  { error: 'must be the path of a sensitivity.json' },
+);
+
 const layerNames = z
   .union([z.string(), z.array(z.string()).min(1)], { error: "must be a layer's name, a pattern, or a list of them" })
   .transform((names) => [names].flat());
@@ -127,7 +136,7 @@ const HELD_OUT = 5000;
 /** Keys that say how files are read. */
 const ofFiles = ['inputs', 'labels', 'shape', 'channels', 'classes'] as const;
 
-const dataset = datasetChoiceSchema
+export const datasetSchema = datasetChoiceSchema
   .extend({
     /** The largest random translation of a training image in each direction, in pixels. */
     shift: z.number().int().min(0).max(8).default(0),
@@ -156,7 +165,7 @@ const keys = z.strictObject({
   model: z.string(),
   /** The weights that dense training starts from, or that are pruned as they are. */
   weights: weightsSchema.optional(),
-  dataset,
+  dataset: datasetSchema,
   batch: z
     .strictObject({
       /** The number of images in one optimizer step, over all trainers. */
@@ -204,7 +213,14 @@ const keys = z.strictObject({
    * An alternative to `keep`: the compression ratio of the whole network, and the rule by which the layers share the
    * kept weights.
    */
-  budget: z.strictObject({ rule: registered(budgets), ratio: z.number().gt(1) }).optional(),
+  budget: z
+    .strictObject({
+      rule: registered(budgets),
+      ratio: z.number().gt(1),
+      /** The measurement that the rule needs, which prunegrid sensitivity has made. */
+      measured: measured.optional(),
+    })
+    .optional(),
   /** The layers that are pruned, and those that are not, by names and patterns. By default all layers are pruned. */
   only: layerNames.optional(),
   except: layerNames.optional(),

@@ -5,6 +5,7 @@ import { findDeadUnits, type WeightShape } from '@prunegrid/numerics/admm';
 import { type ConstraintData, constraints } from '@prunegrid/numerics/constraints';
 import { constraintsOf } from '../experiment/constraints.js';
 import type { PruningKeys } from '../experiment/layer-rules.js';
+import type { Measured } from '../sensitivity/file.js';
 import type { LayerCount, RunResult } from './records.js';
 import { countNonZero, nonZeroIn } from './masks.js';
 
@@ -22,13 +23,20 @@ export interface LayerToPrune {
 /**
  * Returns the layers that the experiment prunes, in the model's order.
  * @param dense parameters of the dense network, which some budgets use to distribute the weights among the layers
+ * @param measured what the budget's measurement says, if the budget depends on one
  */
-export function prunedLayers(model: ModelDescription, spec: PruningKeys, dense: Float32Array): LayerToPrune[] {
+export function prunedLayers(
+  model: ModelDescription,
+  spec: PruningKeys,
+  dense: Float32Array,
+  measured?: Measured,
+): LayerToPrune[] {
   const weights = model.parameters.filter(({ kind }) => kind === 'weight');
   const held = constraintsOf(
     spec,
     weights.map(({ layer: name, shape }) => ({ name, shape })),
     (layer) => weightsOf(weights.find((parameter) => parameter.layer === layer) as Parameter, dense),
+    measured,
   );
   return weights.flatMap(({ layer: name, shape, offset, size }) => {
     const constraint = held.get(name);

@@ -22,6 +22,7 @@ import { MASK, modelMetadata, readModel, writeModel } from './model-file.js';
 import { checkpointFile } from './run-folder.js';
 import type { PhaseState } from './snapshot.js';
 import { isStageEnd } from './stage-end.js';
+import { readMeasured } from '../sensitivity/file.js';
 import { readStartingWeights } from './starting-weights.js';
 import { EpochTraining, type Scores } from './training.js';
 
@@ -61,8 +62,10 @@ class Pruning {
   async run(): Promise<RunResult> {
     const { training } = this;
     const { runtime, spec, model, group, folder, checkLock } = this.context;
+    // Before the dense network is trained, so that a file that is missing ends the run at once.
+    const measured = spec.budget?.measured && (await readMeasured(spec.budget.measured, runtime)).measured;
     const { weights: dense, ...denseScores } = await this.denseNetwork();
-    const layersToPrune = prunedLayers(model, spec, dense);
+    const layersToPrune = prunedLayers(model, spec, dense, measured);
     const prunedScore =
       (await this.recallPruned()) ??
       (await this.pruneAndEvaluate(this.startOf(dense), denseScores.validation.accuracy, layersToPrune));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { type BudgetLayer, budgets, keepsFor, keptInAll } from './index.js';
+import { type BudgetLayer, budgets, keepsFor, keptInAll, type SensitivityPoint } from './index.js';
 
 const lenet5: BudgetLayer[] = [
   { name: 'conv1', shape: [5, 5, 1, 20] },
@@ -61,6 +61,32 @@ describe('a budget for the whole network', () => {
     expect(keeps(1e-3)).toEqual(keeps(1));
   });
 
+  it('by sensitivity lets layers do the same damage', () => {
+    const layers = [
+      { name: 'a', shape: [100] },
+      { name: 'b', shape: [100] },
+    ];
+    const measured: Record<string, SensitivityPoint[]> = {
+      a: [
+        { kept: 50, damage: 0.1 },
+        { kept: 10, damage: 1 },
+      ],
+      b: [
+        { kept: 50, damage: 1 },
+        { kept: 10, damage: 4 },
+      ],
+    };
+    const keeps = (ratio: number) =>
+      keepsFor({ rule: 'sensitivity', ratio }, layers, none, { sensitivityOf: (name) => measured[name] });
+    // At a damage of 1, a keeps 10 and b 50. At the last measurements there is no more to say than their proportion.
+    expect(keeps(200 / 60)).toEqual({ a: 10, b: 50 });
+    expect(keeps(10)).toEqual({ a: 10, b: 10 });
+    expect(keeps(50)).toEqual({ a: 2, b: 2 });
+    const { a, b } = keeps(2);
+    expect(a + b).toBe(100);
+    expect(a).toBeLessThan(b / 2);
+  });
+
   it.each(budgets.names)('by %s keeps exactly the number asked for, and of no layer more than it has', (rule) => {
     const layer = fc.record({ shape: fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 4 }) });
     fc.assert(
@@ -74,7 +100,8 @@ describe('a budget for the whole network', () => {
           const weights = layers.map(({ shape }, i) =>
             Float32Array.from({ length: size(shape) }, (_, j) => Math.sin(seed + 31 * i + j)),
           );
-          const keeps = keepsFor({ rule, ratio }, layers, (name) => weights[Number(name.slice(5))]);
+          const sensitivityOf = (name: string) => [{ kept: 1, damage: Number(name.slice(5)) }];
+          const keeps = keepsFor({ rule, ratio }, layers, (name) => weights[Number(name.slice(5))], { sensitivityOf });
           expect(Object.values(keeps).reduce((a, b) => a + b, 0)).toBe(keptInAll(layers, ratio));
           for (const { name, shape } of layers) {
             expect(keeps[name]).toBeGreaterThanOrEqual(0);

@@ -29,7 +29,7 @@ export function erdosRenyiKernel(layers: readonly Shaped[], total: number): numb
  * the other shares. Fractions are rounded by the largest-remainder method; of two equal remainders, the earlier one is
  * rounded up. `total` is at most the sum of the limits.
  */
-function apportion(claims: readonly number[], limits: readonly number[], total: number): number[] {
+export function apportion(claims: readonly number[], limits: readonly number[], total: number): number[] {
   const shares = claims.map(() => 0);
   const full = new Set<number>();
   for (;;) {

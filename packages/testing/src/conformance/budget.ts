@@ -24,7 +24,13 @@ export function describeBudget(name: string): void {
           Float32Array.from({ length: sizeOf(layer.shape) }, (_, j) => Math.round(8 * Math.sin(seed + 31 * i + j)) / 8),
         ]),
       );
-      return { layers, weightsOf: (layer: string) => weights.get(layer) as Float32Array };
+      // Some layers lose more than others, at a half and at a tenth of their weights.
+      const sensitivityOf = (layer: string) => {
+        const { shape } = layers.find(({ name: own }) => own === layer) as BudgetLayer;
+        const loss = 1.1 + Math.sin(seed + layers.findIndex(({ name: own }) => own === layer));
+        return [0.5, 0.1].map((share, i) => ({ kept: Math.ceil(share * sizeOf(shape)), damage: (i + 1) * loss }));
+      };
+      return { layers, weightsOf: (layer: string) => weights.get(layer) as Float32Array, sensitivityOf };
     });
     const refuse = (): Float32Array => {
       throw new Error('the rule says that it does not depend on the weights');
@@ -32,8 +38,8 @@ export function describeBudget(name: string): void {
 
     it('keeps exactly the number asked for in whole numbers, and of no layer more than it has', () => {
       fc.assert(
-        fc.property(networks, ratio, ({ layers, weightsOf }, times) => {
-          const keeps = keepsFor({ rule: name, ratio: times }, layers, weightsOf);
+        fc.property(networks, ratio, ({ layers, weightsOf, sensitivityOf }, times) => {
+          const keeps = keepsFor({ rule: name, ratio: times }, layers, weightsOf, { sensitivityOf });
           expect(Object.keys(keeps)).toEqual(layers.map((layer) => layer.name));
           expect(Object.values(keeps).reduce((sum, count) => sum + count, 0)).toBe(keptInAll(layers, times));
           for (const layer of layers) {
@@ -47,9 +53,9 @@ export function describeBudget(name: string): void {
 
     it('gives no layer more when the network keeps fewer, but for one weight by rounding', () => {
       fc.assert(
-        fc.property(networks, ratio, ratio, ({ layers, weightsOf }, one, other) => {
+        fc.property(networks, ratio, ratio, ({ layers, weightsOf, sensitivityOf }, one, other) => {
           const [more, fewer] = [Math.min(one, other), Math.max(one, other)].map((times) =>
-            keepsFor({ rule: name, ratio: times }, layers, weightsOf),
+            keepsFor({ rule: name, ratio: times }, layers, weightsOf, { sensitivityOf }),
           );
           for (const layer of layers) expect(fewer[layer.name]).toBeLessThanOrEqual(more[layer.name] + 1);
         }),
@@ -58,11 +64,13 @@ export function describeBudget(name: string): void {
 
     it('gives the same counts for the same network, by its weights only if it says so, and leaves them alone', () => {
       fc.assert(
-        fc.property(networks, ratio, ({ layers, weightsOf }, times) => {
+        fc.property(networks, ratio, ({ layers, weightsOf, sensitivityOf }, times) => {
           const before = layers.map((layer) => weightsOf(layer.name).slice());
-          const keeps = keepsFor({ rule: name, ratio: times }, layers, weightsOf);
+          const keeps = keepsFor({ rule: name, ratio: times }, layers, weightsOf, { sensitivityOf });
           const depends = budgets.get(name).dependsOnWeights;
-          expect(keepsFor({ rule: name, ratio: times }, layers, depends ? weightsOf : refuse)).toEqual(keeps);
+          expect(
+            keepsFor({ rule: name, ratio: times }, layers, depends ? weightsOf : refuse, { sensitivityOf }),
+          ).toEqual(keeps);
           expect(layers.map((layer) => weightsOf(layer.name))).toEqual(before);
         }),
       );

@@ -14,6 +14,7 @@ import { type ModelTrace, traceModel } from '@prunegrid/trainer/models/trace';
 import { constraintsOf, leftDense } from '../../experiment/constraints.js';
 import { layerRules } from '../../experiment/layer-rules.js';
 import type { Spec } from '../../experiment/spec.js';
+import type { Measured } from '../../sensitivity/file.js';
 import { keptIn } from '../../training/layers.js';
 
 /** A layer with weights. Shapes have no axis of examples, and images are [height, width, channels]. */
@@ -86,19 +87,24 @@ export interface Suggestions {
  * Describes a network.
  * @param reference the name by which the model was loaded
  * @param options.spec the experiment that says what is pruned; by default every layer is
+ * @param options.measured what the measurement of the experiment's budget says, if it names one
  * @param options.ratio the compression ratio of the whole network for which keeps are suggested
  * @throws {Failure} `input` if the network's shapes cannot be worked out, or the ratio cannot be reached
  */
 export async function overviewOf(
   reference: string,
   model: Model,
-  { spec, ratio }: { spec?: Spec | undefined; ratio?: number | undefined } = {},
+  {
+    spec,
+    ratio,
+    measured,
+  }: { spec?: Spec | undefined; ratio?: number | undefined; measured?: Measured | undefined } = {},
 ): Promise<ModelOverview> {
   const trace = traceModel(model);
   const weights = model.parameters.filter(({ kind }) => kind === 'weight');
   const shapes = weights.map(({ layer: name, shape }): BudgetLayer => ({ name, shape }));
   const pruned = spec && layerRules(spec, modelTitle(reference), shapes);
-  const keeps = spec && (await keepsOf(spec, model, shapes));
+  const keeps = spec && (await keepsOf(spec, model, shapes, measured));
   const layers = model.layers.map((layer): LayerOverview => {
     const reason = reasonOf(layer.name, spec, pruned);
     const keep = keeps?.get(layer.name);
@@ -173,12 +179,13 @@ async function keepsOf(
   spec: Spec,
   { pretrained, parameters }: Model,
   shapes: readonly BudgetLayer[],
+  measured: Measured | undefined,
 ): Promise<Map<string, number> | undefined> {
   const { budget, dense } = spec;
   const depends = budget && budgets.get(budget.rule).dependsOnWeights;
   if (depends && (dense.epochs > 0 || !pretrained)) return undefined;
   const vector = depends ? await pretrained?.() : undefined;
-  const held = constraintsOf(spec, shapes, weightsIn(parameters, vector));
+  const held = constraintsOf(spec, shapes, weightsIn(parameters, vector), measured);
   return new Map(
     shapes.flatMap(({ name, shape }) => {
       const constraint = held.get(name);
@@ -196,11 +203,17 @@ async function suggest(
   const vector = await pretrained?.();
   const suggestions: Suggestions = { ratio, keeps: {}, without: {} };
   for (const rule of budgets) {
+    if (rule.dependsOnSensitivity) {
+      suggestions.without[rule.name] = 'needs a measurement: see prunegrid sensitivity';
+      continue;
+    }
     if (rule.dependsOnWeights && !vector) {
       suggestions.without[rule.name] = `needs trained weights, and ${name} comes without`;
       continue;
     }
-    suggestions.keeps[rule.name] = keepsFor({ rule: rule.name, ratio }, prunable, weightsIn(parameters, vector), dense);
+    suggestions.keeps[rule.name] = keepsFor({ rule: rule.name, ratio }, prunable, weightsIn(parameters, vector), {
+      dense,
+    });
   }
   return suggestions;
 }

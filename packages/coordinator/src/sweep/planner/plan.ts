@@ -16,6 +16,7 @@ import { Places } from '../../experiment/places.js';
 import { failureOf, problemsOf, requirement } from '../../experiment/problems.js';
 import { readSource } from '../../experiment/source.js';
 import type { Spec } from '../../experiment/spec.js';
+import { readMeasured } from '../../sensitivity/file.js';
 import { keptIn } from '../../training/layers.js';
 import { type Plain, type PlainMap, readYaml } from '../../experiment/yaml.js';
 import { type Cell, cellsOf, chainLength, covers, type Setting } from './cells.js';
@@ -93,7 +94,7 @@ export async function planSweep(
         key,
         denseKey: denseKey(spec),
         ...(from && { start: from.key }),
-        kept: keptBy(spec, model),
+        kept: await keptBy(spec, model, runtime),
         weights: model.layers.reduce((sum, { weights }) => sum + weights, 0),
       };
       if (from) requireFewer(trial, from, cell);
@@ -184,11 +185,12 @@ function readSweep(text: string, file: string, places: Places): SweepDescription
 const settingsOf = (cell: Cell, method: string): Record<string, Plain> =>
   Object.fromEntries(cell.filter(({ key }) => matters(key, method)).map(({ key, value }) => [key, value]));
 
-function keptBy(spec: Spec, model: ModelDescription): Trial['kept'] {
+async function keptBy(spec: Spec, model: ModelDescription, runtime: Pick<Host, 'files'>): Promise<Trial['kept']> {
   const layers = layersOf(model);
   const { budget } = spec;
   if (budget && budgets.get(budget.rule).dependsOnWeights) return { total: keptInAll(layers, budget.ratio) };
-  const held = constraintsOf(spec, layers, () => new Float32Array());
+  const measured = budget?.measured && (await readMeasured(budget.measured, runtime)).measured;
+  const held = constraintsOf(spec, layers, () => new Float32Array(), measured);
   const counts = layers.map(({ name, shape }) => {
     const constraint = held.get(name);
     return constraint ? keptIn({ constraint, shape }) : sizeOf(shape);
