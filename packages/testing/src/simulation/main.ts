@@ -21,6 +21,7 @@ const seeds = valueOf('--seeds', 100);
 const undisturbed = await simulate(spec, { ...drawScenario(0), trainers: 2, external: 0, faults: [] });
 const totals = { broken: 0, starts: 0, resumed: 0 };
 for (let seed = from; seed < from + seeds; seed++) {
+  if (seed > from && (seed - from) % 50 === 0) console.error(`${seed - from} of ${seeds} seeds are done`);
   const scenario = drawScenario(seed);
   try {
     const { hash, starts, resumed, seconds } = await simulate(spec, scenario);
