@@ -323,7 +323,7 @@ describe('trainers', () => {
   const helloOf = (versions: typeof own) =>
     encodeFromTrainer({
       $case: 'hello',
-      value: { ...versions, host: 'elsewhere', pid: 1, nodeVersion: 'v0', session: '' },
+      value: { ...versions, host: 'elsewhere', pid: 1, nodeVersion: 'v0', session: '', instructionSet: '' },
     });
 
   async function dial({ address, tokenFile }: Coordinator) {

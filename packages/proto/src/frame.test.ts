@@ -62,7 +62,15 @@ describe('decoding', () => {
     const valid = [...encodeTensor(header, tensor.subarray(0, 20))][0];
     const hello = encodeFromTrainer({
       $case: 'hello',
-      value: { protocolVersion: 1, prunegridVersion: '1', host: 'h', pid: 1, nodeVersion: 'v', session: '' },
+      value: {
+        protocolVersion: 1,
+        prunegridVersion: '1',
+        host: 'h',
+        pid: 1,
+        nodeVersion: 'v',
+        session: '',
+        instructionSet: 'i',
+      },
     });
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),

@@ -29,7 +29,7 @@ let peers: PeerGroup | undefined;
 
 const header = (kind: TensorKind) => ({ kind, generation, step: 0, node: 0 });
 
-await join(channel, helloOf(version, nodeRuntime.processes), async () => ({
+await join(channel, helloOf(version, nodeRuntime), async () => ({
   ready: idleReady(parameters),
   loaded: undefined,
 }));

@@ -16,6 +16,7 @@ const hello: Hello = {
     pid: 1,
     session: '',
     nodeVersion: 'v24',
+    instructionSet: 'avx2',
   },
 };
 const ready: Ready = {
@@ -35,7 +36,7 @@ describe('what a trainer says of itself', () => {
       'here\\u001b]0;title\\u0007 prunegrid: all is well',
     );
     expect(examineReady({ ...ready, device: '\u009b2J' }, requirements, undefined).device).toBe('\\u009b2J');
-    for (const field of ['host', 'prunegridVersion', 'nodeVersion'] as const) {
+    for (const field of ['host', 'prunegridVersion', 'nodeVersion', 'instructionSet'] as const) {
       expect(() => examineHello({ ...hello, [field]: 'x'.repeat(256) }, requirements)).toThrow(
         `its ${field} has 256 characters`,
       );

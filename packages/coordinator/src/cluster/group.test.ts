@@ -28,7 +28,7 @@ async function join(
     ...{ engine: 'none', engineVersion: '', device: '', memoryBytes: 0, datasetHash: '' },
     ...{ trainingImages: 0, validationImages: 0, testImages: 0, parameters: PARAMETERS },
   };
-  await joinCoordinator(channel, helloOf('1', nodeRuntime.processes), async () => ({ ready, loaded: undefined }));
+  await joinCoordinator(channel, helloOf('1', nodeRuntime), async () => ({ ready, loaded: undefined }));
   behave(channel, () => stream.close('gone')).catch(() => undefined);
 }
 

@@ -61,6 +61,8 @@ describe('the keys of results', () => {
     for (const each of lossy) expect(key(valid, each), each).not.toBe(key(valid));
     expect(key(valid, 'engine=tensorflow')).toBe(key(valid));
     const ofEngine = (engine: string) => ({ ...read(valid), engine });
+    const exact = { ...ofEngine('xla'), precision: 'tf32' as const };
+    for (const keyOf of [resultKey, denseKey]) expect(keyOf(exact)).not.toBe(keyOf(ofEngine('xla')));
     for (const keyOf of [resultKey, denseKey]) expect(keyOf(ofEngine('other'))).not.toBe(keyOf(read(valid)));
     expect(key(valid, 'exchange.syncEvery=1')).toBe(key(valid));
   });

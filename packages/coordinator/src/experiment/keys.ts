@@ -41,20 +41,12 @@ export function resultKey({ name: _name, method, engine, exchange, choose, ...re
  * Returns the SHA-256, in hex, of everything that determines the weights after dense training. Experiments with the
  * same key can share these weights.
  */
-export function denseKey({
-  seed,
-  engine,
-  model,
-  weights,
-  dataset,
-  batch,
-  exchange,
-  threadsPerTrainer,
-  dense,
-}: Spec): string {
+export function denseKey(spec: Spec): string {
+  const { seed, engine, precision, model, weights, dataset, batch, exchange, threadsPerTrainer, dense } = spec;
   return hash({
     seed,
     ...chosen(engine),
+    precision,
     model,
     weights,
     dataset,

@@ -8,13 +8,13 @@ describe('an experiment file', () => {
       'a misspelt key',
       'model: lenet5',
       'modle: lenet5',
-      'e.yaml:2:1: modle: unknown key; did you mean "model"? Allowed: name, seed, engine, model,',
+      'e.yaml:2:1: modle: unknown key; did you mean "model"? Allowed: name, seed, engine, precision, model,',
     ],
     [
       'an unknown key',
       'batch:',
       'wheels: 4\nbatch:',
-      'e.yaml:4:1: wheels: unknown key; allowed: name, seed, engine, model,',
+      'e.yaml:4:1: wheels: unknown key; allowed: name, seed, engine, precision, model,',
     ],
     [
       'a misspelt key in a union',
@@ -118,6 +118,12 @@ describe('an experiment file', () => {
       'microBatches: 4',
       'microBatches: 256',
       'e.yaml:6:17: batch.microBatches: must divide batch.global',
+    ],
+    [
+      'TF32 on CPUs',
+      'microBatches: 4',
+      'microBatches: 4\nprecision: tf32',
+      'e.yaml:7:12: precision: tf32 is for GPUs, by engine: xla; tensorflow computes in float32',
     ],
     [
       'rounded gradients where weights are exchanged',

@@ -162,6 +162,8 @@ const keys = z.strictObject({
   seed: z.number().int().min(0).max(0xffffffff).default(1),
   /** The engine that computes gradients on the trainers. */
   engine: z.string().default('tensorflow'),
+  /** How exactly the engine `xla` multiplies: `float32`, the default, or `tf32` on GPUs that have it. */
+  precision: z.enum(['float32', 'tf32']).optional(),
   model: z.string(),
   /** The weights that dense training starts from, or that are pruned as they are. */
   weights: weightsSchema.optional(),
@@ -267,6 +269,10 @@ const keys = z.strictObject({
 type DropoutSpec = number | 'network';
 
 export const specSchema = keys
+  .refine(({ engine, precision }) => engine !== 'tensorflow' || precision !== 'tf32', {
+    path: ['precision'],
+    error: 'tf32 is for GPUs, by engine: xla; tensorflow computes in float32',
+  })
   .refine(({ keep, budget, constraints }) => (keep ?? budget ?? constraints) !== undefined, {
     path: ['keep'],
     error: 'missing; give the weights kept in each layer, or a budget for the whole network',

@@ -36,7 +36,7 @@ export interface TrainerEvents {
 }
 
 /** The part of a spec that a trainer loads once. Experiments with equal workloads can share trainers. */
-export type Workload = Pick<Spec, 'engine' | 'model' | 'dataset' | 'threadsPerTrainer'>;
+export type Workload = Pick<Spec, 'engine' | 'precision' | 'model' | 'dataset' | 'threadsPerTrainer'>;
 
 /** Number of trainers that are waited for. */
 export const wantedOf = ({ trainers, external }: Pick<TrainerChoice, 'trainers' | 'external'>): number =>
@@ -91,7 +91,7 @@ export interface TrainerOptions extends TrainerEvents {
  * of `work`
  */
 export async function withTrainers<T>(
-  { engine, model, dataset, threadsPerTrainer: threads }: Workload,
+  { engine, precision, model, dataset, threadsPerTrainer: threads }: Workload,
   choice: TrainerChoice,
   { runtime, launcher, interrupted, ...events }: TrainerOptions,
   work: (gateway: Gateway, ended: Promise<never>) => Promise<T>,
@@ -106,7 +106,7 @@ export async function withTrainers<T>(
     token: admission.token,
     tls: admission.tls,
     version,
-    workload: { engine, model, dataset: { choice: JSON.stringify(loaded) }, threads },
+    workload: { engine, precision, model, dataset: { choice: JSON.stringify(loaded) }, threads },
     parameters,
     datasetHash: expectedHash(dataset),
     trainers: wanted,

@@ -25,11 +25,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(cache, { recursive: true, force: true }));
 
-function store(device = 'CPU', changes: Partial<NetworkStoreOptions> = {}): NetworkStore {
+function store(device = 'CPU', changes: Partial<NetworkStoreOptions> = {}, instructionSet = 'avx2'): NetworkStore {
   return new NetworkStore({
     runtime: { ...nodeHost, files: { ...nodeHost.files, cacheFolder: () => cache } },
     model,
     trainer: {
+      hello: { instructionSet },
       ready: { engine: 'e', engineVersion: '1', device, datasetHash: 'd' },
     } as NetworkStoreOptions['trainer'],
     extensions: [],
@@ -52,6 +53,7 @@ describe('the store of networks', () => {
     await store().keep(dense());
     expect(shown(await store().findDense('a dense key'))).toEqual(shown(dense()));
     expect(await store('GPU').findDense('a dense key')).toBeUndefined();
+    expect(await store('CPU', {}, 'avx512_core').findDense('a dense key')).toBeUndefined();
     expect(await store().findPoint('a dense key')).toBeUndefined();
     const extensions = [{ file: '/my-model.mjs', sha256: 'ab' }];
     expect(await store('CPU', { extensions }).findDense('a dense key')).toBeUndefined();

@@ -50,7 +50,7 @@ export interface NetworkStoreOptions {
   runtime: Host;
   model: ModelDescription;
   /** One of the trainers that compute the networks. */
-  trainer: Pick<Trainer, 'ready'>;
+  trainer: Pick<Trainer, 'hello' | 'ready'>;
   /** The extensions with which the networks are computed. */
   extensions: readonly ExtensionFile[];
   claims: NetworkClaims;
@@ -59,7 +59,7 @@ export interface NetworkStoreOptions {
 
 /**
  * Store, in the user's cache folder, of networks that were trained on this machine and from which sweeps can start. An
- * entry is found by its key, the engine, the processor, the data and the content of the extensions, so that it has the
+ * entry is found by its key, the engine, the processor with its instruction set, the data and the content of the extensions, so that it has the
  * same bits as a newly trained network. A damaged entry counts as absent.
  *
  * If the cache folder cannot be read or written, the store warns once and keeps new networks in memory, because the
@@ -72,9 +72,10 @@ export class NetworkStore {
   private readonly warned = new Set<string>();
 
   constructor(private readonly options: NetworkStoreOptions) {
-    const { ready } = options.trainer;
+    const { hello, ready } = options.trainer;
     const extensions = options.extensions.map(({ sha256 }) => sha256).sort();
-    this.circumstances = [ready.engine, ready.engineVersion, ready.device, ready.datasetHash, ...extensions].join('\n');
+    const computing = [ready.engine, ready.engineVersion, ready.device, hello.instructionSet];
+    this.circumstances = [...computing, ready.datasetHash, ...extensions].join('\n');
   }
 
   get model(): ModelDescription {

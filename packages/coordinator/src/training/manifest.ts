@@ -68,6 +68,7 @@ export async function describeRun(
     },
     engine: ready.engine,
     device: ready.device,
+    instructionSet: hello.instructionSet,
     trainers: members.length,
     model: modelOf(spec),
     dataset: datasetOf(spec, ready),

@@ -92,6 +92,8 @@ export const manifestSchema = z.strictObject({
   versions: z.record(z.string(), z.string()),
   engine: z.string(),
   device: z.string(),
+  /** The vector instructions of the trainers' processor, on which bits depend. Earlier releases did not write this. */
+  instructionSet: z.string().exactOptional(),
   trainers: count,
   /** The network and the shape of one example that it gets. Earlier releases did not write this. */
   model: z

@@ -2,6 +2,11 @@
 export interface Machine {
   /** The processor's name, or `unknown` if the system does not tell it. */
   readonly processor: string;
+  /**
+   * The largest set of vector instructions that libraries use here, such as `avx2`: what they compute has other bits with
+   * another one.
+   */
+  readonly instructionSet: string;
   /** The number of logical processors. */
   readonly cores: number;
   /** The number of threads that can run at the same time, which is smaller if this process may not use all processors. */

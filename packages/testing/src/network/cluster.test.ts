@@ -28,7 +28,7 @@ describe('a cluster of which a part is silent', () => {
         ...{ engine: 'none', engineVersion: '', device: '', memoryBytes: 0, datasetHash: '' },
         ...{ trainingImages: 0, validationImages: 0, testImages: 0, parameters: smallModel.size },
       };
-      await join(channel, helloOf('1', runtime.processes), async () => ({ ready, loaded: undefined }));
+      await join(channel, helloOf('1', runtime), async () => ({ ready, loaded: undefined }));
       void (async () => {
         let generation = 0;
         for (;;) {

@@ -16,9 +16,14 @@ export interface EngineSource {
   load(options: EngineOptions): Promise<Engine>;
 }
 
+/** The precision of products: float32, or TF32 with 10 bits of fraction on devices that have it. Sums are in float32. */
+export type Precision = 'float32' | 'tf32';
+
 export interface EngineOptions {
   /** The number of threads that compute. Results may differ in their last bits between different numbers of threads. */
   threads: number;
+  /** How exactly an engine multiplies float32 numbers that offers a choice, `float32` by default. */
+  precision?: Precision | undefined;
   clock: Clock;
 }
 

@@ -15,6 +15,7 @@ export type {
   LayerPenalty,
   PartialSums,
   PhaseSettings,
+  Precision,
   Replica,
   ReplicaStart,
   RunOptions,

@@ -1,7 +1,7 @@
 import { encodeFromTrainer, type Hello, PROTOCOL_VERSION, type Ready, type Workload } from '@prunegrid/proto';
 
 import { Failure } from '@prunegrid/core/failure';
-import type { Processes } from '@prunegrid/core/runtime';
+import type { Runtime } from '@prunegrid/core/runtime';
 
 import type { TrainerChannel } from './channel.js';
 import { afterMessage, type TrainerState } from './state.js';
@@ -15,12 +15,12 @@ export interface Admitted<Loaded> {
 }
 
 /**
- * Returns the first message of a trainer: its versions and its process.
+ * Returns the first message of a trainer: its versions, its process and its processor.
  * @param session a secret of this process, by which the coordinator knows it when it dials again
  */
 export const helloOf = (
   prunegridVersion: string,
-  { host, pid }: Pick<Processes, 'host' | 'pid'>,
+  { processes: { host, pid }, machine: { instructionSet } }: Pick<Runtime, 'processes' | 'machine'>,
   session = '',
 ): Hello => ({
   protocolVersion: PROTOCOL_VERSION,
@@ -29,6 +29,7 @@ export const helloOf = (
   pid,
   nodeVersion: process.version,
   session,
+  instructionSet,
 });
 
 /**

@@ -69,7 +69,7 @@ class Trainer {
 
   private async converse(channel: TrainerChannel): Promise<void> {
     const { coordinator, version, tls, report, runtime } = this.options;
-    const hello = helloOf(version, runtime.processes, this.session);
+    const hello = helloOf(version, runtime, this.session);
     const joined = await unlessLeaving(
       this.leaving,
       join(channel, hello, (workload) => this.load(workload)),

@@ -10,7 +10,7 @@ import {
   loadDataset,
 } from '../datasets/index.js';
 import { loadModel } from '../models/load.js';
-import { type Engine, engines } from '../engines/index.js';
+import { type Engine, engines, type Precision } from '../engines/index.js';
 import { type Model, models } from '../models/index.js';
 import { computationOf } from '../models/trace/trace.js';
 
@@ -26,7 +26,7 @@ export interface LoadedWorkload {
  * if it is missing. It calls `report` with each line for the user. Throws Failure if one of the three is not available.
  */
 export async function loadWorkload(
-  { engine: engineName, model: modelName, dataset: choice, threads }: Workload,
+  { engine: engineName, model: modelName, dataset: choice, threads, precision }: Workload,
   runtime: Pick<Runtime, 'clock' | 'files' | 'machine'>,
   report: (line: string) => void,
 ): Promise<{ ready: Ready; loaded: LoadedWorkload }> {
@@ -34,7 +34,7 @@ export async function loadWorkload(
   const model = models.get(await loadModel(modelName, runtime));
   const dataset = await loadDataset(choiceOf(choice), runtime);
   await source.provision(report);
-  const engine = await source.load({ threads, clock: runtime.clock });
+  const engine = await source.load({ threads, precision: precisionOf(precision), clock: runtime.clock });
   return {
     ready: {
       engine: engine.name,
@@ -51,6 +51,12 @@ export async function loadWorkload(
     },
     loaded: { engine, model, dataset },
   };
+}
+
+/** Returns the precision that the coordinator names. Throws Failure if there is none of this name. */
+function precisionOf(name: string | undefined): Precision | undefined {
+  if (name === undefined || name === 'float32' || name === 'tf32') return name;
+  throw new Failure('trainers', `the coordinator wants the precision ${name}: are both sides of one version?`);
 }
 
 /** Returns the choice of the coordinator, whose schema is that of this side. Throws Failure if it is none. */

@@ -84,9 +84,15 @@ function requireTrainersPerTrial({ trainersPerTrial, trials }: SweepPlan, { trai
 /** Groups the trials by workload, because only trials of one workload can share trainers. It keeps the plan's order. */
 function byWorkload(trials: readonly Trial[]): Trial[][] {
   return [
-    ...groupBy(trials, ({ spec: { engine, model, dataset, threadsPerTrainer } }) =>
+    ...groupBy(trials, ({ spec: { engine, precision, model, dataset, threadsPerTrainer } }) =>
       // The shift is no part of the workload, because it is drawn at each step and not loaded.
-      JSON.stringify([engine, model, { ...dataset, shift: 0 }, threadsPerTrainer] satisfies Workload[keyof Workload][]),
+      JSON.stringify([
+        engine,
+        precision,
+        model,
+        { ...dataset, shift: 0 },
+        threadsPerTrainer,
+      ] satisfies Workload[keyof Workload][]),
     ).values(),
   ];
 }

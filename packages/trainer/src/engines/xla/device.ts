@@ -1,5 +1,6 @@
-import type { DeviceArray, PjrtBuffer, PjrtClient, PjrtExecutable } from '@prunegrid/pjrt';
+import type { DeviceArray, PjrtBuffer, PjrtClient } from '@prunegrid/pjrt';
 
+import type { Executables } from './executables.js';
 import type { Precision } from './lowering/body.js';
 import type { Program } from './lowering/program.js';
 
@@ -13,10 +14,9 @@ export function release(buffers: Buffers): void {
 
 /** A client's first device, with the programs that have been compiled for it. */
 export class Device {
-  private readonly executables = new Map<string, Promise<PjrtExecutable>>();
-
   constructor(
     readonly client: PjrtClient,
+    private readonly executables: Executables,
     readonly precision: Precision,
   ) {}
 
@@ -30,7 +30,7 @@ export class Device {
    */
   async run(program: Program, inputs: Buffers): Promise<Buffers> {
     const given = program.inputs.map((name) => inputs[name]);
-    const outputs = await (await this.executable(program)).execute(given);
+    const outputs = await (await this.executables.find(program.text)).execute(given);
     program.inputs.forEach((name, i) => {
       if (program.results.includes(name)) given[i].release();
     });
@@ -44,17 +44,6 @@ export class Device {
     } finally {
       buffer.release();
     }
-  }
-
-  private executable({ text }: Program): Promise<PjrtExecutable> {
-    let executable = this.executables.get(text);
-    if (!executable) {
-      // Without the flag a GPU may add in an order that changes from run to run. Other platforms do not know it.
-      const flags = this.client.platform === 'cuda' ? { xla_gpu_exclude_nondeterministic_ops: true } : {};
-      executable = this.client.compile(text, flags);
-      this.executables.set(text, executable);
-    }
-    return executable;
   }
 }
 

@@ -1,14 +1,26 @@
+import { statSync } from 'node:fs';
 import { homedir, totalmem } from 'node:os';
 
 import { cacheFolder } from '@prunegrid/core/cache-folder';
 import { Failure } from '@prunegrid/core/failure';
-import { cpuPlugin, createClient, loadAddon, PjrtError, provideAddon, providePlugin } from '@prunegrid/pjrt';
+import { nodeHost } from '@prunegrid/core/node';
+import {
+  type CompileFlags,
+  cpuPlugin,
+  createClient,
+  loadAddon,
+  type PjrtClient,
+  PjrtError,
+  provideAddon,
+  providePlugin,
+} from '@prunegrid/pjrt';
 
 import type { EngineSource } from '../engine.js';
 import { tensorflow } from '../tensorflow/source.js';
 import { loadBinding } from '../tensorflow/tensorflow.js';
 import { Device } from './device.js';
 import { deviceEngine } from './engine.js';
+import { Executables } from './executables.js';
 import { ExampleStore } from './examples.js';
 import { Recordings } from './recordings.js';
 
@@ -41,18 +53,20 @@ export const xla: EngineSource = {
     await addon(prefixed);
     await plugin(prefixed);
   },
-  async load({ threads, clock }) {
+  async load({ threads, clock, precision = 'float32' }) {
     const { tf, backend } = loadBinding(threads);
     const file = await plugin(() => undefined);
     try {
       const client = await createClient(loadAddon(await addon(() => undefined)), file, optionsOf(file));
       const description = {
         name: 'XLA',
-        version: `${client.version} (PJRT ${client.apiVersion})`,
+        // Both precisions have bits of their own, and trainers of one run must have the same.
+        version: `${client.version} (PJRT ${client.apiVersion})${precision === 'float32' ? '' : `, ${precision}`}`,
         device: client.platform === 'cpu' ? 'CPU, by XLA' : `GPU (${client.devices[0]})`,
         memoryBytes: client.memory() ?? totalmem(),
       };
-      const device = new Device(client, 'HIGHEST');
+      const executables = new Executables(client, cache(), circumstancesOf(client, file), flagsOf(client));
+      const device = new Device(client, executables, precision === 'tf32' ? 'DEFAULT' : 'HIGHEST');
       const recordings = new Recordings(tf, backend);
       return deviceEngine(description, { device, recordings, store: new ExampleStore(device), clock });
     } catch (error) {
@@ -67,3 +81,13 @@ export const xla: EngineSource = {
 
 /** Returns the options of a client. A GPU's memory is not taken beforehand, so that trainers can share it. */
 const optionsOf = (file: string) => (/cuda|rocm|gpu/.test(file) ? { preallocate: false } : { cpu_device_count: 1 });
+
+/** Returns what executables depend on besides their programs. A plugin that is replaced has another size or time. */
+function circumstancesOf({ platform, version, apiVersion, devices }: PjrtClient, file: string): string[] {
+  const { size, mtimeMs } = statSync(file);
+  return [file, String(size), String(mtimeMs), platform, version, apiVersion, devices[0], nodeHost.machine.instructionSet];
+}
+
+/** Without the flag a GPU may add in an order that changes from run to run. Other platforms do not know it. */
+const flagsOf = ({ platform }: PjrtClient): CompileFlags =>
+  platform === 'cuda' ? { xla_gpu_exclude_nondeterministic_ops: true } : {};

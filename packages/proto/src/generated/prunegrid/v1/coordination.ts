@@ -196,6 +196,8 @@ export interface Hello {
   nodeVersion: string;
   /** Drawn at random when the process started. A trainer that has lost the coordinator dials again with the same one, and takes the place of its earlier connection. */
   session: string;
+  /** The largest set of vector instructions that the trainer's libraries use, such as avx2. Another one has other bits. */
+  instructionSet: string;
 }
 
 /** Tells the trainer what to load before it is admitted. */
@@ -209,6 +211,8 @@ export interface Workload {
   threads: number;
   /** The name of the engine, which computes. */
   engine: string;
+  /** How exactly it multiplies, if the experiment says: float32 or tf32. */
+  precision?: string | undefined;
 }
 
 export interface Dataset {
@@ -1135,7 +1139,15 @@ export const TensorChunk: MessageFns<TensorChunk> = {
 };
 
 function createBaseHello(): Hello {
-  return { protocolVersion: 0, prunegridVersion: "", host: "", pid: 0, nodeVersion: "", session: "" };
+  return {
+    protocolVersion: 0,
+    prunegridVersion: "",
+    host: "",
+    pid: 0,
+    nodeVersion: "",
+    session: "",
+    instructionSet: "",
+  };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -1157,6 +1169,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.session !== "") {
       writer.uint32(50).string(message.session);
+    }
+    if (message.instructionSet !== "") {
+      writer.uint32(58).string(message.instructionSet);
     }
     return writer;
   },
@@ -1222,6 +1237,14 @@ export const Hello: MessageFns<Hello> = {
             message.session = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.instructionSet = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1236,7 +1259,7 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseWorkload(): Workload {
-  return { model: "", dataset: undefined, threads: 0, engine: "" };
+  return { model: "", dataset: undefined, threads: 0, engine: "", precision: undefined };
 }
 
 export const Workload: MessageFns<Workload> = {
@@ -1252,6 +1275,9 @@ export const Workload: MessageFns<Workload> = {
     }
     if (message.engine !== "") {
       writer.uint32(34).string(message.engine);
+    }
+    if (message.precision !== undefined) {
+      writer.uint32(42).string(message.precision);
     }
     return writer;
   },
@@ -1299,6 +1325,14 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.engine = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.precision = reader.string();
             continue;
           }
         }

@@ -1,7 +1,10 @@
 import { nodeHost } from '@prunegrid/core/node';
 import { sizeOf } from '@prunegrid/numerics/shape';
 import type { PjrtClient } from '@prunegrid/pjrt';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
   type Dataset,
@@ -12,6 +15,7 @@ import {
   trainingBatch,
 } from '../../../datasets/index.js';
 import { Device } from '../device.js';
+import { Executables } from '../executables.js';
 import { ExampleStore } from '../examples.js';
 import { writeProgram } from '../lowering/program.js';
 import { createCpuClient, hasPlugin } from '../plugin.fixture.js';
@@ -20,13 +24,16 @@ import { dropoutOf, type Place } from './random.js';
 
 describe.skipIf(!hasPlugin)('batches that are drawn on a device', () => {
   let client: PjrtClient;
+  let cache: string;
   let device: Device;
   let mnist: Dataset;
   beforeAll(async () => {
     client = await createCpuClient();
-    device = new Device(client, 'HIGHEST');
+    cache = await mkdtemp(join(tmpdir(), 'prunegrid-batches-'));
+    device = new Device(client, new Executables(client, cache, [], {}), 'HIGHEST');
     mnist = await datasets.get('mnist').load({ name: 'mnist', validation: 5000, limit: 32 }, nodeHost);
   }, 300_000);
+  afterAll(() => rm(cache, { recursive: true }));
 
   const at = { seed: 4_000_000_123, phase: 2, step: 77, firstSample: 24 };
   const place = { shape: [4], type: 'uint32' as const };
