@@ -40,6 +40,17 @@ export const ensurePyTorch = (log = () => {}) =>
   );
 
 /**
+ * Does the same for the tests beside Keras, with the packages of test/keras/requirements.txt.
+ * @param {(line: string) => void} [log] told when there is something to wait for
+ * @returns {Promise<TestPython>}
+ * @throws {Error} as `ensurePython`
+ */
+export const ensureKeras = (log = () => {}) =>
+  ensure('test-keras', inTests('keras/requirements.txt'), ['--no-deps'], () =>
+    log('Installing Keras for the tests, once (a minute or more)'),
+  );
+
+/**
  * Programs in a virtual environment carry its absolute path, so it cannot be built aside and renamed. It is built where it
  * will stay, in a folder of this process, and a link with the shared name is made once it is whole: of two processes at it
  * together the first wins, and one that is killed leaves no link.

@@ -23,6 +23,7 @@ interface ModelFormat {
 /** The readers are loaded when they are first used, because most experiments need none of them. */
 const formats: readonly ModelFormat[] = [
   { endings: ['.onnx'], open: async (...args) => (await import('./onnx/index.js')).openOnnxModel(...args) },
+  { endings: ['.json'], open: async (...args) => (await import('./tfjs/index.js')).openTfjsModel(...args) },
   { endings: ['.mjs', '.js'], open: async (...args) => (await import('./module/index.js')).openModelModule(...args) },
 ];
 

@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 /**
  * A model in files is named by a reference: its path, and after loading also the SHA-256 of its content, as in
@@ -33,5 +33,12 @@ export function absoluteReference(name: string, folder: string): string {
 export const referenceOf = (path: string, sha256: string | undefined): string =>
   sha256 === undefined ? path : `${path}@sha256:${sha256}`;
 
-/** Returns what users read as the model's name: the registered name, or the name of the file. */
-export const modelTitle = (name: string): string => (isModelPath(name) ? basename(parseReference(name).path) : name);
+/**
+ * Returns what users read as the model's name: the registered name, or the name of the file. Every network of
+ * TensorFlow.js is in a file of one name, so that of its folder goes before.
+ */
+export function modelTitle(name: string): string {
+  if (!isModelPath(name)) return name;
+  const { path } = parseReference(name);
+  return basename(path) === 'model.json' ? join(basename(dirname(path)), 'model.json') : basename(path);
+}

@@ -83,7 +83,9 @@ const convolved =
   ({ x, filter }, { strides, dilations, pad, dimRoundingMode, dataFormat }: tensorflow.Conv2DAttrs) => {
     const format = rules.convertConv2DDataFormat(dataFormat ?? 'NHWC');
     const shapes = [x.shape as Shape4D, filter.shape as Shape4D] as const;
-    return [rules.computeConv2DInfo(...shapes, strides, dilations, pad, dimRoundingMode, depthwise, format).outShape];
+    // Layers of TensorFlow.js leave dilations out by null.
+    const spread = (dilations as typeof dilations | null) ?? 1;
+    return [rules.computeConv2DInfo(...shapes, strides, spread, pad, dimRoundingMode, depthwise, format).outShape];
   };
 
 const convolved3D: ShapeRule = ({ x, filter }, { strides, dilations, pad }: tensorflow.Conv3DAttrs) => [
