@@ -70,7 +70,8 @@ describe('launcher staggered', () => {
     try {
       await clock.run(async () => {
         const launched = registries.launchers.get('staggered').launch(virtualHost({ seed: 1, clock }), {
-          ...{ trainers, coordinator: 'none:1', token: 'none', resources: { threads: 1 }, extensions: [] },
+          ...{ name: 'none', trainers, coordinator: 'none:1', token: 'none', keys: { name: 'staggered' } },
+          ...{ resources: { threads: 1 }, extensions: [], folder: '/nowhere' },
           onEvent: () => undefined,
         });
         await clock.sleep(stopAfterMs);
@@ -110,7 +111,7 @@ describe('runs with members from outside', () => {
   }
 
   it('have the budget, the method, the launcher and the reduction that were asked for, and the same bits on any number of trainers', async () => {
-    const two = await run('random', '--trainers', '2', '--launcher', 'staggered', '--reduction', 'all-gather');
+    const two = await run('random', '--trainers', '2', '--launch', 'staggered', '--reduction', 'all-gather');
     expect(two.kept).toEqual({ hidden: 26, middle: 27, output: 27 });
     const one = await run('random-alone', '--trainers', '1');
     const model = sha256(join(two.path, 'model.safetensors'));

@@ -76,15 +76,15 @@ it('a server loads no extension because a sweep names it, says so, and takes the
   expect(await prunegrid(...submit)).toMatchObject({ code: 0, stderr: '' });
   const needs = `needs the extension ${extension} as it was when the sweep was submitted`;
   await interrupt(start('serve', queue), new RegExp(needs.replaceAll('.', '\\.')));
-  const server = start('serve', queue, '--extension', extension, '--launcher', 'local');
+  const server = start('serve', queue, '--extension', extension, '--launch', 'local');
   await expect.poll(() => ofTypeIfAny(out, 'sweep-finished'), { timeout: 60_000 }).toMatchObject([{ finished: 2 }]);
   server.process.kill('SIGTERM');
   await server.ended;
 });
 
 it('a server starts trainers by the launcher that is named, and refuses one that it does not know', async () => {
-  expect(await prunegrid('serve', join(folder.path, 'no-queue'), '--launcher', 'loca')).toMatchObject(
-    line('no launcher "loca"; did you mean "local"? Allowed: local'),
+  expect(await prunegrid('serve', join(folder.path, 'no-queue'), '--launch', 'loca')).toMatchObject(
+    line('no launcher "loca"; did you mean "local"? Allowed: local, slurm, none'),
   );
 });
 

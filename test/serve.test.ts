@@ -57,7 +57,7 @@ const becomes = (out: string, expected: string) =>
 
 describe('prunegrid serve', () => {
   it('refuses a launcher that there is not, before a folder is made', async () => {
-    const { code, stderr } = await prunegrid('serve', queue, '--launcher', 'locl');
+    const { code, stderr } = await prunegrid('serve', queue, '--launch', 'locl');
     expect({ code, stderr }).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/did you mean "local"/) as string,
@@ -68,7 +68,7 @@ describe('prunegrid serve', () => {
   it("ends one user's short sweep before another's long one that came first", async () => {
     const long = await submit('ann', [6, 7, 8, 9, 10]);
     const short = await submit('bob', [1, 2]);
-    await serve('--extension', 'test/extending/launcher.mjs', '--launcher', 'staggered');
+    await serve('--extension', 'test/extending/launcher.mjs', '--launch', 'staggered');
     await becomes(short, 'finished');
     await becomes(long, 'finished');
     const [last] = ofType(short, 'sweep-finished') as { time: number }[];

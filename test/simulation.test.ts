@@ -33,7 +33,7 @@ beforeAll(() => {
 
 const experiment = 'test/simulation/small.yaml';
 const sweep = 'test/simulation/small-sweep.yaml';
-const catalogue = () => ({ engines: engines.names, models: [...models], datasets: datasets.names });
+const catalogue = () => ({ engines: engines.names, models: [...models], datasets: datasets.names, launchers: [] });
 const loadExperiment = async () => (await loadSpec(nodeHost, experiment, [], catalogue())).spec;
 
 const three = {

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 
@@ -61,6 +61,25 @@ describe('trainers', () => {
       code: 0,
       stderr: expect.stringContaining('admitted as trainer 1') as string,
     });
+  });
+
+  it('are started by hand if nothing launches them, by one printed command that any shell takes', async () => {
+    const to = out();
+    const run = start('run', smoke, '--out', to, '--launch', 'none', '--trainers', '1', '--set', 'dataset.limit=256');
+    const [, command] = await run.prints(/waiting for 1 trainers: prunegrid (trainer .+)\n/);
+    // It names this machine, and what a machine needs that sees the folder.
+    expect(command).toMatch(
+      new RegExp(`^trainer --coordinator ${hostname()}:\\d+ --token-file ${to}/launch/token --tls ${to}/launch/tls$`),
+    );
+    expect(statSync(`${to}/launch/token`).mode & 0o077).toBe(0);
+    const trainer = spawn('sh', ['-c', `exec "$0" packages/cli/bin/prunegrid.js ${command}`, process.execPath]);
+    const left = once(trainer, 'close');
+    expect((await run.ended).code).toBe(0);
+    expect(await left).toEqual([0, null]);
+    // Nothing is left of the secrets.
+    expect(readdirSync(`${to}/launch`)).toEqual([]);
+    const { spec } = (journalOf(to)[0] as { manifest: { spec: Record<string, unknown> } }).manifest;
+    expect(spec).not.toHaveProperty('launch');
   });
 
   it('that do not know the token are refused, whoever comes first, and what they say reaches nobody', async () => {

@@ -26,7 +26,7 @@ const staggered = (other) => ({
   },
 });
 
-/** Adds `--launcher staggered`. In a trainer's process there is no launcher to build on. */
+/** Adds `--launch staggered`. In a trainer's process there is no launcher to build on. */
 export default function extend({ launchers }) {
   const local = launchers.find('local');
   if (local) launchers.add(staggered(local));

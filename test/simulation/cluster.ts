@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
-import { launchers } from '@prunegrid/coordinator/launch';
+import { chooseLauncher, launchers } from '@prunegrid/coordinator/launch';
 import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import type { RunResult } from '@prunegrid/coordinator/training/records';
 import { readResumeState } from '@prunegrid/coordinator/training/resume-state';
@@ -75,7 +75,7 @@ export class SimulatedCluster {
         sweep,
         { type: 'sweep-started', manifest },
         {
-          ...{ resources: sweepResources(runtime, launchers.get('local'), Infinity), trainers },
+          ...{ resources: sweepResources(runtime, Infinity), trainers, launch: chooseLauncher(launchers, {}) },
           ...{ maxConcurrent: Infinity, retries: 0, failFast: true, subscribers: [], interrupted: never },
           signal: new AbortController().signal,
           onEvent: () => undefined,

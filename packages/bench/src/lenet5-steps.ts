@@ -5,7 +5,7 @@ import { initialParameters, models } from '@prunegrid/trainer/models';
 
 import type { TrainerGroup, TrainerPool } from '@prunegrid/coordinator/cluster';
 import { nodeRuntime } from '@prunegrid/transport/node';
-import { launchers } from '@prunegrid/coordinator/launch';
+import { chooseLauncher, launchers } from '@prunegrid/coordinator/launch';
 import { withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { prunedLayers, survivorsOf, weightsOf } from '@prunegrid/coordinator/training/layers';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
@@ -40,27 +40,27 @@ export interface Turn {
  * Starts trainer processes that have the data set and stay ready between turns, for as long as `work` takes. Throws
  * Failure.
  */
-export function withReadyTrainers<T>(
+export async function withReadyTrainers<T>(
   trainers: number,
   threadsPerTrainer: number,
   work: (pool: TrainerPool) => Promise<T>,
 ): Promise<T> {
   const workload = { engine: DEFAULT_ENGINE, model: lenet5.name, dataset, threadsPerTrainer };
-  const choice = {
-    trainers,
-    external: 0,
-    listen: '127.0.0.1:0',
-    wait: 120,
-    reduction: 'auto',
-    extensions: [],
-  };
+  const choice = { trainers, external: 0, reduction: 'auto', extensions: [] };
+  const { files } = nodeRuntime;
+  const folder = await files.makeTemporaryFolder('prunegrid-bench-');
   const events = {
     runtime: nodeRuntime,
-    launcher: launchers.get('local'),
+    launch: chooseLauncher(launchers, {}),
+    purpose: { name: 'bench', folder },
     warn: (line: string) => console.error(line),
     interrupted: new Promise<never>(() => undefined),
   };
-  return withTrainers(workload, choice, events, ({ pool }) => work(pool));
+  try {
+    return await withTrainers(workload, choice, events, ({ pool }) => work(pool));
+  } finally {
+    await files.remove(folder);
+  }
 }
 
 /** Times `steps` steps of one kind by `trainers` of the pool together. */

@@ -3,7 +3,7 @@ import { extensionHelp } from '@prunegrid/core/extension';
 import { addressProblem } from '@prunegrid/core/text/address';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-import { DEFAULT_LAUNCHER, defaultTrainers } from './api/defaults.js';
+import { defaultTrainers } from './api/defaults.js';
 
 /** The largest number that a flag takes, which is the largest seed. */
 const MOST = 0xffffffff;
@@ -54,33 +54,34 @@ export function withExtensions(command: Command): Command {
 }
 
 /**
- * Adds `--launcher`. The name is checked before the command starts, so that a misspelt one is reported before any folder
+ * Adds `--launch`. The name is checked before the command starts, so that a misspelt one is reported before any folder
  * is made.
  */
 export function withLauncher(command: Command): Command {
   return command
     .hook('preAction', async (_, action) => {
-      (await import('@prunegrid/coordinator/launch')).launchers.get(action.opts<{ launcher: string }>().launcher);
+      const { launch } = action.opts<{ launch?: string }>();
+      if (launch !== undefined) (await import('@prunegrid/coordinator/launch')).launchers.get(launch);
     })
-    .option('--launcher <name>', 'how trainers are started', DEFAULT_LAUNCHER);
+    .option('--launch <name>', 'how trainers are started (default: what the file says, or else local)');
 }
 
 /** The options that `withTrainerOptions` adds to a command. */
 export interface TrainerFlags extends TrainerChoice {
-  /** The name of the launcher that starts the trainers. */
-  launcher: string;
+  /** The name of the launcher that starts the trainers, in place of what the experiment or the sweep says. */
+  launch?: string;
 }
 
 /** Adds the options `TrainerFlags`, which every command that starts a coordinator has. */
 export function withTrainerOptions(command: Command): Command {
-  const { trainers, external, listen, wait, reduction } = defaultTrainers;
+  const { trainers, external, reduction } = defaultTrainers;
   return withLauncher(withExtensions(command))
     .hook('preAction', async (_, action) => {
       (await import('@prunegrid/coordinator/cluster')).reductionNamed(action.opts<TrainerFlags>().reduction);
     })
     .option(
       '--trainers <n>',
-      'trainers to start, as processes of this machine or by --launcher',
+      'trainers to start, as processes of this machine or by --launch',
       wholeNumber(0),
       trainers,
     )
@@ -90,11 +91,15 @@ export function withTrainerOptions(command: Command): Command {
       wholeNumber(0),
       external,
     )
-    .option('--listen <host:port>', 'where trainers dial in; port 0 takes a free one', address, listen)
+    .option('--listen <host:port>', 'where trainers dial in (default: a free port)', address)
     .option('--token-file <file>', 'the secret of external trainers (default: one is drawn, and its file is printed)')
     .option('--tls <dir>', "the coordinator's certificates, as prunegrid pki init makes them")
     .option('--insecure', 'let other machines connect without encryption', false)
-    .option('--wait <seconds>', 'how long to wait for the trainers', wholeNumber(1), wait)
+    .option(
+      '--wait <seconds>',
+      'how long to wait for trainers (default: 120, or as long as a queue takes)',
+      wholeNumber(1),
+    )
     .option(
       '--min-trainers <n>',
       'how many are enough to begin when that time is over, and to go on when others are lost',

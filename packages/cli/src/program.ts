@@ -53,7 +53,8 @@ export function programOf(environment: CommandEnvironment): Command {
   program
     .command('trainer')
     .description('serve a coordinator, here or on another machine, until it is done')
-    .requiredOption('--coordinator <host:port>', 'where the coordinator listens')
+    .option('--coordinator <host:port>', 'where the coordinator listens')
+    .option('--coordinator-file <file>', 'a file that says so instead')
     .option('--token-file <file>', "the coordinator's token; - reads standard input")
     .option('--tls <dir>', 'a folder with ca.crt and, unless a token suffices, tls.crt and tls.key')
     .option('--insecure', 'talk to another machine without encryption', false)

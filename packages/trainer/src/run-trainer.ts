@@ -11,7 +11,9 @@ import { serve } from './worker/index.js';
 
 export interface TrainerCommandOptions {
   /** The coordinator's address, HOST:PORT. */
-  coordinator: string;
+  coordinator?: string;
+  /** The path of a file that holds the coordinator's address, in place of `coordinator`. */
+  coordinatorFile?: string;
   /** The path of the file with the coordinator's token; `-` is standard input. */
   tokenFile?: string;
   /** The path of a folder with certificates. */
@@ -32,10 +34,12 @@ const REDIAL = '300';
  * @param leaving aborts when the trainer is told to leave
  */
 export async function runTrainer(
-  { coordinator, tokenFile, tls: folder, insecure = false, extension, redial = REDIAL }: TrainerCommandOptions,
+  options: TrainerCommandOptions,
   runtime: Runtime,
   leaving: AbortSignal,
 ): Promise<void> {
+  const { tokenFile, tls: folder, insecure = false, extension, redial = REDIAL } = options;
+  const coordinator = await addressOf(options, runtime);
   const report = (line: string) => console.error(oneLine(line));
   if (!isLocal(coordinator) && folder === undefined && !insecure) {
     throw new Failure(
@@ -56,4 +60,24 @@ export async function runTrainer(
   }
   await loadExtensions(extension);
   await serve({ coordinator, token, tls, version, redialMs: 1000 * Number(redial), leaving, report, runtime });
+}
+
+/** The largest file with an address that is read, in bytes. */
+const MOST_BYTES = 4096;
+
+async function addressOf(
+  { coordinator: address, coordinatorFile: file }: TrainerCommandOptions,
+  { files }: Pick<Runtime, 'files'>,
+): Promise<string> {
+  if ((address === undefined) === (file === undefined)) {
+    throw new Failure('input', 'a trainer needs one of --coordinator HOST:PORT and --coordinator-file FILE');
+  }
+  if (file === undefined) return address as string;
+  const { content } = await files.readOwned(file, MOST_BYTES).catch((cause: unknown) => {
+    const { message } = cause as Error;
+    throw new Failure('input', `--coordinator-file ${file}: cannot be read (${message}): is the coordinator gone?`, {
+      cause,
+    });
+  });
+  return content.toString('utf8').trim();
 }

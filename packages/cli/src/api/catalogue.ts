@@ -1,3 +1,4 @@
+import { keysOf, launchers } from '@prunegrid/coordinator/launch';
 import { datasets } from '@prunegrid/trainer/datasets';
 import { engines } from '@prunegrid/trainer/engines';
 import { models } from '@prunegrid/trainer/models';
@@ -12,5 +13,8 @@ export const catalogue = {
   },
   get datasets() {
     return datasets.names;
+  },
+  get launchers() {
+    return [...launchers].map((launcher) => ({ name: launcher.name, keys: keysOf(launcher) }));
   },
 };

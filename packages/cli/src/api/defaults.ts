@@ -4,14 +4,9 @@ import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 export const defaultTrainers: TrainerChoice = {
   trainers: 2,
   external: 0,
-  listen: '127.0.0.1:0',
-  wait: 120,
   reduction: 'auto',
   extensions: [],
 };
-
-/** The launcher that starts trainers if no other one is named. */
-export const DEFAULT_LAUNCHER = 'local';
 
 /** Returns the trainers that a program has asked for, with defaults for the options that it left out. */
 export function trainerChoice(options: Partial<TrainerChoice>): TrainerChoice {

@@ -4,12 +4,13 @@ import { loadRecorded } from '@prunegrid/coordinator/extension';
 import type { Journal } from '@prunegrid/coordinator/journal/journal';
 import { canonicalJson } from '@prunegrid/coordinator/experiment/keys';
 import { journalFile, readJournal } from '@prunegrid/coordinator/journal/reading';
-import { launchers } from '@prunegrid/coordinator/launch';
+import { chooseLauncher, launchers } from '@prunegrid/coordinator/launch';
 import {
   leastOf,
   mostOf,
   requireTrainers,
   type TrainerChoice,
+  waitSeconds,
   withTrainers,
 } from '@prunegrid/coordinator/launch/trainers';
 import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/planner/epoch-times';
@@ -32,7 +33,7 @@ import { join, resolve } from 'node:path';
 
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
 import { requireEngines } from '../engines.js';
-import { DEFAULT_LAUNCHER, trainerChoice } from './defaults.js';
+import { trainerChoice } from './defaults.js';
 import type { Experiment } from './experiment.js';
 import { interruptible } from './interruptible.js';
 
@@ -56,8 +57,11 @@ export interface StartedRun {
 }
 
 export interface FollowOptions extends Partial<TrainerChoice>, Notices {
-  /** The name of the launcher that starts the trainers. By default `local`, which starts processes of this machine. */
-  launcher?: string;
+  /**
+   * The name of the launcher that starts the trainers, in place of what the experiment or the sweep says. By default
+   * `local`, which starts processes of this machine.
+   */
+  launch?: string;
   /**
    * The address of an MLflow server to which the run is sent. By default, the server to which the run was sent before,
    * or otherwise MLFLOW_TRACKING_URI.
@@ -94,7 +98,7 @@ export async function runExperiment(
   options: RunOptions,
   context: ApiContext,
 ): Promise<FinishedRun> {
-  requireTrainers(trainerChoice(options));
+  requireTrainers(trainerChoice(options), launchOf(spec, options).launcher);
   requireTracking(options.mlflow, context.variables);
   const { runtime } = context;
   await requireEngines([spec.engine], options.onInstall ?? ignore);
@@ -110,7 +114,6 @@ export async function resumeExperiment(
   options: FollowOptions,
   context: ApiContext,
 ): Promise<FinishedRun> {
-  requireTrainers(trainerChoice(options));
   requireTracking(options.mlflow, context.variables);
   const folder = resolve(place);
   const { runtime } = context;
@@ -130,6 +133,7 @@ export async function resumeExperiment(
     );
   }
   const { runId, spec, specFile, sweep } = resumeState.manifest;
+  requireTrainers(trainerChoice(options), launchOf(spec, options).launcher);
   if (sweep) throw new Failure('input', `${place}: is part of a sweep: resume that, by prunegrid sweep resume`);
   for (const problem of problems) onWarning(`${problem}; what was saved before is used`);
   await requireEngines([spec.engine], options.onInstall ?? ignore);
@@ -145,6 +149,8 @@ async function holdsRunOf(runtime: Host, folder: string, spec: Spec): Promise<bo
   return canonicalJson(first.manifest.spec) === canonicalJson(spec);
 }
 
+const launchOf = (spec: Spec, { launch }: FollowOptions) => chooseLauncher(launchers, spec, launch);
+
 /**
  * Makes a folder for a run for which the user named none. Returns its path relative to the working folder. Throws
  * Failure.
@@ -158,6 +164,7 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
   const { signal, onStart, onWarning = ignore } = options;
   const { runtime } = context;
   const choice = trainerChoice(options);
+  const launch = launchOf(spec, options);
   const lock = await lockRun(runtime, folder);
   const locked = { ...run, runtime, projector: new Projector(runtime), checkLock: () => lock.check() };
   try {
@@ -166,7 +173,10 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
       withTrainers(
         spec,
         choice,
-        { runtime, launcher: launchers.get(options.launcher ?? DEFAULT_LAUNCHER), warn: onWarning, interrupted },
+        {
+          ...{ runtime, launch, purpose: { name: spec.name, folder } },
+          ...{ warn: onWarning, interrupted },
+        },
         ({ pool }, ended) =>
           pool.hold(
             pool.freeCount,
@@ -176,10 +186,10 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
                 ...{
                   least: leastOf(choice),
                   most: Math.min(mostOf(choice), spec.batch.microBatches),
-                  wait: choice.wait,
+                  wait: waitSeconds(choice, launch.launcher),
                 },
                 // Others may still come by themselves.
-                ended: choice.external > 0 ? forever : ended,
+                ended: choice.external > 0 || launch.launcher.byHand ? forever : ended,
               });
               try {
                 return await runOn({ ...locked, trainers }, ended, options, context);

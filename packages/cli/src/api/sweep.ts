@@ -1,6 +1,6 @@
 import { describeExtensions } from '@prunegrid/coordinator/experiment/extension-files';
 import { loadRecorded } from '@prunegrid/coordinator/extension';
-import { launchers } from '@prunegrid/coordinator/launch';
+import { chooseLauncher, launchers } from '@prunegrid/coordinator/launch';
 import { requireTrainers, type TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import {
   createSweepFolder,
@@ -34,7 +34,7 @@ import { relative, resolve } from 'node:path';
 import { requireEngines } from '../engines.js';
 import { catalogue } from './catalogue.js';
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
-import { DEFAULT_LAUNCHER, DEFAULT_RETRIES, trainerChoice } from './defaults.js';
+import { DEFAULT_RETRIES, trainerChoice } from './defaults.js';
 import { interruptible } from './interruptible.js';
 import type { Progress } from './run.js';
 import { sweepSubscribers } from './sweep-subscribers.js';
@@ -57,8 +57,11 @@ export interface StartedSweep {
 }
 
 export interface FollowSweepOptions extends Partial<TrainerChoice>, Notices {
-  /** The name of the launcher that starts the trainers. By default `local`, which starts processes of this machine. */
-  launcher?: string;
+  /**
+   * The name of the launcher that starts the trainers, in place of what the experiment or the sweep says. By default
+   * `local`, which starts processes of this machine.
+   */
+  launch?: string;
   /** How many trials may run at the same time. By default, as many as the trainers allow. */
   maxConcurrent?: number;
   /** How many times a trial that has lost a trainer is tried again. By default 3. */
@@ -113,9 +116,9 @@ export async function runSweep(
   options: SweepOptions,
   context: ApiContext,
 ): Promise<FinishedSweep> {
-  requireTrainers(trainerChoice(options));
-  requireTracking(options.mlflow, context.variables);
   const { plan } = sweep;
+  requireTrainers(trainerChoice(options), launchOf(plan, options).launcher);
+  requireTracking(options.mlflow, context.variables);
   await requireEngines(enginesOf(plan), options.onInstall ?? ignore);
   const { runtime } = context;
   const folder = resolve(options.folder ?? (await claimSweepFolder(runtime, plan)));
@@ -134,7 +137,6 @@ export async function resumeSweep(
   options: ResumeSweepOptions,
   context: ApiContext,
 ): Promise<FinishedSweep> {
-  requireTrainers(trainerChoice(options));
   requireTracking(options.mlflow, context.variables);
   const { runtime } = context;
   const folder = resolve(place);
@@ -147,6 +149,7 @@ export async function resumeSweep(
   try {
     const { extend = false, failed = false } = options;
     const now = await planTrials(runtime, manifest.file, catalogue, manifest.overrides);
+    requireTrainers(trainerChoice(options), launchOf(now, options).launcher);
     const plan = reconcile(before, now, { file: manifest.file, folder: place, extend });
     const again = failed
       ? before.trials.map(({ number }) => number).filter((number) => state.trials.get(number)?.status === 'failed')
@@ -163,6 +166,8 @@ export async function resumeSweep(
     await lock.release();
   }
 }
+
+const launchOf = (plan: SweepPlan, { launch }: FollowSweepOptions) => chooseLauncher(launchers, plan, launch);
 
 /**
  * Makes a folder for a sweep for which the user named none. Returns its path relative to the working folder. Throws
@@ -217,7 +222,8 @@ async function runToEnd(
   onStart?.(started);
   await interruptible(signal, `resume the sweep in ${folder}`, (stopped, interrupted) =>
     runTrials(open, beginning(open, { again, added }), {
-      resources: sweepResources(context.runtime, launchers.get(options.launcher ?? DEFAULT_LAUNCHER), Infinity),
+      resources: sweepResources(context.runtime, Infinity),
+      launch: launchOf(sweep.plan, options),
       trainers: trainerChoice(options),
       only: only ? new Set(again) : undefined,
       maxConcurrent: options.maxConcurrent ?? Infinity,

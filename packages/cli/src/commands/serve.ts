@@ -1,5 +1,5 @@
 import { describeExtensions } from '@prunegrid/coordinator/experiment/extension-files';
-import { launchers } from '@prunegrid/coordinator/launch';
+import { chooseLauncher, DEFAULT_LAUNCHER, launchers } from '@prunegrid/coordinator/launch';
 import { createQueue, lockQueue } from '@prunegrid/coordinator/sweep/queue/folder';
 import { sweepResources } from '@prunegrid/coordinator/sweep/scheduler/sweep';
 import { SweepServer } from '@prunegrid/coordinator/sweep/queue/server';
@@ -15,8 +15,8 @@ export interface ServeOptions {
   trainers: number;
   maxSweeps: number;
   extensions: readonly string[];
-  /** The name of the launcher that starts the trainers. */
-  launcher: string;
+  /** The name of the launcher that starts the trainers, whatever the sweeps say. */
+  launch?: string;
   json: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface ServeOptions {
  */
 export async function serve(
   place: string,
-  { trainers, maxSweeps, extensions, launcher, json }: ServeOptions,
+  { trainers, maxSweeps, extensions, launch = DEFAULT_LAUNCHER, json }: ServeOptions,
   environment: CommandEnvironment,
 ): Promise<void> {
   const queue = resolve(place);
@@ -42,7 +42,8 @@ export async function serve(
       print(environment, `serving ${shown}: submit to it with prunegrid sweep submit FILE --queue ${shown}`);
     }
     await new SweepServer({
-      resources: sweepResources(environment.runtime, launchers.get(launcher), trainers),
+      resources: sweepResources(environment.runtime, trainers),
+      launchOf: (plan) => chooseLauncher(launchers, plan, launch),
       queue,
       trainers,
       maxSweeps,

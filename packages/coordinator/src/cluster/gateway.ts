@@ -90,7 +90,8 @@ export class Gateway {
   }
 
   /**
-   * Waits until the wanted number of trainers has been admitted, or `least` of them when the time is over.
+   * Waits until the wanted number of trainers has been admitted, or `least` of them when `seconds` are over, which may be
+   * infinite.
    * @throws Failure if fewer than `least` have come after `seconds`, or the reason of `early` if that promise rejects
    * first
    */
@@ -105,6 +106,7 @@ export class Gateway {
       };
       unsubscribe = pool.subscribe(look);
       look();
+      if (seconds === Infinity) return;
       timer = runtime.clock.after(seconds * 1000, () => {
         const came = `${pool.trainers.length} of ${trainers} trainers came within ${seconds} s`;
         if (pool.trainers.length >= least) {

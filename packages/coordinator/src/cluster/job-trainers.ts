@@ -32,7 +32,7 @@ export interface ElasticOptions {
   /** Smallest and largest number of trainers of a group. */
   least: number;
   most: number;
-  /** Seconds to wait for the smallest number. */
+  /** Seconds to wait for the smallest number, which may be infinite. */
   wait: number;
   /** Rejects when none can come any more. */
   ended: Promise<never>;
@@ -111,8 +111,9 @@ export class ElasticTrainers implements JobTrainers {
   private async wait(lost: string | undefined): Promise<void> {
     const { pool, membership, least, wait, ended, signal, clock, warn } = this.options;
     const here = membership.members.length;
+    const limit = wait === Infinity ? '' : `${wait} s `;
     const reason = lost ?? 'trainers have left as they were told to';
-    warn(`${reason}; ${counted(here, 'trainer')} left, ${least} needed: waiting ${wait} s for others`);
+    warn(`${reason}; ${counted(here, 'trainer')} left, ${least} needed: waiting ${limit}for others`);
     let unsubscribe: () => void = () => undefined;
     let timer: Timer | undefined;
     let abort: () => void = () => undefined;
@@ -124,6 +125,7 @@ export class ElasticTrainers implements JobTrainers {
       abort = () => reject(signal.reason as Error);
       signal.addEventListener('abort', abort);
       if (signal.aborted) abort();
+      if (wait === Infinity) return;
       timer = clock.after(wait * 1000, () =>
         reject(
           new Failure('trainers', `${reason}; no other trainer came within ${wait} s: start some, then resume the run`),

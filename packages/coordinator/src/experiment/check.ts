@@ -3,13 +3,14 @@ import { suggest } from '@prunegrid/core/text/suggestion';
 import { type BudgetLayer, budgets, keptInAll } from '@prunegrid/numerics/budgets';
 import { isDatasetPath } from '@prunegrid/trainer/datasets';
 import { isModelPath } from '@prunegrid/trainer/models';
+import type { z } from 'zod';
 
 import { methods } from '../training/methods/index.js';
 import { leftDense } from './constraints.js';
 import { layerRules } from './layer-rules.js';
 import type { Places } from './places.js';
 import { TOP_5_ABOVE } from './choose.js';
-import { failureOf, type Problem } from './problems.js';
+import { failureOf, type Problem, problemsOf, requirement } from './problems.js';
 import type { Spec } from './spec.js';
 
 /** The properties of a model that a spec is checked against without building the model. */
@@ -29,6 +30,8 @@ export interface Catalogue {
   engines: readonly string[];
   models: readonly ModelOutline[];
   datasets: readonly string[];
+  /** The launchers, each with the schema of its keys in a spec; by default there are none that a spec may name. */
+  launchers?: readonly { name: string; keys: z.ZodType }[];
 }
 
 /**
@@ -60,6 +63,7 @@ export function checkAgainstCatalogue(spec: Spec, catalogue: Catalogue, places: 
   problems.push(...unknownIn(methods, ['method'], spec.method));
   if (spec.budget)
     problems.push(...unknownIn(budgets, ['budget', 'rule'], spec.budget.rule), ...problemsOfMeasured(spec.budget));
+  if (spec.launch) problems.push(...problemsOfLaunch(spec.launch, catalogue));
   if (problems.length > 0) throw failureOf(problems, places);
 }
 
@@ -69,6 +73,20 @@ function noModel(name: string, { models }: Catalogue): string {
     models.map((model) => model.name),
   );
   return `no model "${name}"; ${allowed}${name.includes('/') ? '; a path begins with ./' : ''}`;
+}
+
+function problemsOfLaunch(launch: NonNullable<Spec['launch']>, { launchers = [] }: Catalogue): Problem[] {
+  const launcher = launchers.find(({ name }) => name === launch.name);
+  if (!launcher) {
+    const allowed = suggest(
+      launch.name,
+      launchers.map(({ name }) => name),
+    );
+    return [{ path: ['launch', 'name'], on: 'value', text: `no launcher "${launch.name}"; ${allowed}` }];
+  }
+  const parsed = launcher.keys.safeParse(launch, { reportInput: true, error: requirement });
+  if (parsed.success) return [];
+  return problemsOf(parsed.error.issues).map((problem) => ({ ...problem, path: ['launch', ...problem.path] }));
 }
 
 /** Returns a problem if the registry has no member of this name. */

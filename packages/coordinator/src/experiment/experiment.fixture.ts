@@ -1,5 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 
+import { z } from 'zod';
+
 import type { Catalogue } from './check.js';
 import { parseSpec } from './load.js';
 import type { Spec } from './spec.js';
@@ -8,6 +10,7 @@ import type { Spec } from './spec.js';
 export const catalogue: Catalogue = {
   engines: ['tensorflow'],
   datasets: ['mnist'],
+  launchers: [{ name: 'local', keys: z.strictObject({ name: z.string(), nice: z.int().optional() }) }],
   models: [
     {
       name: 'lenet5',

@@ -23,11 +23,14 @@ export function matters(key: string, method: string): boolean {
 }
 
 /**
- * Returns the SHA-256, in hex, of everything that determines an experiment's result: the spec without its name and
- * without the keys that its method does not use.
+ * Returns the SHA-256, in hex, of everything that determines an experiment's result: the spec without its name, without
+ * how trainers are started, and without the keys that its method does not use.
  * @param start the key of the experiment whose network this one starts from, if any
  */
-export function resultKey({ name: _name, method, engine, exchange, choose, ...rest }: Spec, start?: string): string {
+export function resultKey(
+  { name: _name, launch: _launch, method, engine, exchange, choose, ...rest }: Spec,
+  start?: string,
+): string {
   const spec = { ...rest, ...chosen(engine), ...lossy(exchange), ...(choose !== 'accuracy' && { choose }), start };
   // Earlier releases chose by accuracy; their keys must stay valid, so that of the default is omitted. The
   // keys of ADMM omit the method, because results of earlier releases, which had no other method, must stay valid.

@@ -69,7 +69,12 @@ describe('loadSpec', () => {
 it('accepts experiments/lenet300-mnist.yaml, which keeps at most what the paper keeps, 23 times fewer', async () => {
   const { layers, parameters } = models.get('lenet300');
   const file = new URL('../../../../experiments/lenet300-mnist.yaml', import.meta.url);
-  const known = { engines: ['tensorflow'], datasets: ['mnist'], models: [{ name: 'lenet300', parameters }] };
+  const known = {
+    engines: ['tensorflow'],
+    datasets: ['mnist'],
+    launchers: [],
+    models: [{ name: 'lenet300', parameters }],
+  };
   const { keep = {} } = parseSpec(await readFile(file, 'utf8'), 'lenet300', [], known);
   const kept = layers.reduce((sum, { name }) => sum + Number(keep[name]), 0);
   expect(kept).toBeLessThanOrEqual(11_600);

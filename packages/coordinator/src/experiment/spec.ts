@@ -157,6 +157,12 @@ export const datasetSchema = datasetChoiceSchema
     validation: choice.validation ?? (isDatasetPath(choice.name) ? undefined : HELD_OUT),
   }));
 
+/**
+ * How trainers are started, which changes no result: the name of a launcher and its own keys, which
+ * `checkAgainstCatalogue` checks.
+ */
+export const launchSchema = z.object({ name: z.string() }).catchall(z.json());
+
 const keys = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-" only, 64 at most'),
   seed: z.number().int().min(0).max(0xffffffff).default(1),
@@ -264,6 +270,7 @@ const keys = z.strictObject({
     stopEarly: z.strictObject({ primalResidual: positive, supportChange: fraction }).optional(),
   }),
   retrain: z.strictObject({ epochs: count, ...sgdPhase }),
+  launch: launchSchema.optional(),
 });
 
 type DropoutSpec = number | 'network';

@@ -2,8 +2,21 @@ import { Registry } from '@prunegrid/core/registry';
 
 import type { Launcher } from './launcher.js';
 import { localLauncher } from './local/local.js';
+import { noneLauncher } from './none/none.js';
+import { slurmLauncher } from './slurm/slurm.js';
 
-export type { Launch, Launcher, LaunchEvent, LaunchRequest, TrainerResources } from './launcher.js';
+export { type ChosenLauncher, chooseLauncher, DEFAULT_LAUNCHER, keysOf } from './choice.js';
+export type {
+  CoordinatorJobs,
+  CoordinatorRequest,
+  EndCause,
+  Launch,
+  Launcher,
+  LaunchEvent,
+  LaunchKeys,
+  LaunchRequest,
+  TrainerResources,
+} from './launcher.js';
 
 /** The ways to start trainers that this process knows. */
-export const launchers = new Registry<Launcher>('launcher', [localLauncher]);
+export const launchers = new Registry<Launcher>('launcher', [localLauncher, slurmLauncher, noneLauncher]);

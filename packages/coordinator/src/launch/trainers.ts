@@ -4,10 +4,12 @@ import { models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
+import { join } from 'node:path';
 
 import { Gateway, reductionNamed, type Trainer } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
-import { type AdmissionChoice, admissionOf, requireEncryption } from './admission.js';
+import { type AdmissionChoice, admissionOf, listenAddress, requireEncryption } from './admission.js';
+import type { ChosenLauncher } from './choice.js';
 import type { Launcher } from './launcher.js';
 import { type SupervisedTrainers, superviseTrainers } from './supervisor.js';
 
@@ -17,8 +19,11 @@ export interface TrainerChoice extends AdmissionChoice {
   trainers: number;
   /** Number of trainers that are started by other means, on any machine, and connect by themselves. */
   external: number;
-  /** Seconds to wait for trainers: at the start for all of them, later for as many as are needed. */
-  wait: number;
+  /**
+   * Seconds to wait for trainers: at the start for all of them, later for as many as are needed. By default 120, or without
+   * a limit if they may have to queue.
+   */
+  wait?: number | undefined;
   /** Smallest number of trainers that a job begins and goes on with; by default 1. */
   minTrainers?: number | undefined;
   /** Largest number of trainers, if more come than `trainers` and `external`. By default no more do. */
@@ -52,9 +57,9 @@ export const mostOf = (choice: TrainerChoice): number => choice.maxTrainers ?? w
  * Throws Failure `input` if the choice has no trainer, numbers of them that contradict each other, an unknown reduction, or an
  * open door to other machines.
  */
-export function requireTrainers(choice: TrainerChoice): void {
+export function requireTrainers(choice: TrainerChoice, launcher: Launcher): void {
   const { reduction, minTrainers = 1, maxTrainers } = choice;
-  requireEncryption(choice);
+  requireEncryption(choice, launcher);
   reductionNamed(reduction);
   const wanted = wantedOf(choice);
   if (wanted === 0) {
@@ -75,11 +80,19 @@ export function requireTrainers(choice: TrainerChoice): void {
 const GRACE_MS = 5000;
 /** Milliseconds that a trainer has to end by itself after its connection has ended. */
 const END_MS = 3000;
+/** Seconds within which trainers must be ready that need not queue for a place. */
+const WAIT_S = 120;
+
+/** Returns the seconds within which all trainers must be ready; `Infinity` if there is no limit. */
+export const waitSeconds = ({ wait }: TrainerChoice, { queues = false }: Launcher): number =>
+  wait ?? (queues ? Infinity : WAIT_S);
 
 export interface TrainerOptions extends TrainerEvents {
   runtime: Runtime;
   /** Launcher of the trainers that are not external. */
-  launcher: Launcher;
+  launch: ChosenLauncher;
+  /** What the launch is for: a name, and the folder of the run or the sweep. */
+  purpose: { name: string; folder: string };
   /** Rejects when the user ends the wait. */
   interrupted: Promise<never>;
 }
@@ -93,16 +106,20 @@ export interface TrainerOptions extends TrainerEvents {
 export async function withTrainers<T>(
   { engine, precision, model, dataset, threadsPerTrainer: threads }: Workload,
   choice: TrainerChoice,
-  { runtime, launcher, interrupted, ...events }: TrainerOptions,
+  { runtime, launch, purpose, interrupted, ...events }: TrainerOptions,
   work: (gateway: Gateway, ended: Promise<never>) => Promise<T>,
 ): Promise<T> {
+  const { launcher, keys } = launch;
   // The shift is drawn at each step, and so no part of what trainers load.
   const { shift: _, ...loaded } = dataset;
   const wanted = wantedOf(choice);
+  const started = launcher.byHand ? 0 : choice.trainers;
+  const external = wanted - started;
   const { size: parameters } = models.get(await loadModel(model, runtime));
-  const admission = await admissionOf(choice, runtime, events.warn);
+  const folder = join(purpose.folder, 'launch');
+  const admission = await admissionOf({ ...choice, external }, { launcher, folder }, runtime, events.warn);
   const gateway = await Gateway.open({
-    listen: choice.listen,
+    listen: listenAddress(choice, launcher),
     token: admission.token,
     tls: admission.tls,
     version,
@@ -118,7 +135,7 @@ export async function withTrainers<T>(
       supervised.admitted();
       events.joined?.(member);
       const here = gateway.pool.trainers.length + 1;
-      if (choice.external > 0 && here < wanted) events.warn(`${here} of ${wanted} trainers are here`);
+      if (external > 0 && here < wanted) events.warn(`${here} of ${wanted} trainers are here`);
     },
     left: (member) => {
       events.left?.(member);
@@ -126,23 +143,30 @@ export async function withTrainers<T>(
       // One that is stopped does not end by itself.
       if (!member.isLeaving) runtime.clock.after(END_MS, () => supervised.giveUp?.({ host, pid }));
     },
+  }).catch(async (error: unknown) => {
+    await admission.remove();
+    throw error;
   });
-  if (choice.external > 0) {
-    events.warn(
-      `waiting for ${choice.external} trainers: prunegrid trainer --coordinator ${gateway.address} ${admission.flags}`,
-    );
+  const coordinator = reachableAddress(gateway.address, runtime.processes.host);
+  if (external > 0) {
+    events.warn(`waiting for ${external} trainers: prunegrid trainer --coordinator ${coordinator} ${admission.flags}`);
   }
+  const { token, tokenFile, tlsFolder: tls } = admission;
   const supervised: SupervisedTrainers = superviseTrainers(
     launcher,
     runtime,
     {
-      ...{ trainers: choice.trainers, coordinator: gateway.address, token: admission.token, tls: admission.tlsFolder },
+      ...{ name: purpose.name, trainers: started, coordinator, token, tokenFile, tls, keys, folder },
       ...{ resources: { threads }, extensions: choice.extensions },
     },
-    ({ message }) => events.warn(`${message}; another one is started`),
+    {
+      replaced: ({ message }) => events.warn(`${message}; another one is started`),
+      warn: events.warn,
+    },
   );
   try {
-    await gateway.waitForTrainers(choice.wait, Promise.race([supervised.ended, interrupted]), leastOf(choice));
+    const early = Promise.race([supervised.ended, interrupted]);
+    await gateway.waitForTrainers(waitSeconds(choice, launcher), early, leastOf(choice));
     const result = await work(gateway, supervised.ended);
     await gateway.pool.dismiss();
     return result;
@@ -152,3 +176,7 @@ export async function withTrainers<T>(
     await admission.remove();
   }
 }
+
+/** Returns the address that other machines dial if the coordinator listens on all interfaces of its machine. */
+const reachableAddress = (address: string, host: string): string =>
+  address.replace(/^(0\.0\.0\.0|\[::\]):/, `${host}:`);

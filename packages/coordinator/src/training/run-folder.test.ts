@@ -1,5 +1,5 @@
 import { nodeHost } from '@prunegrid/core/node';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -22,8 +22,9 @@ describe('a run folder', () => {
     // A process that was killed has left half a file: there is no process with this id.
     await writeFile(join(run, `.manifest.json.999999999@${nodeHost.processes.host}.01234567.tmp`), 'half');
     await writeFile(join(run, 'coordinator.lock'), '{}');
+    await mkdir(join(run, 'launch'));
     await createRunFolder(nodeHost, run);
-    expect(await readdir(run)).toEqual(['checkpoints', 'coordinator.lock']);
+    expect(await readdir(run)).toEqual(['checkpoints', 'coordinator.lock', 'launch']);
     // A run that was killed before anybody was told of it.
     await writeFile(join(run, 'manifest.json'), '{}');
     await writeFile(join(run, 'journal.jsonl'), '{"seq":');

@@ -10,8 +10,8 @@ import { runJournal } from './records.js';
 /** Returns the path of a checkpoint, relative to the run folder. */
 export const checkpointFile = (name: string): string => join('checkpoints', `${name}.safetensors`);
 
-/** Names that may exist in a run folder before the run starts: a prepared folder and the lock. */
-const beforeTheRun = ['checkpoints', 'coordinator.lock'];
+/** Names that may exist in a run folder before the run starts: a prepared folder, the lock, and what its trainers print. */
+const beforeTheRun = ['checkpoints', 'coordinator.lock', 'launch'];
 /** Names that a run may have left that was killed before its journal had a record. */
 const withoutRecord = ['manifest.json', 'journal.jsonl', 'metrics.jsonl'];
 

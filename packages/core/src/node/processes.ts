@@ -8,10 +8,14 @@ import type { ChildProcess, Processes, ProcessEnd } from '../runtime/processes.j
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 
+/** Largest output of a command, in bytes: the queue of a large cluster is tens of megabytes. */
+const MOST_OUTPUT = 512 << 20;
+
 /** The machine's processes. */
 export const nodeProcesses: Processes = {
   pid: process.pid,
   host: hostname(),
+  node: process.execPath,
   input: () => text(process.stdin),
   isAlive(pid) {
     try {
@@ -61,7 +65,10 @@ export const nodeProcesses: Processes = {
       release: () => child.unref(),
     };
   },
-  run: async (command, args, folder) => (await promisify(execFile)(command, args, { cwd: folder })).stdout,
+  run: async (command, args, folder, { env } = {}) => {
+    const options = { cwd: folder, maxBuffer: MOST_OUTPUT, env: { ...process.env, ...env } };
+    return (await promisify(execFile)(command, args, options)).stdout;
+  },
 };
 
 /**

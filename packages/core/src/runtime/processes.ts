@@ -39,6 +39,8 @@ export interface Processes {
   readonly pid: number;
   /** The machine's name. */
   readonly host: string;
+  /** The path of the program of Node.js that runs this process. */
+  readonly node: string;
   /** Reads this process's standard input to its end. */
   input(): Promise<string>;
   /** Returns whether a process with this id exists on this machine. It may belong to any user. */
@@ -63,7 +65,7 @@ export interface Processes {
   ): ChildProcess;
   /**
    * Runs a command to its end and returns its standard output. Rejects if the command does not exist or its exit code
-   * is not 0.
+   * is not 0, with an error whose `stderr` is what the command has written to standard error.
    */
-  run(command: string, args: readonly string[], folder: string): Promise<string>;
+  run(command: string, args: readonly string[], folder: string, options?: Pick<StartOptions, 'env'>): Promise<string>;
 }

@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Launch, Launcher, LaunchEvent } from '@prunegrid/coordinator/launch';
-import { superviseTrainers } from '@prunegrid/coordinator/launch/supervisor';
+import type { EndCause, Launch, Launcher, LaunchEvent, LaunchKeys } from '@prunegrid/coordinator/launch';
+import { superviseTrainers, type SupervisorEvents } from '@prunegrid/coordinator/launch/supervisor';
 import { nodeHost } from '@prunegrid/core/node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -13,11 +13,11 @@ const PROGRAM = `
 import { connect } from 'node:net';
 import { readFileSync } from 'node:fs';
 const valueOf = (flag) => process.argv[process.argv.indexOf(flag) + 1];
-const address = valueOf('--coordinator');
+const read = (file) => readFileSync(file === '-' ? 0 : file, 'utf8').trim();
+const address = process.argv.includes('--coordinator') ? valueOf('--coordinator') : read(valueOf('--coordinator-file'));
 process.on('SIGTERM', () => undefined);
 const socket = connect(Number(address.split(':')[1]), address.split(':')[0]);
-const file = valueOf('--token-file');
-const token = readFileSync(file === '-' ? 0 : file, 'utf8').trim();
+const token = read(valueOf('--token-file'));
 const visible = [...process.argv, ...Object.values(process.env)].join(' ').includes(token);
 socket.write(JSON.stringify({ token, visible }));
 socket.on('data', (message) => { throw new Error(String(message)); });
@@ -36,17 +36,48 @@ interface StandIn {
 /** The launcher of a test, and the address to which its stand-ins connect. */
 interface Subject {
   launcher: Launcher;
+  /** The keys of `launch` with which it starts trainers. */
+  keys: LaunchKeys;
   /** The address, as HOST:PORT. */
   coordinator: string;
+  /** The folder of the launch. */
+  folder: string;
   /** The stand-ins that have connected so far, in the order of connection. */
   readonly arrived: StandIn[];
 }
 
+/** The keys of `launch`, with those of the launcher itself. */
+type AnyKeys = LaunchKeys & Record<string, unknown>;
+
+/** Keys with which no trainer starts, and what the launcher says to that. */
+interface Refusal {
+  keys: AnyKeys;
+  says: RegExp;
+}
+
+/** What can be done to the trainers of a launcher from outside. Tests of what is absent are left out. */
+export interface LauncherBench {
+  /** The keys of `launch`; by default the name alone. */
+  keys?: AnyKeys;
+  /** Takes a trainer's place away, as the cluster would. */
+  preempt?: (trainer: string) => Promise<void>;
+  /** Ends a trainer, as a user would by the cluster's own command. */
+  cancel?: (trainer: string) => Promise<void>;
+  /** Keys that ask for more than there will ever be. */
+  tooMuch?: Refusal;
+  /** Keys with which trainers wait for ever. */
+  never?: Refusal;
+  /** Returns the names of all jobs or processes of launchers that have not ended. */
+  leftovers?: () => Promise<string[]>;
+}
+
 /** Milliseconds within which every expected event must happen. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 const LOOK_MS = 20;
 /** Milliseconds of grace in `stop`. It is short, because stand-ins never leave by themselves. */
 const GRACE_MS = 50;
+/** The launches of the current test. */
+const launches: Pick<Launch, 'stop'>[] = [];
 
 const runtime = nodeHost;
 const resources = { threads: 1 };
@@ -57,8 +88,12 @@ const TOKEN = 'the token of the stand-ins';
  * @param name the launcher's name
  * @param launcherOf returns the launcher as it is, except that it starts this program file instead of prunegrid-trainer
  */
-export function describeLauncher(name: string, launcherOf: (program: string) => Launcher): void {
-  describe(`launcher ${name}`, () => {
+export function describeLauncher(
+  name: string,
+  launcherOf: (program: string) => Launcher,
+  bench: LauncherBench = {},
+): void {
+  describe(`launcher ${name}`, { timeout: 4 * PATIENCE_MS }, () => {
     let folder: string;
     let server: Server;
     let subject: Subject;
@@ -81,10 +116,16 @@ export function describeLauncher(name: string, launcherOf: (program: string) => 
       });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const coordinator = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-      subject = { launcher: launcherOf(join(folder, 'stand-in.mjs')), coordinator, arrived };
+      const launch = await mkdtemp(join(folder, 'launch-'));
+      await writeFile(join(launch, 'token'), TOKEN, { mode: 0o600 });
+      const launcher = launcherOf(join(folder, 'stand-in.mjs'));
+      subject = { launcher, keys: bench.keys ?? { name }, coordinator, folder: launch, arrived };
     });
-    afterEach(() => {
+    afterEach(async () => {
       server.close();
+      // If a test has failed, its launches are still there.
+      await Promise.all(launches.splice(0).map((launch) => launch.stop(GRACE_MS)));
+      expect(await bench.leftovers?.()).toEqual(bench.leftovers && []);
       // If a test has failed, its stand-ins are still there.
       for (const socket of sockets) socket.destroy();
       sockets.clear();
@@ -97,7 +138,7 @@ export function describeLauncher(name: string, launcherOf: (program: string) => 
       await arrivals(subject, 3);
       await until(() => events.length >= 3, 'three trainers are said to have started');
       expect(events.map(({ type }) => type)).toEqual(['started', 'started', 'started']);
-      expect(new Set(events.map(({ trainer }) => trainer)).size, 'names').toBe(3);
+      expect(new Set(events.map(nameIn)).size, 'names').toBe(3);
       await launch.stop(GRACE_MS);
       await allGone(subject);
     });
@@ -116,23 +157,113 @@ export function describeLauncher(name: string, launcherOf: (program: string) => 
       await arrivals(subject, 2);
       subject.arrived[0].fail('no luck today');
       await until(() => events.length >= 3, 'the end of a trainer is told');
-      const [first, second, end] = events;
-      if (end.type !== 'ended') throw new Error(`${end.trainer} has started`);
-      expect([first.trainer, second.trainer]).toContain(end.trainer);
+      const [first, second] = events;
+      const end = endIn(events);
+      expect([first, second].map(nameIn)).toContain(end.trainer);
+      expect(end.cause).toBe('failed');
       const { kind, message } = end.failure;
       expect(kind).toBe('trainers');
       expect(message).toMatch(/^.*Error: no luck today.*$/);
       launch.replace();
       await arrivals(subject, 3);
-      expect(events.length).toBe(4);
+      await until(() => events.length >= 4, 'another one is said to have started');
       expect(events[3].type).toBe('started');
       await launch.stop(GRACE_MS);
       await allGone(subject);
     });
 
+    it('tells the end of each if all are lost, and starts as many again as told to', async () => {
+      const { launch, events } = launched(subject, 2);
+      await arrivals(subject, 2);
+      for (const standIn of subject.arrived) standIn.fail('all of them');
+      await until(() => events.filter(({ type }) => type === 'ended').length === 2, 'both ends are told');
+      for (let i = 0; i < 2; i++) launch.replace();
+      await arrivals(subject, 4);
+      await launch.stop(GRACE_MS);
+      await allGone(subject);
+    });
+
+    it('keeps what each of them prints', async () => {
+      const { launch, events } = launched(subject, 2);
+      await arrivals(subject, 2);
+      subject.arrived[1].fail('words for the log');
+      await until(() => events.length >= 3, 'the end of a trainer is told');
+      await launch.stop(GRACE_MS);
+      await allGone(subject);
+      const logs = join(subject.folder, 'logs');
+      const texts = await Promise.all((await readdir(logs)).map((file) => readFile(join(logs, file), 'utf8')));
+      expect(texts.filter((text) => text.includes('words for the log'))).toHaveLength(1);
+    });
+
+    it('is not confused by what an earlier launch has left in the folder', async () => {
+      const earlier = launched(subject, 2);
+      await arrivals(subject, 2);
+      await earlier.launch.stop(GRACE_MS);
+      await allGone(subject);
+      const { launch, events } = launched(subject, 1);
+      await arrivals(subject, 3);
+      await until(() => events.length >= 1, 'it is said to have started');
+      await launch.stop(GRACE_MS);
+      await allGone(subject);
+      expect(events.map(({ type }) => type)).toEqual(['started']);
+    });
+
+    it.runIf(bench.preempt)('has a trainer that loses its place come back, and the others stay', async () => {
+      const { launch, events } = launched(subject, 2);
+      await arrivals(subject, 2);
+      await until(() => events.length >= 2, 'two trainers are said to have started');
+      await bench.preempt?.(nameIn(events[0]));
+      await until(() => events.length >= 3, 'the loss is told');
+      const { cause, trainer } = endIn(events);
+      expect(trainer).toBe(nameIn(events[0]));
+      expect(['preempted', 'requeued'] satisfies EndCause[]).toContain(cause);
+      if (cause === 'preempted') launch.replace();
+      await arrivals(subject, 3);
+      expect(events.filter(({ type }) => type === 'ended')).toHaveLength(1);
+      await launch.stop(GRACE_MS);
+      await allGone(subject);
+    });
+
+    it.runIf(bench.cancel)('tells of a trainer that somebody has cancelled, and of the last one', async () => {
+      const { launch, events } = launched(subject, 2);
+      await arrivals(subject, 2);
+      await until(() => events.length >= 2, 'two trainers are said to have started');
+      const [first, second] = events.map(nameIn);
+      await bench.cancel?.(first);
+      await until(() => events.length >= 3, 'the first end is told');
+      expect(endIn(events)).toMatchObject({ trainer: first, cause: 'cancelled' });
+      await bench.cancel?.(second);
+      await until(() => events.length >= 4, 'the second end is told');
+      expect(endIn(events)).toMatchObject({ trainer: second, cause: 'cancelled' });
+      await launch.stop(GRACE_MS);
+      await allGone(subject);
+    });
+
+    it.runIf(bench.tooMuch)('says that there is not as much as was asked for', async () => {
+      const { keys, says } = bench.tooMuch as Refusal;
+      const { launch, events } = launched({ ...subject, keys }, 1);
+      await until(() => events.length >= 1, 'something is said');
+      expect(events[0].type === 'ended' ? events[0].failure.message : JSON.stringify(events[0])).toMatch(says);
+      await launch.stop(GRACE_MS);
+      expect(subject.arrived).toEqual([]);
+    });
+
+    it.runIf(bench.never)('says why trainers do not start, once, and takes them back', async () => {
+      const { keys, says } = bench.never as Refusal;
+      const { launch, events } = launched({ ...subject, keys }, 2);
+      await until(() => events.length >= 1, 'something is said');
+      await runtime.clock.sleep(20 * LOOK_MS);
+      expect(events).toEqual([
+        { type: 'waiting', trainers: 2, reason: expect.stringMatching(says) as string },
+      ] satisfies LaunchEvent[]);
+      await launch.stop(GRACE_MS);
+      expect(subject.arrived).toEqual([]);
+    });
+
     it('stops all of them, tells nothing of it, and starts none any more', async () => {
       const { launch, events } = launched(subject, 2);
       await arrivals(subject, 2);
+      await until(() => events.length >= 2, 'two trainers are said to have started');
       await Promise.all([launch.stop(GRACE_MS), launch.stop(GRACE_MS)]);
       launch.replace();
       await allGone(subject);
@@ -193,22 +324,37 @@ export function describeLauncher(name: string, launcherOf: (program: string) => 
   });
 }
 
-function launched({ launcher, coordinator }: Subject, trainers: number) {
+const requestOf = ({ coordinator, folder, keys }: Subject, trainers: number) => ({
+  ...{ name: 'conformance', trainers, coordinator, token: TOKEN, tokenFile: join(folder, 'token') },
+  ...{ resources, extensions: [], folder, keys },
+});
+
+function launched(subject: Subject, trainers: number) {
   const events: LaunchEvent[] = [];
   const onEvent = (event: LaunchEvent) => void events.push(event);
-  const launch: Launch = launcher.launch(runtime, {
-    ...{ trainers, coordinator, token: TOKEN, resources, extensions: [] },
-    onEvent,
-  });
+  const launch: Launch = subject.launcher.launch(runtime, { ...requestOf(subject, trainers), onEvent });
+  launches.push(launch);
   return { launch, events };
 }
 
-const supervise = (
-  { launcher, coordinator }: Subject,
-  trainers: number,
-  onReplaced?: Parameters<typeof superviseTrainers>[3],
-) =>
-  superviseTrainers(launcher, runtime, { trainers, coordinator, token: TOKEN, resources, extensions: [] }, onReplaced);
+const nameIn = (event: LaunchEvent): string => {
+  if (event.type === 'waiting') throw new Error(`${event.trainers} trainers wait: ${event.reason}`);
+  return event.trainer;
+};
+
+/** Returns the last event, which must be the end of a trainer. */
+const endIn = (events: readonly LaunchEvent[]): Extract<LaunchEvent, { type: 'ended' }> => {
+  const last = events.at(-1);
+  if (last?.type !== 'ended') throw new Error(`no trainer has ended: ${JSON.stringify(last)}`);
+  return last;
+};
+
+function supervise(subject: Subject, trainers: number, replaced?: SupervisorEvents['replaced']) {
+  const events = { replaced, warn: () => undefined };
+  const supervised = superviseTrainers(subject.launcher, runtime, requestOf(subject, trainers), events);
+  launches.push(supervised);
+  return supervised;
+}
 
 const arrivals = (subject: Subject, count: number): Promise<void> =>
   until(() => subject.arrived.length >= count, `${count} trainers dial`);

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { smallModel } from '../engine/index.js';
 import { hostWith, npyOf, npz } from './index.js';
 
-const catalogue = { engines: ['small'], models: [smallModel as ModelDescription], datasets: ['small'] };
+const catalogue = { engines: ['small'], models: [smallModel as ModelDescription], datasets: ['small'], launchers: [] };
 const text = (dataset: string) => `name: own
 engine: small
 model: small

@@ -120,6 +120,7 @@ function filesIn(files: Files, life: Life): Files {
 const processesIn = (processes: Processes, life: Life): Processes => ({
   pid: processes.pid,
   host: processes.host,
+  node: processes.node,
   input: () => processes.input(),
   isAlive: (pid) => processes.isAlive(pid),
   birthOf: (pid) => processes.birthOf(pid),

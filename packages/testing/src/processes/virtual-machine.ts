@@ -66,6 +66,7 @@ export class VirtualMachine {
     return {
       pid,
       host,
+      node: '/usr/bin/node',
       input: async () => input,
       isAlive: (other) => this.running.has(other),
       birthOf: (other) => (this.running.has(other) ? `${boot} ${other}` : undefined),

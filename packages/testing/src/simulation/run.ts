@@ -1,7 +1,7 @@
 import { ElasticTrainers } from '@prunegrid/coordinator/cluster';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
-import { launchers } from '@prunegrid/coordinator/launch';
-import { leastOf, mostOf, type TrainerChoice, withTrainers } from '@prunegrid/coordinator/launch/trainers';
+import { chooseLauncher, launchers } from '@prunegrid/coordinator/launch';
+import { leastOf, mostOf, type TrainerChoice, waitSeconds, withTrainers } from '@prunegrid/coordinator/launch/trainers';
 import { runJournaled } from '@prunegrid/coordinator/training/job';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import type { RunResult } from '@prunegrid/coordinator/training/records';
@@ -34,12 +34,15 @@ export async function runIn(
       ...{ runtime, folder, runId: runtime.random.uuid(), spec, specFile: 'simulated', extensions: [], resumeState },
       ...{ projector: new Projector(runtime), checkLock: () => lock.check() },
     };
-    const options = { runtime, launcher: launchers.get('local'), interrupted: never, warn };
+    const launch = chooseLauncher(launchers, {});
+    const purpose = { name: spec.name, folder };
+    const options = { runtime, launch, purpose, interrupted: never, warn };
+    const wait = waitSeconds(choice, launch.launcher);
     return await withTrainers(spec, choice, options, ({ pool }, ended) =>
       pool.hold(pool.freeCount, async (membership) => {
         const { signal } = new AbortController();
         const trainers = new ElasticTrainers({
-          ...{ pool, membership, clock, signal, warn, least: leastOf(choice), most: mostOf(choice), wait: choice.wait },
+          ...{ pool, membership, clock, signal, warn, least: leastOf(choice), most: mostOf(choice), wait },
           ended: choice.external > 0 ? never : ended,
         });
         try {

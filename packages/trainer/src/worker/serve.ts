@@ -79,7 +79,10 @@ class Trainer {
     const { transport, clock } = runtime;
     const openPeerListener = async () =>
       PeerListener.open(runtime, await transport.routableAddress(coordinator), tls !== undefined);
-    report(`admitted as trainer ${joined.trainer}: ${engine.name} ${engine.version} on ${engine.device}`);
+    const { host, pid } = runtime.processes;
+    report(
+      `admitted as trainer ${joined.trainer} at ${host} (process ${pid}): ${engine.name} ${engine.version} on ${engine.device}`,
+    );
     const context = { ...joined.loaded, openPeerListener, transport, clock };
     let state: TrainerState = joined.state;
     const announce = () => void channel.send(encodeFromTrainer({ $case: 'leaving', value: {} }));

@@ -9,6 +9,7 @@ import type { QueueOptions } from './enqueue.js';
 import type { SweepPlanOptions } from './plan.js';
 import type { SweepResumeOptions } from './resume.js';
 import type { SweepRunOptions } from './run.js';
+import type { SweepSubmitOptions } from './submit.js';
 
 /** Adds the subcommands `plan`, `run`, `resume`, `submit`, `status`, `watch`, `cancel` and `ls`. */
 export function addSweepCommands(sweep: Command, environment: CommandEnvironment): void {
@@ -28,12 +29,15 @@ export function addSweepCommands(sweep: Command, environment: CommandEnvironment
       (await import('./run.js')).sweepRun(file, options, environment),
     );
   withOverrides(withRunOptions(sweep.command('submit')))
-    .description('the same in a process that outlives the terminal, or in that of prunegrid serve')
+    .description(
+      'the same in a process that outlives the terminal, in a job of the cluster, or in that of prunegrid serve',
+    )
     .argument('<file>', 'the sweep, a YAML file')
     .option('--out <dir>', "the sweep's folder, new or empty (default: sweeps/NAME-TIME)")
     .option('--queue <dir>', 'put it into the queue of a prunegrid serve instead')
     .option('--user <name>', 'with --queue: whose sweep it is (default: the login name)')
-    .action(async (file: string, options: SweepRunOptions | QueueOptions, command: Command) => {
+    .option('--print', 'with --launch slurm: show the scripts and submit nothing', false)
+    .action(async (file: string, options: SweepSubmitOptions | QueueOptions, command: Command) => {
       if ('queue' in options)
         await (await import('./enqueue.js')).sweepEnqueue(file, options, flagsOf(command), environment);
       else await (await import('./submit.js')).sweepSubmit(file, options, flagsOf(command), environment);

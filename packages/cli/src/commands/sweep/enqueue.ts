@@ -25,7 +25,7 @@ export interface QueueOptions extends SweepRunOptions {
 /** Flags for settings that the queue's server decides. */
 const serversOwn = [
   '--trainers',
-  '--launcher',
+  '--launch',
   '--external',
   '--listen',
   '--token-file',

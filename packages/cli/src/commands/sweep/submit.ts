@@ -3,24 +3,39 @@ import { Failure } from '@prunegrid/core/failure';
 import { join, resolve } from 'node:path';
 
 import { claimSweepFolder, planSweep } from '../../api/sweep.js';
+import { coordinatorsOf, sweepSubmitJob } from './submit-job.js';
 import { type CommandEnvironment, print } from '../../environment.js';
 import type { SweepRunOptions } from './run.js';
 import { soon } from './waiting.js';
 
+export interface SweepSubmitOptions extends SweepRunOptions {
+  launch?: string;
+  /** Whether the scripts are shown and nothing is submitted. */
+  print: boolean;
+}
+
 /**
  * `prunegrid sweep submit`: does the same as `run`, but in a separate process that continues after the terminal is
- * closed. It returns when the sweep has started. That process writes its output to `log.txt` in the sweep's folder.
+ * closed, or in a job if the launcher has jobs for coordinators. It returns when the sweep has started, or was submitted.
+ * That process writes its output to `log.txt` in the sweep's folder.
  * Throws Failure if the process ends before the sweep has started.
  */
 export async function sweepSubmit(
   file: string,
-  { out, json, set, seeds }: SweepRunOptions,
+  options: SweepSubmitOptions,
   flags: readonly string[],
   environment: CommandEnvironment,
 ): Promise<void> {
+  const { out, json, set, seeds, launch, print: printOnly } = options;
   if (flags.includes('--user')) throw new Failure('input', '--user: goes with --queue: leave it out, or name a queue');
   const { runtime, program } = environment;
-  const { plan } = await planSweep(file, { ...(set && { set }), ...(seeds !== undefined && { seeds }) }, environment);
+  const sweep = await planSweep(file, { ...(set && { set }), ...(seeds !== undefined && { seeds }) }, environment);
+  const { plan } = sweep;
+  const jobs = coordinatorsOf(plan, launch);
+  if (jobs) return sweepSubmitJob(sweep, jobs, options, flags, environment);
+  if (printOnly) {
+    throw new Failure('input', '--print: shows the scripts of a coordinator that is a job, as with --launch slurm');
+  }
   const place = out ?? (await claimSweepFolder(runtime, plan));
   const folder = resolve(place);
   await runtime.files.makeFolder(folder);

@@ -9,10 +9,13 @@ import type { LaunchEvent } from '../launcher.js';
 import { localLauncherOf } from './local.js';
 
 it('says so when the trainer is not there', async () => {
+  const folder = await nodeHost.files.makeTemporaryFolder('prunegrid-local-');
+  onTestFinished(() => nodeHost.files.remove(folder));
   const events: LaunchEvent[] = [];
   const ended = new Promise<LaunchEvent>((resolve) => {
     localLauncherOf('/nowhere/none.mjs').launch(nodeHost, {
-      ...{ trainers: 1, coordinator: '127.0.0.1:1', token: 'none', resources: { threads: 1 }, extensions: [] },
+      ...{ name: 'none', keys: { name: 'local' }, folder, trainers: 1, coordinator: '127.0.0.1:1', token: 'none' },
+      ...{ resources: { threads: 1 }, extensions: [] },
       onEvent: (event) => (event.type === 'ended' ? resolve(event) : events.push(event)),
     });
   });
@@ -37,7 +40,8 @@ it('keeps the login of MLflow from trainers, but nothing else of the environment
   onTestFinished(() => void vi.unstubAllEnvs());
   const ended = new Promise<LaunchEvent>((resolve) => {
     localLauncherOf(program).launch(nodeHost, {
-      ...{ trainers: 1, coordinator: '127.0.0.1:1', token: 'none', resources: { threads: 1 }, extensions: [] },
+      ...{ name: 'none', keys: { name: 'local' }, folder, trainers: 1, coordinator: '127.0.0.1:1', token: 'none' },
+      ...{ resources: { threads: 1 }, extensions: [] },
       onEvent: (event) => event.type === 'ended' && resolve(event),
     });
   });

@@ -1,65 +1,57 @@
-import { createRequire } from 'node:module';
+import { join } from 'node:path';
 
 import { Failure } from '@prunegrid/core/failure';
 import type { ChildProcess, Clock, ProcessEnd } from '@prunegrid/core/runtime';
 
 import type { Launcher, LaunchRequest } from '../launcher.js';
-import { LastWords } from './last-words.js';
+import { lastWordsIn, LOGS } from '../logs.js';
+import { HEAP, trainerProgram, WITHHELD } from '../trainer-command.js';
 
 /** Milliseconds to wait until a killed process has ended. */
 const KILL_MS = 5000;
 
-/**
- * Node option that lets V8's old generation grow to 512 MiB before the first full garbage collection. A trainer's heap
- * has about 25 MiB, but V8 also counts the gradients that each step allocates outside of it. Without this option V8
- * collects every few steps, and two trainers take a third longer (`prunegrid-bench step`). bin/prunegrid-trainer.js
- * sets the same option for trainers that are started by hand.
- */
-const HEAP = '--initial-old-space-size=512';
-
-/** A trainer does not talk to MLflow, so it does not get the login, which may also be a part of the address. */
-const WITHHELD = {
-  MLFLOW_TRACKING_URI: undefined,
-  MLFLOW_TRACKING_USERNAME: undefined,
-  MLFLOW_TRACKING_PASSWORD: undefined,
-  MLFLOW_TRACKING_TOKEN: undefined,
-};
-
 /** Returns a launcher that runs a program file as a process for each trainer. It must behave like prunegrid-trainer. */
 export const localLauncherOf = (program: string): Launcher => ({
   name: 'local',
-  launch({ clock, processes }, { trainers, coordinator, token, tls, extensions, onEvent }) {
+  launch({ clock, files, processes, random }, { trainers, coordinator, token, tls, extensions, folder, onEvent }) {
+    const logs = join(folder, LOGS);
+    // A resumed run launches again, in the same folder.
+    const launchId = random.bytes(4).toString('hex');
     const running = new Set<ChildProcess>();
+    let starts = 0;
     let stopped: Promise<void> | undefined;
 
-    const startChild = (words: LastWords): ChildProcess =>
+    const startChild = (outputFile: string): ChildProcess =>
       processes.startNode(program, argumentsOf({ coordinator, token, tls, extensions }), {
         v8: [HEAP],
         ...(token !== undefined && { input: token }),
         env: WITHHELD,
         // A process group of its own keeps Ctrl-C from the trainer, because the coordinator handles it.
         detached: true,
-        onError: (text) => words.read(text),
+        outputFile,
       });
 
     /** Starts a trainer and resolves when it has ended. Never rejects. */
     const start = async (): Promise<void> => {
-      const words = new LastWords();
+      const log = join(logs, `${launchId}-${++starts}.log`);
       let trainer = 'no process';
       try {
-        const child = startChild(words);
+        await files.makeFolder(logs);
+        if (stopped) return;
+        const child = startChild(log);
         running.add(child);
         if (child.pid !== undefined) {
           trainer = `process ${child.pid}`;
           onEvent({ type: 'started', trainer });
         }
         const end = await child.ended.finally(() => running.delete(child));
-        if (!stopped) onEvent({ type: 'ended', trainer, failure: failureOf(trainer, end, words.reason) });
+        const failure = failureOf(trainer, end, await lastWordsIn(files, log));
+        if (!stopped) onEvent({ type: 'ended', trainer, cause: 'failed', failure });
       } catch (cause) {
         const failure = new Failure('environment', `a local trainer cannot be started (${(cause as Error).message})`, {
           cause,
         });
-        if (!stopped) onEvent({ type: 'ended', trainer, failure });
+        if (!stopped) onEvent({ type: 'ended', trainer, cause: 'failed', failure });
       }
     };
 
@@ -78,7 +70,7 @@ export const localLauncherOf = (program: string): Launcher => ({
 });
 
 /** Launcher of trainers as processes on the coordinator's machine. It reserves no processors. */
-export const localLauncher = localLauncherOf(createRequire(import.meta.url).resolve('@prunegrid/trainer/bin'));
+export const localLauncher = localLauncherOf(trainerProgram);
 
 const argumentsOf = ({
   coordinator,

@@ -77,6 +77,8 @@ export const sweepSchema = z.strictObject({
    */
   trainersPerTrial: count.optional(),
   earlyStopping: earlyStoppingSchema.optional(),
+  /** How the trainers of all trials are started, in place of what the base experiment says. */
+  launch: settings.optional(),
   /** Methods with which every cell is run in addition. Cells that differ only in keys of ADMM share one such run. */
   baseline: z
     .union([baseline, z.array(baseline)], { error: () => `must be ${baselines().join(' or ')}, or a list of them` })

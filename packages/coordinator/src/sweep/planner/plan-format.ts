@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { specSchema } from '../../experiment/spec.js';
+import { launchSchema, specSchema } from '../../experiment/spec.js';
 import { plainSchema } from '../../training/records.js';
 import { earlyStoppingSchema } from './description.js';
 
@@ -38,5 +38,7 @@ export const planSchema = z.strictObject({
   duplicates: count,
   trainersPerTrial: number.optional(),
   earlyStopping: earlyStoppingSchema.optional(),
+  /** How the trainers are started. The specs of the trials do not say it. */
+  launch: launchSchema.optional(),
 });
 export type SweepPlan = z.infer<typeof planSchema>;

@@ -161,4 +161,14 @@ describe('a sweep', () => {
     const [counts] = (await folder.plan('')).trials;
     expect(counts.kept).toEqual({ total: 430_100, layers: { conv1: 100, conv2: 25_000, fc1: 400_000, fc2: 5_000 } });
   });
+
+  it('says how trainers are started once for all trials, which changes none of them', async () => {
+    const plain = await folder.plan('grid: { admm.rho: [1, 2] }\n');
+    const launched = await folder.plan('grid: { admm.rho: [1, 2] }\nlaunch: { name: local, nice: 1 }\n');
+    expect(plain.launch).toBeUndefined();
+    expect(launched.launch).toEqual({ name: 'local', nice: 1 });
+    expect(launched.trials).toEqual(plain.trials);
+    const overridden = await folder.plan('launch: { name: local, nice: 1 }\n', { set: ['launch.nice=5'] });
+    expect(overridden.launch).toEqual({ name: 'local', nice: 5 });
+  });
 });

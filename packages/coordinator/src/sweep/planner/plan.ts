@@ -46,8 +46,10 @@ export async function planSweep(
   for (const [key, value] of Object.entries(sweep.set)) {
     put(root, { key, value, place: places.ofValue(['set', key]) }, basePlaces);
   }
+  if (sweep.launch) put(root, { key: 'launch', value: sweep.launch, place: places.ofValue(['launch']) }, basePlaces);
   const others = set.filter((override) => !chooses(override, sweep, places));
   const cells = cellsOf(sweep, places);
+  requireOneLaunch(cells);
   for (const override of others) {
     const varies = cells.flat().find(({ key }) => overlaps(key, override));
     if (varies) {
@@ -69,17 +71,20 @@ export async function planSweep(
   };
 
   const trials = new Map<string, Trial>();
+  let launch: Spec['launch'];
   const chained = chainLength(sweep);
   let before: Trial[] = [];
   let distinct = 0;
   let duplicates = 0;
   for (const [index, cell] of [...cells, ...baselinesOf(sweep, cells, places)].entries()) {
-    const { seed } = await resolve(cell);
+    const { seed, launch: asked } = await resolve(cell);
+    launch = asked;
     const known = trials.size;
     // A cell has one trial per seed, in the same order as the previous point of its chain.
     const ofCell: Trial[] = [];
     for (let i = 0; i < sweep.seeds; i++) {
-      const spec = await resolve([...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }]);
+      const ofTrial = [...cell, { key: 'seed', value: seed + i, place: places.ofValue(['seeds']) }];
+      const { launch: _, ...spec } = await resolve(ofTrial);
       const from = index % chained > 0 ? before[i] : undefined;
       const key = resultKey(spec, from?.key);
       const same = trials.get(key);
@@ -111,7 +116,15 @@ export async function planSweep(
     duplicates,
     ...(sweep.trainersPerTrial !== undefined && { trainersPerTrial: sweep.trainersPerTrial }),
     ...(sweep.earlyStopping && { earlyStopping: sweep.earlyStopping }),
+    ...(launch && { launch }),
   };
+}
+
+/** Throws Failure if the trials would have trainers that are started in different ways, because they share them. */
+function requireOneLaunch(cells: readonly Cell[]): void {
+  const varies = cells.flat().find(({ key }) => covers(key, 'launch') || covers('launch', key));
+  if (!varies) return;
+  throw new Failure('input', `${varies.place}: ${varies.key} cannot vary: all trials of a sweep share its trainers`);
 }
 
 /** Throws Failure if a chain's point has another network than the previous point, or keeps more weights of a layer. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { SweepOverrides } from '../records.js';
+import { catalogue } from '../../experiment/experiment.fixture.js';
 import { planSweep, type SweepPlan } from './plan.js';
 
 /** The experiment `base.yaml`. */
@@ -45,7 +46,7 @@ export class PlanningFolder {
   async planFile(text: string, overrides: SweepOverrides = {}): Promise<SweepPlan> {
     const file = join(this.path, 'sweep.yaml');
     await writeFile(file, text);
-    return planSweep(nodeHost, file, { engines: ['tensorflow'], models: [...models], datasets: ['mnist'] }, overrides);
+    return planSweep(nodeHost, file, { ...catalogue, models: [...models] }, overrides);
   }
 
   /** Returns the message with which a sweep is refused, without the folder's name. Throws if it is accepted. */

@@ -22,6 +22,16 @@ describe('a sweep that is wrong', () => {
       'sweep.yaml:3:19: grid.admm.rho: found a list; must be a list with at least one value',
     ],
     [
+      'an axis of how trainers are started',
+      'grid: { launch.nice: [1, 2] }\n',
+      'sweep.yaml:3:23: launch.nice cannot vary: all trials of a sweep share its trainers',
+    ],
+    [
+      'a launcher that there is not',
+      'launch: { name: loca }\n',
+      'sweep.yaml:3:9: launch.name: no launcher "loca"; did you mean "local"? Allowed: local',
+    ],
+    [
       'zipped lists of two lengths',
       'zip: { admm.rho: [1, 2], keep.fc1: [1] }\n',
       'sweep.yaml:3:26: zip.keep.fc1: 1 values, but admm.rho has 2',

@@ -12,6 +12,8 @@ import {
   type SweepResources,
   type SweepSubscriber,
 } from '../scheduler/sweep.js';
+import type { ChosenLauncher } from '../../launch/index.js';
+import type { SweepPlan } from '../planner/plan.js';
 import type { QueuePlace, SweepEvent } from '../records.js';
 import type { SweepState } from '../state.js';
 import {
@@ -47,6 +49,8 @@ export interface ServerOptions {
   queue: string;
   /** Trainer processes of each active sweep. The scheduler limits how many of them work at the same time. */
   trainers: number;
+  /** Returns how the trainers of a sweep are started. Throws Failure `input` if the sweep asks for what there is not. */
+  launchOf: (plan: SweepPlan) => ChosenLauncher;
   /** The extensions that this process has loaded, and that the trainers load. */
   extensions: readonly ExtensionFile[];
   /** Most sweeps that are active at the same time. Each user has at most one of them. */
@@ -78,9 +82,6 @@ interface KnownSweep extends ServedSweep {
 const LOOK_MS = 1000;
 /** Milliseconds before a sweep is tried again after a failure that may be temporary. */
 const REST_MS = 60_000;
-/** Seconds within which local trainers must connect. */
-const WAIT_S = 120;
-
 const preempted = new Failure('interrupted', 'preempted: others wait for their turn');
 
 /**
@@ -248,7 +249,8 @@ export class SweepServer {
     try {
       await runSweep(open, beginning(open), {
         resources,
-        trainers: { trainers, external: 0, listen: '127.0.0.1:0', wait: WAIT_S, reduction: 'auto', extensions },
+        trainers: { trainers, external: 0, reduction: 'auto', extensions },
+        launch: this.options.launchOf(open.plan),
         maxConcurrent: options.maxConcurrent ?? Infinity,
         retries: options.retries,
         failFast: options.failFast,

@@ -1,3 +1,4 @@
+import type { ChosenLauncher } from '../../launch/index.js';
 import type { TrainerChoice } from '../../launch/trainers.js';
 import type { TimedProgress } from '../../training/progress.js';
 import type { Job } from './job.js';
@@ -7,6 +8,8 @@ import type { SweepResources } from './resources.js';
 export interface RunTrialsOptions {
   resources: SweepResources;
   trainers: TrainerChoice;
+  /** How the trainers are started. */
+  launch: ChosenLauncher;
   /** Numbers of the trials to run; if absent, all waiting trials run. */
   only?: ReadonlySet<number> | undefined;
   /** Aborts when the user interrupts the sweep; `interrupted` rejects at the same moment. */

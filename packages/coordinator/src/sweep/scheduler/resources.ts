@@ -1,6 +1,5 @@
 import type { Runtime } from '@prunegrid/core/runtime';
 
-import type { Launcher } from '../../launch/index.js';
 import { Projector } from '../../training/projecting/index.js';
 import type { NetworkClaims } from '../network-store.js';
 import { FairShareScheduler } from './fair-share.js';
@@ -8,8 +7,6 @@ import { FairShareScheduler } from './fair-share.js';
 /** Resources that all sweeps of one process share. */
 export interface SweepResources {
   readonly runtime: Runtime;
-  /** Starts the trainers of each sweep. */
-  readonly launcher: Launcher;
   /** Decides how many trainers may work, and for which user. */
   readonly scheduler: FairShareScheduler;
   /** Projector whose threads prune the large layers of all trials. */
@@ -20,9 +17,8 @@ export interface SweepResources {
 /**
  * @param trainers most trainers that may work at the same time in all sweeps; `Infinity` for no limit
  */
-export const sweepResources = (runtime: Runtime, launcher: Launcher, trainers: number): SweepResources => ({
+export const sweepResources = (runtime: Runtime, trainers: number): SweepResources => ({
   runtime,
-  launcher,
   scheduler: new FairShareScheduler(trainers, runtime.clock),
   projector: new Projector(runtime),
   claims: new Set(),

@@ -1,6 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 
 import { TrainerReported, type TrainerPool } from '../../cluster/index.js';
+import { waitSeconds } from '../../launch/trainers.js';
 import { Paused } from '../../training/run.js';
 import { type AttemptOptions, Attempts } from './attempts.js';
 import type { Demand, Allocation } from './fair-share.js';
@@ -90,13 +91,13 @@ export class SweepRunner {
 
   /** Waits for a change. If too few trainers are left to cause one, it ends the work after `trainers.wait` seconds. */
   private async unlessDeserted(changed: Promise<void>): Promise<void> {
-    const { pool, sweep, resources, trainers } = this.options;
-    const { wait } = trainers;
+    const { pool, sweep, resources, trainers, launch } = this.options;
+    const wait = waitSeconds(trainers, launch.launcher);
     const { trainersPerTrial = 1 } = sweep.plan;
     const here = pool.trainers.length;
     const needed = this.startable(1).reduce((_, { most }) => Math.min(most, trainersPerTrial), 1);
     // A running job ends by itself, and other sweeps return their trainers, so a change will come.
-    if (here >= needed || (here > 0 && this.running.size > 0)) return changed;
+    if (here >= needed || (here > 0 && this.running.size > 0) || wait === Infinity) return changed;
     const none = new Failure(
       'trainers',
       here === 0

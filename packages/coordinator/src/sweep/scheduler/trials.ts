@@ -23,8 +23,8 @@ import type { RunTrialsOptions } from './options.js';
  */
 export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Promise<void> {
   const { plan, state, journal } = sweep;
-  const { resources, trainers, only, preemption, interrupted, warn } = options;
-  const { runtime, launcher, claims } = resources;
+  const { resources, trainers, launch, only, preemption, interrupted, warn } = options;
+  const { runtime, claims } = resources;
   requireTrainersPerTrial(plan, trainers);
   const stopping = plan.earlyStopping && new EarlyStopping(plan.earlyStopping);
   if (stopping) await recallReports(stopping, runtime, sweep);
@@ -43,7 +43,8 @@ export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Pr
       let runner: SweepRunner | undefined;
       // Trainers that leave at the end, when there is no runner, are not recorded.
       const left = ({ number }: Trainer) => runner && note({ type: 'trainer-left', trainer: number });
-      const events = { runtime, launcher, warn, joined, left, interrupted };
+      const purpose = { name: plan.name, folder: sweep.folder };
+      const events = { runtime, launch, purpose, warn, joined, left, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
         const model = models.get(trials[0].spec.model);
         const extensions = await describeExtensions(runtime, trainers.extensions);

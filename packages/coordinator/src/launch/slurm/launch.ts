@@ -1,0 +1,293 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+import { Failure } from '@prunegrid/core/failure';
+import { writeText } from '@prunegrid/core/files';
+import type { Host } from '@prunegrid/core/runtime';
+import { writeSecret } from '@prunegrid/core/secrets';
+
+import type { EndCause, Launch, LaunchRequest } from '../launcher.js';
+import { lastWordsIn, LOGS } from '../logs.js';
+import { argumentsByFiles } from '../trainer-command.js';
+import { Slurm, SlurmSilent } from './commands.js';
+import { endJobs } from './ending.js';
+import type { SlurmKeys } from './keys.js';
+import { listOf, trainersScript } from './script.js';
+import type { TaskState } from './states.js';
+import { failureOf, fateOf, isOver, waitingOf } from './tasks.js';
+
+/** Milliseconds from one look at Slurm's queue to the next: few after a change, and then more and more. */
+const SOONEST_LOOK_MS = 1000;
+const LATEST_LOOK_MS = 30_000;
+/** Looks at which a task may be missing before it counts as lost: a controller that was restarted may know it later. */
+const MISSING_LOOKS = 3;
+/** Silent looks after which the user is told. */
+const SILENT_LOOKS = 4;
+
+/** A task of this launch that has not ended, as it was seen last. */
+interface Task {
+  number: number;
+  isRunning: boolean;
+  restarts: number;
+  missing: number;
+  /** Bytes of its log that are of its earlier lives. */
+  logStart: number;
+}
+
+export interface SlurmOptions {
+  /** The words that start a trainer, without its arguments. */
+  program: readonly string[];
+  /** Milliseconds between two looks at most. */
+  latestLookMs?: number;
+}
+
+/** Trainers as the tasks of a job array. A task that is to be replaced becomes an array of its own. */
+export class SlurmLaunch implements Launch {
+  private readonly slurm: Slurm;
+  private readonly tasks = new Map<string, Task>();
+  /** The jobs that were submitted, also those whose tasks have ended. */
+  private readonly jobs = new Set<string>();
+  /** Numbers of the tasks that are to be submitted. */
+  private due: number[];
+  /** Numbers of the tasks that have ended and may be replaced. */
+  private readonly lost: number[] = [];
+  /** The note of a submission to which Slurm has given no answer: it may have succeeded. */
+  private doubtful: { note: string; numbers: number[] } | undefined;
+  private submissions = 0;
+  private silent = 0;
+  private told = '';
+  private pauseMs = SOONEST_LOOK_MS;
+  private readonly stopping = new AbortController();
+  private wake: () => void = () => undefined;
+  private readonly watching: Promise<void>;
+  private stopped: Promise<void> | undefined;
+  private readonly script: string;
+  private readonly address: string;
+  /** What the notes of all jobs of this folder begin with, and those of this launch. */
+  private readonly folderNote: string;
+  private readonly launchNote: string;
+
+  constructor(
+    private readonly host: Host,
+    private readonly request: LaunchRequest,
+    private readonly keys: SlurmKeys,
+    private readonly options: SlurmOptions,
+  ) {
+    const { folder, trainers } = request;
+    this.slurm = new Slurm(host);
+    this.due = Array.from({ length: trainers }, (_, i) => i + 1);
+    this.script = join(folder, 'trainers.sh');
+    this.address = join(folder, 'coordinator');
+    this.folderNote = `prunegrid:${createHash('sha256').update(folder).digest('hex').slice(0, 16)}:`;
+    this.launchNote = `${this.folderNote}${host.random.bytes(4).toString('hex')}:`;
+    this.watching = trainers > 0 ? this.watch() : Promise.resolve();
+  }
+
+  replace(): void {
+    const number = this.lost.shift();
+    if (this.stopped || number === undefined) return;
+    this.due.push(number);
+    this.wake();
+  }
+
+  stop(graceMs: number): Promise<void> {
+    return (this.stopped ??= this.end(graceMs).catch(() => undefined));
+  }
+
+  /** Submits what is due and follows the tasks until the launch is stopped. Never rejects. */
+  private async watch(): Promise<void> {
+    const { clock } = this.host;
+    const { signal } = this.stopping;
+    try {
+      await this.writeFiles();
+    } catch (error) {
+      return this.refuse(this.due.splice(0), error);
+    }
+    let isFirst = true;
+    while (!signal.aborted) {
+      try {
+        if (isFirst) await this.cancelLeftOver();
+        isFirst = false;
+        await this.submit();
+        await this.look();
+        this.silent = 0;
+      } catch (error) {
+        if (!(error instanceof SlurmSilent)) return this.refuse([...this.due, ...this.numbers()], error);
+        if (++this.silent === SILENT_LOOKS)
+          this.tell({ trainers: this.due.length + this.tasks.size, reason: error.message });
+      }
+      if (this.due.length > 0 && this.silent === 0) continue;
+      const woken = new Promise<void>((resolve) => (this.wake = resolve));
+      await Promise.race([woken, clock.sleep(this.pauseMs, signal).catch(() => undefined)]);
+      this.pauseMs = Math.min(2 * this.pauseMs, this.options.latestLookMs ?? LATEST_LOOK_MS);
+    }
+  }
+
+  private numbers(): number[] {
+    return [...this.tasks.values()].map(({ number }) => number);
+  }
+
+  /** Writes what the tasks read: the script, and the coordinator's address. The secrets are there already. */
+  private async writeFiles(): Promise<void> {
+    const { host, request, keys, options } = this;
+    const { folder, name, trainers, resources, coordinator } = request;
+    const logs = join(folder, LOGS);
+    await host.files.makeFolder(logs);
+    // A coordinator that was killed has left its own.
+    await host.files.remove(this.address);
+    await writeSecret(host, this.address, `${coordinator}\n`);
+    const command = [...options.program, ...argumentsByFiles(request, this.address)];
+    const { threads } = resources;
+    await writeText(
+      host,
+      this.script,
+      trainersScript({ name, keys, trainers, threads, logs, file: this.script, command }),
+    );
+  }
+
+  /** Cancels what a coordinator that was killed has left in the queue. Its tasks would find nobody. */
+  private async cancelLeftOver(): Promise<void> {
+    const left = (await this.slurm.tasks()).filter(
+      (task) => task.comment.startsWith(this.folderNote) && !task.comment.startsWith(this.launchNote) && !isOver(task),
+    );
+    await this.slurm.cancel([...new Set(left.map(({ job }) => job))]);
+  }
+
+  private async submit(): Promise<void> {
+    await this.settleDoubt();
+    const numbers = this.due.splice(0).sort((a, b) => a - b);
+    if (numbers.length === 0) return;
+    const note = `${this.launchNote}${++this.submissions}`;
+    try {
+      const job = await this.slurm.submit(this.script, [`--comment=${note}`, `--array=${listOf(numbers)}`]);
+      this.adopt(job, numbers);
+    } catch (error) {
+      if (!(error instanceof SlurmSilent)) return this.refuse(numbers, error);
+      this.doubtful = { note, numbers };
+      throw error;
+    }
+  }
+
+  /** Finds out whether a submission without an answer has succeeded, so that no trainer is started twice. */
+  private async settleDoubt(): Promise<void> {
+    if (!this.doubtful) return;
+    const { note, numbers } = this.doubtful;
+    const there = (await this.slurm.tasks()).find(({ comment }) => comment === note);
+    this.doubtful = undefined;
+    if (there) this.adopt(there.job, numbers);
+    else this.due.push(...numbers);
+  }
+
+  private adopt(job: string, numbers: readonly number[]): void {
+    this.jobs.add(job);
+    for (const number of numbers) {
+      this.tasks.set(`${job}_${number}`, { number, isRunning: false, restarts: 0, missing: 0, logStart: 0 });
+    }
+    this.pauseMs = SOONEST_LOOK_MS;
+  }
+
+  private refuse(numbers: readonly number[], error: unknown): void {
+    const failure =
+      error instanceof Failure
+        ? error
+        : new Failure('environment', `Slurm: ${(error as Error).message}`, { cause: error });
+    for (const number of numbers) {
+      this.lost.push(number);
+      if (!this.stopped) this.request.onEvent({ type: 'ended', trainer: `task ${number}`, cause: 'refused', failure });
+    }
+  }
+
+  private async look(): Promise<void> {
+    const seen = new Map(
+      (await this.slurm.tasks())
+        .filter(({ job }) => this.jobs.has(job))
+        .map((state) => [`${state.job}_${state.task}`, state]),
+    );
+    for (const [name, task] of this.tasks) {
+      const state = seen.get(name);
+      if (state) await this.follow(name, task, state);
+      else if (++task.missing >= MISSING_LOOKS) {
+        const failure = new Failure('trainers', `the trainer of Slurm's task ${name} is unknown to Slurm`);
+        this.remove(name, task, failure, 'preempted');
+      }
+    }
+    this.tell(waitingOf([...seen.values()], this.asked()));
+  }
+
+  private async follow(name: string, task: Task, state: TaskState): Promise<void> {
+    const { onEvent } = this.request;
+    const trainer = `task ${name}`;
+    task.missing = 0;
+    const fate = fateOf(state);
+    const hasRestarted = state.restarts > task.restarts;
+    task.restarts = state.restarts;
+    if (task.isRunning && (hasRestarted || fate === 'waits')) {
+      task.isRunning = false;
+      const log = join(this.request.folder, LOGS, `slurm-${name}.log`);
+      task.logStart = (await this.host.files.status(log))?.size ?? 0;
+      const message = `the trainer of Slurm's task ${name} has lost its place, and is in the queue again`;
+      if (!this.stopped) {
+        onEvent({ type: 'ended', trainer, cause: 'requeued', failure: new Failure('trainers', message) });
+      }
+      this.pauseMs = SOONEST_LOOK_MS;
+    }
+    // A short life may have passed between two looks.
+    if ((fate === 'runs' || (isOver(state) && state.nodes !== '')) && !task.isRunning) {
+      task.isRunning = true;
+      if (!this.stopped) onEvent({ type: 'started', trainer });
+    }
+    if (!isOver(state) || fate === 'waits' || fate === 'runs' || fate === 'ends') return;
+    const log = join(this.request.folder, LOGS, `slurm-${name}.log`);
+    const reason = fate === 'failed' ? await lastWordsIn(this.host.files, log, task.logStart) : undefined;
+    this.remove(name, task, failureOf(state, reason), fate);
+  }
+
+  private remove(name: string, { number }: Task, failure: Failure, cause: EndCause): void {
+    this.tasks.delete(name);
+    this.lost.push(number);
+    this.pauseMs = SOONEST_LOOK_MS;
+    if (!this.stopped) this.request.onEvent({ type: 'ended', trainer: `task ${name}`, cause, failure });
+  }
+
+  /** Tells the user why trainers wait, unless that is known already. */
+  private tell(waiting: { trainers: number; reason: string } | undefined): void {
+    const now = waiting ? `${waiting.trainers} ${waiting.reason}` : '';
+    if (waiting && now !== this.told && !this.stopped) this.request.onEvent({ type: 'waiting', ...waiting });
+    this.told = now;
+  }
+
+  /** What each trainer asks for, in words. */
+  private asked(): string {
+    const {
+      partition,
+      account,
+      qos,
+      constraint,
+      gres,
+      memory,
+      time,
+      cpus = this.request.resources.threads,
+    } = this.keys;
+    const asked = { partition, account, qos, constraint, cpus, gres, memory, time };
+    return Object.entries(asked)
+      .flatMap(([key, value]) => (value === undefined ? [] : [`${key} ${value}`]))
+      .join(', ');
+  }
+
+  private async end(graceMs: number): Promise<void> {
+    const { clock, files } = this.host;
+    this.stopping.abort();
+    this.wake();
+    await this.watching;
+    if (this.jobs.size > 0 || this.doubtful) await endJobs(this.slurm, clock, () => this.left(), graceMs);
+    await files.remove(this.address);
+  }
+
+  /** Returns the jobs of this launch of which a task has not ended. */
+  private async left(): Promise<string[]> {
+    const there = (await this.slurm.tasks()).filter(
+      (task) => (this.jobs.has(task.job) || task.comment.startsWith(this.launchNote)) && !isOver(task),
+    );
+    return [...new Set(there.map(({ job }) => job))];
+  }
+}

@@ -1,0 +1,43 @@
+import { createRequire } from 'node:module';
+
+import type { LaunchRequest } from './launcher.js';
+
+/** The file of the program `prunegrid-trainer`. */
+export const trainerProgram = createRequire(import.meta.url).resolve('@prunegrid/trainer/bin');
+
+/**
+ * Node option that lets V8's old generation grow to 512 MiB before the first full garbage collection. A trainer's heap
+ * has about 25 MiB, but V8 also counts the gradients that each step allocates outside of it. Without this option V8
+ * collects every few steps, and two trainers take a third longer (`prunegrid-bench step`). bin/prunegrid-trainer.js
+ * sets the same option for trainers that are started by hand.
+ */
+export const HEAP = '--initial-old-space-size=512';
+
+/** A trainer does not talk to MLflow, so it does not get the login, which may also be a part of the address. */
+export const WITHHELD = {
+  MLFLOW_TRACKING_URI: undefined,
+  MLFLOW_TRACKING_USERNAME: undefined,
+  MLFLOW_TRACKING_PASSWORD: undefined,
+  MLFLOW_TRACKING_TOKEN: undefined,
+};
+
+/**
+ * Seconds for which a trainer dials its coordinator again when the connection is lost. A later coordinator of the run
+ * has another address and trainers of its own, so that it need not last longer than the network may be away.
+ */
+const REDIAL_S = 60;
+
+/**
+ * Returns the arguments of a trainer that finds everything in files.
+ * @param coordinatorFile file that holds the coordinator's address
+ */
+export const argumentsByFiles = (
+  { tokenFile, tls, extensions }: Pick<LaunchRequest, 'tokenFile' | 'tls' | 'extensions'>,
+  coordinatorFile: string,
+): string[] => [
+  ...['--coordinator-file', coordinatorFile],
+  ...(tokenFile === undefined ? [] : ['--token-file', tokenFile]),
+  ...(tls === undefined ? ['--insecure'] : ['--tls', tls]),
+  ...['--redial', String(REDIAL_S)],
+  ...extensions.flatMap((file) => ['--extension', file]),
+];
