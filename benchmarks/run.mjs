@@ -11,7 +11,8 @@ const folder = dirname(fileURLToPath(import.meta.url));
 const root = dirname(folder);
 const dist = join(root, 'packages/bench/dist');
 const ours = ['step', 'exchange', 'cost', 'projection', 'loader', 'sweep'];
-const besideOthers = [
+const programs = [
+  'alexnet',
   'loader-beside-pytorch',
   'steps-beside-pytorch',
   'main-job-beside-pytorch',
@@ -21,7 +22,7 @@ const besideOthers = [
 await orOneLine(async () => {
   await setup();
   const [name, ...args] = process.argv.slice(2);
-  const all = [...ours, ...besideOthers];
+  const all = [...ours, ...programs];
   if (name !== undefined && !all.includes(name)) {
     console.error(`bench: no benchmark ${name}; there is ${all.join(', ')}`);
     process.exitCode = 2;
@@ -34,7 +35,7 @@ async function bench(name, args) {
   const { describeMachine } = await import(join(dist, 'machine.js'));
   const { renderTable } = await import(join(dist, 'table.js'));
   const machine = describeMachine();
-  const table = ours.includes(name) ? await prunegrid(name, args) : await beside(name, args);
+  const table = ours.includes(name) ? await prunegrid(name, args) : await ownProgram(name, args);
   console.log(`\n${renderTable(table, machine)}\n`);
   const file = freeName(`${machine.date.slice(0, 10)}-${name}`);
   writeFileSync(file, await note(name, args, table, machine));
@@ -48,7 +49,7 @@ async function prunegrid(name, args) {
   return JSON.parse((await running).stdout);
 }
 
-async function beside(name, args) {
+async function ownProgram(name, args) {
   const { measure } = await import(join(folder, `${name}.mjs`));
   return measure(...args);
 }

@@ -1,8 +1,12 @@
+import { drawClassFolders } from '@prunegrid/testing/pictures';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { journalOf, prunegrid, temporaryFolder } from './environment/cli.js';
+
+/** Tests of whole networks, which take minutes: PRUNEGRID_LARGE_TESTS=1 npm test -- reproduce */
+const largeTests = process.env['PRUNEGRID_LARGE_TESTS'] === '1';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => (folder = await temporaryFolder()));
@@ -66,6 +70,36 @@ describe('prunegrid reproduce', () => {
       stderr: expect.stringMatching(/--data .*: does not hold train and val, or/) as string,
     });
   });
+
+  // Three phases of 60.9M weights for each of two tables take minutes.
+  it.runIf(largeTests)(
+    'runs the tables of AlexNet whole where ImageNet is given',
+    async () => {
+      const data = join(folder.path, 'imagenet');
+      await drawClassFolders(join(data, 'train'), 12, 4);
+      await drawClassFolders(join(data, 'val'), 12, 1);
+      const out = join(folder.path, 'alexnet-run');
+      const few = [
+        ...[
+          'dataset.classes=1000',
+          'dataset.limit=8',
+          'dataset.validation=4',
+          'batch.global=4',
+          'batch.microBatches=2',
+        ],
+        ...['dense.epochs=1', 'admm.iterations=1', 'retrain.epochs=1'],
+      ].flatMap((override) => ['--set', override]);
+      const { code, stdout, stderr } = await prunegrid('reproduce', 'alexnet', '--data', data, ...few, '--out', out);
+      expect(`${code}: ${stderr}`).toBe('0: ');
+      expect(stdout.match(/^ADMM \(the paper\) +(21|13\.4)x +80\.2 % +\d+\.\d\d % +- +1$/gm)).toHaveLength(2);
+      expect(stdout).toMatch(/^total +60,954,656 +2,900,000 +2,908,900$/m);
+      expect(stdout).toMatch(/^total +2,332,704 +174,082 +174,080$/m);
+      expect(stdout).toMatch(/^whole network +724,406,816 +- +144,616,160$/m);
+      // Where the data lie is no part of the recipe.
+      expect(stdout).toMatch(/^Not the recipe: dataset\.classes=1000, dataset\.limit=8, /m);
+    },
+    1_800_000,
+  );
 
   it('names the tables there are', async () => {
     expect(await prunegrid('reproduce', 'lenet')).toMatchObject({

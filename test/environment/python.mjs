@@ -51,6 +51,20 @@ export const ensureKeras = (log = () => {}) =>
   );
 
 /**
+ * Gives the folder with torchvision, which the Python of `ensurePyTorch` finds if PYTHONPATH names it.
+ * @param {(line: string) => void} [log] told when there is something to wait for
+ * @returns {Promise<string>}
+ * @throws {Error} as `ensurePython`
+ */
+export async function ensureTorchvision(log = () => {}) {
+  const { bin } = await ensure('test-torchvision', inTests('pytorch/torchvision.txt'), ['--no-deps'], () =>
+    log('Installing torchvision for the tests, once'),
+  );
+  const packages = 'import sysconfig; print(sysconfig.get_path("purelib"))';
+  return (await run(bin('python'), ['-c', packages])).stdout.trim();
+}
+
+/**
  * Programs in a virtual environment carry its absolute path, so it cannot be built aside and renamed. It is built where it
  * will stay, in a folder of this process, and a link with the shared name is made once it is whole: of two processes at it
  * together the first wins, and one that is killed leaves no link.

@@ -29,6 +29,22 @@ export async function drawBenchmarkPictures(folder: string): Promise<void> {
   }
 }
 
+/** Draws class folders of JPEG files of about 90x70 pixels, one colour each with grain, for networks that learn nothing. */
+export async function drawSmallPictures(folder: string, classes: number, perClass: number): Promise<void> {
+  for (let label = 0; label < classes; label++) {
+    const own = join(folder, `n${String(label).padStart(4, '0')}`);
+    await mkdir(own, { recursive: true });
+    for (let i = 0; i < perClass; i++) {
+      const random = new RandomStream(1, 3_000_001, label, i);
+      const [width, height] = [80 + random.nextBelow(20), 60 + random.nextBelow(20)];
+      const colour = [label % 7, label % 5, label % 3].map((share) => 30 * share);
+      const values = Uint8Array.from({ length: width * height * 3 }, (_, at) => colour[at % 3] + random.nextBelow(60));
+      const drawn = sharp(values, { raw: { width, height, channels: 3 } }).jpeg();
+      await writeFile(join(own, `${i}.jpg`), await drawn.toBuffer());
+    }
+  }
+}
+
 /**
  * Returns ways to load the training pictures of a folder, by their names. Each takes the number of batches and returns
  * the pictures a second.

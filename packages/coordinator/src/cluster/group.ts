@@ -213,12 +213,15 @@ export class TrainerGroup {
     return evaluation;
   }
 
-  /** Returns W (all parameters). It asks the first trainer only, because all trainers hold the same weights. */
-  async fetchWeights(): Promise<Float32Array> {
+  /**
+   * Returns W (all parameters). It asks the first trainer only, because all trainers hold the same weights.
+   * @param memory is overwritten and returned, if it is given; by default, a new array is returned
+   */
+  async fetchWeights(memory: Float32Array = new Float32Array(this.parameters)): Promise<Float32Array> {
     const { channel } = this.trainers[0];
     const fetch = async () => {
       await channel.send(encodeFromCoordinator({ $case: 'fetchWeights', value: {} }));
-      return channel.receiveTensor(this.broadcast.header(TensorKind.WEIGHTS), new Float32Array(this.parameters));
+      return channel.receiveTensor(this.broadcast.header(TensorKind.WEIGHTS), memory);
     };
     return (await this.broadcast.all([fetch()]))[0];
   }

@@ -146,7 +146,8 @@ class Pruning {
     training.record({ type: 'dense-reused', key, runId });
     training.checkpoint('dense', 'dense', weights);
     training.record({ type: 'evaluated', stage: 'dense', totalEpochs, validation, test });
-    return { weights, validation, test };
+    // The method may overwrite them, and other trials take the same ones.
+    return { weights: weights.slice(), validation, test };
   }
 
   /** Returns the weights from which pruning starts. */
@@ -157,7 +158,8 @@ class Pruning {
     if (!this.recordsBefore.some(({ type }) => type === 'chain-continued')) {
       this.training.record({ type: 'chain-continued', key, runId });
     }
-    return weights;
+    // The method may overwrite them, and other trials start from the same ones.
+    return weights.slice();
   }
 
   /** Runs the phase `prune` and hard pruning. Afterwards the trainers hold the pruned weights and the survivors. */

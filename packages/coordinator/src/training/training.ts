@@ -122,16 +122,23 @@ export class EpochTraining implements Training {
       moments,
       residuals,
     });
-    return point;
+    const { own } = point;
+    // The trainers have these now, and the phase has its own state: the resumed run holds none of them twice.
+    Object.assign(point, { W: new Float32Array(), moments: [], residuals: [], own: {} });
+    return { ...point, own };
   }
 
-  async trainEpoch(phase: PhaseName, own: () => PhaseState<TensorData> = () => ({})): Promise<Evaluation> {
+  async trainEpoch(
+    phase: PhaseName,
+    own: () => PhaseState<TensorData> = () => ({}),
+    memory?: Float32Array,
+  ): Promise<Evaluation> {
     const { spec, group } = this.context;
     const rates = this.learningRates(phase);
     while (this.sums.steps < this.stepsPerEpoch) {
       await this.trainSteps(phase, rates);
       await this.settled();
-      if (group.signal?.aborted || this.snapshots.isDue) await this.save(phase, own());
+      if (group.signal?.aborted || this.snapshots.isDue) await this.save(phase, own(), memory);
       group.signal?.throwIfAborted();
     }
     const { loss, correct, seconds, weightsHash } = this.sums;
@@ -212,7 +219,7 @@ export class EpochTraining implements Training {
    * Fetches the tensors of a snapshot from the trainers and starts to write it. It must be called directly after a
    * step, because a snapshot describes the run before anything that follows that step, such as an evaluation.
    */
-  private async save(phase: PhaseName, own: PhaseState<TensorData>): Promise<void> {
+  private async save(phase: PhaseName, own: PhaseState<TensorData>, memory?: Float32Array): Promise<void> {
     const { group, journal } = this.context;
     const started = this.now();
     const snapshot = {
@@ -224,7 +231,7 @@ export class EpochTraining implements Training {
       totalStep: this.totalStep,
       seconds: this.seconds,
       epoch: this.sums,
-      W: await group.fetchWeights(),
+      W: await group.fetchWeights(memory),
       moments: await group.fetchMoments(),
       residuals: await group.fetchResiduals(),
       ...(this.survivors && { survivors: this.survivors }),

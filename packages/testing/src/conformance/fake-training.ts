@@ -64,7 +64,10 @@ export class FakeTraining implements Training {
       setPenalty: async ([{ rho }]: { rho: number }[], target: Float32Array) => {
         this.penalty = { rho, target: target.slice() };
       },
-      fetchWeights: async () => this.weights.slice(),
+      fetchWeights: async (memory = new Float32Array(this.weights.length)) => {
+        memory.set(this.weights);
+        return memory;
+      },
     } as unknown as TrainerGroup;
     this.context = { runtime: nodeHost, spec, model, group, projector: new Projector(nodeHost) };
   }

@@ -166,7 +166,7 @@ export interface Replica extends Evaluator {
   /**
    * Computes the gradients of these micro-batches, and adds up those that are neighbours in the summation tree. Each
    * vector, [target.length + 2], ends with the loss and the number of correct answers. The gradient and the loss of a
-   * micro-batch are scaled to its share of the global batch.
+   * micro-batch are scaled to its share of the global batch. The vectors are valid until the next call.
    */
   computeGradients(step: number, microBatches: readonly number[]): Promise<PartialSums>;
   /**

@@ -41,9 +41,9 @@ async function prune(training: Training, before: Before, layers: readonly LayerT
     );
     let accuracy = NaN;
     while (training.epoch < (k + 1) * epochsPerIteration) {
-      ({ accuracy } = await training.trainEpoch('prune', () => keep(states, astrayFor)));
+      ({ accuracy } = await training.trainEpoch('prune', () => keep(states, astrayFor), weights));
     }
-    weights = await group.fetchWeights();
+    weights = await group.fetchWeights(weights);
     const nextRho = rhoAt(rho, Math.min(k + 1, iterations - 1), iterations);
     const iterated = await projector.iterate(layers, states, weights, nextRho);
     states = iterated.map(({ state }) => state);

@@ -40,8 +40,10 @@ export interface Training {
    * Trains one epoch, or the rest of one, and evaluates the network on the validation part.
    * @param own returns the state that the phase needs to resume; its tensors must not change until the epoch has
    * finished
+   * @param memory as long as all parameters, may be overwritten until the epoch has finished: a snapshot of a large
+   * network needs no second array then
    */
-  trainEpoch(phase: PhaseName, own?: () => PhaseState<TensorData>): Promise<Evaluation>;
+  trainEpoch(phase: PhaseName, own?: () => PhaseState<TensorData>, memory?: Float32Array): Promise<Evaluation>;
   /** Appends an event to the journal, in the order of the calls. Training does not wait for the write. */
   record(event: RunEvent): void;
   /**
@@ -54,7 +56,7 @@ export interface Training {
 
 /** The network from which a method starts. */
 export interface Before {
-  /** Values of all parameters. */
+  /** Values of all parameters. The method may overwrite the array, and return it. */
   weights: Float32Array;
   /** Held-out accuracy of the dense network. */
   denseAccuracy: number;

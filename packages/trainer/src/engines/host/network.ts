@@ -42,6 +42,9 @@ export interface Network {
 export interface DeviceVector {
   /** Returns the sum of both vectors, and frees them. */
   plus(other: DeviceVector): DeviceVector;
-  /** Returns the values in a new array, or a promise of it from an engine on a device of its own, and frees the vector. */
-  read(): Float32Array | Promise<Float32Array>;
+  /**
+   * Returns the values, or a promise of them from an engine on a device of its own, and frees the vector. If `memory` is
+   * given, which has the vector's length, they may be in there instead of in a new array.
+   */
+  read(memory?: Float32Array): Float32Array | Promise<Float32Array>;
 }

@@ -46,6 +46,8 @@ export class HostReplica implements Replica {
   private steps: number;
   /** The rounding error of each micro-batch, if gradients are rounded to bfloat16. */
   private readonly residuals = new Map<number, Float32Array>();
+  /** The vectors that were read for the nodes of the latest step, whose memory the next step uses again. */
+  private readonly vectors = new Map<number, Float32Array>();
   private readonly network: Network;
   private readonly batches: TrainingBatches;
   private update: Update | undefined;
@@ -134,7 +136,11 @@ export class HostReplica implements Replica {
     if (!this.phase.bfloat16) {
       const onDevice = new TreeSum<DeviceVector>((a, b) => a.plus(b));
       for (const each of microBatches) onDevice.add(leaves + each, await this.deviceGradient(step, each, scale));
-      const sums = onDevice.nodes().map(async ([node, vector]) => [node, this.trainedOf(await vector.read())] as const);
+      const sums = onDevice.nodes().map(async ([node, onItsDevice]) => {
+        const vector = await onItsDevice.read(this.vectors.get(node));
+        this.vectors.set(node, vector);
+        return [node, this.trainedOf(vector)] as const;
+      });
       return Promise.all(sums);
     }
     const tree = new TreeSum();

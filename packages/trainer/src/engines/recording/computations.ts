@@ -23,13 +23,22 @@ export interface ComputationInputs {
  * All of these are multiplied by `scale`. The last element is the number of correct answers.
  * @param labelSmoothing the share of each target that is spread evenly over all classes
  */
-export function gradientTensor(
+export const gradientTensor = (
+  tf: TensorFlow,
+  model: Model,
+  inputs: ComputationInputs,
+  scale: number,
+  labelSmoothing = 0,
+): tensorflow.Tensor1D => tf.tidy(() => tf.concat(gradientParts(tf, model, inputs, scale, labelSmoothing)));
+
+/** Computes the vector of `gradientTensor` in parts: one for each parameter, the cross-entropy, and the correct answers. */
+export function gradientParts(
   tf: TensorFlow,
   model: Model,
   { parameters, batch, dropout }: ComputationInputs,
   scale: number,
-  labelSmoothing = 0,
-) {
+  labelSmoothing: number,
+): tensorflow.Tensor1D[] {
   return tf.tidy(() => {
     const inputs = inputTensor(tf, model, batch);
     const labels = tf.tensor1d(batch.labels, 'int32');
@@ -62,11 +71,11 @@ export function gradientTensor(
     })(all.filter((_tensor, i) => !isState[i]));
     const [gradients, renewed] = [grads.values(), changes.values()];
     const flat = isState.map((state) =>
-      tf.reshape((state ? renewed : gradients).next().value as tensorflow.Tensor, [-1]),
+      tf.reshape<tensorflow.Rank.R1>((state ? renewed : gradients).next().value as tensorflow.Tensor, [-1]),
     );
-    const result = tf.concat([...flat, tf.reshape(value, [1]), tf.reshape(correct, [1])]);
+    const parts = [...flat, tf.reshape<tensorflow.Rank.R1>(value, [1]), tf.reshape<tensorflow.Rank.R1>(correct, [1])];
     for (const tensor of kept) tensor.dispose();
-    return result;
+    return parts;
   });
 }
 

@@ -2,7 +2,7 @@ import type * as tensorflow from '@tensorflow/tfjs';
 
 import type { Model } from '../../models/index.js';
 import type { BatchScore } from '../host/network.js';
-import { type ComputationInputs, gradientTensor, scoreTensor, TOP } from './computations.js';
+import { type ComputationInputs, gradientParts, gradientTensor, scoreTensor, TOP } from './computations.js';
 import type { KernelBackend } from './kernels.js';
 import type { Recording, TensorValues } from './nodes.js';
 import { record } from './record.js';
@@ -14,25 +14,30 @@ export interface Computation {
   readonly key: string;
   readonly inputs: ComputationInputs;
   /** Depends only on `inputs` and on what is in the key. */
-  readonly compute: (tf: TensorFlow) => tensorflow.Tensor;
+  readonly compute: (tf: TensorFlow) => readonly tensorflow.Tensor[];
 }
 
-/** Describes the computation of `gradientTensor`. */
+/** Describes the computation of `gradientTensor`, or with `inParts` that of `gradientParts`. */
 export function gradientOf(
   model: Model,
   inputs: ComputationInputs,
   scale: number,
   labelSmoothing: number,
+  inParts = false,
 ): Computation {
   const { batch, dropout } = inputs;
   const key = ['gradient', model.name, batch.labels.length, scale, dropout !== undefined, labelSmoothing].join('/');
-  return { key, inputs, compute: (tf) => gradientTensor(tf, model, inputs, scale, labelSmoothing) };
+  const compute = (tf: TensorFlow) =>
+    inParts
+      ? gradientParts(tf, model, inputs, scale, labelSmoothing)
+      : [gradientTensor(tf, model, inputs, scale, labelSmoothing)];
+  return { key, inputs, compute };
 }
 
 /** Describes the computation of `scoreTensor`, whose result `batchScore` reads. */
 export function scoreOf(model: Model, inputs: ComputationInputs): Computation {
   const key = ['score', model.name, inputs.batch.labels.length].join('/');
-  return { key, inputs, compute: (tf) => scoreTensor(tf, model, inputs) };
+  return { key, inputs, compute: (tf) => [scoreTensor(tf, model, inputs)] };
 }
 
 /** Returns what the vector of `scoreTensor` says. */
@@ -59,11 +64,11 @@ export function recordComputation(
   backend: RecordingBackend,
   { inputs, compute }: Computation,
 ): Recording {
-  let result: tensorflow.Tensor | undefined;
+  let results: readonly tensorflow.Tensor[] = [];
   const recording = record(backend, arraysOf(inputs), () => {
-    result = compute(tf);
-    return backend.tensorMap.get(result.dataId).id;
+    results = compute(tf);
+    return results.map(({ dataId }) => backend.tensorMap.get(dataId).id);
   });
-  result?.dispose();
+  for (const result of results) result.dispose();
   return recording;
 }

@@ -26,12 +26,12 @@ export type Node = { name: string } & (
 
 export type Placeholder = Extract<Node, { kind: 'placeholder' }>;
 
-/** A computation of one tensor as a list of nodes. Every engine lowers this form of a model to its device. */
+/** A computation of one or more tensors as a list of nodes. Every engine lowers this form of a model to its device. */
 export interface Recording {
   /** The nodes in an order in which each node comes after its inputs. */
   nodes: readonly Node[];
   /** The inputs that change from run to run, in the order in which they are passed. */
   placeholders: readonly Placeholder[];
-  /** The name of the resulting tensor. */
-  output: string;
+  /** The names of the resulting tensors. */
+  outputs: readonly string[];
 }

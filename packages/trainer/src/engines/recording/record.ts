@@ -5,14 +5,14 @@ import type { Attribute, ElementType, Node, Placeholder, Recording, TensorValues
 export const DATA_TYPES: Readonly<Record<ElementType, number>> = { float32: 1, int32: 3, uint8: 4, int64: 9, bool: 10 };
 
 /**
- * Runs `compute`, which computes one tensor eagerly with TensorFlow.js and returns its native id, and records all
+ * Runs `compute`, which computes tensors eagerly with TensorFlow.js and returns their native ids, and records all
  * operations that it calls. If `compute` makes a tensor from one of the arrays in `fed` (the same object), the tensor
  * becomes a placeholder. All other values become constants, so they must not change from run to run.
  *
  * Throws if `compute` reads a tensor, because the recording could not depend on the value; if it uses a tensor that was
  * made before the call; or if it does not use one of the arrays in `fed`.
  */
-export function record(backend: KernelBackend, fed: readonly TensorValues[], compute: () => number): Recording {
+export function record(backend: KernelBackend, fed: readonly TensorValues[], compute: () => number[]): Recording {
   const { binding } = backend;
   const nodes: Node[] = [];
   const placeholders = new Map<TensorValues, Placeholder>();
@@ -53,9 +53,9 @@ export function record(backend: KernelBackend, fed: readonly TensorValues[], com
   };
   const methods = Object.entries(recorder).map(([name, value]) => [name, { value }] as const);
   backend.binding = Object.create(binding, Object.fromEntries(methods)) as KernelBinding;
-  let output: number;
+  let outputs: number[];
   try {
-    output = compute();
+    outputs = compute();
   } finally {
     backend.binding = binding;
   }
@@ -66,7 +66,7 @@ export function record(backend: KernelBackend, fed: readonly TensorValues[], com
       if (!placeholder) throw new Error('the computation does not use one of its inputs');
       return placeholder;
     }),
-    output: nameOf(names, output),
+    outputs: outputs.map((output) => nameOf(names, output)),
   };
 }
 

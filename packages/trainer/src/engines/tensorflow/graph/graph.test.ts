@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Batch, datasets, dropoutFactors, evaluationBatch } from '../../../datasets/index.js';
 import { initialParameters, models } from '../../../models/index.js';
 import { gradientTensor, scoreTensor } from '../../recording/computations.js';
+import { arraysOf, gradientOf, recordComputation } from '../../recording/model-computations.js';
 import { record } from '../../recording/record.js';
 import { loadTensorFlow } from '../tensorflow.js';
 import type { SessionBackend } from './binding.js';
@@ -54,12 +55,12 @@ describe('a recorded graph', () => {
 
   it('leaves no file behind, and says where there is no room for one', () => {
     const ones = Float32Array.of(1, 1);
-    const recording = record(backend, [ones], () => idOf(tf.square(tf.tensor1d(ones))));
+    const recording = record(backend, [ones], () => idsOf(tf.square(tf.tensor1d(ones))));
     const before = graphsIn();
     const session = new GraphSession(backend, recording);
     expect(graphsIn()).toEqual(before);
     const input = session.input(0, Float32Array.of(3, 4));
-    expect(session.run([input]).read()).toEqual(Float32Array.of(9, 16));
+    expect(session.run([input], 2).read()).toEqual(Float32Array.of(9, 16));
     const { TMPDIR } = process.env;
     process.env['TMPDIR'] = '/nowhere';
     try {
@@ -72,13 +73,40 @@ describe('a recorded graph', () => {
   });
 });
 
-const idOf = (tensor: tensorflow.Tensor) => backend.tensorMap.get(tensor.dataId).id;
+const idsOf = (tensor: tensorflow.Tensor) => [backend.tensorMap.get(tensor.dataId).id];
 
 it('vectors add up on the device as arrays do, and are then gone', () => {
-  const recording = record(backend, [], () => idOf(tf.square(tf.tensor1d([0.1, 2]))));
+  const recording = record(backend, [], () => idsOf(tf.square(tf.tensor1d([0.1, 2]))));
   const session = new GraphSession(backend, recording);
   const square = Math.fround(Math.fround(0.1) ** 2);
-  expect(session.run([]).plus(session.run([])).read()).toEqual(Float32Array.of(2 * square, 8));
+  expect(session.run([], 2).plus(session.run([], 2)).read()).toEqual(Float32Array.of(2 * square, 8));
+});
+
+it('vectors of several tensors are read as one, into the memory that is given', () => {
+  const recording = record(backend, [], () => {
+    const squares = tf.square(tf.tensor1d([1, 2]));
+    return [...idsOf(squares), ...idsOf(tf.neg(squares))];
+  });
+  const session = new GraphSession(backend, recording);
+  expect(session.run([], 4).read()).toEqual(Float32Array.of(1, 4, -1, -4));
+  const memory = new Float32Array(4);
+  expect(session.run([], 4).plus(session.run([], 4)).read(memory)).toBe(memory);
+  expect(memory).toEqual(Float32Array.of(2, 8, -2, -8));
+});
+
+it('the gradient of a large network has the values of a whole one, in parts', () => {
+  const model = models.get('lenet300');
+  const weights = initialParameters(model, 1);
+  const parameters = model.parameters.map(({ offset, size }) => weights.subarray(offset, offset + size));
+  const inputs = { parameters, batch: batches[0] };
+  const [whole, parts] = [false, true].map((inParts) => {
+    const computation = gradientOf(model, inputs, 0.5, 0, inParts);
+    const session = new GraphSession(backend, recordComputation(tf, backend, computation));
+    const fed = arraysOf(inputs).map((values, i) => session.input(i, values));
+    return session.run(fed, model.size + 2).read();
+  });
+  expect(parts).toHaveLength(model.size + 2);
+  expect(Buffer.from(parts.buffer).equals(Buffer.from(whole.buffer))).toBe(true);
 });
 
 describe('recording', () => {
@@ -86,10 +114,10 @@ describe('recording', () => {
     const values = Float32Array.of(1, 2);
     const made = tf.tensor1d(Float32Array.of(5, 6));
     tf.square(made);
-    expect(() => record(backend, [values], () => idOf(tf.add(tf.tensor1d(values), made)))).toThrow(/made before it/);
-    const reading = () => idOf(tf.tensor1d(tf.square(tf.tensor1d(values)).dataSync()));
+    expect(() => record(backend, [values], () => idsOf(tf.add(tf.tensor1d(values), made)))).toThrow(/made before it/);
+    const reading = () => idsOf(tf.tensor1d(tf.square(tf.tensor1d(values)).dataSync()));
     expect(() => record(backend, [values], reading)).toThrow(/must not read/);
-    expect(() => record(backend, [values], () => idOf(tf.square(tf.tensor1d([1, 2]))))).toThrow(/does not use/);
+    expect(() => record(backend, [values], () => idsOf(tf.square(tf.tensor1d([1, 2]))))).toThrow(/does not use/);
   });
 
   it('hands the binding back whatever happens', () => {

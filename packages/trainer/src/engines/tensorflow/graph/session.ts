@@ -17,7 +17,7 @@ import { encodeSavedModel, GRAPH_TAG } from './saved-model.js';
 export class GraphSession {
   private readonly session: number;
   private readonly inputNames: string;
-  private readonly outputName: string;
+  private readonly outputNames: string;
 
   /**
    * Loads the recording as a session. Throws Failure if the disk has no space for a temporary file, which is needed
@@ -27,9 +27,9 @@ export class GraphSession {
     private readonly backend: SessionBackend,
     private readonly recording: Recording,
   ) {
-    const { nodes, placeholders, output } = recording;
+    const { nodes, placeholders, outputs } = recording;
     this.inputNames = placeholders.map(({ name }) => `${name}:0`).join();
-    this.outputName = output.includes(':') ? output : `${output}:0`;
+    this.outputNames = outputs.map((output) => (output.includes(':') ? output : `${output}:0`)).join();
     let folder: string | undefined;
     try {
       folder = mkdtempSync(join(tmpdir(), 'prunegrid-graph-'));
@@ -56,11 +56,12 @@ export class GraphSession {
   }
 
   /**
-   * Computes the recording's output. `inputs` holds the ids of native tensors, one for each placeholder, in their
+   * Computes the recording's outputs, which together are a vector [length]. `inputs` holds the ids of native tensors, one for each placeholder, in their
    * order.
    */
-  run(inputs: number[]): NativeVector {
-    const [output] = this.backend.binding.runSavedModel(this.session, inputs, this.inputNames, this.outputName);
-    return new NativeVector(this.backend, output.id);
+  run(inputs: number[], length: number): NativeVector {
+    const outputs = this.backend.binding.runSavedModel(this.session, inputs, this.inputNames, this.outputNames);
+    const ids = outputs.map(({ id }) => id);
+    return new NativeVector(this.backend, ids, length);
   }
 }

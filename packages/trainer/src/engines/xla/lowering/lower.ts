@@ -40,5 +40,5 @@ export function lower(recording: Recording, body: Body, given: readonly Value[])
     });
     [results].flat().forEach((result, i) => values.set(i === 0 ? node.name : `${node.name}:${i}`, result));
   }
-  return values.get(recording.output) as Value;
+  return values.get(recording.outputs[0]) as Value;
 }

@@ -31,7 +31,7 @@ describe.skipIf(!hasPlugin)('operators lowered for XLA', () => {
     client = await createCpuClient();
   }, 300_000);
 
-  const idOf = (tensor: Of) => backend.tensorMap.get(tensor.dataId).id;
+  const idsOf = (tensor: Of) => [backend.tensorMap.get(tensor.dataId).id];
   const flat = (tensor: Of) => tf.reshape(tf.cast(tensor, 'float32'), [-1]);
 
   async function run(recording: Recording, values: Float32Array, shape: number[], length: number) {
@@ -59,7 +59,7 @@ describe.skipIf(!hasPlugin)('operators lowered for XLA', () => {
     };
     const backward = (x: Of) => flat(tf.grad(weighted)(x));
     for (const [each, bound] of [[forward, 1e-5] as const, ...(gradient ? [[backward, 1e-4] as const] : [])]) {
-      const recording = record(backend, [values], () => idOf(each(tf.tensor(values, shape, 'float32'))));
+      const recording = record(backend, [values], () => idsOf(each(tf.tensor(values, shape, 'float32'))));
       const expected = each(tf.tensor(values, shape, 'float32')).dataSync();
       expect(apart(await run(recording, values, shape, expected.length), expected)).toBeLessThan(bound);
     }
@@ -239,7 +239,7 @@ describe.skipIf(!hasPlugin)('operators lowered for XLA', () => {
     const recording = {
       nodes: [x, operation('a', 'Qr'), operation('b', 'Fft'), operation('c', 'Qr')],
       placeholders: [x],
-      output: 'c',
+      outputs: ['c'],
     };
     expect(() => lower(recording, new Body('HIGHEST'), [])).toThrow(
       'engine: xla cannot compute Fft, Qr yet: use tensorflow',
