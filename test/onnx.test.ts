@@ -1,7 +1,8 @@
 import { nodeHost } from '@prunegrid/core/node';
-import { readSafetensors, type Tensor } from '@prunegrid/core/safetensors';
+import { readSafetensors, type Tensor, writeSafetensors } from '@prunegrid/core/safetensors';
 import { type Dataset, residentSplit } from '@prunegrid/trainer/datasets';
 import { type Engine, engines, type PhaseSettings, type Replica } from '@prunegrid/trainer/engines';
+import { exportFormats, writeExport } from '@prunegrid/trainer/export';
 import { type Model, models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
 import { execFileSync } from 'node:child_process';
@@ -71,6 +72,19 @@ function expectAlike(model: Model, ours: Float32Array, theirs: Float32Array, tol
   }
 }
 
+function logitsOf(model: Model, weights: Float32Array, inputs: Float32Array): Float32Array {
+  return tf.tidy(() => {
+    const parameters = model.parameters.map(({ shape, offset, size }) =>
+      tf.tensor(weights.slice(offset, offset + size), shape),
+    );
+    const examples = tf.tensor(inputs, [BATCH, ...model.input.shape], model.input.type);
+    return model.forward(tf, parameters, examples).logits.dataSync<'float32'>();
+  });
+}
+
+// PyTorch's newer exporter writes recurrent networks for one size of batch only, in a way that cannot be undone.
+const exportersOf = (name: string): string[] => (name === 'lstm' ? ['script'] : ['script', 'dynamo']);
+
 describe.each(networks)('%s', (name) => {
   let tensors: ReadonlyMap<string, Tensor>;
   beforeAll(async () => {
@@ -82,18 +96,9 @@ describe.each(networks)('%s', (name) => {
     return { model, weights: (await model.pretrained?.())! };
   };
 
-  // PyTorch's newer exporter writes recurrent networks for one size of batch only, in a way that cannot be undone.
-  const exporters = name === 'lstm' ? ['script'] : ['script', 'dynamo'];
-
-  it.each(exporters)('trains as PyTorch does, exported by %s', async (exporter) => {
+  it.each(exportersOf(name))('trains as PyTorch does, exported by %s', async (exporter) => {
     const { model, weights } = await read(exporter);
-    const logits = tf.tidy(() => {
-      const parameters = model.parameters.map(({ shape, offset, size }) =>
-        tf.tensor(weights.slice(offset, offset + size), shape),
-      );
-      const inputs = tf.tensor(tensors.get('inputs')!.data, [BATCH, ...model.input.shape], model.input.type);
-      return model.forward(tf, parameters, inputs).logits.dataSync();
-    });
+    const logits = logitsOf(model, weights, tensors.get('inputs')!.data);
     tensors.get('logits')!.data.forEach((value, i) => expect(Math.abs(value - logits[i])).toBeLessThan(1e-5));
 
     const dataset = datasetOf(model, tensors);
@@ -132,4 +137,53 @@ describe.each(networks)('%s', (name) => {
     const kinds = ['weight', 'embedding', 'bias', 'scale', 'state'];
     expectAlike(model, ours.gradient, known.gradient, 1e-4, kinds);
   });
+});
+
+/** Sets all but the largest fifth of the weights to zero, and changes the states as training would. */
+function pruned({ parameters }: Model, dense: Float32Array): Float32Array {
+  const weights = dense.slice();
+  for (const { kind, offset, size } of parameters) {
+    const own = weights.subarray(offset, offset + size);
+    if (kind === 'state') own.forEach((value, i) => (own[i] = value * 1.1));
+    if (kind !== 'weight') continue;
+    const least = own.map(Math.abs).sort()[Math.floor(size * 0.8)];
+    own.forEach((value, i) => (own[i] = Math.abs(value) < least ? 0 : value));
+  }
+  return weights;
+}
+
+const zerosIn = (values: Float32Array): number => values.reduce((sum, value) => sum + (value === 0 ? 1 : 0), 0);
+
+it('leaves by the file that it came by, with pruned weights, and onnxruntime computes the same', async () => {
+  const triples: string[] = [];
+  const take = async (name: string, exporter: string) => {
+    const original = join(folder, `${name}-${exporter}.onnx`);
+    const [out, expected] = ['onnx', 'safetensors'].map((end) => join(folder, `${name}-${exporter}-pruned.${end}`));
+    const reference = await loadModel(original, nodeHost);
+    const model = models.get(reference);
+    const dense = (await model.pretrained?.())!;
+    const parameters = pruned(model, dense);
+    const request = { model, reference, parameters, out, onInstall: console.log };
+    await writeExport(nodeHost, await exportFormats.get('onnx').files(request, nodeHost));
+    const { shape, data } = (await readSafetensors(nodeHost, join(folder, `${name}.safetensors`))).tensors.get(
+      'inputs',
+    )!;
+    const logits = logitsOf(model, parameters, data);
+    await writeSafetensors(nodeHost, expected, [
+      { name: 'inputs', shape, data },
+      { name: 'logits', shape: [BATCH, CLASSES], data: logits },
+      { name: 'zeros', shape: [1], data: Float32Array.of(zerosIn(parameters) - zerosIn(dense)) },
+    ]);
+    triples.push(original, out, expected);
+  };
+  for (const name of networks) for (const exporter of exportersOf(name)) await take(name, exporter);
+  const { python } = await ensurePyTorch();
+  const script =
+    'import onnx, sys; onnx.save(onnx.load(sys.argv[1]), sys.argv[2], save_as_external_data=True, size_threshold=64)';
+  const paths = ['transformer-dynamo', 'transformer-external'].map((name) => join(folder, `${name}.onnx`));
+  execFileSync(python, ['-c', script, ...paths], { stdio: 'pipe' });
+  await take('transformer', 'external');
+  const check = join(import.meta.dirname, 'pytorch', 'same_network.py');
+  const said = execFileSync(python, [check, ...triples], { stdio: 'pipe', encoding: 'utf8' });
+  expect(said).toBe('10 are the same\n');
 });

@@ -8,4 +8,5 @@ export {
   TensorProto_DataType as DataType,
   type ValueInfoProto,
 } from './generated/onnx/onnx_pb.js';
+export { type OnnxContent, replaceValues } from './replace.js';
 export { copyOfTensor, dataTypeName, type OnnxTensor, readTensor, requireTensor, shapeOf } from './tensor.js';

@@ -33,5 +33,9 @@ export function absoluteReference(name: string, folder: string): string {
 export const referenceOf = (path: string, sha256: string | undefined): string =>
   sha256 === undefined ? path : `${path}@sha256:${sha256}`;
 
+/** Returns the reference with the hash of another one, if it has one: it then stands for the same content elsewhere. */
+export const withContentOf = (reference: string, other: string): string =>
+  referenceOf(parseReference(reference).path, parseReference(other).sha256);
+
 /** Returns what users read as the model's name: the registered name, or the name of the file. */
 export const modelTitle = (name: string): string => (isModelPath(name) ? basename(parseReference(name).path) : name);
