@@ -1,4 +1,5 @@
 export { Attributes } from './attributes.js';
+export { encodeOnnx, type NewGraph, type OnnxAttribute, onnxNode, onnxTensor, onnxValue } from './build.js';
 export { type OnnxFile, openOnnx } from './file.js';
 export {
   type GraphProto,

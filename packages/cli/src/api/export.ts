@@ -9,9 +9,9 @@ import { type ApiContext, ignore, type Notices } from './context.js';
 import { readStoredNetwork, type StoredNetworkOptions } from './stored-network.js';
 
 export interface ExportOptions extends Notices, StoredNetworkOptions {
-  /** `onnx`, `safetensors` or `compact`. */
+  /** `onnx`, `tfjs`, `safetensors` or `compact`. */
   format: string;
-  /** The file to be written. */
+  /** The file to be written; for `tfjs`, the folder. */
   out: string;
   /** How `compact` stores values: `fp32`, `fp16` (the default) or `int8`. */
   values?: Precision;

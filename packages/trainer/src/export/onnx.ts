@@ -1,20 +1,26 @@
-import { Failure } from '@prunegrid/core/failure';
 import { openOnnx, replaceValues } from '@prunegrid/onnx';
-import { basename } from 'node:path';
+import { basename, extname } from 'node:path';
 
+import { tensorflow } from '../engines/tensorflow/source.js';
 import { nodesOf } from '../models/onnx/graph.js';
 import { storedValues, trainedTensors } from '../models/onnx/parameters.js';
 import { isModelPath, parseReference } from '../models/reference.js';
 import type { ExportedFile, ExportFormat } from './format.js';
+import { recordedOnnx } from './recorded/onnx.js';
 
-/** The network's own ONNX file with the weights of the run. Names, metadata and structure are untouched. */
+/**
+ * The network's own ONNX file with the weights of the run: names, metadata and structure are untouched. A network that came
+ * otherwise is written as a new file.
+ */
 export const onnx: ExportFormat = {
   name: 'onnx',
   title: 'the network for onnxruntime and others',
-  async files({ reference, parameters, out }, host) {
+  async files({ model: network, reference, parameters, out, onInstall }, host) {
     const { path } = parseReference(reference);
-    if (!isModelPath(reference) || !path.endsWith('.onnx')) {
-      throw new Failure('input', `${reference} was not read from an ONNX file: choose another --format`);
+    if (!isModelPath(reference) || extname(path).toLowerCase() !== '.onnx') {
+      await tensorflow.provision(onInstall);
+      const bytes = recordedOnnx(network, parameters);
+      return [{ path: out, pieces: () => [bytes] }];
     }
     const file = await openOnnx(path, host);
     const trained = trainedTensors(file, await nodesOf(file, host));
