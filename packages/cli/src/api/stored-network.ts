@@ -8,6 +8,7 @@ import { isCompact, readCompact } from '@prunegrid/trainer/export';
 import {
   absoluteReference,
   fromFile,
+  isModelModule,
   isModelPath,
   type Model,
   models,
@@ -56,11 +57,19 @@ export async function readStoredNetwork(
   const run = isFolder ? await manifestOf(place, runtime) : undefined;
   await loadRecorded(runtime, place, run?.extensions ?? [], extensions, onWarning);
   const compact = (await isCompact(runtime, file)) ? await readCompact(runtime, file) : undefined;
-  const name = named ?? run?.spec.model ?? compact?.model ?? (await readSafetensorsMetadata(runtime, file))['model'];
+  const chosen = named ?? run?.spec.model;
+  const name = chosen ?? compact?.model ?? (await readSafetensorsMetadata(runtime, file))['model'];
   if (name === undefined) {
     throw new Failure(
       'input',
       `${file}: does not say which network it holds: add --model ${models.names.join(' or ')}, or the network's file`,
+    );
+  }
+  if (chosen === undefined && isModelModule(name)) {
+    // A module is executed, so a file that anybody may have written does not choose it.
+    throw new Failure(
+      'input',
+      `${file}: says that its network is the module ${name}: name it by --model if you trust it`,
     );
   }
   if (!models.find(name) && !isModelPath(name)) {
