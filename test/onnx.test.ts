@@ -1,14 +1,15 @@
 import { nodeHost } from '@prunegrid/core/node';
-import { readSafetensors, type Tensor } from '@prunegrid/core/safetensors';
+import { readSafetensors, type Tensor, writeSafetensors } from '@prunegrid/core/safetensors';
 import { type Dataset, residentSplit } from '@prunegrid/trainer/datasets';
 import { type Engine, engines, type PhaseSettings, type Replica } from '@prunegrid/trainer/engines';
-import { type Model, models } from '@prunegrid/trainer/models';
+import { exportFormats, writeExport } from '@prunegrid/trainer/export';
+import { initialParameters, layOut, type Model, models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type * as tensorflow from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -71,6 +72,19 @@ function expectAlike(model: Model, ours: Float32Array, theirs: Float32Array, tol
   }
 }
 
+function logitsOf(model: Model, weights: Float32Array, inputs: Float32Array): Float32Array {
+  return tf.tidy(() => {
+    const parameters = model.parameters.map(({ shape, offset, size }) =>
+      tf.tensor(weights.slice(offset, offset + size), shape),
+    );
+    const examples = tf.tensor(inputs, [BATCH, ...model.input.shape], model.input.type);
+    return model.forward(tf, parameters, examples).logits.dataSync<'float32'>();
+  });
+}
+
+// PyTorch's newer exporter writes recurrent networks for one size of batch only, in a way that cannot be undone.
+const exportersOf = (name: string): string[] => (name === 'lstm' ? ['script'] : ['script', 'dynamo']);
+
 describe.each(networks)('%s', (name) => {
   let tensors: ReadonlyMap<string, Tensor>;
   beforeAll(async () => {
@@ -82,18 +96,9 @@ describe.each(networks)('%s', (name) => {
     return { model, weights: (await model.pretrained?.())! };
   };
 
-  // PyTorch's newer exporter writes recurrent networks for one size of batch only, in a way that cannot be undone.
-  const exporters = name === 'lstm' ? ['script'] : ['script', 'dynamo'];
-
-  it.each(exporters)('trains as PyTorch does, exported by %s', async (exporter) => {
+  it.each(exportersOf(name))('trains as PyTorch does, exported by %s', async (exporter) => {
     const { model, weights } = await read(exporter);
-    const logits = tf.tidy(() => {
-      const parameters = model.parameters.map(({ shape, offset, size }) =>
-        tf.tensor(weights.slice(offset, offset + size), shape),
-      );
-      const inputs = tf.tensor(tensors.get('inputs')!.data, [BATCH, ...model.input.shape], model.input.type);
-      return model.forward(tf, parameters, inputs).logits.dataSync();
-    });
+    const logits = logitsOf(model, weights, tensors.get('inputs')!.data);
     tensors.get('logits')!.data.forEach((value, i) => expect(Math.abs(value - logits[i])).toBeLessThan(1e-5));
 
     const dataset = datasetOf(model, tensors);
@@ -131,5 +136,130 @@ describe.each(networks)('%s', (name) => {
     expect(ours.correct).toBe(known.correct);
     const kinds = ['weight', 'embedding', 'bias', 'scale', 'state'];
     expectAlike(model, ours.gradient, known.gradient, 1e-4, kinds);
+  });
+});
+
+/** Sets all but the largest fifth of the weights to zero, and changes the states as training would. */
+function pruned({ parameters }: Model, dense: Float32Array): Float32Array {
+  const weights = dense.slice();
+  for (const { kind, offset, size } of parameters) {
+    const own = weights.subarray(offset, offset + size);
+    if (kind === 'state') own.forEach((value, i) => (own[i] = value * 1.1));
+    if (kind !== 'weight') continue;
+    const least = own.map(Math.abs).sort()[Math.floor(size * 0.8)];
+    own.forEach((value, i) => (own[i] = Math.abs(value) < least ? 0 : value));
+  }
+  return weights;
+}
+
+const zerosIn = (values: Float32Array): number => values.reduce((sum, value) => sum + (value === 0 ? 1 : 0), 0);
+
+const { lenet5, lenet300 } = Object.fromEntries([...models].map((model) => [model.name, model]));
+
+/** What AlexNet has beside LeNet-5, small. */
+const grouped: Model = {
+  name: 'grouped',
+  ...layOut([
+    { name: 'conv', kind: 'convolution', shape: [3, 3, 2, 4], groups: 2 },
+    { name: 'fc', kind: 'dense', shape: [4 * 4 * 4, CLASSES] },
+  ]),
+  ...{ input: { shape: [15, 15, 4], type: 'float32' }, classes: CLASSES, dropouts: [] },
+  forward(tf, [kernel, bias, dense, denseBias], images) {
+    const [parts, kernels] = [images, kernel].map((whole) => tf.split(whole as tensorflow.Tensor4D, 2, 3));
+    const maps = parts.map((part, i) => tf.conv2d(part, kernels[i], 2, 'same'));
+    const sums: tensorflow.Tensor4D = tf.add(tf.concat(maps, 3), bias);
+    const even = tf.localResponseNormalization(tf.relu<tensorflow.Tensor4D>(sums), 2, 1, 0.1, 0.75);
+    const pooled = tf.maxPool(even, 3, 2, 'same');
+    return { logits: tf.add(tf.matMul(tf.reshape(pooled, [-1, 64]), dense), denseBias) };
+  },
+};
+
+describe('a network leaves', () => {
+  /** What same_network.py is given: an original, the exported file, and what is expected of it. */
+  const triples: string[] = [];
+  let count = 0;
+
+  const place = (end: string) => join(folder, `export-${count++}${end}`);
+
+  async function take(format: string, model: Model, reference: string, parameters: Float32Array): Promise<string> {
+    const out = place(format === 'onnx' ? '.onnx' : '');
+    const request = { model, reference, parameters, out, onInstall: console.log };
+    await writeExport(nodeHost, await exportFormats.get(format).files(request, nodeHost));
+    return out;
+  }
+
+  async function expectation(model: Model, parameters: Float32Array, inputs: Float32Array, dense: Float32Array) {
+    const file = place('.safetensors');
+    const logits = logitsOf(model, parameters, inputs);
+    await writeSafetensors(nodeHost, file, [
+      { name: 'inputs', shape: [BATCH, ...model.input.shape], data: inputs },
+      { name: 'logits', shape: [BATCH, model.classes], data: logits },
+      { name: 'zeros', shape: [1], data: Float32Array.of(zerosIn(parameters) - zerosIn(dense)) },
+    ]);
+    return { file, logits };
+  }
+
+  async function taken(original: string, isFile: boolean) {
+    const reference = await loadModel(original, nodeHost);
+    const model = models.get(reference);
+    const dense = (await model.pretrained?.()) ?? initialParameters(model, 1);
+    const parameters = pruned(model, dense);
+    const name = basename(original).split('-')[0];
+    const inputs = isFile
+      ? (await readSafetensors(nodeHost, join(folder, `${name}.safetensors`))).tensors.get('inputs')!.data
+      : Float32Array.from({ length: BATCH * model.input.shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(i));
+    return { reference, model, dense, parameters, inputs };
+  }
+
+  it('by the file that it came by, with other values and nothing else', async () => {
+    const files = networks.flatMap((name) =>
+      exportersOf(name).map((exporter) => join(folder, `${name}-${exporter}.onnx`)),
+    );
+    const { python } = await ensurePyTorch();
+    const script =
+      'import onnx, sys; onnx.save(onnx.load(sys.argv[1]), sys.argv[2], save_as_external_data=True, size_threshold=64)';
+    const external = join(folder, 'transformer-external.onnx');
+    execFileSync(python, ['-c', script, join(folder, 'transformer-dynamo.onnx'), external], { stdio: 'pipe' });
+    for (const original of [...files, external]) {
+      const { reference, model, dense, parameters, inputs } = await taken(original, true);
+      const out = await take('onnx', model, reference, parameters);
+      triples.push(original, out, (await expectation(model, parameters, inputs, dense)).file);
+    }
+    expect(triples).toHaveLength(3 * 10);
+  });
+
+  it.each([...networks.slice(0, 4).map((name) => `${name}-script.onnx`), lenet5, lenet300, grouped])(
+    'as a new ONNX file and as a graph model of TensorFlow.js, for any number of examples: %s',
+    async (given) => {
+      const isFile = typeof given === 'string';
+      if (!isFile && !models.find(given.name)) models.add(given);
+      const { model, dense, parameters, inputs } = await taken(isFile ? join(folder, given) : given.name, isFile);
+      const { file, logits } = await expectation(model, parameters, inputs, dense);
+      triples.push('-', await take('onnx', model, 'no file', parameters), file);
+      const graph = await tf.loadGraphModel(`file://${join(await take('tfjs', model, '', parameters), 'model.json')}`);
+      const found = tf.tidy(() => {
+        const examples = tf.tensor(inputs, [BATCH, ...model.input.shape], model.input.type);
+        return (graph.predict(examples) as tensorflow.Tensor).dataSync();
+      });
+      graph.dispose();
+      expect(Math.max(...found.map((value, i) => Math.abs(value - logits[i])))).toBeLessThan(1e-6);
+    },
+  );
+
+  it('and onnxruntime computes of each what prunegrid does', async () => {
+    const { python } = await ensurePyTorch();
+    const check = join(import.meta.dirname, 'pytorch', 'same_network.py');
+    const said = execFileSync(python, [check, ...triples], { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+    expect(said).toBe('17 are the same\n');
+  });
+
+  it('or is refused with all operations that a format lacks', async () => {
+    const { model, parameters } = await taken(join(folder, 'many-script.onnx'), true);
+    await expect(take('onnx', model, 'no file', parameters)).rejects.toThrow(
+      'many-script.onnx uses operations that are not written as ONNX: SpaceToBatchND, BatchToSpaceND: choose',
+    );
+    await expect(take('tfjs', model, '', parameters)).rejects.toThrow(
+      'not written for TensorFlow.js: Conv2DBackpropInput:',
+    );
   });
 });

@@ -37,6 +37,8 @@ describe('the example of', () => {
       'showModel',
       'drawModel',
       'measureSensitivity',
+      'exportNetwork',
+      'readCompact',
     ]);
   });
 

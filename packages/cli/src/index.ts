@@ -10,11 +10,13 @@ import { nodeRuntime } from '@prunegrid/transport/node';
 
 import type { ApiContext } from './api/context.js';
 import * as evaluation from './api/evaluate.js';
+import * as exporting from './api/export.js';
 import * as experiments from './api/experiment.js';
 import * as model from './api/model.js';
 import * as runs from './api/run.js';
 import * as sensitivities from './api/sensitivity.js';
 import * as sweeps from './api/sweep.js';
+import { readCompact as readCompactFile, type CompactFile } from '@prunegrid/trainer/export';
 
 export type { Sensitivity } from '@prunegrid/coordinator/sensitivity/file';
 export type { SensitivityOptions } from './api/sensitivity.js';
@@ -24,6 +26,8 @@ export type { SweepState, TrialState } from '@prunegrid/coordinator/sweep/state'
 export type { JournalRecord, RunEvent, RunResult } from '@prunegrid/coordinator/training/records';
 export { Failure, type FailureKind } from '@prunegrid/core/failure';
 export type { EvaluateOptions, ModelEvaluation } from './api/evaluate.js';
+export type { ExportedNetwork, ExportOptions } from './api/export.js';
+export type { CompactFile, Precision } from '@prunegrid/trainer/export';
 export type { ModelOverview } from '@prunegrid/coordinator/report/model/overview';
 export type { ShowModelOptions } from './api/model.js';
 export type { Experiment, LoadOptions } from './api/experiment.js';
@@ -220,3 +224,35 @@ export const drawModel = (place: string, options: Pick<model.ShowModelOptions, '
  */
 export const measureSensitivity = (place: string, options: sensitivities.SensitivityOptions): Promise<Sensitivity> =>
   sensitivities.measure(place, options, machine);
+
+/**
+ * Writes a trained network in a form that other programs read, such as an ONNX file for onnxruntime. Each file is written whole or not at
+ * all, and no other file is replaced.
+ *
+ * @param place a run folder, or a safetensors file that prunegrid or another program has written
+ * @throws Failure `input` if the network cannot be read or written in this format, or another file is in the place; `environment` if a
+ * file cannot be written
+ * @example
+ * import { exportNetwork } from 'prunegrid';
+ *
+ * // The example of runExperiment has left this run.
+ * const { files, total } = await exportNetwork('runs/example', { format: 'safetensors', out: 'exports/lenet5.safetensors' });
+ * console.log(total.kept, files[0].bytes > 4 * total.weights); // 6050 true
+ */
+export const exportNetwork = (place: string, options: exporting.ExportOptions): Promise<exporting.ExportedNetwork> =>
+  exporting.exportNetwork(place, options, machine);
+
+/**
+ * Reads a file that `exportNetwork` has written in the format `compact`: the network's name, and its tensors by name with their shapes in
+ * PyTorch's order and all their zeros.
+ *
+ * @throws Failure `input` if the file cannot be read, is damaged, or is none
+ * @example
+ * import { exportNetwork, readCompact } from 'prunegrid';
+ *
+ * // The example of runExperiment has left this run.
+ * await exportNetwork('runs/example', { format: 'compact', out: 'exports/lenet5.compact' });
+ * const { model, tensors } = await readCompact('exports/lenet5.compact');
+ * console.log(model, tensors.get('conv2.weight').shape); // lenet5 [ 50, 20, 5, 5 ]
+ */
+export const readCompact = (file: string): Promise<CompactFile> => readCompactFile(machine.runtime, file);

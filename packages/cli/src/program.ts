@@ -5,6 +5,7 @@ import { extensionHelp } from '@prunegrid/core/extension';
 import { Command } from 'commander';
 
 import type { EvaluateCommandOptions } from './commands/evaluate.js';
+import type { ExportCommandOptions } from './commands/export.js';
 import type { ModelShowOptions } from './commands/model/show.js';
 import type { PkiOptions } from './commands/pki.js';
 import type { RunCommandOptions } from './commands/run.js';
@@ -68,7 +69,7 @@ export function programOf(environment: CommandEnvironment): Command {
 
   withExtensions(program.command('evaluate'))
     .description("count a model's non-zero weights and re-evaluate its accuracy")
-    .argument('<run-or-file>', 'a run folder or a safetensors file')
+    .argument('<run-or-file>', 'a run folder, or a safetensors or compact file')
     .option('--model <name>', "the network (default: the one that the file's metadata name)")
     .option('--json', 'print a JSON object', false)
     .action(async (place: string, options: EvaluateCommandOptions) =>
@@ -109,6 +110,18 @@ export function programOf(environment: CommandEnvironment): Command {
     .option('--json', 'print a JSON object', false)
     .action(async (place: string, options: SensitivityCommandOptions) =>
       (await import('./commands/sensitivity.js')).sensitivity(place, options, environment),
+    );
+
+  withExtensions(program.command('export'))
+    .description('write a trained network in a form that other programs read')
+    .argument('<run-or-file>', 'a run folder, or a safetensors or compact file')
+    .requiredOption('--format <name>', 'onnx, tfjs, safetensors or compact')
+    .requiredOption('--out <path>', 'the file to be written, for tfjs a folder')
+    .option('--values <type>', 'how compact stores values: fp32, fp16 or int8 (default: fp16)')
+    .option('--model <name>', 'the network, or where its file is now (default: what the run or the file names)')
+    .option('--json', 'print a JSON object', false)
+    .action(async (place: string, options: ExportCommandOptions) =>
+      (await import('./commands/export.js')).exportCommand(place, options, environment),
     );
 
   addSweepCommands(program.command('sweep').description('many experiments that differ in a few keys'), environment);

@@ -122,6 +122,21 @@ function decode(bytes: Uint8Array, encoding: Encoding, values: Float32Array | Fl
   for (let i = 0; i < values.length; i++) values[i] = encoding.at(view, i * encoding.bytes);
 }
 
+/**
+ * Returns the bytes of a tensor that lies in a file of its own.
+ * @throws {Failure} `input` if they cannot be read or are too few
+ */
+export async function tensorBytes(
+  { path }: Pick<OnnxFile, 'path'>,
+  tensor: TensorProto,
+  host: Pick<Host, 'files'>,
+): Promise<Uint8Array> {
+  const count = shapeOf(tensor).reduce((product, extent) => product * extent, 1);
+  const size = encodings[tensor.dataType]?.bytes;
+  const bytes = await bytesOf(path, tensor, size === undefined ? Infinity : count * size, host);
+  return bytes ?? new Uint8Array(0);
+}
+
 /** Returns the bytes of a tensor; undefined if its values are numbers of the message. */
 async function bytesOf(
   path: string,

@@ -24,6 +24,7 @@ export function renderComparison(result: RunResult, data: DataOfRun, folder: str
     ...columns(accuracyRows(result, paper)),
     '',
     `${counted(result.epochs, 'epoch')} in ${duration(result.seconds)}${paper?.epochs === undefined ? '' : `; the authors took about ${paper.epochs} epochs`}`,
+    ...bytesLine(result.total),
     ...(result.warnings ?? []).flatMap((warning) => ['', ...wrapped(warning, WIDTH)]),
     ...(result.warnings ? [''] : []),
     `Files: ${folder}`,
@@ -52,6 +53,7 @@ export function renderEvaluation(evaluation: ModelEvaluation): string {
       row('total', total),
       ['compression', '', ratio(total.weights, total.kept), ''],
     ]),
+    ...bytesLine(total),
     '',
     ...computationTable(evaluation),
     `test accuracy      ${percent(testAccuracy)} of ${counted(testImages, 'image')}`,
@@ -59,6 +61,13 @@ export function renderEvaluation(evaluation: ModelEvaluation): string {
     ...(testTop5 === undefined ? [] : [`test top-5         ${percent(testTop5)}`]),
     ...(validationTop5 === undefined ? [] : [`held-out top-5     ${percent(validationTop5)}`]),
   ].join('\n');
+}
+
+/** What the network takes on the disk: the paper counts weights alone, and sparse ones need their positions, too. */
+function bytesLine({ compactBytes }: RunResult['total']): string[] {
+  return compactBytes === undefined
+    ? []
+    : [`${grouped(compactBytes)} bytes with positions and biases, in float16 (prunegrid export)`];
 }
 
 const files = [

@@ -13,7 +13,7 @@ export function runDescription({ dense, hardPruned, final, layers, total, second
   ];
   const computed = total.multiplyAccumulates !== undefined;
   return [
-    `**${percent(final.validationAccuracy)}** held out at **${ratio(total.weights, total.kept)}** compression, ${epochs} epochs in ${duration(seconds)}`,
+    `**${percent(final.validationAccuracy)}** held out at **${ratio(total.weights, total.kept)}** compression${total.compactBytes === undefined ? '' : ` (${grouped(total.compactBytes)} bytes with positions, in float16)`}, ${epochs} epochs in ${duration(seconds)}`,
     table([
       ['accuracy', 'held out', 'test'],
       stage('dense', dense),

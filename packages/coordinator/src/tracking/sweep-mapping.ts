@@ -139,6 +139,7 @@ function results(record: Recorded<SweepEvent>): Batch['metrics'] {
     ...(final.validationTop5 !== undefined && { 'trial/validation_top5_accuracy': final.validationTop5 }),
     ...(final.testTop5 !== undefined && { 'trial/test_top5_accuracy': final.testTop5 }),
     'trial/kept': total.kept,
+    ...(total.compactBytes !== undefined && { 'trial/compact_bytes': total.compactBytes }),
   };
   return Object.entries(values).map(([key, value]) => ({ key, value, timestamp: record.time, step: record.trial }));
 }

@@ -83,6 +83,7 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
           'result/weights': total.weights,
           'result/kept': total.kept,
           'result/ratio': total.ratio,
+          ...(total.compactBytes !== undefined && { 'result/compact_bytes': total.compactBytes }),
           'result/seconds': seconds,
           ...Object.fromEntries(layers.map(({ name, kept }) => [`result/kept/${name}`, kept])),
           ...(total.multiplyAccumulates && {

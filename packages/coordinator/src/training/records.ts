@@ -148,8 +148,18 @@ export const resultSchema = z.strictObject({
   /** `validationLoss`, in nats an example, is written if the spec chooses by it. */
   final: accuracies.extend({ validationLoss: measured.exactOptional() }),
   layers: z.array(layerResult),
-  /** The multiply-accumulates of the total include those without weights, such as those of attention. */
-  total: z.strictObject({ weights: count, kept: count, ratio: measured, multiplyAccumulates }),
+  total: z.strictObject({
+    weights: count,
+    kept: count,
+    ratio: measured,
+    /** Those without weights, such as those of attention, are among them. */
+    multiplyAccumulates,
+    /**
+     * Bytes of the network's compact file with float16 values: all non-zeros with their positions, and the biases. Absent
+     * if float16 cannot hold them; earlier releases did not write it.
+     */
+    compactBytes: count.exactOptional(),
+  }),
   /** Wall-clock seconds from the first training step to the last evaluation. */
   seconds: measured,
   /** Epochs of training in all phases together. */

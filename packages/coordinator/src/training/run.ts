@@ -1,3 +1,4 @@
+import { compactBytes } from '@prunegrid/trainer/export/compact';
 import { initialParameters } from '@prunegrid/trainer/models';
 import { writeStored } from '@prunegrid/core/formats';
 import { join } from 'node:path';
@@ -73,6 +74,8 @@ class Pruning {
     const finalScore = await training.evaluate('final');
 
     const { computation } = group.trainers[0].ready;
+    const { layers, total } = resultOf(model, countLayers(model, final), computation);
+    const bytes = await compactBytes(runtime.clock, model, final);
     const result: RunResult = {
       dense: accuracies(denseScores),
       hardPruned: accuracies(prunedScore),
@@ -80,7 +83,8 @@ class Pruning {
         ...accuracies(finalScore),
         ...(spec.choose === 'loss' && { validationLoss: finalScore.validation.loss }),
       },
-      ...resultOf(model, countLayers(model, final), computation),
+      layers,
+      total: { ...total, ...(bytes !== undefined && { compactBytes: bytes }) },
       seconds: training.seconds,
       epochs: training.totalEpochs,
       ...(training.warnings.length > 0 && { warnings: training.warnings }),

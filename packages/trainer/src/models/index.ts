@@ -8,7 +8,14 @@ export { initialParameters } from './initial.js';
 export type { ModelModule } from './module/index.js';
 export type { ModelRegistry } from './registry.js';
 export { findTensors } from './tensor-names.js';
-export { absoluteReference, isModelModule, isModelPath, modelTitle, parseReference } from './reference.js';
+export {
+  absoluteReference,
+  isModelModule,
+  isModelPath,
+  modelTitle,
+  parseReference,
+  withContentOf,
+} from './reference.js';
 export {
   type Dropout,
   INPUT,

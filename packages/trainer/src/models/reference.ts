@@ -42,3 +42,7 @@ export function modelTitle(name: string): string {
   const { path } = parseReference(name);
   return basename(path) === 'model.json' ? join(basename(dirname(path)), 'model.json') : basename(path);
 }
+
+/** Returns the reference with the hash of another one, if it has one: it then stands for the same content elsewhere. */
+export const withContentOf = (reference: string, other: string): string =>
+  referenceOf(parseReference(reference).path, parseReference(other).sha256);

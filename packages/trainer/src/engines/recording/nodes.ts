@@ -21,7 +21,14 @@ export type Attribute = { name: string } & (
 export type Node = { name: string } & (
   | { kind: 'placeholder'; shape: readonly number[]; elementType: ElementType }
   | { kind: 'constant'; shape: readonly number[]; elementType: ElementType; values: TensorValues }
-  | { kind: 'operation'; op: string; attributes: readonly Attribute[]; inputs: readonly string[] }
+  | {
+      kind: 'operation';
+      op: string;
+      attributes: readonly Attribute[];
+      inputs: readonly string[];
+      /** The shapes of the outputs. */
+      shapes: readonly (readonly number[])[];
+    }
 );
 
 export type Placeholder = Extract<Node, { kind: 'placeholder' }>;

@@ -40,6 +40,7 @@ export function record(backend: KernelBackend, fed: readonly TensorValues[], com
         ...({ name: `node${nodes.length}`, kind: 'operation', op } as const),
         attributes: attributes.map((each) => attributeOf(each, binding)),
         inputs: inputs.map((id) => nameOf(names, id)),
+        shapes: results.map(({ shape }) => shape),
       };
       add(
         node,

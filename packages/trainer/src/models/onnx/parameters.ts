@@ -3,7 +3,7 @@ import type { Host } from '@prunegrid/core/runtime';
 import { sizeOf } from '@prunegrid/numerics/shape';
 import { type OnnxFile, readTensor, shapeOf, type TensorProto } from '@prunegrid/onnx';
 
-import { type FileOrder, inModelOrder } from '../file-order.js';
+import { type FileOrder, inFileOrder, inModelOrder } from '../file-order.js';
 import type { Layer, Parameter } from '../model.js';
 import { nameOf } from './names.js';
 import type { GraphNode } from './operators/index.js';
@@ -105,4 +105,25 @@ export async function readTrained(
     }
   }
   return values;
+}
+
+/** Returns the elements of each trained tensor in the file's order. It undoes what `readTrained` does. */
+export function storedValues(
+  { tensors }: TrainedTensors,
+  values: Float32Array,
+): ReadonlyMap<TensorProto, Float32Array> {
+  return new Map(
+    tensors.map(({ initializer, role, parameters }) => {
+      const stored = new Float32Array(parameters.reduce((sum, { size }) => sum + size, 0));
+      let position = 0;
+      for (const parameter of parameters) {
+        const { offset, size } = parameter;
+        for (const piece of inFileOrder(orderInFile(parameter, role), values.subarray(offset, offset + size))) {
+          stored.set(piece, position);
+          position += piece.length;
+        }
+      }
+      return [initializer, stored];
+    }),
+  );
 }

