@@ -26,7 +26,15 @@ export interface VirtualHostOptions extends Omit<VirtualMachineOptions, 'boot' |
 }
 
 const usual: Machine = {
-  ...{ processor: 'virtual', instructionSet: 'virtual', cores: 2, parallelism: 2, memoryBytes: 2 ** 33, platform: 'virtual', user: 'tester' },
+  ...{
+    processor: 'virtual',
+    instructionSet: 'virtual',
+    cores: 2,
+    parallelism: 2,
+    memoryBytes: 2 ** 33,
+    platform: 'virtual',
+    user: 'tester',
+  },
   userId: 0,
 };
 

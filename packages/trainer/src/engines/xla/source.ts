@@ -85,7 +85,16 @@ const optionsOf = (file: string) => (/cuda|rocm|gpu/.test(file) ? { preallocate:
 /** Returns what executables depend on besides their programs. A plugin that is replaced has another size or time. */
 function circumstancesOf({ platform, version, apiVersion, devices }: PjrtClient, file: string): string[] {
   const { size, mtimeMs } = statSync(file);
-  return [file, String(size), String(mtimeMs), platform, version, apiVersion, devices[0], nodeHost.machine.instructionSet];
+  return [
+    file,
+    String(size),
+    String(mtimeMs),
+    platform,
+    version,
+    apiVersion,
+    devices[0],
+    nodeHost.machine.instructionSet,
+  ];
 }
 
 /** Without the flag a GPU may add in an order that changes from run to run. Other platforms do not know it. */
