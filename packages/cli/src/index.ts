@@ -4,7 +4,7 @@
  * the place and the remedy.
  */
 import type { ModelOverview } from '@prunegrid/coordinator/report/model/overview';
-import type { Sensitivity } from '@prunegrid/coordinator/sensitivity/file';
+import type { Sensitivity } from '@prunegrid/coordinator/experiment/sensitivity-file';
 import type { SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 import { nodeRuntime } from '@prunegrid/transport/node';
 
@@ -18,7 +18,7 @@ import * as sensitivities from './api/sensitivity.js';
 import * as sweeps from './api/sweep.js';
 import { readCompact as readCompactFile, type CompactFile } from '@prunegrid/trainer/export';
 
-export type { Sensitivity } from '@prunegrid/coordinator/sensitivity/file';
+export type { Sensitivity } from '@prunegrid/coordinator/experiment/sensitivity-file';
 export type { SensitivityOptions } from './api/sensitivity.js';
 export type { SweepEvent, SweepOverrides } from '@prunegrid/coordinator/sweep/records';
 export type { SweepPlan, Trial } from '@prunegrid/coordinator/sweep/planner/plan';

@@ -2,7 +2,7 @@ import { loadSpec } from '@prunegrid/coordinator/experiment/load';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import { type ModelOverview, overviewOf } from '@prunegrid/coordinator/report/model/overview';
 import { modelPicture } from '@prunegrid/coordinator/report/model/picture';
-import { readMeasured } from '@prunegrid/coordinator/sensitivity/file';
+import { readMeasured } from '@prunegrid/coordinator/experiment/sensitivity-file';
 import { Failure } from '@prunegrid/core/failure';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { describeDataset, loadDataset } from '@prunegrid/trainer/datasets';

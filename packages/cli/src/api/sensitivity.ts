@@ -1,7 +1,11 @@
 import { datasetOfFlags } from '@prunegrid/coordinator/experiment/dataset-of-flags';
 import { layerRules, type PruningKeys } from '@prunegrid/coordinator/experiment/layer-rules';
 import { readJournal } from '@prunegrid/coordinator/journal/reading';
-import { readSensitivity, type Sensitivity, sensitivityFormat } from '@prunegrid/coordinator/sensitivity/file';
+import {
+  readSensitivity,
+  type Sensitivity,
+  sensitivityFormat,
+} from '@prunegrid/coordinator/experiment/sensitivity-file';
 import { measureSensitivity, type Scores } from '@prunegrid/coordinator/sensitivity/measure';
 import { sensitivityPage } from '@prunegrid/coordinator/sensitivity/page';
 import { loadRecorded } from '@prunegrid/coordinator/extension';

@@ -1,4 +1,4 @@
-import type { Sensitivity } from '@prunegrid/coordinator/sensitivity/file';
+import type { Sensitivity } from '@prunegrid/coordinator/experiment/sensitivity-file';
 import { claimNewFolder } from '@prunegrid/core/files/new-folder';
 import { counted, duration, percent } from '@prunegrid/core/text/figures';
 import { basename, join } from 'node:path';

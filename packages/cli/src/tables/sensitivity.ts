@@ -1,4 +1,4 @@
-import type { Sensitivity } from '@prunegrid/coordinator/sensitivity/file';
+import type { Sensitivity } from '@prunegrid/coordinator/experiment/sensitivity-file';
 import { columns } from '@prunegrid/core/text/columns';
 import { grouped, percent } from '@prunegrid/core/text/figures';
 

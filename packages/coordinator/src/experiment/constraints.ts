@@ -2,7 +2,7 @@ import { type BudgetLayer, keepsFor } from '@prunegrid/numerics/budgets';
 import { atMost, type ConstraintData } from '@prunegrid/numerics/constraints';
 import { sizeOf } from '@prunegrid/numerics/shape';
 
-import type { Measured } from '../sensitivity/file.js';
+import type { Measured } from './sensitivity-file.js';
 import { layerRules, type PruningKeys } from './layer-rules.js';
 
 /**

@@ -6,7 +6,7 @@ import { loadModel } from '@prunegrid/trainer/models/load';
 import { resolve } from 'node:path';
 
 import { type Catalogue, checkAgainstModel, type ModelOutline } from './check.js';
-import { readMeasured } from '../sensitivity/file.js';
+import { readMeasured } from './sensitivity-file.js';
 import { layerRules } from './layer-rules.js';
 import type { Places } from './places.js';
 import { failureOf } from './problems.js';

@@ -2,7 +2,7 @@ import { nodeHost } from '@prunegrid/core/node';
 import { initialParameters, models } from '@prunegrid/trainer/models';
 import { expect, it } from 'vitest';
 
-import { isComplete, type Sensitivity } from './file.js';
+import { isComplete, type Sensitivity } from '../experiment/sensitivity-file.js';
 import { measureSensitivity } from './measure.js';
 
 const model = models.get('lenet300');

@@ -5,7 +5,7 @@ import type { ModelDescription } from '@prunegrid/trainer/models';
 import { createHash } from 'node:crypto';
 
 import { Projector } from '../training/projecting/index.js';
-import type { Sensitivity } from './file.js';
+import type { Sensitivity } from '../experiment/sensitivity-file.js';
 
 /** Accuracy as a share, and the loss in nats an example. */
 export interface Scores {

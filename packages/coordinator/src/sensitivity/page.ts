@@ -3,7 +3,7 @@ import { percent, grouped } from '@prunegrid/core/text/figures';
 import { figureSection, htmlPage, text } from '../report/html.js';
 import { axis, colorOf, drawing, faint, type Figure } from '../report/sweep/charts/figure.js';
 import { sparsity, sparsityAxis } from '../report/sweep/charts/scales.js';
-import type { Sensitivity } from './file.js';
+import type { Sensitivity } from '../experiment/sensitivity-file.js';
 
 const WIDTH = 920;
 const HEIGHT = 460;

@@ -5,7 +5,7 @@ import { findDeadUnits, type WeightShape } from '@prunegrid/numerics/admm';
 import { type ConstraintData, constraints } from '@prunegrid/numerics/constraints';
 import { constraintsOf } from '../experiment/constraints.js';
 import type { PruningKeys } from '../experiment/layer-rules.js';
-import type { Measured } from '../sensitivity/file.js';
+import type { Measured } from '../experiment/sensitivity-file.js';
 import type { LayerCount, RunResult } from './records.js';
 import { countNonZero, nonZeroIn } from './masks.js';
 

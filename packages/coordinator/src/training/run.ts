@@ -23,7 +23,7 @@ import { MASK, modelMetadata, readModel, writeModel } from './model-file.js';
 import { checkpointFile } from './run-folder.js';
 import type { PhaseState } from './snapshot.js';
 import { isStageEnd } from './stage-end.js';
-import { readMeasured } from '../sensitivity/file.js';
+import { readMeasured } from '../experiment/sensitivity-file.js';
 import { readStartingWeights } from './starting-weights.js';
 import { EpochTraining, type Scores } from './training.js';
 

@@ -14,7 +14,7 @@ import { type ModelTrace, traceModel } from '@prunegrid/trainer/models/trace';
 import { constraintsOf, leftDense } from '../../experiment/constraints.js';
 import { layerRules } from '../../experiment/layer-rules.js';
 import type { Spec } from '../../experiment/spec.js';
-import type { Measured } from '../../sensitivity/file.js';
+import type { Measured } from '../../experiment/sensitivity-file.js';
 import { keptIn } from '../../training/layers.js';
 
 /** A layer with weights. Shapes have no axis of examples, and images are [height, width, channels]. */

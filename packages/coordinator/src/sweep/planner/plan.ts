@@ -16,7 +16,7 @@ import { Places } from '../../experiment/places.js';
 import { failureOf, problemsOf, requirement } from '../../experiment/problems.js';
 import { readSource } from '../../experiment/source.js';
 import type { Spec } from '../../experiment/spec.js';
-import { readMeasured } from '../../sensitivity/file.js';
+import { readMeasured } from '../../experiment/sensitivity-file.js';
 import { keptIn } from '../../training/layers.js';
 import { type Plain, type PlainMap, readYaml } from '../../experiment/yaml.js';
 import { type Cell, cellsOf, chainLength, covers, type Setting } from './cells.js';
