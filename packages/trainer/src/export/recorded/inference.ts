@@ -62,7 +62,7 @@ export function recordInference(model: Model, parameters: Float32Array): Inferen
   for (const name of fixed.keys()) if (!used.has(name)) fixed.delete(name);
   const { type } = model.input;
   const input = { name: INPUT, shape: [-1, ...model.input.shape], elementType: type };
-  return { fixed, operations: operations.map(evenSplit(fixed)), input, output: nameOf(few.output) };
+  return { fixed, operations: operations.map(evenSplit(fixed)), input, output: nameOf(few.outputs[0]) };
 }
 
 function recordForward(model: Model, own: readonly Float32Array[], count: number): Recording {
@@ -76,7 +76,7 @@ function recordForward(model: Model, own: readonly Float32Array[], count: number
       const parameters = model.parameters.map(({ shape }, i) => tf.tensor(own[i], shape, 'float32'));
       return model.forward(tf, parameters, tf.tensor(examples, [count, ...model.input.shape], model.input.type)).logits;
     });
-    return backend.tensorMap.get(logits.dataId).id;
+    return [backend.tensorMap.get(logits.dataId).id];
   });
   logits?.dispose();
   return recording;
