@@ -165,7 +165,9 @@ const grouped: Model = {
   ]),
   ...{ input: { shape: [15, 15, 4], type: 'float32' }, classes: CLASSES, dropouts: [] },
   forward(tf, [kernel, bias, dense, denseBias], images) {
-    const [parts, kernels] = [images, kernel].map((whole) => tf.split(whole as tensorflow.Tensor4D, 2, 3));
+    const [parts, kernels] = [images, kernel].map((whole) =>
+      tf.split<tensorflow.Tensor4D>(whole as tensorflow.Tensor4D, 2, 3),
+    );
     const maps = parts.map((part, i) => tf.conv2d(part, kernels[i], 2, 'same'));
     const sums: tensorflow.Tensor4D = tf.add(tf.concat(maps, 3), bias);
     const even = tf.localResponseNormalization(tf.relu<tensorflow.Tensor4D>(sums), 2, 1, 0.1, 0.75);

@@ -64,7 +64,7 @@ describe("a PyTorch user's network on MNIST", () => {
       expect(Math.abs(accuracy - testAccuracy)).toBeLessThan(0.0003);
       expect(kept).toBe(result.total.kept);
     }
-  });
+  }, 600_000);
 
   it('takes the bytes that the result states, is written once, and not over another file', async () => {
     const compact = at('pruned.compact');

@@ -6,7 +6,7 @@ import torch
 from network import Cnn, mnist
 from torch import nn
 
-folder, out, limit, epochs = [*sys.argv[1:], "55000", "6"][:4] if len(sys.argv) == 3 else sys.argv[1:]
+folder, out, limit, epochs = [*sys.argv[1:], "55000", "2"][:4] if len(sys.argv) == 3 else sys.argv[1:]
 torch.manual_seed(1)
 images, labels = (torch.from_numpy(each[: int(limit)]) for each in mnist(folder, "train"))
 network = Cnn()

@@ -8,7 +8,6 @@ import { isCompact, readCompact } from '@prunegrid/trainer/export';
 import {
   absoluteReference,
   fromFile,
-  isModelModule,
   isModelPath,
   type Model,
   models,
@@ -65,12 +64,9 @@ export async function readStoredNetwork(
       `${file}: does not say which network it holds: add --model ${models.names.join(' or ')}, or the network's file`,
     );
   }
-  if (chosen === undefined && isModelModule(name)) {
-    // A module is executed, so a file that anybody may have written does not choose it.
-    throw new Failure(
-      'input',
-      `${file}: says that its network is the module ${name}: name it by --model if you trust it`,
-    );
+  if (chosen === undefined && isModelPath(name)) {
+    // Whoever has written the file does not choose what is read, or even executed, on this machine.
+    throw new Failure('input', `${file}: holds ${name}, which is a network in a file: add --model with its path`);
   }
   if (!models.find(name) && !isModelPath(name)) {
     throw new Failure(
