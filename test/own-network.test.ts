@@ -70,10 +70,10 @@ describe('a network in a file', () => {
       const report = await prunegrid('report', at('sweep'), '--json');
       expect(JSON.parse(report.stdout)).toMatchObject({ rows: [{ weights: 15, kept: 8 }, { kept: 5 }] });
       const again = await prunegrid('evaluate', at('sweep/trials/1/attempt-1'));
-      expect(again).toMatchObject({
-        code: 2,
-        stderr: `prunegrid: ${at('net.onnx')}: there is no such file: check the path\n`,
-      });
+      expect(again.code).toBe(2);
+      expect(again.stderr).toContain(
+        `${at('net.onnx')}: the network's file, with which the run was made, is not there`,
+      );
     } finally {
       renameSync(at('away.onnx'), at('net.onnx'));
     }

@@ -68,6 +68,9 @@ export async function readStoredNetwork(
     // Whoever has written the file does not choose what is read, or even executed, on this machine.
     throw new Failure('input', `${file}: holds ${name}, which is a network in a file: add --model with its path`);
   }
+  if (chosen === undefined && isModelPath(name) && !(await runtime.files.status(name))) {
+    throw new Failure('input', `${file}: holds ${name}, which is a network in a file: add --model with its path`);
+  }
   if (!models.find(name) && !isModelPath(name)) {
     throw new Failure(
       'input',
