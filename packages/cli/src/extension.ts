@@ -6,5 +6,6 @@ export type { BudgetRule } from '@prunegrid/numerics/budgets';
 export type { Constraint } from '@prunegrid/numerics/constraints';
 export type { DatasetSource } from '@prunegrid/trainer/datasets';
 export type { EngineSource } from '@prunegrid/trainer/engines';
+export type { LossModule, MetricModule } from '@prunegrid/trainer/losses';
 export type { Model, ModelModule } from '@prunegrid/trainer/models';
 export type { Reduction } from '@prunegrid/trainer/reductions';

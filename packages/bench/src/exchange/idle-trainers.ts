@@ -33,7 +33,7 @@ export class IdleTrainers {
       listen: '127.0.0.1:0',
       token: IDLE_TOKEN,
       version,
-      workload: { engine: 'none', model: 'none', dataset: undefined, threads: 1 },
+      workload: { engine: 'none', model: 'none', dataset: undefined, threads: 1, metrics: [] },
       parameters: weights,
       trainers: count,
       reduction,

@@ -3,6 +3,7 @@ import type { LayerResult, RunResult } from '@prunegrid/coordinator/training/rec
 import { type DatasetChoice, loadDataset } from '@prunegrid/trainer/datasets';
 import { DEFAULT_ENGINE, engines } from '@prunegrid/trainer/engines';
 import { compactBytes } from '@prunegrid/trainer/export/compact';
+import { loadObjective, withObjective } from '@prunegrid/trainer/losses';
 import { modelTitle } from '@prunegrid/trainer/models';
 import { computationOf } from '@prunegrid/trainer/models/trace';
 
@@ -27,6 +28,9 @@ export interface ModelEvaluation {
   /** Top-5 accuracies, if there are more than five classes. */
   testTop5?: number;
   validationTop5?: number;
+  /** Mean losses, if the run's spec names a loss. */
+  testLoss?: number;
+  validationLoss?: number;
   layers: LayerResult[];
   total: RunResult['total'];
 }
@@ -37,7 +41,9 @@ export async function evaluateModel(
   context: ApiContext,
 ): Promise<ModelEvaluation> {
   const { runtime } = context;
-  const { file, run, name, model, parameters } = await readStoredNetwork(place, options, context);
+  const { file, run, name, model: network, parameters } = await readStoredNetwork(place, options, context);
+  const objective = (await loadObjective(run?.spec ?? {}, network.classes, runtime))?.objective;
+  const model = withObjective(network, objective);
   const { layers, total } = resultOf(model, countLayers(model, parameters), computationOf(model));
   const bytes = await compactBytes(runtime.clock, model, parameters);
 
@@ -50,8 +56,12 @@ export async function evaluateModel(
   const accuraciesOn = async (part: 'validation' | 'test') => {
     const { count } = dataset[part];
     const blocks = { blockSize: BLOCK, firstBlock: 0, blocks: Math.ceil(count / BLOCK) };
-    const { correct, top5 } = await evaluator.evaluate({ part, ...blocks });
-    return { accuracy: correct / count, top5: top5 === undefined ? undefined : top5 / count };
+    const { losses, correct, top5 } = await evaluator.evaluate({ part, ...blocks });
+    return {
+      accuracy: dataset.hasTargets ? NaN : correct / count,
+      top5: top5 === undefined ? undefined : top5 / count,
+      loss: losses.reduce((sum, loss) => sum + loss, 0) / count,
+    };
   };
   const test = await accuraciesOn('test');
   const validation = await accuraciesOn('validation');
@@ -64,6 +74,7 @@ export async function evaluateModel(
     validationImages: dataset.validation.count,
     ...(test.top5 !== undefined && { testTop5: test.top5 }),
     ...(validation.top5 !== undefined && { validationTop5: validation.top5 }),
+    ...(objective?.loss && { testLoss: test.loss, validationLoss: validation.loss }),
     layers,
     total: { ...total, ...(bytes !== undefined && { compactBytes: bytes }) },
   };

@@ -1,7 +1,7 @@
 import type { Colors } from 'picocolors/types.js';
-import { duration, grouped, percent, wholePercent } from '@prunegrid/core/text/figures';
+import { duration, grouped, percent, significant, wholePercent } from '@prunegrid/core/text/figures';
 import { oneLine } from '@prunegrid/core/text/printable';
-import { residualParts, significant, titleOf } from './lines.js';
+import { residualParts, titleOf } from './lines.js';
 import type { PhaseView, RunView } from './run-view.js';
 
 /** The fewest characters of a bar. A shorter one says less than the percentage beside it. */
@@ -39,7 +39,9 @@ export function frame(view: RunView, width: number, colors: Colors): string[] {
   if (live !== null) {
     const { loss, accuracy, imagesPerSecond } = live;
     const rate = imagesPerSecond === undefined ? '' : `${grouped(imagesPerSecond)} images/s`;
-    lines.push(fit([`loss ${significant(loss)}`, `accuracy ${percent(accuracy)}`, rate], width));
+    lines.push(
+      fit([`loss ${significant(loss)}`, Number.isNaN(accuracy) ? '' : `accuracy ${percent(accuracy)}`, rate], width),
+    );
   }
   if (residuals !== null && phase.name === 'prune') {
     const [first, ...rest] = residualParts(residuals.layers);

@@ -1,7 +1,16 @@
 import { epochsOf } from '@prunegrid/coordinator/experiment/epochs';
 import type { PhaseName, Spec } from '@prunegrid/coordinator/experiment/spec';
-import type { LayerResiduals, RunEvent, RunManifest } from '@prunegrid/coordinator/training/records';
-import { counted, duration, grouped, percent, ratio, roughPercent, wholePercent } from '@prunegrid/core/text/figures';
+import type { Evaluation, LayerResiduals, RunEvent, RunManifest } from '@prunegrid/coordinator/training/records';
+import {
+  counted,
+  duration,
+  grouped,
+  percent,
+  ratio,
+  roughPercent,
+  significant,
+  wholePercent,
+} from '@prunegrid/core/text/figures';
 import { methods } from '@prunegrid/coordinator/training/methods';
 import { totalOf } from '@prunegrid/coordinator/training/layers';
 import { modelTitle } from '@prunegrid/trainer/models';
@@ -48,8 +57,8 @@ function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
         [
           `${titleOf(event.phase, view.spec)} epoch ${event.epoch}/${view.phase?.epochs ?? '?'}`,
           `loss ${significant(event.trainLoss)}`,
-          `accuracy ${percent(event.trainAccuracy)}`,
-          `held out ${percent(event.validation.accuracy)}`,
+          ...(Number.isNaN(event.trainAccuracy) ? [] : [`accuracy ${percent(event.trainAccuracy)}`]),
+          `held out ${scoreText(event.validation)}`,
           `${grouped(event.imagesPerSecond)} images/s`,
           ...whole(view),
         ].join(', '),
@@ -78,7 +87,7 @@ function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
     }
     case 'evaluated': {
       const what = event.stage === 'hardPruned' ? null : afterPhase(view, time);
-      const accuracies = `${percent(event.test.accuracy)} on the test set, ${percent(event.validation.accuracy)} held out`;
+      const accuracies = `${scoreText(event.test)} on the test set, ${scoreText(event.validation)} held out`;
       return milestone(`${what ?? stages[event.stage]}: ${accuracies}`);
     }
     case 'dead-units':
@@ -98,12 +107,22 @@ function lineOf(event: RunEvent, view: RunView, time: number): Line | null {
   }
 }
 
+/** Returns the accuracy, or the loss if there are no classes, and the metrics of the spec. */
+const scoreText = ({ accuracy, loss, metrics = {} }: Evaluation): string =>
+  [
+    Number.isNaN(accuracy) ? `loss ${significant(loss)}` : percent(accuracy),
+    ...Object.entries(metrics).map(([name, value]) => `${name} ${significant(value)}`),
+  ].join(' ');
+
 /** Returns how far the run has come within an epoch. */
 export function progressLine(view: RunView): string {
   const { phase, live, spec } = view;
   const title =
     phase && `${titleOf(phase.name, spec)} epoch ${Math.ceil(phase.step / phase.stepsPerEpoch)}/${phase.epochs}`;
-  const figures = live && [`loss ${significant(live.loss)}`, `accuracy ${percent(live.accuracy)}`];
+  const figures = live && [
+    `loss ${significant(live.loss)}`,
+    ...(Number.isNaN(live.accuracy) ? [] : [`accuracy ${percent(live.accuracy)}`]),
+  ];
   const speed = live?.imagesPerSecond === undefined ? [] : [`${grouped(live.imagesPerSecond)} images/s`];
   return [...(title ? [`${title} under way`] : []), ...(figures ?? []), ...speed, ...whole(view)].join(', ');
 }
@@ -133,9 +152,6 @@ export function residualParts(layers: readonly LayerResiduals[]): string[] {
     ...largest('support change', ({ supportChange }) => supportChange, roughPercent),
   ];
 }
-
-/** Formats a number with three significant digits: `0.0231`, `2.3`, `1.2e-7`. */
-export const significant = (value: number): string => String(Number(value.toPrecision(3)));
 
 const milestone = (text: string): Line => ({ kind: 'milestone', text });
 const detail = (text: string): Line => ({ kind: 'detail', text });

@@ -1,7 +1,7 @@
 import type { ModelEvaluation } from '../api/evaluate.js';
 import type { LayerCount, LayerResult, RunResult } from '@prunegrid/coordinator/training/records';
 import { columns } from '@prunegrid/core/text/columns';
-import { counted, duration, grouped, percent, ratio, roughPercent } from '@prunegrid/core/text/figures';
+import { counted, duration, grouped, percent, ratio, roughPercent, significant } from '@prunegrid/core/text/figures';
 import { wrapped } from '@prunegrid/core/text/wrapping';
 import { type DataOfRun, paperNetwork, type PaperNetwork } from '@prunegrid/coordinator/report/paper';
 
@@ -35,7 +35,7 @@ export function renderComparison(result: RunResult, data: DataOfRun, folder: str
 /** What a model file holds and how good it is. Plain text of 75 columns at most, without a newline at the end. */
 export function renderEvaluation(evaluation: ModelEvaluation): string {
   const { file, layers, total, testAccuracy, testImages, validationAccuracy, validationImages } = evaluation;
-  const { testTop5, validationTop5 } = evaluation;
+  const { testTop5, validationTop5, testLoss, validationLoss } = evaluation;
   const row = (name: string, { weights, kept }: Omit<LayerCount, 'name'>): string[] => [
     name,
     grouped(weights),
@@ -56,8 +56,14 @@ export function renderEvaluation(evaluation: ModelEvaluation): string {
     ...bytesLine(total),
     '',
     ...computationTable(evaluation),
-    `test accuracy      ${percent(testAccuracy)} of ${counted(testImages, 'image')}`,
-    `held-out accuracy  ${percent(validationAccuracy)} of ${counted(validationImages, 'image')}`,
+    ...(Number.isNaN(testAccuracy)
+      ? []
+      : [
+          `test accuracy      ${percent(testAccuracy)} of ${counted(testImages, 'image')}`,
+          `held-out accuracy  ${percent(validationAccuracy)} of ${counted(validationImages, 'image')}`,
+        ]),
+    ...(testLoss === undefined ? [] : [`test loss          ${significant(testLoss)}`]),
+    ...(validationLoss === undefined ? [] : [`held-out loss      ${significant(validationLoss)}`]),
     ...(testTop5 === undefined ? [] : [`test top-5         ${percent(testTop5)}`]),
     ...(validationTop5 === undefined ? [] : [`held-out top-5     ${percent(validationTop5)}`]),
   ].join('\n');
@@ -138,6 +144,29 @@ function computationTable({ layers, total }: Pick<RunResult, 'layers' | 'total'>
   ];
 }
 
+/** The losses of a network without classes, and its own metrics. */
+function lossRows({
+  dense,
+  hardPruned,
+  final,
+}: Pick<RunResult, 'dense' | 'hardPruned' | 'final'>): (string[] | null)[] {
+  const row = (stage: string, test: number | undefined, heldOut: number | undefined): string[] => [
+    stage,
+    test === undefined ? '-' : significant(test),
+    heldOut === undefined ? '-' : significant(heldOut),
+  ];
+  return [
+    ['loss', 'test', 'held out'],
+    null,
+    row('dense', dense.testLoss, dense.validationLoss),
+    row('straight after pruning', hardPruned.testLoss, hardPruned.validationLoss),
+    row('final, after retraining', final.testLoss, final.validationLoss),
+    ...Object.keys(final.testMetrics ?? {}).map((name) =>
+      row(`final, ${name}`, final.testMetrics?.[name], final.validationMetrics?.[name]),
+    ),
+  ];
+}
+
 function accuracyRows({ dense, hardPruned, final }: RunResult, paper: PaperNetwork | undefined): (string[] | null)[] {
   const row = (stage: string, theirs: number | undefined, ours: RunResult['final']): string[] => [
     stage,
@@ -145,6 +174,7 @@ function accuracyRows({ dense, hardPruned, final }: RunResult, paper: PaperNetwo
     percent(ours.testAccuracy),
     percent(ours.validationAccuracy),
   ];
+  if (Number.isNaN(final.testAccuracy)) return lossRows({ dense, hardPruned, final });
   const top5Row = (stage: string, theirs: number | undefined, ours: RunResult['final']): string[][] => {
     const { testTop5: testAccuracy, validationTop5: validationAccuracy } = ours;
     if (testAccuracy === undefined || validationAccuracy === undefined) return [];

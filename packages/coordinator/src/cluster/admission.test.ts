@@ -6,7 +6,7 @@ import { examineHello, examineReady, JoinRefused, type Requirements } from './ad
 
 const requirements: Requirements = {
   ...{ version: '1', parameters: 4, datasetHash: 'a'.repeat(64) },
-  workload: { engine: 'none', model: 'small', dataset: undefined, threads: 1 },
+  workload: { engine: 'none', model: 'small', dataset: undefined, threads: 1, metrics: [] },
 };
 const hello: Hello = {
   ...{

@@ -14,20 +14,24 @@ const EVALUATION_BLOCK = 100;
 export interface Evaluation {
   /** Share of correct answers, from 0 to 1. */
   accuracy: number;
-  /** Mean cross-entropy in nats. */
+  /** Mean loss: the cross-entropy in nats, unless the workload names another. */
   loss: number;
   /** Share of examples whose class is among the five that the network prefers; absent if there are at most five. */
   top5?: number;
+  /** The means of the workload's metrics, by their names; absent if it has none. */
+  metrics?: Record<string, number>;
 }
 
 /**
  * Measures the trainers' current weights on a part of the data set, which has `images` images. Returns also what trainers say about
  * their data.
+ * @param metrics the names of the workload's metrics
  */
 export async function evaluateOn(
   trainers: Broadcast,
   split: Split,
   images: number,
+  metrics: readonly string[],
 ): Promise<Evaluation & { notices: string[] }> {
   const shares = evenShares(Math.ceil(images / EVALUATION_BLOCK), trainers.trainers.length);
   await trainers.tellEach((i) => ({
@@ -48,6 +52,20 @@ export async function evaluateOn(
     accuracy: sum(measured.map(({ correct }) => correct)) / images,
     loss: sum(measured.flatMap(({ losses }) => losses)) / images,
     ...(top5.length > 0 && { top5: sum(top5) / images }),
+    ...(metrics.length > 0 && {
+      metrics: meansOf(
+        metrics,
+        measured.flatMap((each) => each.metrics),
+        images,
+      ),
+    }),
     notices: measured.flatMap(({ notices }) => notices),
   };
+}
+
+/** Returns the means over all images of metrics whose sums are given for each block, one block after another. */
+function meansOf(names: readonly string[], sums: readonly number[], images: number): Record<string, number> {
+  const totals = names.map(() => 0);
+  sums.forEach((sum, i) => (totals[i % names.length] += sum));
+  return Object.fromEntries(names.map((name, i) => [name, totals[i] / images]));
 }

@@ -33,7 +33,7 @@ async function join(
 }
 
 async function open(reduction: 'hub' | 'auto', trainers = 2): Promise<Gateway> {
-  const workload = { engine: 'none', model: 'none', dataset: undefined, threads: 1 };
+  const workload = { engine: 'none', model: 'none', dataset: undefined, threads: 1, metrics: [] };
   const gateway = await Gateway.open({
     ...{ listen: '127.0.0.1:0', token: 'token', version: '1', workload, parameters: PARAMETERS, trainers, reduction },
     runtime: nodeRuntime,

@@ -206,9 +206,12 @@ export class TrainerGroup {
     return residuals;
   }
 
-  /** Measures the current weights on a part of the data set, which has `images` images. */
-  async evaluate(split: Split, images: number): Promise<Evaluation> {
-    const { notices, ...evaluation } = await evaluateOn(this.broadcast, split, images);
+  /**
+   * Measures the current weights on a part of the data set, which has `images` images.
+   * @param metrics the names of the workload's metrics
+   */
+  async evaluate(split: Split, images: number, metrics: readonly string[]): Promise<Evaluation> {
+    const { notices, ...evaluation } = await evaluateOn(this.broadcast, split, images, metrics);
     this.tell(notices);
     return evaluation;
   }

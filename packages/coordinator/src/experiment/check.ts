@@ -2,6 +2,7 @@ import type { Named, Registry } from '@prunegrid/core/registry';
 import { suggest } from '@prunegrid/core/text/suggestion';
 import { type BudgetLayer, budgets, keptInAll } from '@prunegrid/numerics/budgets';
 import { isDatasetPath } from '@prunegrid/trainer/datasets';
+import type { Objective } from '@prunegrid/trainer/losses';
 import { isModelPath } from '@prunegrid/trainer/models';
 import type { z } from 'zod';
 
@@ -21,6 +22,7 @@ export interface ModelOutline {
   /** The shape and the type of one example, and the number of classes. Data in files are held against them. */
   input?: { shape: readonly number[]; type: string };
   classes?: number;
+  objective?: Pick<Objective, 'loss'>;
   /** Present if the model comes with trained weights. */
   pretrained?: unknown;
 }
@@ -133,7 +135,10 @@ function problemsOfBudget(
   return [{ path: ['budget', 'ratio'], on: 'value', text }];
 }
 
-function problemsOfChoice({ choose }: Spec, { name, classes = Infinity }: ModelOutline): Problem[] {
+function problemsOfChoice({ choose, dataset }: Spec, { name, classes = Infinity }: ModelOutline): Problem[] {
+  if (choose === 'top5' && dataset.targets === 'values') {
+    return [{ path: ['choose'], on: 'value', text: 'found "top5"; a loss of values has no classes: choose loss' }];
+  }
   if (choose !== 'top5' || classes > TOP_5_ABOVE) return [];
   return [
     { path: ['choose'], on: 'value', text: `found "top5"; ${name} has ${classes} classes: choose accuracy or loss` },

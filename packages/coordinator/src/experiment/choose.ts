@@ -11,18 +11,23 @@ export interface Measures {
   accuracy: number;
   top5?: number | undefined;
   loss?: number | undefined;
+  metrics?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Returns a number that is the higher the better the evaluation is, by the metric that the spec chooses. */
-export function scoreOf(choose: Choose, { accuracy, top5 = NaN, loss = NaN }: Measures): number {
+export function scoreOf(choose: Choose, { accuracy, top5 = NaN, loss = NaN, metrics = {} }: Measures): number {
   if (choose === 'accuracy') return accuracy;
-  const score = choose === 'top5' ? top5 : -loss;
+  const own = typeof choose === 'string' ? NaN : (metrics[choose.metric] ?? NaN);
+  const score = choose === 'top5' ? top5 : choose === 'loss' ? -loss : choose.best === 'highest' ? own : -own;
   // What has diverged is the worst of all.
   return Number.isNaN(score) ? -Infinity : score;
 }
 
 /** Returns a score in words, such as `98.20 %` or `a loss of 0.0512`. */
 export function scoreText(choose: Choose, score: number): string {
+  if (typeof choose !== 'string') {
+    return `a ${choose.metric} of ${(choose.best === 'highest' ? score : -score).toPrecision(3)}`;
+  }
   if (choose === 'loss') return `a loss of ${(-score).toPrecision(3)}`;
   return `${(score * 100).toFixed(2)} %${choose === 'top5' ? ' top-5' : ''}`;
 }

@@ -1,6 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
 import { isDatasetPath, isLabelFile, loadDataset, misfit } from '@prunegrid/trainer/datasets';
+import { loadObjective } from '@prunegrid/trainer/losses';
 import { absoluteReference, isModelPath, type ModelDescription, models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
 import { resolve } from 'node:path';
@@ -15,9 +16,9 @@ import { absoluteWeights, checkWeights, type StartingWeights } from './starting-
 
 /** Returns the spec with the paths of its model and data seen from `folder`, the experiment's, made absolute. */
 export function withAbsolutePaths<
-  Of extends Pick<Spec, 'dataset' | 'model'> & Partial<Pick<Spec, 'weights' | 'budget'>>,
+  Of extends Pick<Spec, 'dataset' | 'model'> & Partial<Pick<Spec, 'weights' | 'budget' | 'loss' | 'metrics'>>,
 >(experiment: Of, folder: string): Of {
-  const { weights, budget } = experiment;
+  const { weights, budget, loss, metrics } = experiment;
   const spec = {
     ...experiment,
     model: absoluteReference(experiment.model, folder),
@@ -25,6 +26,8 @@ export function withAbsolutePaths<
     ...(budget?.measured && {
       budget: { ...budget, measured: { ...budget.measured, file: resolve(folder, budget.measured.file) } },
     }),
+    ...(loss !== undefined && { loss: absoluteReference(loss, folder) }),
+    ...(metrics && { metrics: metrics.map((metric) => absoluteReference(metric, folder)) }),
   };
   const { name, validation, test, labels } = spec.dataset;
   if (!isDatasetPath(name)) return spec;
@@ -60,19 +63,37 @@ export async function withFiles(
   known: KnownFiles = new Map(),
 ): Promise<Spec> {
   const model = await modelOf(spec, runtime, places, known);
-  const outline = outlineOf(model, catalogue);
+  const network = outlineOf(model, catalogue);
+  const chosen = await objectiveOf(spec, network, runtime, places);
+  const outline = chosen ? { ...network, objective: chosen.objective } : network;
+  const values = chosen?.objective.loss?.targets === 'values';
   const weights = spec.weights && (await checkedWeights(spec.weights, models.get(model), runtime, places, known));
   const budget = await budgetOf(spec, outline, runtime, places);
-  const loaded = { ...spec, model, ...(weights && { weights }), ...(budget && { budget }) };
+  const loaded: Spec = {
+    ...spec,
+    model,
+    ...(weights && { weights }),
+    ...(budget && { budget }),
+    ...chosen?.choice,
+    // There is no accuracy without classes.
+    ...(values && { choose: spec.choose === 'accuracy' ? 'loss' : spec.choose }),
+    dataset: { ...spec.dataset, ...(values && { targets: 'values' as const }) },
+  };
   if (isModelPath(model)) {
     const problems = checkAgainstModel(loaded, outline);
     if (problems.length > 0) throw failureOf(problems, places);
   }
-  const { dataset } = spec;
-  if (!isDatasetPath(dataset.name)) return loaded;
+  const { dataset } = loaded;
+  if (!isDatasetPath(dataset.name)) {
+    if (values) {
+      const problem = `${dataset.name} has classes, and loss: ${spec.loss} compares outputs with values: name data with values`;
+      throw failureOf([{ path: ['dataset', 'name'], on: 'value', text: problem }], places);
+    }
+    return loaded;
+  }
   const { shift: _, limit: _unused, ...choice } = dataset;
   const key = JSON.stringify([model, choice]);
-  const sha256 = known.get(key) ?? (await examine(spec, outline, runtime, places));
+  const sha256 = known.get(key) ?? (await examine(loaded, outline, runtime, places));
   known.set(key, sha256);
   return { ...loaded, dataset: { ...dataset, sha256 } };
 }
@@ -143,15 +164,36 @@ async function budgetOf(
   }
 }
 
+/** Loads the spec's loss and metrics; undefined if it names none. */
+async function objectiveOf(
+  spec: Spec,
+  { name, classes }: ModelOutline,
+  runtime: Pick<Host, 'clock' | 'files' | 'machine'>,
+  places: Places,
+): ReturnType<typeof loadObjective> {
+  if (spec.loss === undefined && spec.metrics === undefined) return undefined;
+  if (classes === undefined) throw new Error(`${name} does not say how many outputs it has`);
+  try {
+    return await loadObjective(spec, classes, runtime);
+  } catch (error) {
+    const [, key = 'loss'] = (error instanceof Failure && /^(loss|metrics): /.exec(error.message)) || [];
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure('input', `${places.ofValue([key])}: ${error.message}`, { cause: error });
+  }
+}
+
 async function examine(
   { dataset: choice }: Spec,
-  { name, input, classes }: ModelOutline,
+  { name, input, classes, objective }: ModelOutline,
   runtime: Pick<Host, 'clock' | 'files' | 'machine'>,
   places: Places,
 ): Promise<string> {
   try {
     const dataset = await loadDataset(choice, runtime);
-    const problem = input && classes !== undefined ? misfit({ name, input, classes }, dataset) : undefined;
+    const problem =
+      input && classes !== undefined
+        ? misfit({ name, input, classes, ...(objective && { objective }) }, dataset)
+        : undefined;
     if (problem !== undefined) throw new Failure('input', problem);
     return dataset.files?.sha256 ?? dataset.hash;
   } catch (error) {

@@ -45,7 +45,7 @@ export function resultKey(
  * same key can share these weights.
  */
 export function denseKey(spec: Spec): string {
-  const { seed, engine, precision, model, weights, dataset, batch, exchange, threadsPerTrainer, dense } = spec;
+  const { seed, engine, precision, model, weights, dataset, batch, exchange, threadsPerTrainer, loss, dense } = spec;
   return hash({
     seed,
     ...chosen(engine),
@@ -56,6 +56,7 @@ export function denseKey(spec: Spec): string {
     batch,
     ...lossy(exchange),
     threadsPerTrainer,
+    loss,
     dense,
   });
 }

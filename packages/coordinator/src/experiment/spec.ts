@@ -2,7 +2,9 @@ import { z } from 'zod';
 
 import { budgets } from '@prunegrid/numerics/budgets';
 import { constraints } from '@prunegrid/numerics/constraints';
+import { suggest } from '@prunegrid/core/text/suggestion';
 import { datasetChoiceSchema, isDatasetPath } from '@prunegrid/trainer/datasets';
+import { metricName } from '@prunegrid/trainer/losses';
 import { isModelPath } from '@prunegrid/trainer/models';
 import { registered } from './registered.js';
 import { weightsSchema } from './starting-weights.js';
@@ -239,8 +241,20 @@ const keys = z.strictObject({
    * name is registered.
    */
   method: z.string().default('admm'),
+  /** The loss, if it is not the cross-entropy of a classifier: a registered name, or the path of a module. */
+  loss: z.string().optional(),
+  /** The paths of modules with metrics that evaluations measure beside loss and accuracy. */
+  metrics: z.array(z.string()).min(1).optional(),
   /** The score on the validation part by which the best epoch of retraining and the best trials are chosen. */
-  choose: z.enum(['accuracy', 'top5', 'loss']).default('accuracy'),
+  choose: z
+    .union(
+      [
+        z.enum(['accuracy', 'top5', 'loss']),
+        z.strictObject({ metric: z.string(), best: z.enum(['highest', 'lowest']) }),
+      ],
+      { error: 'allowed: accuracy, top5, loss, or { metric: NAME, best: highest or lowest } of one of metrics' },
+    )
+    .default('accuracy'),
   dense: z
     .strictObject({
       /** If it is 0, the trained weights of the network's file are pruned as they are. */
@@ -296,6 +310,20 @@ export const specSchema = keys
   .refine(({ weights: start, dense }) => start === undefined || !dense.fresh, {
     path: ['dense', 'fresh'],
     error: 'beside weights, which are trained already: take one of the two out',
+  })
+  .superRefine(({ loss, dense, admm, retrain }, context) => {
+    for (const [phase, { labelSmoothing }] of Object.entries({ dense, admm, retrain })) {
+      if (loss === undefined || !labelSmoothing) continue;
+      const message = 'is of cross-entropy, and loss names another one: take one of the two out';
+      context.addIssue({ code: 'custom', path: [phase, 'labelSmoothing'], message });
+    }
+  })
+  .superRefine(({ metrics = [], choose }, context) => {
+    if (typeof choose === 'string') return;
+    const names = metrics.map(metricName);
+    if (names.includes(choose.metric)) return;
+    const message = `no metric "${choose.metric}"; ${names.length > 0 ? suggest(choose.metric, names) : 'name its module in metrics'}`;
+    context.addIssue({ code: 'custom', path: ['choose', 'metric'], message });
   })
   .superRefine(({ dense, admm, retrain }, context) => {
     const phases = {

@@ -41,7 +41,10 @@ export interface TrainerEvents {
 }
 
 /** The part of a spec that a trainer loads once. Experiments with equal workloads can share trainers. */
-export type Workload = Pick<Spec, 'engine' | 'precision' | 'model' | 'dataset' | 'threadsPerTrainer'>;
+export type Workload = Pick<
+  Spec,
+  'engine' | 'precision' | 'model' | 'dataset' | 'threadsPerTrainer' | 'loss' | 'metrics'
+>;
 
 /** Number of trainers that are waited for. */
 export const wantedOf = ({ trainers, external }: Pick<TrainerChoice, 'trainers' | 'external'>): number =>
@@ -104,7 +107,7 @@ export interface TrainerOptions extends TrainerEvents {
  * of `work`
  */
 export async function withTrainers<T>(
-  { engine, precision, model, dataset, threadsPerTrainer: threads }: Workload,
+  { engine, precision, model, dataset, threadsPerTrainer: threads, loss, metrics = [] }: Workload,
   choice: TrainerChoice,
   { runtime, launch, purpose, interrupted, ...events }: TrainerOptions,
   work: (gateway: Gateway, ended: Promise<never>) => Promise<T>,
@@ -123,7 +126,7 @@ export async function withTrainers<T>(
     token: admission.token,
     tls: admission.tls,
     version,
-    workload: { engine, precision, model, dataset: { choice: JSON.stringify(loaded) }, threads },
+    workload: { engine, precision, model, dataset: { choice: JSON.stringify(loaded) }, threads, loss, metrics },
     parameters,
     datasetHash: expectedHash(dataset),
     trainers: wanted,

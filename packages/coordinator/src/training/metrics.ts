@@ -33,6 +33,7 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
           'validation/loss': record.validation.loss,
           'validation/accuracy': record.validation.accuracy,
           ...top5Of('validation/top5_accuracy', record.validation),
+          ...ownOf('validation/', record.validation),
           learning_rate: record.learningRate,
           images_per_second: record.imagesPerSecond,
         },
@@ -68,9 +69,11 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
           [`${stage}/validation_loss`]: record.validation.loss,
           [`${stage}/validation_accuracy`]: record.validation.accuracy,
           ...top5Of(`${stage}/validation_top5_accuracy`, record.validation),
+          ...ownOf(`${stage}/validation_`, record.validation),
           [`${stage}/test_loss`]: record.test.loss,
           [`${stage}/test_accuracy`]: record.test.accuracy,
           ...top5Of(`${stage}/test_top5_accuracy`, record.test),
+          ...ownOf(`${stage}/test_`, record.test),
         },
       };
     }
@@ -101,6 +104,10 @@ export function metricsOf(record: JournalRecord): MetricPoint | null {
 /** Returns the top-5 accuracy under this name, if it was measured. */
 const top5Of = (name: string, { top5 }: Evaluation): Record<string, number> =>
   top5 === undefined ? {} : { [name]: top5 };
+
+/** Returns the spec's own metrics under their names with a prefix. */
+const ownOf = (prefix: string, { metrics = {} }: Evaluation): Record<string, number> =>
+  Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`${prefix}${name}`, value]));
 
 /**
  * One flat line of `metrics.jsonl`, newline included: `time` in Unix milliseconds, the place in the run, then names and

@@ -8,8 +8,14 @@ import type { Plain } from '../experiment/yaml.js';
 import type { Recorded } from '../journal/encoding.js';
 import type { JournalFormat } from '../journal/format.js';
 
-/** A measured or computed number. It may be NaN or infinite, for example a loss that has diverged. */
-const measured = z.custom<number>((value) => typeof value === 'number', 'Invalid input: expected number');
+/**
+ * A measured or computed number. It may be NaN or infinite, for example a loss that has diverged, or an accuracy without
+ * classes. Files of JSON have null in place of NaN.
+ */
+const measured = z.preprocess(
+  (value) => (value === null ? NaN : value),
+  z.custom<number>((value) => typeof value === 'number', 'Invalid input: expected number'),
+);
 const count = z.int().min(0);
 export const plainSchema: z.ZodType<Plain> = z.lazy(() =>
   z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(plainSchema), z.record(z.string(), plainSchema)]),
@@ -21,8 +27,13 @@ export const evaluationSchema = z.strictObject({
   loss: measured,
   /** Top-5 accuracy. Absent if there are at most five classes; earlier releases did not measure it. */
   top5: measured.exactOptional(),
+  /** The spec's own metrics, by their names. */
+  metrics: z.record(z.string(), measured).exactOptional(),
 });
-/** Share of correct answers and mean cross-entropy (nats an image) on one part of the data set. */
+/**
+ * Share of correct answers, NaN if there are no classes, and mean loss, which is the cross-entropy (nats an image) unless
+ * the spec names another, on one part of the data set.
+ */
 export type Evaluation = z.infer<typeof evaluationSchema>;
 
 const layerResiduals = z.strictObject({
@@ -140,13 +151,19 @@ const accuracies = z.strictObject({
   /** Top-5 accuracies, if there are more than five classes. */
   testTop5: measured.exactOptional(),
   validationTop5: measured.exactOptional(),
+  /** The losses, if the spec names a loss. */
+  testLoss: measured.exactOptional(),
+  validationLoss: measured.exactOptional(),
+  /** The spec's own metrics, by their names. */
+  testMetrics: z.record(z.string(), measured).exactOptional(),
+  validationMetrics: z.record(z.string(), measured).exactOptional(),
 });
 
 export const resultSchema = z.strictObject({
   dense: accuracies,
   hardPruned: accuracies,
-  /** `validationLoss`, in nats an example, is written if the spec chooses by it. */
-  final: accuracies.extend({ validationLoss: measured.exactOptional() }),
+  /** `validationLoss` is also written if the spec chooses by it. */
+  final: accuracies,
   layers: z.array(layerResult),
   total: z.strictObject({
     weights: count,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { epochsOf } from '../experiment/epochs.js';
 import { scoreOf } from '../experiment/choose.js';
 import { denseKey } from '../experiment/keys.js';
+import type { Spec } from '../experiment/spec.js';
 import { type Evaluation, type JournalRecord, resultFormat, type RunResult } from './records.js';
 import type { DenseNetwork, RunContext } from './context.js';
 import {
@@ -77,10 +78,10 @@ class Pruning {
     const { layers, total } = resultOf(model, countLayers(model, final), computation);
     const bytes = await compactBytes(runtime.clock, model, final);
     const result: RunResult = {
-      dense: accuracies(denseScores),
-      hardPruned: accuracies(prunedScore),
+      dense: scoresOf(spec, denseScores),
+      hardPruned: scoresOf(spec, prunedScore),
       final: {
-        ...accuracies(finalScore),
+        ...scoresOf(spec, finalScore),
         ...(spec.choose === 'loss' && { validationLoss: finalScore.validation.loss }),
       },
       layers,
@@ -265,9 +266,12 @@ interface Best {
 const keepBest = (best: Best | undefined): PhaseState =>
   best ? { values: { epoch: best.epoch }, tensors: { best: best.weights } } : {};
 
-const accuracies = ({ validation, test }: Scores) => ({
+const scoresOf = ({ loss }: Spec, { validation, test }: Scores) => ({
   testAccuracy: test.accuracy,
   validationAccuracy: validation.accuracy,
   ...(test.top5 !== undefined && { testTop5: test.top5 }),
   ...(validation.top5 !== undefined && { validationTop5: validation.top5 }),
+  ...(loss !== undefined && { testLoss: test.loss, validationLoss: validation.loss }),
+  ...(test.metrics && { testMetrics: test.metrics }),
+  ...(validation.metrics && { validationMetrics: validation.metrics }),
 });

@@ -1,6 +1,7 @@
 import { Split } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { TensorData } from '@prunegrid/core/safetensors';
+import { metricName } from '@prunegrid/trainer/losses';
 import { modelTitle } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
@@ -154,7 +155,7 @@ export class EpochTraining implements Training {
       epoch: this.epoch,
       totalEpochs: this.totalEpochs,
       trainLoss: loss / this.stepsPerEpoch,
-      trainAccuracy: correct / images,
+      trainAccuracy: this.hasClasses ? correct / images : NaN,
       validation,
       learningRate: rates[rates.length - 1],
       imagesPerSecond: images / seconds,
@@ -203,7 +204,7 @@ export class EpochTraining implements Training {
           totalSteps: this.totalSteps,
           trainingSeconds: this.trainingSeconds + (this.now() - started) / 1000,
           loss: outcome.loss,
-          accuracy: outcome.correct / spec.batch.global,
+          accuracy: this.hasClasses ? outcome.correct / spec.batch.global : NaN,
         });
       },
       () => this.snapshots.isDue || this.writes.failed,
@@ -243,15 +244,15 @@ export class EpochTraining implements Training {
   /** Measures the current weights on the validation part and on the test set. The test scores are only reported. */
   async evaluate(stage: 'dense' | 'hardPruned' | 'final'): Promise<Scores> {
     const validation = await this.validate();
-    const test = await this.context.group.evaluate(Split.TEST, this.images.test);
+    const test = await this.measure(Split.TEST, this.images.test);
     await this.settled();
     this.record({ type: 'evaluated', stage, totalEpochs: this.totalEpochs, validation, test });
     return { validation, test };
   }
 
   private async validate(): Promise<Evaluation> {
-    const { group, spec } = this.context;
-    this.validation ??= await group.evaluate(Split.VALIDATION, this.images.validation);
+    const { spec } = this.context;
+    this.validation ??= await this.measure(Split.VALIDATION, this.images.validation);
     if (spec.choose === 'top5' && this.validation.top5 === undefined) {
       throw new Failure(
         'input',
@@ -259,6 +260,17 @@ export class EpochTraining implements Training {
       );
     }
     return this.validation;
+  }
+
+  private async measure(split: Split, images: number): Promise<Evaluation> {
+    const { group, spec } = this.context;
+    const evaluation = await group.evaluate(split, images, (spec.metrics ?? []).map(metricName));
+    return this.hasClasses ? evaluation : { ...evaluation, accuracy: NaN };
+  }
+
+  /** Without classes there are no correct answers. */
+  private get hasClasses(): boolean {
+    return this.context.spec.dataset.targets !== 'values';
   }
 
   checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): void {

@@ -45,3 +45,6 @@ const thousands = [
   ['M', 1e6],
   ['k', 1e3],
 ] as const;
+
+/** Formats a number with three significant digits: `0.0231`, `2.3`, `1.2e-7`. */
+export const significant = (value: number): string => String(Number(value.toPrecision(3)));

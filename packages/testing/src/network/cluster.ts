@@ -61,6 +61,7 @@ export function onCluster<T>(
         model: 'small',
         dataset: { choice: JSON.stringify({ name: 'small', validation: 64 }) },
         threads: 1,
+        metrics: [],
       },
       runtime: machine('coordinator'),
       warn: (line) => warnings.push(line),
@@ -125,7 +126,7 @@ export async function trainOn(group: TrainerGroup, phase: Phase, survivors?: Uin
   const weights = await group.fetchWeights();
   await group.beginPhase(phase, weights, survivors, { steps: 4, moments, residuals });
   const more = await group.train(4, rates(3), ({ loss, correct }) => losses.push(loss, correct));
-  const evaluated = await group.evaluate(Split.VALIDATION, 64);
+  const evaluated = await group.evaluate(Split.VALIDATION, 64, []);
   return { trained, more, moments, residuals, weights, losses, evaluated };
 }
 

@@ -5,8 +5,10 @@ export type ModelValues = Float32Array | Int32Array;
 export interface Batch {
   /** The inputs, [batch, ...shape of an example]. */
   inputs: ModelValues;
-  /** The class numbers, [batch]. */
+  /** The class numbers, [batch]. They are 0 if there are target values. */
   labels: Int32Array;
+  /** The values that the outputs are compared with, [batch, values]; undefined if there are classes. */
+  targets?: Float32Array;
 }
 
 /** The position of a micro-batch in a phase. Its random numbers are functions of this position. */

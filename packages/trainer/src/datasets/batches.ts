@@ -1,7 +1,7 @@
 import { purposes, RandomStream } from '@prunegrid/core/randomness/philox';
 import { augment, type Augmentation, type Image, withoutChance } from './augmentations/index.js';
 import type { Batch, BatchPosition, ModelValues, Shift } from './batch.js';
-import { type Dataset, type Examples, exampleSize, type Inputs, slice, type Split } from './dataset.js';
+import { type Dataset, type Examples, exampleSize, gatherTargets, type Inputs, slice, type Split } from './dataset.js';
 import { conversionOf, inputSize, scalingOf, standardizationOf } from './normalization.js';
 import { permutation } from './splits.js';
 
@@ -34,7 +34,12 @@ export function trainingBatch(
   const { inputs, labels } = examples;
   const size = exampleSize(examples);
   const conversion = conversionOf(dataset);
-  const batch = { inputs: memory ?? conversion.create(rows.length * size), labels: new Int32Array(rows.length) };
+  const targets = gatherTargets(examples, rows);
+  const batch = {
+    inputs: memory ?? conversion.create(rows.length * size),
+    labels: new Int32Array(rows.length),
+    ...(targets && { targets }),
+  };
   const range = 2 * shift.pixels + 1;
   // What comes in from outside of an image is the value 0, which a mean makes another one.
   const outside = shift.pixels > 0 && dataset.standardization ? blankOf(examples) : undefined;
@@ -95,7 +100,8 @@ function changedBatch(
     else if (image.values !== values) memory.set(image.values, i * changed);
     labels[i] = examples.labels[row];
   });
-  return { inputs: memory.subarray(0, rows.length * changed), labels };
+  const targets = gatherTargets(examples, rows);
+  return { inputs: memory.subarray(0, rows.length * changed), labels, ...(targets && { targets }) };
 }
 
 function standardizeInto(
@@ -159,7 +165,7 @@ const rowsFrom = (first: number, count: number): Uint32Array =>
  * @param memory the array for the converted inputs, which must be long enough
  */
 export function evaluated(dataset: Dataset, examples: Examples, memory?: ModelValues): Batch {
-  const { inputs, labels, count } = examples;
+  const { inputs, labels, targets, count } = examples;
   const { augmentations = [] } = dataset;
   if (augmentations.some(changesEvaluation)) {
     const rows = Uint32Array.from({ length: count }, (_, i) => i);
@@ -169,7 +175,7 @@ export function evaluated(dataset: Dataset, examples: Examples, memory?: ModelVa
   const conversion = conversionOf(dataset);
   const into = memory ?? conversion.create(inputs.length);
   conversion.convert(inputs, 0, into, 0, inputs.length);
-  return { inputs: into.subarray(0, inputs.length), labels: Int32Array.from(labels) };
+  return { inputs: into.subarray(0, inputs.length), labels: Int32Array.from(labels), ...(targets && { targets }) };
 }
 
 const changesEvaluation = (augmentation: Augmentation): boolean => 'evaluate' in augmentation;

@@ -32,6 +32,8 @@ export const datasetChoiceSchema = z.strictObject({
   shape: z.array(count).min(1).optional(),
   /** `first`: the file's images are [channels, height, width]. */
   channels: z.enum(['first', 'last']).optional(),
+  /** `values`: labels are numbers that the network's outputs are compared with, instead of classes. */
+  targets: z.literal('values').optional(),
   /** The number of classes, if it is not the highest label plus one. */
   classes: z.number().int().min(2).optional(),
   /** Examples that are held out of the training part for selection and early stopping, or their file. */

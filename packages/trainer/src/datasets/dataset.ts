@@ -16,8 +16,10 @@ export type Labels = Uint8Array | Uint16Array | Int32Array;
 export interface Examples {
   /** The values [count, ...shape] in the data set's element type. */
   inputs: Inputs;
-  /** The class numbers, [count]. */
+  /** The class numbers, [count]. They are 0 if the examples have target values. */
   labels: Labels;
+  /** The values that the outputs for each example are compared with, [count, values]; undefined if there are classes. */
+  targets?: Float32Array;
   count: number;
 }
 
@@ -58,8 +60,10 @@ export interface Dataset {
   standardization?: Standardization | undefined;
   /** Random changes of training images, in their order, between the division and the standardization. */
   augmentations?: readonly Augmentation[] | undefined;
-  /** The number of classes. All labels are below it. */
+  /** The number of classes, which all labels are below; or of the target values of an example. */
   classes: number;
+  /** Whether the examples have target values instead of classes. */
+  hasTargets?: boolean;
   /** The names of the classes, if the data have names. */
   classNames?: readonly string[] | undefined;
   training: Split;
@@ -109,8 +113,15 @@ export function slice(all: Examples, first: number, count: number): Examples {
   return {
     inputs: all.inputs.subarray(first * size, (first + count) * size),
     labels: all.labels.subarray(first, first + count),
+    ...(all.targets && { targets: rowsOf(all.targets, all.count, first, count) }),
     count,
   };
+}
+
+/** Returns some rows of a matrix of `all` rows, without a copy. */
+function rowsOf(values: Float32Array, all: number, first: number, count: number): Float32Array {
+  const width = values.length / all;
+  return values.subarray(first * width, (first + count) * width);
 }
 
 /** Makes a part of a data set from examples that are all in memory. */
@@ -130,5 +141,15 @@ export function gather(all: Examples, indices: Uint32Array): Examples {
     inputs.set(all.inputs.subarray(index * size, (index + 1) * size), i * size);
     labels[i] = all.labels[index];
   });
-  return { inputs, labels, count: indices.length };
+  const targets = gatherTargets(all, indices);
+  return { inputs, labels, ...(targets && { targets }), count: indices.length };
+}
+
+/** Returns a copy of the target values of the examples with these indices; undefined if they have none. */
+export function gatherTargets({ targets, count }: Examples, indices: Uint32Array): Float32Array | undefined {
+  if (!targets) return undefined;
+  const width = targets.length / count;
+  const gathered = new Float32Array(indices.length * width);
+  indices.forEach((index, i) => gathered.set(rowsOf(targets, count, index, 1), i * width));
+  return gathered;
 }

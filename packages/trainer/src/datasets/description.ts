@@ -9,6 +9,8 @@ export const datasetDescriptionSchema = z.strictObject({
   /** The shape of one stored example. */
   shape: z.array(count),
   classes: count,
+  /** Present if `classes` is the number of an example's target values instead. */
+  hasTargets: z.literal(true).exactOptional(),
   classNames: z.array(z.string()).exactOptional(),
   /**
    * What the network gets of a stored value: `(value / divide - mean) / std`, with one mean and deviation, or one for
@@ -38,12 +40,14 @@ export const describeDataset = ({
   elementType,
   divisor,
   standardization,
+  hasTargets,
   files,
   decoder,
   origin,
 }: Dataset): DatasetDescription => ({
   shape: [...shape],
   classes,
+  ...(hasTargets && { hasTargets }),
   ...(classNames && { classNames: [...classNames] }),
   values: {
     type: elementType,

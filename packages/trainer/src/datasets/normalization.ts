@@ -1,4 +1,6 @@
 import { sizeOf } from '@prunegrid/numerics/shape';
+
+import type { Objective } from '../losses/loss.js';
 import type { ModelValues } from './batch.js';
 import type { Dataset, Inputs } from './dataset.js';
 
@@ -29,12 +31,20 @@ export function inputOf(
  * model.
  */
 export function misfit(
-  model: { name: string; input: { shape: readonly number[]; type: string }; classes: number },
+  model: {
+    name: string;
+    input: { shape: readonly number[]; type: string };
+    classes: number;
+    objective?: Pick<Objective, 'loss'>;
+  },
   dataset: Dataset,
 ): string | undefined {
   const { shape, type } = inputOf(dataset);
-  const has = `${type} of shape [${shape.join(', ')}] in ${dataset.classes} classes`;
-  const takes = `${model.input.type} of shape [${model.input.shape.join(', ')}] in ${model.classes} classes`;
+  const described = (element: string, extents: readonly number[], count: number, values: boolean) =>
+    `${element} of shape [${extents.join(', ')}] ${values ? 'with' : 'in'} ${count} ${values ? 'target values' : 'classes'}`;
+  const has = described(type, shape, dataset.classes, dataset.hasTargets ?? false);
+  const values = model.objective?.loss?.targets === 'values';
+  const takes = described(model.input.type, model.input.shape, model.classes, values);
   return has === takes
     ? undefined
     : `${dataset.name} has examples of ${has}, ${model.name} takes ${takes}: choose another, or set dataset.shape, normalize or classes`;

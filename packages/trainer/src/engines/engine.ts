@@ -110,6 +110,8 @@ export interface Evaluation {
    * undefined if there are at most five classes.
    */
   top5?: number;
+  /** The sums over each block's examples of the model's metrics, one block after another; undefined if it has none. */
+  metrics?: number[];
 }
 
 /** Holds W on the engine's device and evaluates it. */

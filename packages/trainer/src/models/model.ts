@@ -1,6 +1,8 @@
 import { sizeOf } from '@prunegrid/numerics/shape';
 import type * as tensorflow from '@tensorflow/tfjs';
 
+import type { Objective } from '../losses/loss.js';
+
 /**
  * The operations of TensorFlow.js. Models are written with them; engines record them and lower them to their device.
  */
@@ -97,6 +99,7 @@ export interface ModelDescription {
   /** The number of elements of the flat parameter vector: weights, biases, scales and states. */
   size: number;
   input: ModelInput;
+  /** The number of classes, which is that of the outputs; also if a loss compares the outputs with values instead. */
   classes: number;
   dropouts: readonly Dropout[];
   /**
@@ -134,6 +137,8 @@ export interface ForwardResult {
 }
 
 export interface Model extends ModelDescription {
+  /** What the model is trained for and measured by, if the spec says more than that it is a classifier. */
+  objective?: Objective;
   /**
    * Computes the logits of `inputs` [batch, ...input.shape]. `parameters` holds a tensor for each of the model's
    * parameters, in their order. If `training` is set, dropout acts and the states are updated.

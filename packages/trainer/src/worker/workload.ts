@@ -9,6 +9,7 @@ import {
   describeDataset,
   loadDataset,
 } from '../datasets/index.js';
+import { loadObjective, withObjective } from '../losses/index.js';
 import { loadModel } from '../models/load.js';
 import { type Engine, engines, type Precision } from '../engines/index.js';
 import { type Model, models } from '../models/index.js';
@@ -26,12 +27,14 @@ export interface LoadedWorkload {
  * if it is missing. It calls `report` with each line for the user. Throws Failure if one of the three is not available.
  */
 export async function loadWorkload(
-  { engine: engineName, model: modelName, dataset: choice, threads, precision }: Workload,
+  { engine: engineName, model: modelName, dataset: choice, threads, precision, loss, metrics }: Workload,
   runtime: Pick<Runtime, 'clock' | 'files' | 'machine'>,
   report: (line: string) => void,
 ): Promise<{ ready: Ready; loaded: LoadedWorkload }> {
   const source = engines.get(engineName);
-  const model = models.get(await loadModel(modelName, runtime));
+  const network = models.get(await loadModel(modelName, runtime));
+  const chosen = { loss, metrics: metrics.length > 0 ? metrics : undefined };
+  const model = withObjective(network, (await loadObjective(chosen, network.classes, runtime))?.objective);
   const dataset = await loadDataset(choiceOf(choice), runtime);
   await source.provision(report);
   const engine = await source.load({ threads, precision: precisionOf(precision), clock: runtime.clock });

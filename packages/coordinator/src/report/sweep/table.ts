@@ -90,6 +90,7 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
       accuracy: final.validationAccuracy,
       top5: final.validationTop5,
       loss: final.validationLoss,
+      metrics: final.validationMetrics,
     }),
   }));
   const score = spreadOf(scored.map((one) => one.score))?.mean ?? NaN;

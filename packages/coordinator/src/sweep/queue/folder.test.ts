@@ -112,7 +112,9 @@ it('an entry counts if its user owns the sweep, or serves the queue', () => {
 });
 
 it('modules as model or data are executed only for the user who serves the queue', () => {
-  const trialsOf = (model: string, name: string) => [{ spec: { model, dataset: { name } as Spec['dataset'] } }];
+  const trialsOf = (model: string, name: string, loss?: string) => [
+    { spec: { model, dataset: { name } as Spec['dataset'], loss } },
+  ];
   const files = trialsOf('/lab/net.onnx@sha256:'.padEnd(85, '0'), '/lab/x.npz');
   for (const [owner, userId] of [
     [1001, 1000],
@@ -123,6 +125,7 @@ it('modules as model or data are executed only for the user who serves the queue
     for (const trials of [
       trialsOf('/lab/net.mjs@sha256:'.padEnd(84, '0'), 'mnist'),
       trialsOf('lenet5', '/lab/data.mjs'),
+      trialsOf('lenet5', 'mnist', '/lab/data.mjs'),
     ]) {
       expect(() => requireNoModules('s', owner, trials, userId)).toThrow(/^s: has the module \/lab\/(net|data)\.mjs/);
       expect(() => requireNoModules('s', userId, trials, userId)).not.toThrow();

@@ -123,20 +123,20 @@ export function requireOwner({ sweep, owner }: OwnedEntry, sweepOwner: number, u
 }
 
 /**
- * Throws a Failure if trials have modules as their model or data, which would be executed, and the sweep belongs to
+ * Throws a Failure if trials have modules as their model, data, loss or metrics, which would be executed, and the sweep belongs to
  * another user: otherwise anybody who submits a sweep could have the server run any code.
  * @param owner the number of the user who owns the sweep's file
  */
 export function requireNoModules(
   sweep: string,
   owner: number,
-  trials: readonly { spec: Pick<Spec, 'model' | 'dataset'> }[],
+  trials: readonly { spec: Pick<Spec, 'model' | 'dataset' | 'loss' | 'metrics'> }[],
   userId: number,
 ): void {
   if (owner === userId) return;
   const module = trials
-    .flatMap(({ spec: { model, dataset } }) => [
-      ...(isModelModule(model) ? [model] : []),
+    .flatMap(({ spec: { model, dataset, loss = '', metrics = [] } }) => [
+      ...[model, loss, ...metrics].filter(isModelModule),
       ...(isModule(dataset.name) ? [dataset.name] : []),
     ])
     .at(0);

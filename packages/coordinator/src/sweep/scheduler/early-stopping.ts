@@ -9,7 +9,7 @@ import type { Trial } from '../planner/plan-format.js';
  * by the same metric, so that comparing them is fair: baselines, for example, retrain for longer.
  */
 const classOf = ({ kept, spec }: Pick<Trial, 'kept' | 'spec'>): string =>
-  `${kept.total} by ${spec.method}, ${spec.choose}`;
+  `${kept.total} by ${spec.method}, ${typeof spec.choose === 'string' ? spec.choose : spec.choose.metric}`;
 
 /** Returns the report of an epoch of a trial's retraining. */
 export const reportOf = (

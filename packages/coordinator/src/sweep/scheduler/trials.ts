@@ -85,7 +85,7 @@ function requireTrainersPerTrial({ trainersPerTrial, trials }: SweepPlan, { trai
 /** Groups the trials by workload, because only trials of one workload can share trainers. It keeps the plan's order. */
 function byWorkload(trials: readonly Trial[]): Trial[][] {
   return [
-    ...groupBy(trials, ({ spec: { engine, precision, model, dataset, threadsPerTrainer } }) =>
+    ...groupBy(trials, ({ spec: { engine, precision, model, dataset, threadsPerTrainer, loss, metrics } }) =>
       // The shift is no part of the workload, because it is drawn at each step and not loaded.
       JSON.stringify([
         engine,
@@ -93,6 +93,8 @@ function byWorkload(trials: readonly Trial[]): Trial[][] {
         model,
         { ...dataset, shift: 0 },
         threadsPerTrainer,
+        loss,
+        metrics,
       ] satisfies Workload[keyof Workload][]),
     ).values(),
   ];

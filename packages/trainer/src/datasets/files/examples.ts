@@ -4,19 +4,22 @@ import { sizeOf } from '@prunegrid/numerics/shape';
 import type { DatasetChoice } from '../choice.js';
 import type { Dataset, ElementType, Examples, Inputs, Labels } from '../dataset.js';
 import { type PartName, partNames } from './arrays.js';
-import { classNumbers, namesOf } from './labels.js';
+import { classNumbers, namesOf, targetValues } from './labels.js';
 import type { Tensor } from './tensor.js';
 
 /** A part of a data set as its files hold it. */
 export interface RawPart {
   /** [count, ...shape of an example]. */
   inputs: Tensor;
-  /** Class numbers [count], classes one-hot [count, classes], or text. */
+  /** Class numbers [count], classes one-hot [count, classes], or text; or target values, [count] or [count, values]. */
   labels: Tensor | string[];
 }
 
 /** What all parts have in common, and the examples of each. */
-export interface LabelledParts extends Pick<Dataset, 'shape' | 'elementType' | 'divisor' | 'classes' | 'classNames'> {
+export interface LabelledParts extends Pick<
+  Dataset,
+  'shape' | 'elementType' | 'divisor' | 'classes' | 'classNames' | 'hasTargets'
+> {
   parts: Partial<Record<PartName, Examples>>;
 }
 
@@ -26,14 +29,41 @@ export interface LabelledParts extends Pick<Dataset, 'shape' | 'elementType' | '
  */
 export function labelled(
   raw: Partial<Record<PartName, RawPart>>,
-  choice: Pick<DatasetChoice, 'shape' | 'channels' | 'classes'>,
+  choice: Pick<DatasetChoice, 'shape' | 'channels' | 'classes' | 'targets'>,
 ): LabelledParts {
   const given = partNames.flatMap((name) => (raw[name] ? [{ name, ...raw[name] }] : []));
+  if (choice.targets === 'values') {
+    const values = given.map(({ labels, inputs }) => targetValues(labels, inputs));
+    const width = values[0].length / given[0].inputs.shape[0];
+    const narrow = given.findIndex(({ inputs }, i) => values[i].length !== width * inputs.shape[0]);
+    if (narrow > 0) {
+      throw new Failure(
+        'input',
+        `${given[narrow].inputs.where}: has another number of target values than ${given[0].inputs.where}, ${width}: give all parts the same`,
+      );
+    }
+    const labels = given.map(({ inputs }) => new Uint8Array(inputs.shape[0]));
+    return {
+      ...examplesOf(given, choice, (i) => ({ labels: labels[i], targets: values[i] })),
+      classes: width,
+      hasTargets: true,
+    };
+  }
   const classNames = namesOf(given.map(({ labels }) => labels));
   const numbers = given.map(({ labels, inputs }) => classNumbers(labels, inputs, classNames));
   const highest = Math.max(...numbers.map((each) => each.reduce((most, label) => Math.max(most, label), 0)));
   const classes = choice.classes ?? classNames?.length ?? Math.max(highest + 1, ...given.map(widthOf));
   requireBelow(classes, given, numbers);
+  const labels = (i: number) => ({ labels: narrowest(numbers[i], classes) });
+  return { ...examplesOf(given, choice, labels), classes, ...(classNames && { classNames }) };
+}
+
+/** Returns the examples with what `labelsOf` says of the part of this number. */
+function examplesOf(
+  given: readonly (RawPart & { name: PartName })[],
+  choice: Pick<DatasetChoice, 'shape' | 'channels'>,
+  labelsOf: (part: number) => Pick<Examples, 'labels' | 'targets'>,
+): Pick<LabelledParts, 'shape' | 'elementType' | 'divisor' | 'parts'> {
   const [{ inputs: first }] = given;
   const shape = shapeOf(first, choice);
   const parts = given.map(({ name, inputs }, i) => {
@@ -45,14 +75,12 @@ export function labelled(
       );
     }
     const values = choice.channels === 'first' ? channelsLast(inputs.values, shape) : inputs.values;
-    return [name, { inputs: values, labels: narrowest(numbers[i], classes), count: inputs.shape[0] }] as const;
+    return [name, { inputs: values, ...labelsOf(i), count: inputs.shape[0] }] as const;
   });
   return {
     shape,
     elementType: typeOf(first.values),
     ...(first.type === 'uint8' && { divisor: 255 }),
-    classes,
-    ...(classNames && { classNames }),
     parts: Object.fromEntries(parts),
   };
 }

@@ -38,20 +38,37 @@ export function classNumbers(
   return Int32Array.from(labels, (label) => numbers.get(label) as number);
 }
 
-function ofTensor({ shape, values, where }: Tensor, inputs: Tensor): ArrayLike<number> {
+/**
+ * Returns the target values of each example, [count, values].
+ * @throws {Failure} `input`, which names the example, if there are not as many for each, or one is no finite number
+ */
+export function targetValues(labels: Tensor | string[], inputs: Tensor): Float32Array {
+  const where = Array.isArray(labels) ? inputs.where : labels.where;
+  if (!Array.isArray(labels)) requirePerExample(labels, inputs, 'target values are [examples] or [examples, values]');
+  const values = Array.isArray(labels) ? labels.map(numberOf) : labels.values;
+  const targets = Float32Array.from(values as ArrayLike<number>);
+  const bad = targets.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return targets;
+  const example = Math.floor((bad * inputs.shape[0]) / targets.length);
+  const found = Array.isArray(labels) ? `"${labels[bad]}"` : labels.values[bad];
+  throw new Failure('input', `${where}: the example ${example} has the target ${found}: give a finite number`);
+}
+
+const numberOf = (text: string): number => (text.trim() === '' ? NaN : Number(text));
+
+function requirePerExample({ shape, where }: Tensor, inputs: Tensor, rule: string): void {
+  if (shape.length > 2) throw new Failure('input', `${where}: has the shape [${shape.join(', ')}]: ${rule}`);
+  if (shape[0] === inputs.shape[0]) return;
+  throw new Failure(
+    'input',
+    `${where}: has ${shape[0]} labels for the ${inputs.shape[0]} examples of ${inputs.where}: give both the same number`,
+  );
+}
+
+function ofTensor(tensor: Tensor, inputs: Tensor): ArrayLike<number> {
+  requirePerExample(tensor, inputs, 'labels are class numbers [examples] or one-hot [examples, classes]');
+  const { shape, values, where } = tensor;
   const [count, width = 1] = shape;
-  if (shape.length > 2) {
-    throw new Failure(
-      'input',
-      `${where}: has the shape [${shape.join(', ')}]: labels are class numbers [examples] or one-hot [examples, classes]`,
-    );
-  }
-  if (count !== inputs.shape[0]) {
-    throw new Failure(
-      'input',
-      `${where}: has ${count} labels for the ${inputs.shape[0]} examples of ${inputs.where}: give both the same number`,
-    );
-  }
   return width === 1 ? values : fromOneHot(values, count, width, where);
 }
 

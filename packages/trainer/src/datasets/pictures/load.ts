@@ -40,6 +40,12 @@ export async function loadPictures(
   const entries = Object.entries(sources) as [PartName, PartSource][];
   const lists = new Map(entries.map(([name, source]) => [name, listOf(source, choice.name)]));
   const plan = planOf(choice);
+  if (choice.targets === 'values') {
+    throw new Failure(
+      'input',
+      `${choice.name}: pictures in files have classes: give target values by arrays or by a module`,
+    );
+  }
   const { classNames, classes, ...labels } = classesOf([...lists.values()], choice);
   const all: Picture[] = [];
   /** Pictures as examples whose inputs are their positions in `all`, which can be cut as all examples are. */

@@ -2,7 +2,7 @@ import { Failure } from '@prunegrid/core/failure';
 import type { Clock } from '@prunegrid/core/runtime';
 
 import { type Dataset, misfit } from '../../datasets/index.js';
-import type { ModelDescription } from '../../models/index.js';
+import type { Model } from '../../models/index.js';
 import type { Engine } from '../engine.js';
 import { evaluateBlocks } from './evaluator.js';
 import type { NetworkProvider } from './network.js';
@@ -17,11 +17,11 @@ export function hostEngine(provider: NetworkProvider, clock: Clock): Engine {
   return {
     ...{ name, version, device, memoryBytes },
     async openReplica({ weights, state, ...start }) {
-      requireFit(start.model, start.dataset);
+      requireFit(provider, start.model, start.dataset);
       return new HostReplica(provider, clock, start, { weights, state });
     },
     async openEvaluator(model, dataset, weights) {
-      requireFit(model, dataset);
+      requireFit(provider, model, dataset);
       const network = provider.open(model);
       network.setParameters(weights);
       return {
@@ -33,7 +33,17 @@ export function hostEngine(provider: NetworkProvider, clock: Clock): Engine {
 }
 
 /** Throws Failure unless the data set's examples and labels fit the model's input and classes. */
-export function requireFit(model: ModelDescription, dataset: Dataset): void {
+export function requireFit(
+  { name, computesObjectives }: Pick<NetworkProvider, 'name' | 'computesObjectives'>,
+  model: Model,
+  dataset: Dataset,
+): void {
+  if (model.objective && !computesObjectives) {
+    throw new Failure(
+      'input',
+      `engine: ${name} computes cross-entropy only: take loss and metrics out, or choose tensorflow`,
+    );
+  }
   const problem = misfit(model, dataset);
   if (problem !== undefined) throw new Failure('input', problem);
 }

@@ -10,9 +10,10 @@ export async function evaluateBlocks(
 ): Promise<Evaluation> {
   const result: Evaluation = { losses: [], correct: 0 };
   for await (const batch of evaluationBlocks(dataset, dataset[part], blockSize, firstBlock, blocks)) {
-    const { loss, correct, top5 } = await network.score(batch);
+    const { loss, correct, top5, metrics } = await network.score(batch);
     result.losses.push(loss);
     result.correct += correct;
+    if (metrics) (result.metrics ??= []).push(...metrics);
     if (top5 !== undefined) result.top5 = (result.top5 ?? 0) + top5;
   }
   return result;

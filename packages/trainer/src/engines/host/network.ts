@@ -12,10 +12,14 @@ export interface BatchScore {
    * five classes.
    */
   top5?: number;
+  /** The sum over the examples of each of the model's metrics; undefined if it has none. */
+  metrics?: number[];
 }
 
 /** Computes gradients. An engine whose optimizer runs on the host needs nothing else from its library. */
 export interface NetworkProvider extends EngineDescription {
+  /** Whether it computes the model's own objective. Otherwise it trains classifiers with cross-entropy only. */
+  readonly computesObjectives?: boolean;
   /** Opens a model with its own parameters. The caller must close it. */
   open(model: Model): Network;
 }

@@ -41,7 +41,7 @@ export function gradientParts(
 ): tensorflow.Tensor1D[] {
   return tf.tidy(() => {
     const inputs = inputTensor(tf, model, batch);
-    const labels = tf.tensor1d(batch.labels, 'int32');
+    const targets = targetTensor(tf, model, batch);
     const training = {
       dropout: dropout?.map((factors, i) =>
         tf.tensor(factors, [batch.labels.length, ...model.dropouts[i].shape], 'float32'),
@@ -65,9 +65,8 @@ export function gradientParts(
         throw new Error(`${model.name} returns ${states.length} states of ${before.length} from a training pass`);
       }
       changes = before.map((state, i) => keep(tf.mul(tf.sub(states[i], state), scale)));
-      correct = keep(countCorrect(tf, logits, labels));
-      const loss = crossEntropy(tf, logits, targetsOf(tf, labels, model.classes, labelSmoothing));
-      return tf.mul(tf.mean(loss), scale);
+      correct = keep(countCorrect(tf, logits, batch, targets));
+      return tf.mul(tf.mean(lossOf(tf, model, logits, targets, labelSmoothing)), scale);
     })(all.filter((_tensor, i) => !isState[i]));
     const [gradients, renewed] = [grads.values(), changes.values()];
     const flat = isState.map((state) =>
@@ -80,16 +79,40 @@ export function gradientParts(
 }
 
 /**
- * Computes a vector [3]: the summed cross-entropy in nats, the number of correct answers, and the number of examples
- * whose class is among the five with the highest logits.
+ * Computes a vector [3 + metrics]: the summed cross-entropy in nats or the model's own loss, the number of correct
+ * answers, and the number of examples whose class is among the five with the highest logits, both 0 if there are no
+ * classes; then the sum of each of the model's metrics.
  */
 export function scoreTensor(tf: TensorFlow, model: Model, { parameters, batch }: ComputationInputs) {
   return tf.tidy(() => {
-    const labels = tf.tensor1d(batch.labels, 'int32');
+    const targets = targetTensor(tf, model, batch);
     const { logits } = model.forward(tf, parameterTensors(tf, model, parameters), inputTensor(tf, model, batch));
-    const loss = crossEntropy(tf, logits, targetsOf(tf, labels, model.classes, 0));
-    return tf.stack([tf.sum(loss), countCorrect(tf, logits, labels), countTop5(tf, logits, labels, model.classes)]);
+    const loss = lossOf(tf, model, logits, targets, 0);
+    const { metrics = [] } = model.objective ?? {};
+    return tf.stack([
+      tf.sum(loss),
+      countCorrect(tf, logits, batch, targets),
+      batch.targets ? tf.scalar(0) : countTop5(tf, logits, targets as tensorflow.Tensor1D, model.classes),
+      ...metrics.map((metric) => tf.sum(metric.compute(tf, logits, targets))),
+    ]);
   });
+}
+
+/** Returns the numbers of the classes, [batch], or the target values, [batch, outputs]. */
+function targetTensor(tf: TensorFlow, { classes }: Model, { labels, targets }: Batch): tensorflow.Tensor {
+  return targets ? tf.tensor2d(targets, [labels.length, classes], 'float32') : tf.tensor1d(labels, 'int32');
+}
+
+/** Returns the loss of each example, [batch]. */
+function lossOf(
+  tf: TensorFlow,
+  { objective, classes }: Model,
+  logits: tensorflow.Tensor2D,
+  targets: tensorflow.Tensor,
+  labelSmoothing: number,
+): tensorflow.Tensor {
+  if (objective?.loss) return objective.loss.compute(tf, logits, targets);
+  return crossEntropy(tf, logits, targetsOf(tf, targets as tensorflow.Tensor1D, classes, labelSmoothing));
 }
 
 function parameterTensors(tf: TensorFlow, model: Model, parameters: Float32Array[]): tensorflow.Tensor[] {
@@ -115,7 +138,8 @@ function crossEntropy(tf: TensorFlow, logits: tensorflow.Tensor2D, targets: tens
   return tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1));
 }
 
-function countCorrect(tf: TensorFlow, logits: tensorflow.Tensor2D, labels: tensorflow.Tensor1D) {
+function countCorrect(tf: TensorFlow, logits: tensorflow.Tensor2D, batch: Batch, labels: tensorflow.Tensor) {
+  if (batch.targets) return tf.scalar(0);
   return tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32'));
 }
 

@@ -17,6 +17,11 @@ export interface Computation {
   readonly compute: (tf: TensorFlow) => readonly tensorflow.Tensor[];
 }
 
+const nameOf = ({ name, objective }: Model): string[] => [
+  name,
+  ...(objective ? [objective.loss?.name ?? '', ...objective.metrics.map((metric) => metric.name)] : []),
+];
+
 /** Describes the computation of `gradientTensor`, or with `inParts` that of `gradientParts`. */
 export function gradientOf(
   model: Model,
@@ -26,7 +31,9 @@ export function gradientOf(
   inParts = false,
 ): Computation {
   const { batch, dropout } = inputs;
-  const key = ['gradient', model.name, batch.labels.length, scale, dropout !== undefined, labelSmoothing].join('/');
+  const key = ['gradient', ...nameOf(model), batch.labels.length, scale, dropout !== undefined, labelSmoothing].join(
+    '/',
+  );
   const compute = (tf: TensorFlow) =>
     inParts
       ? gradientParts(tf, model, inputs, scale, labelSmoothing)
@@ -36,20 +43,24 @@ export function gradientOf(
 
 /** Describes the computation of `scoreTensor`, whose result `batchScore` reads. */
 export function scoreOf(model: Model, inputs: ComputationInputs): Computation {
-  const key = ['score', model.name, inputs.batch.labels.length].join('/');
+  const key = ['score', ...nameOf(model), inputs.batch.labels.length].join('/');
   return { key, inputs, compute: (tf) => [scoreTensor(tf, model, inputs)] };
 }
 
 /** Returns what the vector of `scoreTensor` says. */
-export function batchScore({ classes }: Model, [loss, correct, top5]: Float32Array): BatchScore {
-  return { loss, correct, ...(classes > TOP && { top5 }) };
+export function batchScore({ classes, objective }: Model, [loss, correct, top5, ...metrics]: Float32Array): BatchScore {
+  const hasTop5 = classes > TOP && objective?.loss?.targets !== 'values';
+  return { loss, correct, ...(hasTop5 && { top5 }), ...(metrics.length > 0 && { metrics }) };
 }
+
+/** The number of values in the result of `scoreTensor`. */
+export const scoreSize = ({ objective }: Model): number => 3 + (objective?.metrics.length ?? 0);
 
 /** Returns the arrays that change from run to run, with the parameters first. */
 export const arraysOf = ({ parameters, batch, dropout }: ComputationInputs): TensorValues[] => [
   ...parameters,
   batch.inputs,
-  batch.labels,
+  batch.targets ?? batch.labels,
   ...(dropout ?? []),
 ];
 

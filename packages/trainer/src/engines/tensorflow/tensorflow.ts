@@ -22,6 +22,7 @@ export function loadTensorFlow(threads: number): Omit<NetworkProvider, 'open'> &
     version: `${backend.binding.TF_Version} (TensorFlow.js ${tf.version_core})`,
     device: backend.isUsingGpuDevice ? 'GPU' : `CPU (${cpus()[0].model}), ${threads} thread${threads === 1 ? '' : 's'}`,
     memoryBytes: totalmem(),
+    computesObjectives: true,
     open: (model) => networks.open(model),
   };
 }

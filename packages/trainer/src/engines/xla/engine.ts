@@ -9,11 +9,11 @@ export function deviceEngine(description: EngineDescription, context: XlaContext
   return {
     ...description,
     async openReplica(start) {
-      requireFit(start.model, start.dataset);
+      requireFit(description, start.model, start.dataset);
       return XlaReplica.open(context, start);
     },
     async openEvaluator(model, dataset, weights) {
-      requireFit(model, dataset);
+      requireFit(description, model, dataset);
       const buffer = await context.device.put(weights);
       return {
         evaluate: (request) => evaluateOn(context, model, dataset, buffer, request),

@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
-import { pathToFileURL } from 'node:url';
 
+import { defaultExport, firstLine } from '../../module-file.js';
 import { layOut, type Model } from '../model.js';
 import type { ModelFiles, ModelHost } from '../model-files.js';
 import { requireModel } from './check.js';
@@ -42,19 +42,10 @@ export async function openModelModule(path: string, name: string, { files }: Mod
 }
 
 async function functionOf(path: string, sha256: string): Promise<(tools: ModelTools) => unknown> {
-  let module: { default?: unknown };
-  try {
-    // Node keeps what it has loaded by its address, and the file may have changed since then.
-    module = (await import(`${pathToFileURL(path).href}?sha256=${sha256}`)) as typeof module;
-  } catch (cause) {
-    throw new Failure('input', `${path}: cannot be loaded: ${firstLine(cause)}`, { cause });
-  }
-  if (typeof module.default === 'function') return module.default as (tools: ModelTools) => unknown;
+  const exported = await defaultExport(path, sha256);
+  if (typeof exported === 'function') return exported as (tools: ModelTools) => unknown;
   throw new Failure(
     'input',
     `${path}: exports no function by default: "export default ({ layOut }) => ({ ...layOut([...]), input, classes, dropouts, forward })"; prunegrid init model writes one`,
   );
 }
-
-const firstLine = (error: unknown): string =>
-  (error instanceof Failure ? error.message : String(error)).split('\n')[0].trimEnd();

@@ -57,10 +57,10 @@ function fileOf(file: OnnxFile): ModelFile {
 function classesOf({ path }: OnnxFile, draft: Model): number {
   try {
     const { output } = traceModel(draft);
-    if (output.length === 1 && output[0] > 1) return output[0];
+    if (output.length === 1 && output[0] >= 1) return output[0];
     throw new Failure(
       'input',
-      `its output has the shape [batch${output.map((extent) => `, ${extent}`).join('')}], and a classifier's is [batch, classes]: export it with such an output`,
+      `its output has the shape [batch${output.map((extent) => `, ${extent}`).join('')}], and one of [batch, classes] is trained: export it with such an output`,
     );
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -65,10 +65,10 @@ export async function layersModel(artifacts: Artifacts, name: string): Promise<M
     pretrained: async () => valuesOf(await artifacts.read(), bound),
   };
   const { output } = traceModel({ ...draft, name: path });
-  if (output.length === 1 && output[0] > 1) return { ...draft, classes: output[0] };
+  if (output.length === 1 && output[0] >= 1) return { ...draft, classes: output[0] };
   throw new Failure(
     'input',
-    `${path}: its output has the shape [batch${output.map((extent) => `, ${extent}`).join('')}], and a classifier's is [batch, classes]: save it with such an output`,
+    `${path}: its output has the shape [batch${output.map((extent) => `, ${extent}`).join('')}], and one of [batch, classes] is trained: save it with such an output`,
   );
 }
 

@@ -212,7 +212,15 @@ export interface Workload {
   /** The name of the engine, which computes. */
   engine: string;
   /** How exactly it multiplies, if the experiment says: float32 or tf32. */
-  precision?: string | undefined;
+  precision?:
+    | string
+    | undefined;
+  /** The name of the loss. Absent: cross-entropy. */
+  loss?:
+    | string
+    | undefined;
+  /** The names of the metrics of evaluations, beside loss and accuracy. */
+  metrics: string[];
 }
 
 export interface Dataset {
@@ -450,6 +458,8 @@ export interface Evaluated {
     | undefined;
   /** As those of Trained. */
   notices: string[];
+  /** For each block, the sum over its examples of each of the workload's metrics. */
+  metrics: number[];
 }
 
 /** The trainer answers with the tensor WEIGHTS. */
@@ -1259,7 +1269,7 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseWorkload(): Workload {
-  return { model: "", dataset: undefined, threads: 0, engine: "", precision: undefined };
+  return { model: "", dataset: undefined, threads: 0, engine: "", precision: undefined, loss: undefined, metrics: [] };
 }
 
 export const Workload: MessageFns<Workload> = {
@@ -1278,6 +1288,12 @@ export const Workload: MessageFns<Workload> = {
     }
     if (message.precision !== undefined) {
       writer.uint32(42).string(message.precision);
+    }
+    if (message.loss !== undefined) {
+      writer.uint32(50).string(message.loss);
+    }
+    for (const v of message.metrics) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -1333,6 +1349,22 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.precision = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.loss = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.metrics.push(reader.string());
             continue;
           }
         }
@@ -3056,7 +3088,7 @@ export const Evaluate: MessageFns<Evaluate> = {
 };
 
 function createBaseEvaluated(): Evaluated {
-  return { losses: [], correct: 0, correctTop5: undefined, notices: [] };
+  return { losses: [], correct: 0, correctTop5: undefined, notices: [], metrics: [] };
 }
 
 export const Evaluated: MessageFns<Evaluated> = {
@@ -3076,6 +3108,13 @@ export const Evaluated: MessageFns<Evaluated> = {
     }
     for (const v of message.notices) {
       writer.uint32(34).string(v!);
+    }
+    if (message.metrics.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.metrics) {
+        writer.double(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -3134,6 +3173,24 @@ export const Evaluated: MessageFns<Evaluated> = {
 
             message.notices.push(reader.string());
             continue;
+          }
+          case 5: {
+            if (tag === 41) {
+              message.metrics.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.metrics.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
