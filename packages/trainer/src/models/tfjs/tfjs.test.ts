@@ -30,7 +30,7 @@ async function saved(network: tf.LayersModel): Promise<{ json: Json; weights: Bu
   const { modelTopology, weightSpecs, weightData } = artifacts;
   const weights = Buffer.from(tf.io.CompositeArrayBuffer.join(weightData as ArrayBuffer));
   const manifest = [{ paths: ['weights.bin'], weights: weightSpecs }];
-  return { json: { format: 'layers-model', modelTopology, weightsManifest: manifest } as Json, weights };
+  return { json: { format: 'layers-model', modelTopology, weightsManifest: manifest }, weights };
 }
 
 async function load(json: unknown, weights: Buffer): Promise<string> {
