@@ -122,7 +122,9 @@ test('packages that the pages name exist, and the page on the architecture names
 test('files and folders of the repository that the pages name exist', () => {
   const paths = named(/(?<![\w./-])((?:packages|test|scripts|experiments|benchmarks|docs)\/[\w./-]*\w)/g);
   expect(paths.length).toBeGreaterThan(20);
-  expect(paths.filter(([path]) => !existsSync(join(root, path)))).toEqual([]);
+  // What a page's own commands write is none of the repository.
+  const missing = paths.filter(([path]) => !path.endsWith('.onnx') && !existsSync(join(root, path)));
+  expect(missing).toEqual([]);
 });
 
 test('the table of exit codes is that of the code', () => {

@@ -9,7 +9,7 @@ import type { QueueOptions } from './enqueue.js';
 import type { SweepPlanOptions } from './plan.js';
 import type { SweepResumeOptions } from './resume.js';
 import type { SweepRunOptions } from './run.js';
-import type { SweepSubmitOptions } from './submit.js';
+import type { SweepSubmitOptions } from './submit-job.js';
 
 /** Adds the subcommands `plan`, `run`, `resume`, `submit`, `status`, `watch`, `cancel` and `ls`. */
 export function addSweepCommands(sweep: Command, environment: CommandEnvironment): void {

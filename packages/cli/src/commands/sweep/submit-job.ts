@@ -7,7 +7,13 @@ import { join, resolve } from 'node:path';
 import { trainerChoice } from '../../api/defaults.js';
 import { claimSweepFolder, describeSweep, type PlannedSweep } from '../../api/sweep.js';
 import { type CommandEnvironment, print } from '../../environment.js';
-import type { SweepSubmitOptions } from './submit.js';
+import type { SweepRunOptions } from './run.js';
+
+export interface SweepSubmitOptions extends SweepRunOptions {
+  launch?: string;
+  /** Whether the scripts are shown and nothing is submitted. */
+  print: boolean;
+}
 
 /** Flags whose values the sweep's folder keeps, and those of `submit` alone. */
 const kept = ['--set', '--seeds', '--print'];

@@ -3,16 +3,9 @@ import { Failure } from '@prunegrid/core/failure';
 import { join, resolve } from 'node:path';
 
 import { claimSweepFolder, planSweep } from '../../api/sweep.js';
-import { coordinatorsOf, sweepSubmitJob } from './submit-job.js';
 import { type CommandEnvironment, print } from '../../environment.js';
-import type { SweepRunOptions } from './run.js';
+import { coordinatorsOf, sweepSubmitJob, type SweepSubmitOptions } from './submit-job.js';
 import { soon } from './waiting.js';
-
-export interface SweepSubmitOptions extends SweepRunOptions {
-  launch?: string;
-  /** Whether the scripts are shown and nothing is submitted. */
-  print: boolean;
-}
 
 /**
  * `prunegrid sweep submit`: does the same as `run`, but in a separate process that continues after the terminal is
