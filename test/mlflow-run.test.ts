@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { journalOf, prunegrid, temporaryFolder } from './environment/cli.js';
 import { storedArtifact, storedRuns } from './mlflow/read-back.js';
-import { freePort, MlflowServer } from './mlflow/server.mjs';
+import { freePort } from './environment/ports.mjs';
+import { MlflowServer } from './mlflow/server.mjs';
 
 const smoke = ['run', 'experiments/lenet5-smoke.yaml', '--set', 'dataset.limit=256', '--trainers', '1'];
 

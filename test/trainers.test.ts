@@ -7,10 +7,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
-import { isAlive, journalOf, ofType, prunegrid, sha256, start } from './environment/cli.js';
+import { isAlive, journalOf, pidsOf, prunegrid, start } from './environment/cli.js';
 import { oneLine } from './environment/one-line.js';
 import { runFolders } from './environment/run-folders.js';
 
@@ -22,20 +21,6 @@ interface Coordinator {
   address: string;
   tokenFile: string;
 }
-
-const setting = (value: string): string[] => ['--set', value];
-
-/** Returns a port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** Returns the process ids of the trainers that a run had. */
-const pidsOf = (run: string) => ofType(run, 'trainer-joined').map(({ pid }) => pid as number);
 
 describe('trainers', () => {
   const external = (...args: string[]) =>
@@ -176,72 +161,6 @@ describe('trainers', () => {
     vi.unstubAllEnvs();
     expect(stderr).toBe('');
     expect(code).toBe(0);
-  });
-
-  describe('of a run that is disturbed', () => {
-    const experiment = [
-      'run',
-      smoke,
-      ...['dense.epochs=20', 'dataset.limit=1024', 'retrain.epochs=1'].flatMap(setting),
-    ];
-    const modelOf = (run: string) => sha256(join(run, 'model.safetensors'));
-    let expected: string;
-    beforeAll(async () => {
-      const undisturbed = out();
-      expect((await prunegrid(...experiment, '--out', undisturbed)).code).toBe(0);
-      expected = modelOf(undisturbed);
-    });
-
-    it('are replaced when they are killed, stopped or told to leave, and the bits are those of an undisturbed run', async () => {
-      const to = out();
-      const run = start(...experiment, '--out', to, '--min-trainers', '2');
-      const joins = (count: number) =>
-        expect.poll(() => pidsOf(to).length, { timeout: 100_000, interval: 50 }).toBeGreaterThanOrEqual(count);
-      await run.prints(/dense epoch 1\/20/);
-      process.kill(pidsOf(to)[1], 'SIGKILL');
-      await joins(3);
-      process.kill(pidsOf(to)[0], 'SIGTERM');
-      await joins(4);
-      process.kill(pidsOf(to)[2], 'SIGSTOP');
-      await joins(5);
-      const { code, stderr } = await run.ended;
-      expect(code).toBe(0);
-      const [left, killed, stopped] = pidsOf(to);
-      expect(stderr).toMatch(new RegExp(`process ${killed} was ended by SIGKILL; another one is started$`, 'm'));
-      expect(stderr).toMatch(new RegExp(`process ${left} ended with exit code 0.*; another one is started$`, 'm'));
-      expect(stderr).toMatch(
-        new RegExp(`process ${stopped}\\).*; goes on with \\d trainers? from what was saved last$`, 'm'),
-      );
-      // The trainer that was told to leave is no loss.
-      expect(ofType(to, 'run-resumed').map((record) => 'lost' in record)).toEqual([true, false, true]);
-      expect(pidsOf(to).filter(isAlive)).toEqual([]);
-      expect(modelOf(to)).toBe(expected);
-    });
-
-    it('dial again when the coordinator is killed, and the next one goes on with them', async () => {
-      const to = out();
-      const tokenFile = path('token-of-both');
-      writeFileSync(tokenFile, 'x'.repeat(32), { mode: 0o600 });
-      const address = `127.0.0.1:${await freePort()}`;
-      const command = [...experiment, '--out', to, '--trainers', '0', '--external', '2', '--listen', address];
-      const first = start(...command, '--token-file', tokenFile);
-      const trainers = [1, 2].map(() => startTrainer({ address, tokenFile }));
-      await first.prints(/dense epoch 2\/20/);
-      first.process.kill('SIGKILL');
-      await first.ended;
-      const { code, stdout } = await prunegrid(...command, '--token-file', tokenFile);
-      expect({ code, stdout }).toMatchObject({
-        code: 0,
-        stdout: expect.stringMatching(/^resumes in dense/m) as string,
-      });
-      for (const { ended } of trainers) {
-        expect(await ended).toMatchObject({
-          code: 0,
-          stderr: expect.stringMatching(/dialling again for 300 s\nadmitted as trainer \d/) as string,
-        });
-      }
-      expect(modelOf(to)).toBe(expected);
-    });
   });
 
   it('that end by an exception again and again end the run with its first line', async () => {

@@ -1,10 +1,11 @@
 import { execFile, type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+
+import { freePorts } from '../environment/ports.mjs';
 
 const run = promisify(execFile);
 
@@ -160,18 +161,4 @@ async function writeConfiguration(folder: string, killWait: number): Promise<str
   const file = join(folder, 'slurm.conf');
   writeFileSync(file, `${lines.join('\n')}\n`);
   return file;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) =>
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
-        ),
-    ),
-  );
-  for (const server of servers) server.close();
-  return ports;
 }

@@ -102,3 +102,6 @@ export function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+/** Returns the process ids of the trainers that a run had. */
+export const pidsOf = (run: string) => ofType(run, 'trainer-joined').map(({ pid }) => pid as number);

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../environment/ports.mjs';
 import { ensurePython } from '../environment/python.mjs';
 
 /** A real `mlflow server` on sqlite, at a port that it keeps over kills and restarts. */
@@ -96,14 +96,4 @@ export class MlflowServer {
       () => false,
     );
   }
-}
-
-/** A port of 127.0.0.1 at which nobody listened a moment ago. */
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
 }
