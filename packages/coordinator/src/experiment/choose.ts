@@ -14,8 +14,14 @@ export interface Measures {
   metrics?: Readonly<Record<string, number>> | undefined;
 }
 
-/** Returns a number that is the higher the better the evaluation is, by the metric that the spec chooses. */
-export function scoreOf(choose: Choose, { accuracy, top5 = NaN, loss = NaN, metrics = {} }: Measures): number {
+/**
+ * Returns a number that is the higher the better the evaluation is, by the metric that the spec chooses. Specs of early
+ * releases choose none, which means accuracy.
+ */
+export function scoreOf(
+  choose: Choose | undefined = 'accuracy',
+  { accuracy, top5 = NaN, loss = NaN, metrics = {} }: Measures,
+): number {
   if (choose === 'accuracy') return accuracy;
   const own = typeof choose === 'string' ? NaN : (metrics[choose.metric] ?? NaN);
   const score = choose === 'top5' ? top5 : choose === 'loss' ? -loss : choose.best === 'highest' ? own : -own;
@@ -24,7 +30,7 @@ export function scoreOf(choose: Choose, { accuracy, top5 = NaN, loss = NaN, metr
 }
 
 /** Returns a score in words, such as `98.20 %` or `a loss of 0.0512`. */
-export function scoreText(choose: Choose, score: number): string {
+export function scoreText(choose: Choose | undefined = 'accuracy', score: number): string {
   if (typeof choose !== 'string') {
     return `a ${choose.metric} of ${(choose.best === 'highest' ? score : -score).toPrecision(3)}`;
   }
