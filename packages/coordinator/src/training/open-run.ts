@@ -12,7 +12,7 @@ import { recordMetrics } from './metrics-file.js';
 import type { Projector } from './projecting/index.js';
 import { manifestFormat, type RunEvent, runJournal, type RunManifest, type SweepPart } from './records.js';
 import type { ResumeState } from './resume-state.js';
-import { createRunFolder } from './run-folder.js';
+import { createRunFolder, makeCheckpointFolder } from './run-folder.js';
 import { setAside } from './set-aside.js';
 
 export interface JournaledRun {
@@ -56,6 +56,8 @@ export interface OpenRun {
 export async function openRun(run: JournaledRun, group: TrainerGroup, watch: Hooks['watch']): Promise<OpenRun> {
   const { runtime, folder, resumeState, trainers, checkLock } = run;
   const first = resumeState ? undefined : await begin(run, group);
+  // Who has removed the checkpoints wants the run to begin anew, and a run can do so from its first record.
+  if (resumeState) await makeCheckpointFolder(runtime, folder);
   const options = { beforeWrite: checkLock };
   // What was there before the first record was written, if anything, was told to nobody.
   const journal = await ((await runtime.files.status(journalFile(folder)))

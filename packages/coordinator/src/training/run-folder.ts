@@ -10,6 +10,18 @@ import { runJournal } from './records.js';
 /** Returns the path of a checkpoint, relative to the run folder. */
 export const checkpointFile = (name: string): string => join('checkpoints', `${name}.safetensors`);
 
+/**
+ * Creates the folder of a run's checkpoints and snapshots, if it is not there.
+ * @throws {Failure} environment: it cannot be written.
+ */
+export async function makeCheckpointFolder({ files }: Host, folder: string): Promise<void> {
+  try {
+    await files.makeFolder(join(folder, 'checkpoints'));
+  } catch (error) {
+    throw writeFailure(`${folder}:`, error);
+  }
+}
+
 /** Names that may exist in a run folder before the run starts: a prepared folder, the lock, and what its trainers print. */
 const beforeTheRun = ['checkpoints', 'coordinator.lock', 'launch'];
 /** Names that a run may have left that was killed before its journal had a record. */
@@ -21,8 +33,8 @@ const withoutRecord = ['manifest.json', 'journal.jsonl', 'metrics.jsonl'];
  */
 export async function createRunFolder(host: Host, folder: string): Promise<void> {
   const { files } = host;
+  await makeCheckpointFolder(host, folder);
   try {
-    await files.makeFolder(join(folder, 'checkpoints'));
     await removeAbandoned(host, folder);
     const held = (await files.list(folder)).filter((name) => !beforeTheRun.includes(name));
     const hasBegun = held.some((name) => !withoutRecord.includes(name)) || (await hasRecords(host, folder));
