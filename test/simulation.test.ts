@@ -195,7 +195,7 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
     const phases = new Set<string>();
     // The last operation was that of hashing the model, after the run.
     const all = whole.disk.operations - 1;
-    for (let operations = 4; operations < all; operations += 3) {
+    for (let operations = 4; operations < all; operations += 7) {
       const before = new SimulatedCluster({ seed: 8 });
       const power = before.disk.losePowerAfter(operations);
       void before.clock.run(() => Promise.race([power, before.runExperiment(spec, '/runs/one', three)]));
