@@ -1,4 +1,7 @@
+import type { Convolution, Value } from '../body.js';
 import { attribute, type Lowering, type Operation } from './operator.js';
+
+type Groups = Convolution['groups'];
 
 /** One of the two dimensions along which a window moves. */
 export interface Dimension {
@@ -47,93 +50,71 @@ const filterPadding = (along: readonly Dimension[]) =>
     return [padding[0], reach + (output - 1) * stride + 1 - input - padding[0]] as const;
   });
 
-/** Convolutions, with their gradients. */
+/** Lowers a convolution of the first input by the filter. */
+function forward(operation: Operation, filter: Value, groups?: Groups): Value {
+  const [x] = operation.inputs;
+  const along = dimensionsOf(operation, x.shape, filter.shape);
+  return operation.body.convolution(x, filter, {
+    dimensions: '[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]',
+    shape: [x.shape[0], ...along.map(({ output }) => output), filter.shape[3]],
+    strides: along.map(({ stride }) => stride),
+    padding: along.map(({ padding }) => padding),
+    inputDilation: [1, 1],
+    filterDilation: along.map(({ dilation }) => dilation),
+    groups,
+  });
+}
+
+/** Lowers a convolution's gradient by its input, whose shape is given. */
+function byInput(operation: Operation, shape: readonly number[], groups?: Groups): Value {
+  const { body, inputs } = operation;
+  const [, filter, dy] = inputs;
+  const along = dimensionsOf(operation, shape, filter.shape);
+  return body.convolution(dy, body.reverse(filter, [0, 1]), {
+    dimensions: '[b, 0, 1, f]x[0, 1, o, i]->[b, 0, 1, f]',
+    shape,
+    strides: [1, 1],
+    padding: transposedPadding(along),
+    inputDilation: along.map(({ stride }) => stride),
+    filterDilation: along.map(({ dilation }) => dilation),
+    groups,
+  });
+}
+
+/** Lowers a convolution's gradient by its filter, whose shape is given. */
+function byFilter(operation: Operation, shape: readonly number[], groups?: Groups): Value {
+  const [x, , dy] = operation.inputs;
+  const along = dimensionsOf(operation, x.shape, shape);
+  return operation.body.convolution(x, dy, {
+    dimensions: '[f, 0, 1, b]x[i, 0, 1, o]->[0, 1, b, f]',
+    shape,
+    strides: along.map(({ dilation }) => dilation),
+    padding: filterPadding(along),
+    inputDilation: [1, 1],
+    filterDilation: along.map(({ stride }) => stride),
+    groups,
+  });
+}
+
+/** Convolutions, with their gradients. The filter of a depthwise one is [height, width, channels, outputs of each]. */
 export const convolutions: Readonly<Record<string, Lowering>> = {
-  Conv2D: (operation) => {
-    const [x, filter] = operation.inputs;
-    const along = dimensionsOf(operation, x.shape, filter.shape);
-    return operation.body.convolution(x, filter, {
-      dimensions: '[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]',
-      shape: [x.shape[0], ...along.map(({ output }) => output), filter.shape[3]],
-      strides: along.map(({ stride }) => stride),
-      padding: along.map(({ padding }) => padding),
-      inputDilation: [1, 1],
-      filterDilation: along.map(({ dilation }) => dilation),
-    });
-  },
-  Conv2DBackpropInput: (operation) => {
-    const { body, inputs, constant } = operation;
-    const [, filter, dy] = inputs;
-    const shape = constant(0);
-    const along = dimensionsOf(operation, shape, filter.shape);
-    return body.convolution(dy, body.reverse(filter, [0, 1]), {
-      dimensions: '[b, 0, 1, f]x[0, 1, o, i]->[b, 0, 1, f]',
-      shape,
-      strides: [1, 1],
-      padding: transposedPadding(along),
-      inputDilation: along.map(({ stride }) => stride),
-      filterDilation: along.map(({ dilation }) => dilation),
-    });
-  },
-  Conv2DBackpropFilter: (operation) => {
-    const { body, inputs, constant } = operation;
-    const [x, , dy] = inputs;
-    const shape = constant(1);
-    const along = dimensionsOf(operation, x.shape, shape);
-    return body.convolution(x, dy, {
-      dimensions: '[f, 0, 1, b]x[i, 0, 1, o]->[0, 1, b, f]',
-      shape,
-      strides: along.map(({ dilation }) => dilation),
-      padding: filterPadding(along),
-      inputDilation: [1, 1],
-      filterDilation: along.map(({ stride }) => stride),
-    });
-  },
-  /** The filter is [height, width, channels, outputs of each channel]. */
-  DepthwiseConv2dNative: (operation) => {
+  Conv2D: (operation) => forward(operation, operation.inputs[1]),
+  Conv2DBackpropInput: (operation) => byInput(operation, operation.constant(0)),
+  Conv2DBackpropFilter: (operation) => byFilter(operation, operation.constant(1)),
+  DepthwiseConv2dNative(operation) {
     const { body, inputs } = operation;
-    const [x, filter] = inputs;
-    const [height, width, channels, each] = filter.shape;
-    const along = dimensionsOf(operation, x.shape, filter.shape);
-    return body.convolution(x, body.reshape(filter, [height, width, 1, channels * each]), {
-      dimensions: '[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]',
-      shape: [x.shape[0], ...along.map(({ output }) => output), channels * each],
-      strides: along.map(({ stride }) => stride),
-      padding: along.map(({ padding }) => padding),
-      inputDilation: [1, 1],
-      filterDilation: along.map(({ dilation }) => dilation),
-      groups: { kind: 'feature', count: channels },
-    });
+    const [height, width, channels, each] = inputs[1].shape;
+    const filter = body.reshape(inputs[1], [height, width, 1, channels * each]);
+    return forward(operation, filter, { kind: 'feature', count: channels });
   },
-  DepthwiseConv2dNativeBackpropInput: (operation) => {
-    const { body, inputs, constant } = operation;
-    const [, filter, dy] = inputs;
-    const shape = constant(0);
-    const along = dimensionsOf(operation, shape, filter.shape);
-    return body.convolution(dy, body.reverse(filter, [0, 1]), {
-      dimensions: '[b, 0, 1, f]x[0, 1, o, i]->[b, 0, 1, f]',
-      shape,
-      strides: [1, 1],
-      padding: transposedPadding(along),
-      inputDilation: along.map(({ stride }) => stride),
-      filterDilation: along.map(({ dilation }) => dilation),
-      groups: { kind: 'feature', count: shape[3] },
-    });
+  DepthwiseConv2dNativeBackpropInput(operation) {
+    const shape = operation.constant(0);
+    return byInput(operation, shape, { kind: 'feature', count: shape[3] });
   },
-  DepthwiseConv2dNativeBackpropFilter: (operation) => {
-    const { body, inputs, constant } = operation;
-    const [x, , dy] = inputs;
-    const [height, width, channels, each] = constant(1);
-    const along = dimensionsOf(operation, x.shape, [height, width]);
-    const filter = body.convolution(x, dy, {
-      dimensions: '[f, 0, 1, b]x[i, 0, 1, o]->[0, 1, b, f]',
-      shape: [height, width, 1, channels * each],
-      strides: along.map(({ dilation }) => dilation),
-      padding: filterPadding(along),
-      inputDilation: [1, 1],
-      filterDilation: along.map(({ stride }) => stride),
-      groups: { kind: 'batch', count: channels },
-    });
-    return body.reshape(filter, [height, width, channels, each]);
+  DepthwiseConv2dNativeBackpropFilter(operation) {
+    const [height, width, channels, each] = operation.constant(1);
+    const groups: Groups = { kind: 'batch', count: channels };
+    const gradient = byFilter(operation, [height, width, 1, channels * each], groups);
+    return operation.body.reshape(gradient, [height, width, channels, each]);
   },
 };
