@@ -1,4 +1,4 @@
-import type { ApiContext } from './api/context.js';
+import type { ApiContext, Notices } from './api/context.js';
 import { printable } from '@prunegrid/core/text/printable';
 import type { Interruption } from './interruption.js';
 import type { Terminal } from './screen/live-region.js';
@@ -34,6 +34,12 @@ export const print = ({ stdout }: CommandEnvironment, text: string): void => voi
 /** Writes a line for the user to standard error. What would act on a terminal is shown instead. */
 export const complain = ({ stderr }: CommandEnvironment, line: string): void =>
   void stderr.write(`${printable(line)}\n`);
+
+/** Returns the callbacks of a command without a screen, which write to standard error. */
+export const noticesTo = (environment: CommandEnvironment): Required<Notices> => ({
+  onInstall: (line) => complain(environment, line),
+  onWarning: (line) => complain(environment, `prunegrid: ${line}`),
+});
 
 /** Returns the options that every screen needs. */
 export function screenOptions(

@@ -1,5 +1,5 @@
 import { evaluateModel } from '../api/evaluate.js';
-import { type CommandEnvironment, complain, print } from '../environment.js';
+import { type CommandEnvironment, noticesTo, print } from '../environment.js';
 import { renderEvaluation } from '../tables/run-result.js';
 
 export interface EvaluateCommandOptions {
@@ -17,10 +17,6 @@ export async function evaluate(
   { json, ...options }: EvaluateCommandOptions,
   environment: CommandEnvironment,
 ): Promise<void> {
-  const notices = {
-    onInstall: (line: string) => complain(environment, line),
-    onWarning: (line: string) => complain(environment, `prunegrid: ${line}`),
-  };
-  const evaluation = await evaluateModel(place, { ...options, ...notices }, environment);
+  const evaluation = await evaluateModel(place, { ...options, ...noticesTo(environment) }, environment);
   print(environment, json ? JSON.stringify(evaluation) : renderEvaluation(evaluation));
 }

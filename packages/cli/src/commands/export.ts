@@ -1,5 +1,5 @@
 import { exportNetwork, type ExportOptions } from '../api/export.js';
-import { type CommandEnvironment, complain, print } from '../environment.js';
+import { type CommandEnvironment, noticesTo, print } from '../environment.js';
 import { renderExport } from '../tables/export.js';
 
 export interface ExportCommandOptions extends Pick<ExportOptions, 'format' | 'out' | 'model' | 'values'> {
@@ -13,10 +13,6 @@ export async function exportCommand(
   { json, ...options }: ExportCommandOptions,
   environment: CommandEnvironment,
 ): Promise<void> {
-  const notices = {
-    onInstall: (line: string) => complain(environment, line),
-    onWarning: (line: string) => complain(environment, `prunegrid: ${line}`),
-  };
-  const exported = await exportNetwork(place, { ...options, ...notices }, environment);
+  const exported = await exportNetwork(place, { ...options, ...noticesTo(environment) }, environment);
   print(environment, json ? JSON.stringify(exported) : renderExport(exported));
 }

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 
 import { timeInName } from '../api/context.js';
 import { measure } from '../api/sensitivity.js';
-import { type CommandEnvironment, complain, print } from '../environment.js';
+import { type CommandEnvironment, noticesTo, print } from '../environment.js';
 import { renderSensitivity } from '../tables/sensitivity.js';
 
 export interface SensitivityCommandOptions {
@@ -56,8 +56,7 @@ export async function sensitivity(
         folder,
         signal: interruption.signal,
         onPoint: progress,
-        onInstall: (line) => complain(environment, line),
-        onWarning: (line) => complain(environment, `prunegrid: ${line}`),
+        ...noticesTo(environment),
       },
       environment,
     );
