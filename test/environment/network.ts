@@ -1,17 +1,38 @@
+import { DataType, encodeOnnx, onnxNode, onnxTensor, onnxValue } from '@prunegrid/onnx';
+
+const { FLOAT } = DataType;
+const eighths = (count: number): Float32Array => Float32Array.from({ length: count }, (_, i) => i / 8);
+
+/** Both normalizations have the same vectors, as PyTorch's exporter stores equal ones once. */
+const normalization = (name: string, input: string, output: string) => {
+  const [ones, zeros] = ['norm1.weight', 'norm1.bias'];
+  const node = onnxNode('BatchNormalization', [input, ones, zeros, zeros, ones], [output]);
+  return Object.assign(node, { name: `/${name}/BatchNormalization` });
+};
+
 /**
  * A network in the ONNX format, of two numbers and three classes: MatMul (w1, [2, 3]), BatchNormalization, MatMul (w2, [3, 3]) and
- * BatchNormalization. It is not trained. The Python package onnx has written it.
+ * BatchNormalization. It is not trained.
  */
-export const network = Buffer.from(
-  [
-    'CAgSBG9ubngaATE6xwMKEgoBeAoCdzESAWEiBk1hdE11bAppCgFhCgxub3JtMS53ZWlnaHQKCm5vcm0xLmJpYXMKCm5vcm0xLmJpYXMKDG5vcm0xLndl',
-    'aWdodBIBYhoZL25vcm0xL0JhdGNoTm9ybWFsaXphdGlvbiISQmF0Y2hOb3JtYWxpemF0aW9uChIKAWIKAncyEgFjIgZNYXRNdWwKaQoBYwoMbm9ybTEu',
-    'd2VpZ2h0Cgpub3JtMS5iaWFzCgpub3JtMS5iaWFzCgxub3JtMS53ZWlnaHQSAXkaGS9ub3JtMi9CYXRjaE5vcm1hbGl6YXRpb24iEkJhdGNoTm9ybWFs',
-    'aXphdGlvbhIBZyokCAIIAxABQgJ3MUoYAAAAAAAAAD4AAIA+AADAPgAAAD8AACA/KjAIAwgDEAFCAncySiQAAAAAAAAAPgAAgD4AAMA+AAAAPwAAID8A',
-    'AEA/AABgPwAAgD8qIAgDEAFCDG5vcm0xLndlaWdodEoMAACAPwAAgD8AAIA/Kh4IAxABQgpub3JtMS5iaWFzSgwAAAAAAAAAAAAAAABaFAoBeBIPCg0I',
-    'ARIJCgMSAW4KAggCYhQKAXkSDwoNCAESCQoDEgFuCgIIA0IECgAQEg==',
-  ].join(''),
-  'base64',
+export const network = encodeOnnx(
+  {
+    name: 'g',
+    nodes: [
+      onnxNode('MatMul', ['x', 'w1'], ['a']),
+      normalization('norm1', 'a', 'b'),
+      onnxNode('MatMul', ['b', 'w2'], ['c']),
+      normalization('norm2', 'c', 'y'),
+    ],
+    initializers: [
+      onnxTensor('w1', [2, 3], eighths(6)),
+      onnxTensor('w2', [3, 3], eighths(9)),
+      onnxTensor('norm1.weight', [3], Float32Array.of(1, 1, 1)),
+      onnxTensor('norm1.bias', [3], Float32Array.of(0, 0, 0)),
+    ],
+    input: onnxValue('x', FLOAT, ['n', 2]),
+    output: onnxValue('y', FLOAT, ['n', 3]),
+  },
+  { name: 'onnx', version: '1' },
 );
 
 /** A table of 300 points of the plane with the classes 0, 1 and 2, which say how many of the numbers are positive. */

@@ -24,6 +24,7 @@ import { models } from '@prunegrid/trainer/models';
 import { loadModel } from '@prunegrid/trainer/models/load';
 import { gzipSync } from 'node:zlib';
 
+import { network } from '../environment/network.js';
 import { readers, storedFiles } from '../simulation/stored-files.js';
 
 /** Something that reads bytes which others may have written or damaged. */
@@ -77,15 +78,6 @@ const data = (path: string, seeds: readonly Uint8Array[], others = {}, more = {}
     others,
   );
 
-/** MatMul of [n, 2] with a kernel of [2, 3], as the Python package onnx writes it after a Dropout, and one more of both. */
-const onnx = Buffer.from(
-  [
-    'CAgSAXQ66QEKGwoBeAoCcjESAmQxGgVkcm9wMSIHRHJvcG91dAoTCgJkMQoCdzESAWEiBk1hdE11bAoXCgFhEgJkMhoFZHJvcDIiB0Ryb3BvdXQK',
-    'EwoCZDIKAncyEgF5IgZNYXRNdWwSAWcqJAgCCAMQAUICdzFKGAAAAD4AAIA+AADAPgAAAD8AACA/AABAPyokCAMIAhABQgJ3MkoYAAAAPgAAgD4A',
-    'AMA+AAAAPwAAID8AAEA/KgwQAUICcjFKBAAAgD5aFAoBeBIPCg0IARIJCgMSAW4KAggCYhQKAXkSDwoNCAESCQoDEgFuCgIIAkIECgAQDQ==',
-  ].join(''),
-  'base64',
-);
 /** Pictures are decoded when a batch wants them; reading the archive is what is tried here. */
 const pictures = async () => {
   const picture = await drawPicture({ width: 8, height: 8 });
@@ -181,7 +173,7 @@ export const parsers: Readonly<Record<string, Parser>> = {
   ),
   onnx: ofFile(
     '/m/net.onnx',
-    () => Promise.resolve([onnx]),
+    () => Promise.resolve([network]),
     (host, path) => loadModel(path, host),
   ),
   'a message of a trainer': {
