@@ -5,7 +5,8 @@ import util from 'node:util';
 
 import { Failure } from '@prunegrid/core/failure';
 import type { NetworkProvider } from '../host/network.js';
-import { type Backend, TensorFlowNetworks } from './network.js';
+import { type Backend, useNativeReluGradient, useUncheckedGather } from './kernels.js';
+import { TensorFlowNetworks } from './network.js';
 
 type TensorFlow = typeof tensorflow;
 
@@ -27,7 +28,10 @@ export function loadTensorFlow(threads: number): Omit<NetworkProvider, 'open'> &
   };
 }
 
-/** Loads TensorFlow.js with its native binding, as `loadTensorFlow` does, for engines that record models by it. */
+/**
+ * Loads TensorFlow.js with its native binding, as `loadTensorFlow` does, and with the kernels that can be recorded, for
+ * whoever records models by it.
+ */
 export function loadBinding(threads: number): { tf: TensorFlow; backend: Backend } {
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['OMP_NUM_THREADS'] = String(threads);
@@ -48,5 +52,8 @@ export function loadBinding(threads: number): { tf: TensorFlow; backend: Backend
       cause: error,
     });
   }
-  return { tf, backend: tf.backend() as unknown as Backend };
+  const backend = tf.backend() as unknown as Backend;
+  useNativeReluGradient(tf, backend);
+  useUncheckedGather(tf, backend);
+  return { tf, backend };
 }

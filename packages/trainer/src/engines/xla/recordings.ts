@@ -4,7 +4,7 @@ import type * as tensorflow from '@tensorflow/tfjs';
 import type { Model } from '../../models/index.js';
 import { type Computation, gradientOf, recordComputation, scoreOf } from '../recording/model-computations.js';
 import type { Recording } from '../recording/nodes.js';
-import { type Backend, useNativeReluGradient, useUncheckedGather } from '../tensorflow/network.js';
+import type { Backend } from '../tensorflow/kernels.js';
 
 type TensorFlow = typeof tensorflow;
 
@@ -15,10 +15,7 @@ export class Recordings {
   constructor(
     private readonly tf: TensorFlow,
     private readonly backend: Backend,
-  ) {
-    useNativeReluGradient(tf, backend);
-    useUncheckedGather(tf, backend);
-  }
+  ) {}
 
   /** Returns the recording of the gradient of a micro-batch. See `gradientTensor` for the arguments. */
   gradient(model: Model, samples: number, scale: number, dropout: boolean, labelSmoothing: number): Recording {

@@ -3,7 +3,6 @@ import type { Tensor } from '@tensorflow/tfjs';
 
 import type { Node, Recording } from '../../engines/recording/nodes.js';
 import { record } from '../../engines/recording/record.js';
-import { useUncheckedGather } from '../../engines/tensorflow/network.js';
 import { loadBinding } from '../../engines/tensorflow/tensorflow.js';
 import type { Model } from '../../models/index.js';
 import type { FixedTensor, InferenceGraph, Operation } from './graph.js';
@@ -22,7 +21,8 @@ const INPUT = 'input';
  */
 export function recordInference(model: Model, parameters: Float32Array): InferenceGraph {
   const own = model.parameters.map(({ offset, size }) => parameters.subarray(offset, offset + size));
-  const [few, more] = [FEW, MORE].map((count) => recordForward(model, own, count));
+  const binding = loadBinding(1);
+  const [few, more] = [FEW, MORE].map((count) => recordForward(binding, model, own, count));
   const names = new Map(few.placeholders.map(({ name }, i) => [name, model.parameters[i]?.name ?? INPUT]));
   const nameOf = (name: string) => names.get(name) ?? name;
   const fixed = new Map<string, FixedTensor>();
@@ -65,9 +65,12 @@ export function recordInference(model: Model, parameters: Float32Array): Inferen
   return { fixed, operations: operations.map(evenSplit(fixed)), input, output: nameOf(few.outputs[0]) };
 }
 
-function recordForward(model: Model, own: readonly Float32Array[], count: number): Recording {
-  const { tf, backend } = loadBinding(1);
-  useUncheckedGather(tf, backend);
+function recordForward(
+  { tf, backend }: ReturnType<typeof loadBinding>,
+  model: Model,
+  own: readonly Float32Array[],
+  count: number,
+): Recording {
   const size = model.input.shape.reduce((product, extent) => product * extent, count);
   const examples = model.input.type === 'int32' ? new Int32Array(size) : new Float32Array(size);
   let logits: Tensor | undefined;

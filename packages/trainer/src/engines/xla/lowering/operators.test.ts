@@ -4,7 +4,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Recording } from '../../recording/nodes.js';
 import { record } from '../../recording/record.js';
-import { useNativeReluGradient, useUncheckedGather } from '../../tensorflow/network.js';
 import { loadBinding } from '../../tensorflow/tensorflow.js';
 import { apart, createCpuClient, hasPlugin } from '../plugin.fixture.js';
 import { Body } from './body.js';
@@ -12,8 +11,6 @@ import { lower } from './lower.js';
 import { writeProgram } from './program.js';
 
 const { tf, backend } = loadBinding(1);
-useNativeReluGradient(tf, backend);
-useUncheckedGather(tf, backend);
 
 type Of = tensorflow.Tensor;
 type Images = tensorflow.Tensor4D;
