@@ -2,36 +2,30 @@ import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
 import { suggest } from '@prunegrid/core/text/suggestion';
 import * as tf from '@tensorflow/tfjs';
-import { basename, extname } from 'node:path';
 
 import { fingerprintOf } from '../datasets/files/fingerprint.js';
 import { isModelModule, parseReference, referenceOf } from '../models/reference.js';
 import { ShapeBackend, withBackend } from '../models/trace/backend.js';
 import { defaultExport, firstLine } from '../module-file.js';
-import type { Loss, Metric, Objective } from './loss.js';
+import {
+  type LoadedObjective,
+  type Loss,
+  type Metric,
+  metricName,
+  type Objective,
+  type ObjectiveChoice,
+} from './loss.js';
 import { meanSquaredError } from './mean-squared-error.js';
 
 /** The losses that a spec can name beside modules. A network without one is a classifier with cross-entropy. */
 const losses: readonly Loss[] = [meanSquaredError];
 
-/** What a spec says of loss and metrics: names, or references to modules with absolute paths. */
-export interface ObjectiveChoice {
-  loss?: string | undefined;
-  metrics?: readonly string[] | undefined;
-}
-
-/**
- * Loads the loss and the metrics of a spec, and tries them out with shapes.
- * @param outputs the number of the network's outputs
- * @returns the choice with the hashes of its modules, and what it means; undefined if it chooses nothing
- * @throws {Failure} `input`, which begins with the key, if a module cannot be loaded or is not that of the reference
- */
-export async function loadObjective(
+/** Does what `loadObjective` says for a spec that chooses something. */
+export async function loadChosen(
   { loss, metrics }: ObjectiveChoice,
   outputs: number,
   host: Pick<Host, 'files'>,
-): Promise<{ choice: { loss?: string; metrics?: string[] }; objective: Objective } | undefined> {
-  if (loss === undefined && metrics === undefined) return undefined;
+): Promise<LoadedObjective> {
   const chosen = loss === undefined ? undefined : await loadLoss(loss, host);
   const loaded: { reference: string; metric: Metric }[] = [];
   for (const each of metrics ?? []) loaded.push(await loadMetric(each, host));
@@ -45,12 +39,6 @@ export async function loadObjective(
     objective,
   };
 }
-
-/** The name of a metric by the path of its module. */
-export const metricName = (reference: string): string => {
-  const { path } = parseReference(reference);
-  return basename(path, extname(path));
-};
 
 async function loadLoss(name: string, host: Pick<Host, 'files'>): Promise<{ reference: string; loss: Loss }> {
   const own = losses.find((loss) => loss.name === name);

@@ -1,4 +1,7 @@
 import type * as tensorflow from '@tensorflow/tfjs';
+import { basename, extname } from 'node:path';
+
+import { parseReference } from '../models/reference.js';
 
 type Ops = typeof tensorflow;
 
@@ -35,3 +38,21 @@ export type LossModule = Omit<Loss, 'name'>;
 
 /** The default export of a module that an experiment names among its metrics. The metric has the name of the file. */
 export type MetricModule = Omit<Metric, 'name'>;
+
+/** What a spec says of loss and metrics: names, or references to modules with absolute paths. */
+export interface ObjectiveChoice {
+  loss?: string | undefined;
+  metrics?: readonly string[] | undefined;
+}
+
+/** A choice with the hashes of its modules, and what it means. */
+export interface LoadedObjective {
+  choice: { loss?: string; metrics?: string[] };
+  objective: Objective;
+}
+
+/** The name of a metric by the path of its module. */
+export const metricName = (reference: string): string => {
+  const { path } = parseReference(reference);
+  return basename(path, extname(path));
+};
