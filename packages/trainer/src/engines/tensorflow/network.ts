@@ -11,6 +11,7 @@ import {
   gradientOf,
   recordComputation,
   scoreOf,
+  scoreSize,
 } from '../recording/model-computations.js';
 import type { NativeVector } from './graph/native-vector.js';
 import { GraphSession } from './graph/session.js';
@@ -23,9 +24,6 @@ type TensorFlow = typeof tensorflow;
  * memory for a second gradient, 244 MB for AlexNet, but a small one is read faster as a whole.
  */
 const IN_PARTS = 2 ** 20;
-
-/** The number of elements of what `scoreOf` computes. */
-const SCORES = 3;
 
 /** Opens networks that share their graphs: each computation is recorded only once for each model and batch size. */
 export class TensorFlowNetworks {
@@ -81,7 +79,7 @@ class TensorFlowNetwork implements Network {
 
   score(batch: Batch): BatchScore {
     const { model, parameters } = this;
-    return batchScore(model, this.run(scoreOf(model, { parameters, batch }), SCORES).read());
+    return batchScore(model, this.run(scoreOf(model, { parameters, batch }), scoreSize(model)).read());
   }
 
   close(): void {

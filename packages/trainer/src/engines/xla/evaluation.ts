@@ -3,15 +3,13 @@ import type { PjrtBuffer } from '@prunegrid/pjrt';
 import { type Batch, type Dataset, evaluationBlocks } from '../../datasets/index.js';
 import type { Model } from '../../models/index.js';
 import type { Evaluation, EvaluationRequest } from '../engine.js';
-import { batchScore } from '../recording/model-computations.js';
+import { addScore } from '../host/evaluator.js';
+import { batchScore, scoreSize } from '../recording/model-computations.js';
 import type { XlaContext } from './context.js';
 import type { Buffers, Device } from './device.js';
 import { lower } from './lowering/lower.js';
 import { type Program, writeProgram } from './lowering/program.js';
 import { examplesFrom, parametersOf, type StoredExamples } from './programs/batch.js';
-
-/** The number of values in the result of `scoreTensor`. */
-const SCORES = 3;
 
 /** Evaluates W, a buffer [model.size], on the blocks of `request`. */
 export async function evaluateOn(
@@ -29,7 +27,7 @@ export async function evaluateOn(
     const { scores: buffer } = await device.run(program, { ...inputs, weights });
     for (const each of own) each.release();
     // The next block is computed while this one's scores are read.
-    scores.push(device.take(buffer, SCORES));
+    scores.push(device.take(buffer, scoreSize(model)));
     scores.at(-1)?.catch(() => undefined);
   };
   const { blockSize, firstBlock, blocks } = request;
@@ -47,12 +45,7 @@ export async function evaluateOn(
     }
   }
   const result: Evaluation = { losses: [], correct: 0 };
-  for (const values of await Promise.all(scores)) {
-    const { loss, correct, top5 } = batchScore(model, values);
-    result.losses.push(loss);
-    result.correct += correct;
-    if (top5 !== undefined) result.top5 = (result.top5 ?? 0) + top5;
-  }
+  for (const values of await Promise.all(scores)) addScore(result, batchScore(model, values));
   return result;
 }
 
@@ -63,8 +56,18 @@ async function putBatch(device: Device, model: Model, { inputs, labels }: Batch)
   };
 }
 
-/** Returns the program that scores `count` examples: those from `first` on, or if none are stored, those it is given. */
-function scoreProgram(
+/** Returns the program that scores `count` examples, which is written at its first use. */
+function scoreProgram(context: XlaContext, model: Model, count: number, stored?: StoredExamples): Program {
+  const programs = context.scorePrograms.get(model) ?? new Map<string, Program>();
+  context.scorePrograms.set(model, programs);
+  const key = JSON.stringify([count, stored]);
+  const program = programs.get(key) ?? writeScoreProgram(context, model, count, stored);
+  programs.set(key, program);
+  return program;
+}
+
+/** Writes the program that scores `count` examples: those from `first` on, or if none are stored, those it is given. */
+function writeScoreProgram(
   { device, recordings }: XlaContext,
   model: Model,
   count: number,

@@ -38,8 +38,13 @@ export class ExampleStore {
     if (bytesOf(stored) > SHARE * (this.device.client.memory() ?? Infinity)) return undefined;
     const borders = this.parts.get(part) ?? new Map<number, Promise<DeviceExamples>>();
     this.parts.set(part, borders);
-    const found = borders.get(border) ?? this.store(dataset, resident, stored);
-    borders.set(border, found);
+    let found = borders.get(border);
+    if (!found) {
+      found = this.store(dataset, resident, stored);
+      borders.set(border, found);
+      // A device whose memory was full may have room the next time.
+      found.catch(() => borders.delete(border));
+    }
     return found;
   }
 

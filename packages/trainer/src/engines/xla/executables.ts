@@ -33,6 +33,8 @@ export class Executables {
     if (!executable) {
       executable = this.provide(program);
       this.compiled.set(program, executable);
+      // What failed for want of memory may succeed the next time.
+      executable.catch(() => this.compiled.delete(program));
     }
     return executable;
   }

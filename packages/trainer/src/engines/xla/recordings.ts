@@ -19,8 +19,8 @@ export class Recordings {
 
   /** Returns the recording of the gradient of a micro-batch. See `gradientTensor` for the arguments. */
   gradient(model: Model, samples: number, scale: number, dropout: boolean, labelSmoothing: number): Recording {
-    const factors = model.dropouts.map(({ shape }) => new Float32Array(samples * sizeOf(shape)).fill(1));
-    const inputs = { ...inputsOf(model, samples), dropout: dropout ? factors : undefined };
+    const factors = dropout ? model.dropouts.map(({ shape }) => new Float32Array(samples * sizeOf(shape))) : undefined;
+    const inputs = { ...inputsOf(model, samples), dropout: factors };
     return this.recording(gradientOf(model, inputs, scale, labelSmoothing));
   }
 

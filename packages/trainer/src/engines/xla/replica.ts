@@ -32,7 +32,8 @@ export class XlaReplica implements Replica {
   private host: Float32Array | undefined;
   /** The number of elements of `target` that have been updated on the device since `beginUpdate`. */
   private updatedHere = 0;
-  private constants: Float32Array | undefined;
+  /** The numbers of the update that has begun. */
+  private constants: PjrtBuffer | undefined;
   private penalty: Buffers = {};
 
   private constructor(
@@ -109,14 +110,15 @@ export class XlaReplica implements Replica {
       this.state = { ...this.state, ...changed };
       const nodes = coveringNodes(first, count, layout.leaves);
       const values = await device.take(sums, nodes.length * length);
-      nodes.forEach((node, i) => vectors.push([node, values.slice(i * length, (i + 1) * length)]));
+      nodes.forEach((node, i) => vectors.push([node, values.subarray(i * length, (i + 1) * length)]));
     }
     return vectors.sort(([a], [b]) => a - b);
   }
 
   async beginUpdate(step: number, loss: number, learningRate: number): Promise<void> {
     await this.requireFinite(step, loss);
-    this.constants = Float32Array.from(this.shared.rule.constantsAt(++this.steps, learningRate));
+    this.constants?.release();
+    this.constants = await this.device.put(Float32Array.from(this.shared.rule.constantsAt(++this.steps, learningRate)));
     this.updatedHere = 0;
   }
 
@@ -128,16 +130,17 @@ export class XlaReplica implements Replica {
       throw new RangeError('only a whole gradient can be clipped');
     }
     const program = this.program(`piece/${length}`, () => pieceProgram(layout, length));
-    const own = {
-      sum: await device.put(sum),
-      constants: await device.put(this.constants as Float32Array),
-      from: await device.put(Int32Array.of(from), []),
-    };
-    const inputs = { ...this.state, ...shared.buffers, ...this.penalty, ...own };
+    const own = { sum: await device.put(sum), from: await device.put(Int32Array.of(from), []) };
+    const constants = this.constants as PjrtBuffer;
+    const inputs = { ...this.state, ...shared.buffers, ...this.penalty, ...own, constants };
     const { piece, ...changed } = await device.run(program, inputs);
     release(own);
     this.state = { ...this.state, ...changed };
-    this.target.set(await device.take(piece, length), from);
+    try {
+      await piece.read(this.target.subarray(from, from + length));
+    } finally {
+      piece.release();
+    }
     this.updatedHere += length;
   }
 
@@ -222,6 +225,7 @@ export class XlaReplica implements Replica {
   close(): void {
     release(this.state);
     release(this.penalty);
+    this.constants?.release();
     if (--this.shared.holders === 0) release(this.shared.buffers);
   }
 

@@ -68,7 +68,8 @@ export const xla: EngineSource = {
       const executables = new Executables(client, cache(), circumstancesOf(client, file), flagsOf(client));
       const device = new Device(client, executables, precision === 'tf32' ? 'DEFAULT' : 'HIGHEST');
       const recordings = new Recordings(tf, backend);
-      return deviceEngine(description, { device, recordings, store: new ExampleStore(device), clock });
+      const store = new ExampleStore(device);
+      return deviceEngine(description, { device, recordings, store, scorePrograms: new WeakMap(), clock });
     } catch (error) {
       if (!(error instanceof PjrtError)) throw error;
       const reason = error.message.split('\n')[0];
