@@ -1,4 +1,8 @@
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+import type { Host } from '@prunegrid/core/runtime';
+import { writeSecret } from '@prunegrid/core/secrets';
 
 import type { LaunchRequest } from './launcher.js';
 
@@ -27,15 +31,29 @@ export const WITHHELD = {
  */
 const REDIAL_S = 60;
 
-/**
- * Returns the arguments of a trainer that finds everything in files.
- * @param coordinatorFile file that holds the coordinator's address
- */
-export const argumentsByFiles = (
-  { tokenFile, tls, extensions }: Pick<LaunchRequest, 'tokenFile' | 'tls' | 'extensions'>,
-  coordinatorFile: string,
-): string[] => [
-  ...['--coordinator-file', coordinatorFile],
+/** Returns the path of the file that holds the coordinator's address, in the folder of a launch. */
+export const addressFile = ({ folder }: Pick<LaunchRequest, 'folder'>): string => join(folder, 'coordinator');
+
+/** Writes the coordinator's address for trainers that find everything in files. Its launch removes it at its end. */
+export async function writeAddress(
+  host: Pick<Host, 'files'>,
+  request: Pick<LaunchRequest, 'folder' | 'coordinator'>,
+): Promise<void> {
+  const file = addressFile(request);
+  await host.files.makeFolder(request.folder);
+  // A coordinator that was killed has left its own.
+  await host.files.remove(file);
+  await writeSecret(host, file, `${request.coordinator}\n`);
+}
+
+/** Returns the arguments of a trainer that finds everything in files. */
+export const argumentsByFiles = ({
+  folder,
+  tokenFile,
+  tls,
+  extensions,
+}: Pick<LaunchRequest, 'folder' | 'tokenFile' | 'tls' | 'extensions'>): string[] => [
+  ...['--coordinator-file', addressFile({ folder })],
   ...(tokenFile === undefined ? [] : ['--token-file', tokenFile]),
   ...(tls === undefined ? ['--insecure'] : ['--tls', tls]),
   ...['--redial', String(REDIAL_S)],

@@ -123,6 +123,7 @@ export function describeLauncher(
     it('says why a trainer has ended, leaves the others alone and starts another one when told to', async () => {
       const { launch, events } = launched(subject, 2);
       await arrivals(subject, 2);
+      await until(() => events.length >= 2, 'two trainers are said to have started');
       subject.arrived[0].fail('no luck today');
       await until(() => events.length >= 3, 'the end of a trainer is told');
       const [first, second] = events;
@@ -154,6 +155,7 @@ export function describeLauncher(
     it('keeps what each of them prints', async () => {
       const { launch, events } = launched(subject, 2);
       await arrivals(subject, 2);
+      await until(() => events.length >= 2, 'two trainers are said to have started');
       subject.arrived[1].fail('words for the log');
       await until(() => events.length >= 3, 'the end of a trainer is told');
       await launch.stop(GRACE_MS);

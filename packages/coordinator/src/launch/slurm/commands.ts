@@ -1,19 +1,15 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
 
+import { EngineSilent } from '../polling.js';
 import { WITHHELD } from '../trainer-command.js';
 import { type TaskState, tasksOf } from './states.js';
-
-/** Slurm does not answer for the moment, as while its controller is restarted. The same command may succeed later. */
-export class SlurmSilent extends Error {
-  override readonly name = 'SlurmSilent';
-}
 
 /** What the client's programs print if the controller cannot be asked, or gives no answer that they understand. */
 const SILENT =
   /unable to contact|unable to establish|socket timed out|connection refused|connection reset|zero bytes|slurm_load|timed out|not responding|slow to respond|temporarily unable|in standby mode/i;
 
-/** Slurm's commands. Each rejects with SlurmSilent if it may succeed later, and otherwise with a Failure. */
+/** Slurm's commands. Each rejects with EngineSilent if it may succeed later, and otherwise with a Failure. */
 export class Slurm {
   constructor(private readonly host: Pick<Host, 'processes'>) {}
 
@@ -35,7 +31,7 @@ export class Slurm {
     try {
       return tasksOf(output);
     } catch {
-      throw new SlurmSilent('squeue --json has printed something else than jobs');
+      throw new EngineSilent('squeue --json has printed something else than jobs');
     }
   }
 
@@ -58,7 +54,7 @@ export class Slurm {
       const lines = stderr.split('\n').filter((line) => line.trim() !== '');
       // The last line says what came of it.
       const reason = (lines.at(-1) ?? message).replace(/^\w+: (error: )?/, '');
-      if (SILENT.test(stderr)) throw new SlurmSilent(`${command}: ${reason}`, { cause });
+      if (SILENT.test(stderr)) throw new EngineSilent(`${command}: ${reason}`, { cause });
       throw new Failure('environment', `${command}: ${reason}`, { cause });
     }
   }

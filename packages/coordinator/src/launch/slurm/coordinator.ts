@@ -6,8 +6,9 @@ import type { Host } from '@prunegrid/core/runtime';
 
 import type { CoordinatorJobs, CoordinatorRequest } from '../launcher.js';
 import { LOGS } from '../logs.js';
+import { EngineSilent } from '../polling.js';
 import { argumentsByFiles } from '../trainer-command.js';
-import { Slurm, SlurmSilent } from './commands.js';
+import { Slurm } from './commands.js';
 import { slurmKeys } from './keys.js';
 import { coordinatorScript, trainersScript } from './script.js';
 
@@ -20,10 +21,7 @@ export const slurmCoordinators = (program: (host: Host) => readonly string[]): C
   print(host, request) {
     const { name, trainers, resources, extensions, folder } = request;
     const tls = join(folder, 'tls');
-    const command = argumentsByFiles(
-      { tokenFile: join(folder, 'token'), tls, extensions },
-      join(folder, 'coordinator'),
-    );
+    const command = argumentsByFiles({ folder, tokenFile: join(folder, 'token'), tls, extensions });
     const file = join(folder, 'trainers.sh');
     return [
       coordinatorOf(request),
@@ -58,7 +56,7 @@ async function submitted(host: Host, script: string): Promise<string> {
       const there = tries > 1 && (await slurm.tasks()).find(({ comment }) => comment === note);
       return there ? there.job : await slurm.submit(script, [`--comment=${note}`]);
     } catch (error) {
-      if (!(error instanceof SlurmSilent)) throw error;
+      if (!(error instanceof EngineSilent)) throw error;
       if (tries === TRIES) throw new Failure('environment', `${error.message}: try again when it answers`);
       await host.clock.sleep(TRY_MS);
     }

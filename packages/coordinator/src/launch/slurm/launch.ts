@@ -1,28 +1,23 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
 import { Failure } from '@prunegrid/core/failure';
 import { writeText } from '@prunegrid/core/files';
 import type { Host } from '@prunegrid/core/runtime';
-import { writeSecret } from '@prunegrid/core/secrets';
 
-import type { EndCause, Launch, LaunchRequest } from '../launcher.js';
+import { endJobs } from '../ending.js';
+import { identityOf } from '../identity.js';
+import type { EndCause, Launch, LaunchEvent, LaunchRequest } from '../launcher.js';
 import { lastWordsIn, LOGS } from '../logs.js';
-import { argumentsByFiles } from '../trainer-command.js';
-import { Slurm, SlurmSilent } from './commands.js';
-import { endJobs } from './ending.js';
+import { EngineSilent, Polling, WaitingNotice } from '../polling.js';
+import { addressFile, argumentsByFiles, writeAddress } from '../trainer-command.js';
+import { Slurm } from './commands.js';
 import type { SlurmKeys } from './keys.js';
 import { listOf, trainersScript } from './script.js';
 import type { TaskState } from './states.js';
 import { failureOf, fateOf, isOver, waitingOf } from './tasks.js';
 
-/** Milliseconds from one look at Slurm's queue to the next: few after a change, and then more and more. */
-const SOONEST_LOOK_MS = 1000;
-const LATEST_LOOK_MS = 30_000;
 /** Looks at which a task may be missing before it counts as lost: a controller that was restarted may know it later. */
 const MISSING_LOOKS = 3;
-/** Silent looks after which the user is told. */
-const SILENT_LOOKS = 4;
 
 /** A task of this launch that has not ended, as it was seen last. */
 interface Task {
@@ -54,15 +49,10 @@ export class SlurmLaunch implements Launch {
   /** The note of a submission to which Slurm has given no answer: it may have succeeded. */
   private doubtful: { note: string; numbers: number[] } | undefined;
   private submissions = 0;
-  private silent = 0;
-  private told = '';
-  private pauseMs = SOONEST_LOOK_MS;
-  private readonly stopping = new AbortController();
-  private wake: () => void = () => undefined;
-  private readonly watching: Promise<void>;
+  private readonly waiting: WaitingNotice;
+  private readonly polling: Polling | undefined;
   private stopped: Promise<void> | undefined;
   private readonly script: string;
-  private readonly address: string;
   /** What the notes of all jobs of this folder begin with, and those of this launch. */
   private readonly folderNote: string;
   private readonly launchNote: string;
@@ -77,50 +67,39 @@ export class SlurmLaunch implements Launch {
     this.slurm = new Slurm(host);
     this.due = Array.from({ length: trainers }, (_, i) => i + 1);
     this.script = join(folder, 'trainers.sh');
-    this.address = join(folder, 'coordinator');
-    this.folderNote = `prunegrid:${createHash('sha256').update(folder).digest('hex').slice(0, 16)}:`;
-    this.launchNote = `${this.folderNote}${host.random.bytes(4).toString('hex')}:`;
-    this.watching = trainers > 0 ? this.watch() : Promise.resolve();
+    const identity = identityOf(host, request);
+    this.folderNote = `prunegrid:${identity.folder}:`;
+    this.launchNote = `${this.folderNote}${identity.launch}:`;
+    this.waiting = new WaitingNotice((event) => this.emit(event));
+    if (trainers > 0) this.polling = new Polling(host.clock, this.asking(), options.latestLookMs);
   }
 
   replace(): void {
     const number = this.lost.shift();
     if (this.stopped || number === undefined) return;
     this.due.push(number);
-    this.wake();
+    this.polling?.now();
   }
 
   stop(graceMs: number): Promise<void> {
     return (this.stopped ??= this.end(graceMs).catch(() => undefined));
   }
 
-  /** Submits what is due and follows the tasks until the launch is stopped. Never rejects. */
-  private async watch(): Promise<void> {
-    const { clock } = this.host;
-    const { signal } = this.stopping;
-    try {
-      await this.writeFiles();
-    } catch (error) {
-      return this.refuse(this.due.splice(0), error);
-    }
-    let isFirst = true;
-    while (!signal.aborted) {
-      try {
-        if (isFirst) await this.cancelLeftOver();
-        isFirst = false;
+  private asking() {
+    return {
+      prepare: () => this.writeFiles(),
+      begin: () => this.cancelLeftOver(),
+      look: async () => {
         await this.submit();
         await this.look();
-        this.silent = 0;
-      } catch (error) {
-        if (!(error instanceof SlurmSilent)) return this.refuse([...this.due, ...this.numbers()], error);
-        if (++this.silent === SILENT_LOOKS)
-          this.tell({ trainers: this.due.length + this.tasks.size, reason: error.message });
-      }
-      if (this.due.length > 0 && this.silent === 0) continue;
-      const woken = new Promise<void>((resolve) => (this.wake = resolve));
-      await Promise.race([woken, clock.sleep(this.pauseMs, signal).catch(() => undefined)]);
-      this.pauseMs = Math.min(2 * this.pauseMs, this.options.latestLookMs ?? LATEST_LOOK_MS);
-    }
+      },
+      silent: (reason: string) => this.waiting.tell({ trainers: this.due.length + this.tasks.size, reason }),
+      failed: (error: unknown) => this.refuse([...this.due.splice(0), ...this.numbers()], error),
+    };
+  }
+
+  private emit(event: LaunchEvent): void {
+    if (!this.stopped) this.request.onEvent(event);
   }
 
   private numbers(): number[] {
@@ -130,13 +109,11 @@ export class SlurmLaunch implements Launch {
   /** Writes what the tasks read: the script, and the coordinator's address. The secrets are there already. */
   private async writeFiles(): Promise<void> {
     const { host, request, keys, options } = this;
-    const { folder, name, trainers, resources, coordinator } = request;
+    const { folder, name, trainers, resources } = request;
     const logs = join(folder, LOGS);
     await host.files.makeFolder(logs);
-    // A coordinator that was killed has left its own.
-    await host.files.remove(this.address);
-    await writeSecret(host, this.address, `${coordinator}\n`);
-    const command = [...options.program, ...argumentsByFiles(request, this.address)];
+    await writeAddress(host, request);
+    const command = [...options.program, ...argumentsByFiles(request)];
     const { threads } = resources;
     await writeText(
       host,
@@ -162,7 +139,7 @@ export class SlurmLaunch implements Launch {
       const job = await this.slurm.submit(this.script, [`--comment=${note}`, `--array=${listOf(numbers)}`]);
       this.adopt(job, numbers);
     } catch (error) {
-      if (!(error instanceof SlurmSilent)) return this.refuse(numbers, error);
+      if (!(error instanceof EngineSilent)) return this.refuse(numbers, error);
       this.doubtful = { note, numbers };
       throw error;
     }
@@ -183,7 +160,7 @@ export class SlurmLaunch implements Launch {
     for (const number of numbers) {
       this.tasks.set(`${job}_${number}`, { number, isRunning: false, restarts: 0, missing: 0, logStart: 0 });
     }
-    this.pauseMs = SOONEST_LOOK_MS;
+    this.polling?.soon();
   }
 
   private refuse(numbers: readonly number[], error: unknown): void {
@@ -193,7 +170,7 @@ export class SlurmLaunch implements Launch {
         : new Failure('environment', `Slurm: ${(error as Error).message}`, { cause: error });
     for (const number of numbers) {
       this.lost.push(number);
-      if (!this.stopped) this.request.onEvent({ type: 'ended', trainer: `task ${number}`, cause: 'refused', failure });
+      this.emit({ type: 'ended', trainer: `task ${number}`, cause: 'refused', failure });
     }
   }
 
@@ -211,11 +188,10 @@ export class SlurmLaunch implements Launch {
         this.remove(name, task, failure, 'preempted');
       }
     }
-    this.tell(waitingOf([...seen.values()], this.asked()));
+    this.waiting.tell(waitingOf([...seen.values()], this.asked()));
   }
 
   private async follow(name: string, task: Task, state: TaskState): Promise<void> {
-    const { onEvent } = this.request;
     const trainer = `task ${name}`;
     task.missing = 0;
     const fate = fateOf(state);
@@ -226,15 +202,13 @@ export class SlurmLaunch implements Launch {
       const log = join(this.request.folder, LOGS, `slurm-${name}.log`);
       task.logStart = (await this.host.files.status(log))?.size ?? 0;
       const message = `the trainer of Slurm's task ${name} has lost its place, and is in the queue again`;
-      if (!this.stopped) {
-        onEvent({ type: 'ended', trainer, cause: 'requeued', failure: new Failure('trainers', message) });
-      }
-      this.pauseMs = SOONEST_LOOK_MS;
+      this.emit({ type: 'ended', trainer, cause: 'requeued', failure: new Failure('trainers', message) });
+      this.polling?.soon();
     }
     // A short life may have passed between two looks.
     if ((fate === 'runs' || (isOver(state) && state.nodes !== '')) && !task.isRunning) {
       task.isRunning = true;
-      if (!this.stopped) onEvent({ type: 'started', trainer });
+      this.emit({ type: 'started', trainer });
     }
     if (!isOver(state) || fate === 'waits' || fate === 'runs' || fate === 'ends') return;
     const log = join(this.request.folder, LOGS, `slurm-${name}.log`);
@@ -245,15 +219,8 @@ export class SlurmLaunch implements Launch {
   private remove(name: string, { number }: Task, failure: Failure, cause: EndCause): void {
     this.tasks.delete(name);
     this.lost.push(number);
-    this.pauseMs = SOONEST_LOOK_MS;
-    if (!this.stopped) this.request.onEvent({ type: 'ended', trainer: `task ${name}`, cause, failure });
-  }
-
-  /** Tells the user why trainers wait, unless that is known already. */
-  private tell(waiting: { trainers: number; reason: string } | undefined): void {
-    const now = waiting ? `${waiting.trainers} ${waiting.reason}` : '';
-    if (waiting && now !== this.told && !this.stopped) this.request.onEvent({ type: 'waiting', ...waiting });
-    this.told = now;
+    this.polling?.soon();
+    this.emit({ type: 'ended', trainer: `task ${name}`, cause, failure });
   }
 
   /** What each trainer asks for, in words. */
@@ -276,11 +243,17 @@ export class SlurmLaunch implements Launch {
 
   private async end(graceMs: number): Promise<void> {
     const { clock, files } = this.host;
-    this.stopping.abort();
-    this.wake();
-    await this.watching;
-    if (this.jobs.size > 0 || this.doubtful) await endJobs(this.slurm, clock, () => this.left(), graceMs);
-    await files.remove(this.address);
+    await this.polling?.stop();
+    const { slurm, request } = this;
+    if (this.jobs.size > 0 || this.doubtful) {
+      await endJobs(
+        clock,
+        (jobs) => slurm.cancel(jobs),
+        () => this.left(),
+        graceMs,
+      );
+    }
+    await files.remove(addressFile(request));
   }
 
   /** Returns the jobs of this launch of which a task has not ended. */

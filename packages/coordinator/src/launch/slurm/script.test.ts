@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 
+import { quoted } from '../shell.js';
 import { slurmKeys } from './keys.js';
-import { coordinatorScript, listOf, quoted, trainersScript } from './script.js';
+import { coordinatorScript, listOf, trainersScript } from './script.js';
 
 const keys = slurmKeys.parse({
   name: 'slurm',

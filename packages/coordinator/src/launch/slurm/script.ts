@@ -1,8 +1,5 @@
+import { quoted } from '../shell.js';
 import type { SlurmKeys } from './keys.js';
-
-/** Quotes a text for the shell. */
-export const quoted = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** A file's name in an option of sbatch, in which `%` begins a pattern. */
 export const literal = (path: string): string => path.replaceAll('%', '%%');

@@ -1,19 +1,18 @@
 import type { Clock } from '@prunegrid/core/runtime';
 
-import type { Slurm } from './commands.js';
-
-/** Milliseconds that Slurm has to end jobs that were cancelled. Its own KillWait is 30 s by default. */
+/** Milliseconds that an engine has to end jobs that were cancelled. Slurm's own KillWait is 30 s by default. */
 const KILL_MS = 90_000;
 const LOOK_MS = 1000;
 
 /**
  * Waits `graceMs` milliseconds for jobs to end by themselves, cancels those that are left, and resolves when none is. It
- * gives up if Slurm does not answer, or does not end them. Never rejects.
+ * gives up if the engine does not answer, or does not end them. Never rejects.
+ * @param cancel ends jobs, waiting ones included
  * @param left returns the ids of the jobs that have not ended; it may reject as long as Slurm does not answer
  */
 export async function endJobs(
-  slurm: Pick<Slurm, 'cancel'>,
   clock: Pick<Clock, 'monotonic' | 'sleep'>,
+  cancel: (jobs: readonly string[]) => Promise<unknown>,
   left: () => Promise<string[]>,
   graceMs: number,
 ): Promise<void> {
@@ -22,11 +21,11 @@ export async function endJobs(
   for (;;) {
     const passed = clock.monotonic() - start;
     if (passed > graceMs + KILL_MS) return;
-    // While Slurm does not answer, its jobs may end all the same, so the next look may find none.
+    // While the engine does not answer, its jobs may end all the same, so the next look may find none.
     const jobs = await left().catch(() => undefined);
     if (jobs?.length === 0) return;
     if (jobs && passed >= graceMs && !isCancelled) {
-      isCancelled = await slurm.cancel(jobs).then(
+      isCancelled = await cancel(jobs).then(
         () => true,
         () => false,
       );
