@@ -157,6 +157,15 @@ export function programOf(environment: CommandEnvironment): Command {
     );
 
   program
+    .command('logs')
+    .description('print what the trainers of a run, a trial or a sweep have printed')
+    .argument('<dir>', 'the folder of a run, a trial or a sweep')
+    .option('--json', 'print the files and their trainers as JSON instead', false)
+    .action(async (place: string, options: { json: boolean }) =>
+      (await import('./commands/logs.js')).logs(place, options, environment),
+    );
+
+  program
     .command('sync')
     .description('send to MLflow what it lacks of a run or a sweep')
     .argument('<run-or-sweep>', 'the folder of a run or a sweep')
