@@ -51,6 +51,17 @@ export const ensureKeras = (log = () => {}) =>
   );
 
 /**
+ * Does the same for the tests on Ray, with the packages of test/clusters/ray-requirements.txt.
+ * @param {(line: string) => void} [log] told when there is something to wait for
+ * @returns {Promise<TestPython>}
+ * @throws {Error} as `ensurePython`
+ */
+export const ensureRay = (log = () => {}) =>
+  ensure('test-ray', inTests('clusters/ray-requirements.txt'), ['--no-deps'], () =>
+    log('Installing Ray for the tests, once (a minute or more)'),
+  );
+
+/**
  * Gives the folder with torchvision, which the Python of `ensurePyTorch` finds if PYTHONPATH names it.
  * @param {(line: string) => void} [log] told when there is something to wait for
  * @returns {Promise<string>}

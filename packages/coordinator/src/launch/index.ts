@@ -3,6 +3,7 @@ import { Registry } from '@prunegrid/core/registry';
 import type { Launcher } from './launcher.js';
 import { localLauncher } from './local/local.js';
 import { noneLauncher } from './none/none.js';
+import { rayLauncher } from './ray/ray.js';
 import { slurmLauncher } from './slurm/slurm.js';
 
 export { type ChosenLauncher, chooseLauncher, DEFAULT_LAUNCHER, keysOf } from './choice.js';
@@ -19,4 +20,4 @@ export type {
 } from './launcher.js';
 
 /** The ways to start trainers that this process knows. */
-export const launchers = new Registry<Launcher>('launcher', [localLauncher, slurmLauncher, noneLauncher]);
+export const launchers = new Registry<Launcher>('launcher', [localLauncher, slurmLauncher, rayLauncher, noneLauncher]);
