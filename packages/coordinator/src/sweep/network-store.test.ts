@@ -60,6 +60,17 @@ describe('the store of networks', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('gives back what was measured by own metrics and without classes, to those who have the same metrics', async () => {
+    const metrics = ['/lab/error.mjs@sha256:ab'];
+    const measured = { accuracy: NaN, loss: 0.03, metrics: { error: 0.5 } };
+    const network = { ...dense(), validation: measured, test: measured };
+    await store('CPU', { metrics }).keep(network);
+    expect(shown(await store('CPU', { metrics }).findDense('a dense key'))).toEqual(shown(network));
+    expect(await store().findDense('a dense key')).toBeUndefined();
+    expect(await store('CPU', { metrics: ['/lab/error.mjs@sha256:cd'] }).findDense('a dense key')).toBeUndefined();
+    expect(warnings).toEqual([]);
+  });
+
   it.each([
     ['is damaged', '{', /is damaged: it is not JSON/],
     ['is of another version', '{"format":"prunegrid.network","version":9}', /has version 9 of prunegrid\.network/],

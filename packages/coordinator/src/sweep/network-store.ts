@@ -9,12 +9,10 @@ import { z } from 'zod';
 import type { Trainer } from '../cluster/index.js';
 import type { DenseNetwork } from '../training/context.js';
 import type { ExtensionFile } from '../experiment/extension-files.js';
-import { resultSchema } from '../training/records.js';
+import { evaluationSchema, resultSchema } from '../training/records.js';
 import { modelMetadata, readModel, writeModel } from '../training/model-file.js';
 import type { ChainPoint } from './planner/chain.js';
 
-const number = z.number();
-const evaluation = z.strictObject({ accuracy: number, loss: number, top5: number.exactOptional() });
 const ofNetwork = {
   key: z.string(),
   /** Id of the run that computed the network. */
@@ -24,7 +22,7 @@ const ofNetwork = {
 };
 const networkSchema = z.discriminatedUnion('kind', [
   /** A dense network, whose `key` is a trial's `denseKey`. */
-  z.strictObject({ kind: z.literal('dense'), ...ofNetwork, validation: evaluation, test: evaluation }),
+  z.strictObject({ kind: z.literal('dense'), ...ofNetwork, validation: evaluationSchema, test: evaluationSchema }),
   /** The network of a chain's point, whose `key` is that of its trial. */
   z.strictObject({ kind: z.literal('point'), ...ofNetwork, result: resultSchema }),
 ]);
@@ -51,6 +49,8 @@ export interface NetworkStoreOptions {
   model: ModelDescription;
   /** One of the trainers that compute the networks. */
   trainer: Pick<Trainer, 'hello' | 'ready'>;
+  /** The metrics that the networks are measured by, as a loaded spec has them. */
+  metrics?: readonly string[] | undefined;
   /** The extensions with which the networks are computed. */
   extensions: readonly ExtensionFile[];
   claims: NetworkClaims;
@@ -60,7 +60,8 @@ export interface NetworkStoreOptions {
 /**
  * Store, in the user's cache folder, of networks that were trained on this machine and from which sweeps can start. An
  * entry is found by its key, the engine, the processor with its instruction set, the data and the content of the extensions, so that it has the
- * same bits as a newly trained network. A damaged entry counts as absent.
+ * same bits as a newly trained network. A dense network is also found by the metrics that it was measured by, which its
+ * key leaves out. A damaged entry counts as absent.
  *
  * If the cache folder cannot be read or written, the store warns once and keeps new networks in memory, because the
  * trials of the sweep need them.
@@ -83,23 +84,23 @@ export class NetworkStore {
   }
 
   async findDense(key: string): Promise<DenseNetwork | undefined> {
-    const network = await this.find(key);
+    const network = await this.find(key, this.folderOfDense(key));
     return network && 'validation' in network ? network : undefined;
   }
 
   async findPoint(key: string): Promise<ChainPoint | undefined> {
-    const network = await this.find(key);
+    const network = await this.find(key, this.folder(key));
     return network && 'result' in network ? network : undefined;
   }
 
-  /** Whether a sweep of this process is training the network; another sweep should then wait for it. */
+  /** Whether a sweep of this process is training the dense network; another sweep should then wait for it. */
   isClaimed(key: string): boolean {
-    return this.options.claims.has(this.folder(key));
+    return this.options.claims.has(this.folderOfDense(key));
   }
 
-  /** Claims the network for training. Returns a function that ends the claim. */
+  /** Claims the dense network for training. Returns a function that ends the claim. */
   claim(key: string): () => void {
-    const folder = this.folder(key);
+    const folder = this.folderOfDense(key);
     this.options.claims.add(folder);
     return () => void this.options.claims.delete(folder);
   }
@@ -108,7 +109,7 @@ export class NetworkStore {
   async keep(network: DenseNetwork | ChainPoint): Promise<void> {
     const { runtime, model } = this.options;
     const { weights, ...described } = network;
-    const folder = this.folder(network.key);
+    const folder = 'result' in network ? this.folder(network.key) : this.folderOfDense(network.key);
     const weightsHash = hashOf(weights);
     try {
       await runtime.files.makeFolder(folder);
@@ -125,11 +126,10 @@ export class NetworkStore {
     }
   }
 
-  private async find(key: string): Promise<DenseNetwork | ChainPoint | undefined> {
+  private async find(key: string, folder: string): Promise<DenseNetwork | ChainPoint | undefined> {
     const { runtime, model } = this.options;
     const kept = this.inMemory.get(key);
     if (kept) return { ...kept, weights: kept.weights.slice() };
-    const folder = this.folder(key);
     const file = join(folder, 'network.json');
     try {
       if (!(await runtime.files.status(file))) return undefined;
@@ -143,8 +143,13 @@ export class NetworkStore {
     }
   }
 
-  private folder(key: string): string {
-    const name = createHash('sha256').update(`${key}\n${this.circumstances}`).digest('hex').slice(0, 32);
+  private folderOfDense(key: string): string {
+    return this.folder(key, this.options.metrics);
+  }
+
+  private folder(key: string, metrics: readonly string[] = []): string {
+    const text = [key, this.circumstances, ...metrics].join('\n');
+    const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
     return join(this.options.runtime.files.cacheFolder(), NETWORKS, name);
   }
 

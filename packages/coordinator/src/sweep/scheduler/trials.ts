@@ -46,9 +46,19 @@ export async function runTrials(sweep: OpenSweep, options: RunTrialsOptions): Pr
       const purpose = { name: plan.name, folder: sweep.folder };
       const events = { runtime, launch, purpose, warn, joined, left, interrupted };
       await withTrainers(trials[0].spec, trainers, events, async ({ pool }, trainersEnded) => {
-        const model = models.get(trials[0].spec.model);
+        const [{ spec }] = trials;
+        const model = models.get(spec.model);
         const extensions = await describeExtensions(runtime, trainers.extensions);
-        const store = new NetworkStore({ runtime, model, trainer: pool.trainers[0], extensions, claims, warn });
+        const { metrics } = spec;
+        const store = new NetworkStore({
+          runtime,
+          model,
+          trainer: pool.trainers[0],
+          metrics,
+          extensions,
+          claims,
+          warn,
+        });
         runner = new SweepRunner({ ...options, sweep, trials, pool, store, stopping, trainersEnded });
         const unsubscribe = pool.subscribe(() => runner?.changed());
         await runner.run().finally(() => {
