@@ -1,7 +1,7 @@
 export { Gateway } from './gateway.js';
 export { PeersUnreachable, TrainerGroup } from './group.js';
 export { ElasticTrainers, type JobTrainers } from './job-trainers.js';
-export { type Trainer, TrainerReported } from './trainer.js';
+export { isOfTrainers, type Trainer } from './trainer.js';
 export { type Membership, Regrouped } from './membership.js';
 export { TrainerPool } from './pool.js';
 export { AUTO, reductionNamed } from './reduction.js';

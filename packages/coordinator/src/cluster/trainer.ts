@@ -54,6 +54,11 @@ const kinds: Record<TrainerFailure_Kind, FailureKind> = {
 /** A failure that the trainer itself has reported. Its stream stays open unless the trainer closes it. */
 export class TrainerReported extends Failure {}
 
+/** Whether this error is the failure of a trainer, so that others could do what it did not. */
+export const isOfTrainers = (error: unknown): error is Failure =>
+  error instanceof Failure &&
+  (error.kind === 'trainers' || (error.kind === 'environment' && error instanceof TrainerReported));
+
 /** A trainer has reported that it lost the connection to another trainer of its lease. */
 export class PeerLostReported extends TrainerReported {
   constructor(

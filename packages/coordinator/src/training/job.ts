@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
 import { models } from '@prunegrid/trainer/models';
 
-import { PeersUnreachable, Regrouped, type TrainerGroup, TrainerReported } from '../cluster/index.js';
+import { isOfTrainers, PeersUnreachable, Regrouped, type TrainerGroup } from '../cluster/index.js';
 import { type Hooks, type JournaledRun, openRun, type OpenRun } from './open-run.js';
 import type { RunEvent } from './records.js';
 import { hasDataOf, readResumeState, replay, replayKind, ReplayMismatch } from './resume-state.js';
@@ -83,9 +83,7 @@ export async function runJournaled<T>(
 /** Whether other trainers could go on after this error. */
 const canGoOn = (error: unknown): boolean =>
   error instanceof Regrouped ||
-  (error instanceof Failure &&
-    (error.kind === 'trainers' || (error.kind === 'environment' && error instanceof TrainerReported)) &&
-    !(error instanceof ReplayMismatch || error instanceof PeersUnreachable));
+  (isOfTrainers(error) && !(error instanceof ReplayMismatch || error instanceof PeersUnreachable));
 
 /** Whether more has been saved at one point than at the other; undefined if nothing has been computed. */
 const isLater = (point: ResumePoint = beginning, before: ResumePoint = beginning): boolean =>

@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
 
-import { TrainerReported, type TrainerPool } from '../../cluster/index.js';
+import { isOfTrainers, type TrainerPool } from '../../cluster/index.js';
 import { waitSeconds } from '../../launch/trainers.js';
 import { Paused } from '../../training/run.js';
 import { type AttemptOptions, Attempts } from './attempts.js';
@@ -238,11 +238,10 @@ export class SweepRunner {
     const { kind, message } = error instanceof Failure ? error : { kind: 'internal', message: String(error) };
     const { attempts = 0, retries = 0 } =
       (job.kind === 'dense' ? state.dense.get(job.key) : state.trials.get(job.trial)) ?? {};
-    const trainerFailed = kind === 'trainers' || (kind === 'environment' && error instanceof TrainerReported);
     // An error such as a full disk is not caused by the job, which waits until the sweep is resumed.
-    if (kind === 'environment' && !trainerFailed) return this.controller.abort(error);
+    if (kind === 'environment' && !isOfTrainers(error)) return this.controller.abort(error);
     // Only the failure of a trainer is worth a retry: a bad spec or a loss that is not finite would fail again.
-    const again = trainerFailed && retries < maxRetries;
+    const again = isOfTrainers(error) && retries < maxRetries;
     const failedAttempt = { attempt: attempts, kind, message, again };
     if (job.kind === 'trial') await journal.append({ type: 'trial-failed', trial: job.trial, ...failedAttempt });
     else await journal.append({ type: 'dense-failed', key: job.key, ...failedAttempt });
