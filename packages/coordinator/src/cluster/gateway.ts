@@ -1,6 +1,6 @@
 import { encodeFromCoordinator, type Hello, type Ready } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
-import type { IncomingCall, Listener, Runtime, Timer, TlsCredentials } from '@prunegrid/core/runtime';
+import type { IncomingCall, Listener, Runtime, TlsCredentials } from '@prunegrid/core/runtime';
 import { isSameSecret } from '@prunegrid/core/secrets';
 import { trainerLimits, type WaitLimits } from '@prunegrid/core/wait-limits';
 import { ADMISSION_TOKEN } from '@prunegrid/transport/channel';
@@ -97,36 +97,19 @@ export class Gateway {
    */
   async waitForTrainers(seconds: number, early: Promise<never>, least = this.options.trainers): Promise<void> {
     const { pool } = this;
-    const { trainers, runtime, warn } = this.options;
-    let timer: Timer | undefined;
-    let unsubscribe: () => void = () => undefined;
-    const complete = new Promise<void>((resolve, reject) => {
-      const look = () => {
-        if (pool.trainers.length >= trainers) resolve();
-      };
-      unsubscribe = pool.subscribe(look);
-      look();
-      if (seconds === Infinity) return;
-      timer = runtime.clock.after(seconds * 1000, () => {
-        const came = `${pool.trainers.length} of ${trainers} trainers came within ${seconds} s`;
-        if (pool.trainers.length >= least) {
-          warn(`${came}: begins with these`);
-          return resolve();
-        }
-        reject(
-          new Failure(
-            'trainers',
-            `${came}: start them with prunegrid trainer --coordinator HOST:PORT, or allow more with --wait`,
-          ),
+    const { trainers, warn } = this.options;
+    const expired = () => {
+      const came = `${pool.trainers.length} of ${trainers} trainers came within ${seconds} s`;
+      if (pool.trainers.length < least) {
+        return new Failure(
+          'trainers',
+          `${came}: start them with prunegrid trainer --coordinator HOST:PORT, or allow more with --wait`,
         );
-      });
-    });
-    try {
-      await Promise.race([complete, early]);
-    } finally {
-      timer?.cancel();
-      unsubscribe();
-    }
+      }
+      warn(`${came}: begins with these`);
+      return undefined;
+    };
+    await pool.waitUntil(() => pool.trainers.length >= trainers, { seconds, expired, ended: early });
   }
 
   close(): Promise<void> {

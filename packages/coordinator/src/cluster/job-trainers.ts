@@ -109,35 +109,17 @@ export class ElasticTrainers implements JobTrainers {
 
   /** Waits until there are enough trainers. */
   private async wait(lost: string | undefined): Promise<void> {
-    const { pool, membership, least, wait, ended, signal, clock, warn } = this.options;
+    const { pool, membership, least, wait, ended, signal, warn } = this.options;
     const here = membership.members.length;
     const limit = wait === Infinity ? '' : `${wait} s `;
     const reason = lost ?? 'trainers have left as they were told to';
     warn(`${reason}; ${counted(here, 'trainer')} left, ${least} needed: waiting ${limit}for others`);
-    let unsubscribe: () => void = () => undefined;
-    let timer: Timer | undefined;
-    let abort: () => void = () => undefined;
-    const enough = new Promise<void>((resolve, reject) => {
-      unsubscribe = pool.subscribe(() => {
-        this.enlist();
-        if (membership.members.length >= least) resolve();
-      });
-      abort = () => reject(signal.reason as Error);
-      signal.addEventListener('abort', abort);
-      if (signal.aborted) abort();
-      if (wait === Infinity) return;
-      timer = clock.after(wait * 1000, () =>
-        reject(
-          new Failure('trainers', `${reason}; no other trainer came within ${wait} s: start some, then resume the run`),
-        ),
-      );
-    });
-    try {
-      await Promise.race([enough, ended]);
-    } finally {
-      unsubscribe();
-      timer?.cancel();
-      signal.removeEventListener('abort', abort);
-    }
+    const isEnough = () => {
+      this.enlist();
+      return membership.members.length >= least;
+    };
+    const expired = () =>
+      new Failure('trainers', `${reason}; no other trainer came within ${wait} s: start some, then resume the run`);
+    await pool.waitUntil(isEnough, { seconds: wait, expired, ended, signal });
   }
 }

@@ -1,4 +1,6 @@
 import { encodeFromCoordinator } from '@prunegrid/proto';
+import type { Failure } from '@prunegrid/core/failure';
+import type { Timer } from '@prunegrid/core/runtime';
 
 import { Cooling } from './cooling.js';
 import type { GroupOptions, TrainerGroup } from './group.js';
@@ -7,6 +9,18 @@ import type { Trainer } from './trainer.js';
 
 /** Milliseconds that trainers have to disconnect after they were told that they may leave. */
 const FAREWELL_MS = 3000;
+
+/** How long to wait for trainers. */
+export interface PoolWait {
+  /** Seconds, which may be infinite. */
+  seconds: number;
+  /** Returns the failure with which the wait ends when the seconds are over; undefined if it ends without one. */
+  expired: () => Failure | undefined;
+  /** Rejects when no more trainers can come. */
+  ended: Promise<never>;
+  /** Aborts when nobody needs them any more. */
+  signal?: AbortSignal;
+}
 
 /** Pool of the trainers that have been admitted and have not left. Each works at one job at a time at most. */
 export class TrainerPool {
@@ -47,6 +61,39 @@ export class TrainerPool {
   subscribe(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
+  }
+
+  /**
+   * Resolves when `isEnough` returns true, which is asked now and whenever trainers have joined, left or become free.
+   * Rejects as `wait` says.
+   */
+  async waitUntil(isEnough: () => boolean, { seconds, expired, ended, signal }: PoolWait): Promise<void> {
+    let timer: Timer | undefined;
+    let unsubscribe: () => void = () => undefined;
+    let abort: () => void = () => undefined;
+    const enough = new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (isEnough()) resolve();
+      };
+      unsubscribe = this.subscribe(look);
+      look();
+      abort = () => reject(signal?.reason as Error);
+      signal?.addEventListener('abort', abort);
+      if (signal?.aborted) abort();
+      if (seconds === Infinity) return;
+      timer = this.options.runtime.clock.after(seconds * 1000, () => {
+        const failure = expired();
+        if (failure) reject(failure);
+        else resolve();
+      });
+    });
+    try {
+      await Promise.race([enough, ended]);
+    } finally {
+      unsubscribe();
+      timer?.cancel();
+      signal?.removeEventListener('abort', abort);
+    }
   }
 
   add(trainer: Trainer): void {
