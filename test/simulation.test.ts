@@ -231,6 +231,40 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
     expect(resumed).toBeGreaterThan(0);
   });
 
+  it('give a trial of a sweep that has lost a trainer another one, and it ends with the same bits', async () => {
+    const set = ['model=small-trained', 'dense={epochs: 0}', 'retrain.epochs=20'];
+    const { trials, ...plan } = await planSweep(nodeHost, sweep, catalogue(), { set, seeds: 1 });
+    const run = async (disturb: (cluster: SimulatedCluster) => Promise<void>) => {
+      const cluster = new SimulatedCluster({ seed: 3, delayMs: [50, 100] });
+      const two = { ...three, trainers: 2, reduction: 'hub' };
+      await cluster.clock.run(async () => {
+        void disturb(cluster);
+        await cluster.runSweep({ ...plan, trainersPerTrial: 2, trials: trials.slice(0, 1) }, '/sweeps/one', two);
+      });
+      const folder = '/sweeps/one/trials/1/attempt-1';
+      const records = await readJournal(cluster.runtime, folder, runJournal);
+      const hash = hashOf(await cluster.disk.read(`${folder}/model.safetensors`));
+      return {
+        hash,
+        records,
+        warnings: cluster.warnings,
+        journal: await cluster.disk.read('/sweeps/one/journal.jsonl'),
+      };
+    };
+    const undisturbed = await run(() => Promise.resolve());
+    const { hash, records, warnings, journal } = await run(async (cluster) => {
+      while (!(await cluster.disk.status('/sweeps/one/trials/1/attempt-1/checkpoints/retrain.safetensors')))
+        await cluster.clock.sleep(10);
+      cluster.killTrainer(1002);
+    });
+    expect(hash).toBe(undisturbed.hash);
+    expect(warnings.join('\n')).toMatch(/goes on with 1 trainer from what was saved last/);
+    const resumed = records.filter((record) => record.type === 'run-resumed');
+    expect(resumed.map(({ lost }) => lost !== undefined)).toEqual([true, false]);
+    expect(records.filter(({ type }) => type === 'trainer-joined')).toHaveLength(3);
+    expect(journal.toString()).not.toMatch(/trial-(paused|failed)/);
+  });
+
   it('run a sweep of a hundred trials', async () => {
     const plan = await planSweep(nodeHost, sweep, catalogue());
     const cluster = new SimulatedCluster({ seed: 7 });

@@ -89,6 +89,12 @@ export class SimulatedCluster {
     }
   }
 
+  /** Kills the process of a trainer, which the launcher then starts again. The first that is started is process 1001. */
+  killTrainer(pid: number): void {
+    this.runtime.processes.kill(pid, 'SIGKILL');
+    this.network.kill(`trainer ${pid}`);
+  }
+
   private readonly trainer: Program = async (args, { processes, writeError }) => {
     const transport = this.network.end(`trainer ${processes.pid}`);
     const coordinator = args[args.indexOf('--coordinator') + 1];

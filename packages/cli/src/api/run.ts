@@ -1,18 +1,10 @@
-import { ElasticTrainers } from '@prunegrid/coordinator/cluster';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import { loadRecorded } from '@prunegrid/coordinator/extension';
 import type { Journal } from '@prunegrid/coordinator/journal/journal';
 import { canonicalJson } from '@prunegrid/coordinator/experiment/keys';
 import { journalFile, readJournal } from '@prunegrid/coordinator/journal/reading';
 import { chooseLauncher, launchers } from '@prunegrid/coordinator/launch';
-import {
-  leastOf,
-  mostOf,
-  requireTrainers,
-  type TrainerChoice,
-  waitSeconds,
-  withTrainers,
-} from '@prunegrid/coordinator/launch/trainers';
+import { requireTrainers, type TrainerChoice, withTrainersOfRun } from '@prunegrid/coordinator/launch/trainers';
 import { epochTimesOf, rememberEpochTimes } from '@prunegrid/coordinator/sweep/planner/epoch-times';
 import { requireTracking } from '@prunegrid/coordinator/tracking/address';
 import { startMirror } from '@prunegrid/coordinator/tracking/mirror';
@@ -86,9 +78,6 @@ export interface FinishedRun {
   folder: string;
   result: RunResult;
 }
-
-/** It never settles. */
-const forever = new Promise<never>(() => undefined);
 
 /** The parts of a run that are known before its folder is locked and its trainers have started. */
 type Prepared = Omit<JournaledRun, 'trainers' | 'runtime' | 'projector' | 'checkLock'>;
@@ -170,35 +159,14 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
   try {
     onStart?.({ folder, spec, history: resumeState?.records ?? [] });
     const result = await interruptible(signal, `resume the run in ${folder}`, (stopped, interrupted) =>
-      withTrainers(
+      withTrainersOfRun(
         spec,
         choice,
         {
           ...{ runtime, launch, purpose: { name: spec.name, folder } },
-          ...{ warn: onWarning, interrupted },
+          ...{ warn: onWarning, interrupted, signal: stopped },
         },
-        ({ pool }, ended) =>
-          pool.hold(
-            pool.freeCount,
-            async (membership) => {
-              const trainers = new ElasticTrainers({
-                ...{ pool, membership, clock: runtime.clock, signal: stopped, warn: onWarning },
-                ...{
-                  least: leastOf(choice),
-                  most: Math.min(mostOf(choice), spec.batch.microBatches),
-                  wait: waitSeconds(choice, launch.launcher),
-                },
-                // Others may still come by themselves.
-                ended: choice.external > 0 || launch.launcher.byHand ? forever : ended,
-              });
-              try {
-                return await runOn({ ...locked, trainers }, ended, options, context);
-              } finally {
-                trainers.close();
-              }
-            },
-            stopped,
-          ),
+        (trainers, ended) => runOn({ ...locked, trainers }, ended, options, context),
       ),
     );
     if (!resumeState && choice.external === 0) await measure(runtime, folder, spec, onWarning);

@@ -6,7 +6,7 @@ import type { Runtime } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 import { join } from 'node:path';
 
-import { Gateway, reductionNamed, type Trainer } from '../cluster/index.js';
+import { Gateway, JobTrainers, reductionNamed, type Trainer } from '../cluster/index.js';
 import type { Spec } from '../experiment/spec.js';
 import { type AdmissionChoice, admissionOf, listenAddress, requireEncryption } from './admission.js';
 import type { ChosenLauncher } from './choice.js';
@@ -51,10 +51,10 @@ export const wantedOf = ({ trainers, external }: Pick<TrainerChoice, 'trainers' 
   trainers + external;
 
 /** Smallest number of trainers that a job begins and goes on with. */
-export const leastOf = ({ minTrainers = 1 }: Pick<TrainerChoice, 'minTrainers'>): number => minTrainers;
+const leastOf = ({ minTrainers = 1 }: Pick<TrainerChoice, 'minTrainers'>): number => minTrainers;
 
 /** Largest number of trainers that are admitted. */
-export const mostOf = (choice: TrainerChoice): number => choice.maxTrainers ?? wantedOf(choice);
+const mostOf = (choice: TrainerChoice): number => choice.maxTrainers ?? wantedOf(choice);
 
 /**
  * Throws Failure `input` if the choice has no trainer, numbers of them that contradict each other, an unknown reduction, or an
@@ -178,6 +178,32 @@ export async function withTrainers<T>(
     await supervised.stop(GRACE_MS);
     await admission.remove();
   }
+}
+
+/** Trainers may come by themselves for as long as anybody waits. */
+const forever = new Promise<never>(() => undefined);
+
+/**
+ * Does what `withTrainers` says for an experiment that has all trainers for itself, and calls `work` with them.
+ * @param options `signal` aborts when the experiment is to end
+ */
+export function withTrainersOfRun<T>(
+  spec: Spec,
+  choice: TrainerChoice,
+  { signal, ...options }: TrainerOptions & { signal: AbortSignal },
+  work: (trainers: JobTrainers, ended: Promise<never>) => Promise<T>,
+): Promise<T> {
+  const { runtime, launch, warn } = options;
+  const { launcher } = launch;
+  return withTrainers(spec, choice, options, ({ pool }, ended) => {
+    const seconds = waitSeconds(choice, launcher);
+    const held = {
+      ...{ pool, clock: runtime.clock, signal, warn },
+      ...{ least: leastOf(choice), most: Math.min(mostOf(choice), spec.batch.microBatches) },
+      wait: { seconds, ended: choice.external > 0 || launcher.byHand ? forever : ended },
+    };
+    return JobTrainers.hold(pool.freeCount, held, (trainers) => work(trainers, ended));
+  });
 }
 
 /** Returns the address that other machines dial if the coordinator listens on all interfaces of its machine. */

@@ -73,7 +73,7 @@ export async function runJournaled<T>(
     }
   } catch (error) {
     if (error instanceof Stopped) await removeSnapshots(runtime, folder);
-    else if (!(error instanceof Paused)) await opened?.journal.append(failed(error));
+    else if (!(error instanceof Paused || error instanceof Regrouped)) await opened?.journal.append(failed(error));
     throw error;
   } finally {
     await opened?.close();

@@ -23,7 +23,7 @@ export interface JournaledRun {
   specFile: string;
   /** Absolute paths of the extensions that were loaded. */
   extensions: readonly string[];
-  trainers: JobTrainers;
+  trainers: Pick<JobTrainers, 'lead' | 'reform' | 'lateMessages'>;
   /** Projector of the process, whose threads the trials of a sweep share. */
   projector: Projector;
   sweep?: SweepPart;

@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { Failure } from '@prunegrid/core/failure';
 import { sampleManifest } from '../../../../test/mlflow/sample-run.js';
-import type { JobTrainers, TrainerGroup } from '../cluster/index.js';
+import type { TrainerGroup } from '../cluster/index.js';
 import { Journal } from '../journal/journal.js';
 import { journalFile, readJournal } from '../journal/reading.js';
-import { runJournaled } from './job.js';
+import { type JournaledRun, runJournaled } from './job.js';
 import { Projector } from './projecting/index.js';
 import { type RunEvent, runJournal } from './records.js';
 import { readResumeState, replay, ReplayMismatch } from './resume-state.js';
@@ -36,8 +36,8 @@ const idler = {
   ready: { engine: 'none', device: 'CPU', datasetHash: sampleManifest('id').dataset.sha256 },
 };
 const group = { trainers: [idler] } as unknown as TrainerGroup;
-const trainers: JobTrainers = {
-  ...{ members: [], lateMessages: 0 },
+const trainers: JournaledRun['trainers'] = {
+  lateMessages: 0,
   lead: (work) => work(group),
   reform: async (cause) => {
     throw cause;

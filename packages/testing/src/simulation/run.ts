@@ -1,7 +1,6 @@
-import { ElasticTrainers } from '@prunegrid/coordinator/cluster';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import { chooseLauncher, launchers } from '@prunegrid/coordinator/launch';
-import { leastOf, mostOf, type TrainerChoice, waitSeconds, withTrainers } from '@prunegrid/coordinator/launch/trainers';
+import { type TrainerChoice, withTrainersOfRun } from '@prunegrid/coordinator/launch/trainers';
 import { runJournaled } from '@prunegrid/coordinator/training/job';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
 import type { RunResult } from '@prunegrid/coordinator/training/records';
@@ -27,7 +26,6 @@ export async function runIn(
 ): Promise<RunResult> {
   await runtime.files.makeFolder(folder);
   const lock = await holdLock(runtime, `${folder}/coordinator.lock`, (holder) => new Failure('environment', holder));
-  const { clock } = runtime;
   try {
     const { resumeState } = await readResumeState(runtime, folder);
     const run = {
@@ -36,23 +34,12 @@ export async function runIn(
     };
     const launch = chooseLauncher(launchers, {});
     const purpose = { name: spec.name, folder };
-    const options = { runtime, launch, purpose, interrupted: never, warn };
-    const wait = waitSeconds(choice, launch.launcher);
-    return await withTrainers(spec, choice, options, ({ pool }, ended) =>
-      pool.hold(pool.freeCount, async (membership) => {
-        const { signal } = new AbortController();
-        const trainers = new ElasticTrainers({
-          ...{ pool, membership, clock, signal, warn, least: leastOf(choice), most: mostOf(choice), wait },
-          ended: choice.external > 0 ? never : ended,
-        });
-        try {
-          return await runJournaled({ ...run, trainers }, (context) =>
-            prune({ ...context, onProgress: () => undefined }),
-          );
-        } finally {
-          trainers.close();
-        }
-      }),
+    const { signal } = new AbortController();
+    return await withTrainersOfRun(
+      spec,
+      choice,
+      { runtime, launch, purpose, interrupted: never, warn, signal },
+      (trainers) => runJournaled({ ...run, trainers }, (context) => prune({ ...context, onProgress: () => undefined })),
     );
   } finally {
     await lock.release();

@@ -1,5 +1,6 @@
 import type { Clock } from '@prunegrid/core/runtime';
 
+import type { JobTrainers } from '../../cluster/index.js';
 import type { StepProgress } from '../../training/context.js';
 
 /** A job of a sweep: training the dense network that trials share, or running a trial. */
@@ -13,12 +14,24 @@ export class RunningJob {
   readonly pause = new AbortController();
   /** The first and the latest progress that is known: seconds, and the share of all steps that was done then. */
   private marks: { at: number; share: number }[] = [];
+  private held: Pick<JobTrainers, 'members'> | undefined;
 
   constructor(
     readonly job: Job,
-    readonly trainers: number,
+    /** Number of trainers that it has been given. */
+    readonly granted: number,
     private readonly clock: Pick<Clock, 'monotonic'>,
   ) {}
+
+  /** Must be called when the job has its trainers. */
+  holds(trainers: Pick<JobTrainers, 'members'>): void {
+    this.held = trainers;
+  }
+
+  /** Number of trainers that it has now. */
+  get trainers(): number {
+    return this.held?.members.length ?? this.granted;
+  }
 
   progress({ step, steps, totalStep, totalSteps }: StepProgress): void {
     const share = this.job.kind === 'dense' ? step / steps : totalStep / totalSteps;

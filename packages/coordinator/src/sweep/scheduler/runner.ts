@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
 
-import { isOfTrainers, type TrainerPool } from '../../cluster/index.js';
+import { isOfTrainers, JobTrainers, Regrouped, type TrainerPool } from '../../cluster/index.js';
 import { waitSeconds } from '../../launch/trainers.js';
 import { Paused } from '../../training/run.js';
 import { type AttemptOptions, Attempts } from './attempts.js';
@@ -8,7 +8,6 @@ import type { Demand, Allocation } from './fair-share.js';
 import type { Trial } from '../planner/plan-format.js';
 import type { SweepEvent } from '../records.js';
 import { shareOut } from './schedule.js';
-import { shareOf } from './share.js';
 import { nameOf, RunningJob, type Job } from './job.js';
 import type { SweepResources } from './resources.js';
 import type { OpenSweep } from './open-sweep.js';
@@ -176,9 +175,12 @@ export class SweepRunner {
   private regroup(allocation: Allocation): void {
     const { pool, sweep } = this.options;
     const { trainersPerTrial } = sweep.plan;
-    const idle = Math.min(pool.freeCount, allocation.idle());
+    const running = [...this.running.values()];
+    // A job that has lost trainers takes as many in by itself.
+    const lost = running.reduce((sum, { granted, trainers }) => sum + granted - trainers, 0);
+    const idle = Math.min(pool.freeCount - lost, allocation.idle());
     if (trainersPerTrial !== undefined || this.isEnding || idle < 1 || this.readyJobs().length > 0) return;
-    const [smallest] = [...this.running.values()]
+    const [smallest] = running
       .filter(({ job, trainers }) => trainers < this.mostOf(job))
       .sort((a, b) => a.trainers - b.trainers);
     if (smallest && smallest.secondsLeft > REGROUP_SECONDS) smallest.pause.abort(new Paused());
@@ -208,17 +210,21 @@ export class SweepRunner {
   }
 
   /** Makes one attempt at a job. Rejects only with an error that must end the sweep. */
-  private async runJob({ job, trainers, pause }: RunningJob): Promise<void> {
+  private async runJob(running: RunningJob): Promise<void> {
+    const { job, granted, pause } = running;
     try {
-      const { pool, warn } = this.options;
-      await pool.hold(
-        trainers,
-        (membership) => this.attempts.make(job, shareOf(membership, warn)),
-        AbortSignal.any([this.signal, pause.signal]),
-      );
+      const { pool, warn, resources } = this.options;
+      const { clock } = resources.runtime;
+      const signal = AbortSignal.any([this.signal, pause.signal]);
+      await JobTrainers.hold(granted, { pool, clock, signal, warn, least: 1, most: granted }, (trainers) => {
+        running.holds(trainers);
+        return this.attempts.make(job, trainers);
+      });
     } catch (error) {
       if (this.signal.aborted) return;
-      if (error instanceof Paused) await this.options.sweep.journal.append(this.pausedEvent(job));
+      // A trainer that was told to leave is no failure, and spends no retry.
+      if (error instanceof Paused || error instanceof Regrouped)
+        await this.options.sweep.journal.append(this.pausedEvent(job));
       else await this.fail(job, error);
     }
     await this.failHopeless();
