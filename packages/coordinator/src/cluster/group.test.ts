@@ -69,6 +69,26 @@ it('lets go of trainers that wait for one that has left, and keeps them', async 
   expect(gateway.pool.freeCount).toBe(1);
 });
 
+it('holds against a machine once that it has lost several trainers at a time', async () => {
+  const gateway = await open('hub');
+  const leave = async (channel: Channel<Message>, end: () => void) => {
+    let message = await channel.receive();
+    while (message.$case !== 'train') message = await channel.receive();
+    end();
+  };
+  for (let time = 1; time <= 2; time++) {
+    for (let i = 0; i < 2; i++) await join(gateway.address, leave);
+    expect([gateway.pool.freeCount, gateway.pool.trustedCount]).toEqual([2, 2]);
+    const work = gateway.pool.lease(2, async (group) => {
+      await group.beginPhase(phase, new Float32Array(PARAMETERS));
+      await group.train(0, [0.1, 0.1], () => undefined);
+    });
+    await expect(work).rejects.toThrow(/left in the middle of its work/);
+  }
+  await join(gateway.address, leave);
+  expect([gateway.pool.freeCount, gateway.pool.trustedCount]).toEqual([1, 0]);
+});
+
 /**
  * Behaves as a trainer that is alone: it answers Train and Release, and takes in everything else.
  * @param reports returns the metrics of a step

@@ -20,8 +20,8 @@ export interface Lender {
   giveBack(trainer: Trainer): void;
   /** Dismisses a trainer that is to leave. */
   dismiss(trainer: Trainer): void;
-  /** Must be called with a trainer that did not do what its job asked of it. */
-  failed(trainer: Trainer): void;
+  /** Must be called with the host of trainers that, at one time, did not do what their job asked of them. */
+  failed(host: string): void;
   nextGeneration(): number;
 }
 
@@ -90,10 +90,12 @@ export class Membership {
     } finally {
       const ready = new Set(await group.release());
       this.dropped += group.lateMessages;
+      const lost = new Set<string>();
       for (const trainer of trainers) {
         if (trainer.isLeaving) lender.dismiss(trainer);
-        else if (!ready.has(trainer)) lender.failed(trainer);
+        else if (!ready.has(trainer)) lost.add(trainer.hello.host);
       }
+      for (const host of lost) lender.failed(host);
       this.trainers = trainers.filter((trainer) => ready.has(trainer) && lender.hasTaken(trainer));
     }
   }

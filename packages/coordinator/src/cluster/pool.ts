@@ -168,7 +168,7 @@ export class TrainerPool {
       if (this.taken.delete(trainer)) this.departing.add(trainer);
       void this.sayFarewell(trainer).catch(() => undefined);
     },
-    failed: ({ hello }) => this.cooling.failed(hello.host),
+    failed: (host) => this.cooling.failed(host),
     nextGeneration: () => ++this.generations,
   };
 
