@@ -17,6 +17,7 @@ import {
   TrainerReported,
   type TrainerMessage,
 } from './trainer.js';
+import { type Reported, requirePlausible } from './plausible.js';
 import { type Awaited, WaitTimes, Watchdog } from './watchdog.js';
 
 type Command = NonNullable<FromCoordinator['body']>;
@@ -33,6 +34,8 @@ export interface BroadcastOptions {
   limits: WaitLimits;
   /** How long the job's waits have taken so far. */
   times?: WaitTimes | undefined;
+  /** Whether losses may be negative. */
+  negativeLosses: boolean;
   warn: (line: string) => void;
 }
 
@@ -121,6 +124,11 @@ export class Broadcast {
       awaited,
       amount,
     );
+  }
+
+  /** Throws Failure, which names the trainer, if it cannot have measured what it has reported. */
+  requirePlausible(name: string, reported: Reported): void {
+    requirePlausible(name, reported, this.options.negativeLosses);
   }
 
   /**

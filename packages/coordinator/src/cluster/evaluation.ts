@@ -2,7 +2,6 @@ import { evenShares } from '@prunegrid/numerics/shares';
 import type { Evaluated, Split } from '@prunegrid/proto';
 
 import type { Broadcast } from './broadcast.js';
-import { requirePlausible } from './plausible.js';
 
 /**
  * Images that a trainer evaluates at a time. The number is fixed, so that the sums do not depend on the number of
@@ -41,7 +40,8 @@ export async function evaluateOn(
   const read = (value: Evaluated, name: string, i: number) => {
     const { first, count } = shares[i];
     const own = Math.min(images, (first + count) * EVALUATION_BLOCK) - Math.min(images, first * EVALUATION_BLOCK);
-    requirePlausible(name, value.losses, [value.correct, value.correctTop5 ?? 0], own);
+    const { losses, correct, correctTop5 = 0 } = value;
+    trainers.requirePlausible(name, { losses, correct: [correct, correctTop5], images: own });
     return value;
   };
   const measured = await trainers.ask('evaluated', read, 'evaluation', shares[0].count);

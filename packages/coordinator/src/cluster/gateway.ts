@@ -3,6 +3,7 @@ import { Failure } from '@prunegrid/core/failure';
 import type { IncomingCall, Listener, Runtime, TlsCredentials } from '@prunegrid/core/runtime';
 import { isSameSecret } from '@prunegrid/core/secrets';
 import { trainerLimits, type WaitLimits } from '@prunegrid/core/wait-limits';
+import { isModelModule } from '@prunegrid/trainer/models';
 import { ADMISSION_TOKEN } from '@prunegrid/transport/channel';
 
 import { examineHello, examineReady, JoinRefused, type Requirements } from './admission.js';
@@ -62,7 +63,9 @@ export class Gateway {
   private constructor(private readonly options: GatewayOptions) {
     const { limits = trainerLimits, runtime, warn } = options;
     const reduction = reductionNamed(options.reduction ?? AUTO);
-    this.pool = new TrainerPool({ reduction, limits, runtime, warn });
+    const { loss } = options.workload;
+    const negativeLosses = loss !== undefined && isModelModule(loss);
+    this.pool = new TrainerPool({ reduction, limits, negativeLosses, runtime, warn });
   }
 
   /** Opens the listener. Throws Failure if it cannot listen on the address or if there is no such reduction. */

@@ -32,8 +32,15 @@ async function join(
   behave(channel, () => stream.close('gone')).catch(() => undefined);
 }
 
-async function open(reduction: 'hub' | 'auto', trainers = 2): Promise<Gateway> {
-  const workload = { engine: 'none', model: 'none', dataset: undefined, threads: 1, metrics: [] };
+async function open(reduction: 'hub' | 'auto', trainers = 2, loss?: string): Promise<Gateway> {
+  const workload = {
+    ...(loss !== undefined && { loss }),
+    engine: 'none',
+    model: 'none',
+    dataset: undefined,
+    threads: 1,
+    metrics: [],
+  };
   const gateway = await Gateway.open({
     ...{ listen: '127.0.0.1:0', token: 'token', version: '1', workload, parameters: PARAMETERS, trainers, reduction },
     runtime: nodeRuntime,
@@ -139,6 +146,17 @@ it('lets a trainer go on in stretches, and halts it', async () => {
   expect(steps.length).toBeGreaterThanOrEqual(40);
   expect(steps.length).toBeLessThan(1000);
   expect(whole.steps).toBe(300);
+});
+
+it('believes a negative loss where it is that of a module', async () => {
+  const gateway = await open('auto', 1, '/lab/likelihood.mjs');
+  await join(gateway.address, (channel) => workAlone(channel, () => [-1, 1]));
+  const losses: number[] = [];
+  await gateway.pool.lease(1, async (group) => {
+    await group.beginPhase(phase, new Float32Array(PARAMETERS));
+    await group.train(0, [0.1, 0.1], ({ loss }) => losses.push(loss));
+  });
+  expect(losses).toEqual([-1, -1]);
 });
 
 it.each([

@@ -27,6 +27,8 @@ export interface GroupOptions {
   limits: WaitLimits;
   /** How long the job's waits have taken so far, which its groups learn one after the other. */
   times?: WaitTimes;
+  /** Whether losses may be negative. */
+  negativeLosses: boolean;
   runtime: Pick<Runtime, 'clock' | 'random'>;
   warn: (line: string) => void;
   /** Aborts when the work is to end; `train` then halts at the end of a round. */

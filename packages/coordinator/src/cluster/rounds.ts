@@ -5,7 +5,6 @@ import type { Clock } from '@prunegrid/core/runtime';
 import type { CoordinatorReduction, ReductionPhase, TrainerLinks } from '@prunegrid/trainer/reductions';
 
 import type { Broadcast } from './broadcast.js';
-import { requirePlausible } from './plausible.js';
 
 /**
  * Milliseconds between two reports of trainers that reduce among themselves. Up to two such intervals may pass before
@@ -56,7 +55,7 @@ const linksTo = (trainers: Broadcast): TrainerLinks => ({
         receive(
           ({ kind, ...at }, into) => channel.receiveTensor(trainers.header(kind, at), into),
           rank,
-          (losses, correct, images) => requirePlausible(name, losses, correct, images),
+          (losses, correct, images) => trainers.requirePlausible(name, { losses, correct, images }),
         ),
       ),
       'steps',
@@ -100,7 +99,7 @@ export async function* trainOnCredits(
           `${name}: reported ${losses.length} steps of ${steps.length}: are both sides of one version?`,
         );
       }
-      requirePlausible(name, losses, correct, images);
+      trainers.requirePlausible(name, { losses, correct, images });
       return { losses, correct };
     };
     const [{ losses, correct }] = await trainers.ask('progress', read, 'steps', stretch.length);
