@@ -45,7 +45,20 @@ export function withAbsolutePaths<
 }
 
 /** What was found out about files, by what a spec says of them, so that the trials of a sweep read each file once. */
-export type KnownFiles = Map<string, string>;
+export class KnownFiles {
+  private readonly found = new Map<string, unknown>();
+
+  /**
+   * Returns what `read` has returned for the same `asked`, which names the kind of a file and all that the reading depends on. It
+   * must not be changed.
+   */
+  async recall<T>(asked: readonly unknown[], read: () => Promise<T>): Promise<T> {
+    const key = JSON.stringify(asked);
+    const found = this.found.has(key) ? (this.found.get(key) as T) : await read();
+    this.found.set(key, found);
+    return found;
+  }
+}
 
 /**
  * Reads the files that a spec names, and returns the spec with their hashes, so that it says which network and which
@@ -60,7 +73,7 @@ export async function withFiles(
   catalogue: Pick<Catalogue, 'models'>,
   runtime: Pick<Host, 'clock' | 'files' | 'machine'>,
   places: Places,
-  known: KnownFiles = new Map(),
+  known = new KnownFiles(),
 ): Promise<Spec> {
   const model = await modelOf(spec, runtime, places, known);
   const network = outlineOf(model, catalogue);
@@ -68,7 +81,7 @@ export async function withFiles(
   const outline = chosen ? { ...network, objective: chosen.objective } : network;
   const values = chosen?.objective.loss?.targets === 'values';
   const weights = spec.weights && (await checkedWeights(spec.weights, models.get(model), runtime, places, known));
-  const budget = await budgetOf(spec, outline, runtime, places);
+  const budget = await budgetOf(spec, outline, runtime, places, known);
   const loaded: Spec = {
     ...spec,
     model,
@@ -92,9 +105,7 @@ export async function withFiles(
     return loaded;
   }
   const { shift: _, limit: _unused, ...choice } = dataset;
-  const key = JSON.stringify([model, choice]);
-  const sha256 = known.get(key) ?? (await examine(loaded, outline, runtime, places));
-  known.set(key, sha256);
+  const sha256 = await known.recall(['dataset', model, choice], () => examine(loaded, outline, runtime, places));
   return { ...loaded, dataset: { ...dataset, sha256 } };
 }
 
@@ -113,9 +124,7 @@ async function modelOf(
 ): Promise<string> {
   if (!isModelPath(model)) return model;
   try {
-    const reference = known.get(model) ?? (await loadModel(model, runtime));
-    known.set(model, reference);
-    return reference;
+    return await known.recall(['model', model], () => loadModel(model, runtime));
   } catch (error) {
     throw placed(error, places, ['model'], 'model');
   }
@@ -128,11 +137,8 @@ async function checkedWeights(
   places: Places,
   known: KnownFiles,
 ): Promise<StartingWeights> {
-  const key = JSON.stringify([weights, model.name]);
   try {
-    const text = known.get(key) ?? JSON.stringify(await checkWeights(weights, model, runtime));
-    known.set(key, text);
-    return JSON.parse(text) as StartingWeights;
+    return await known.recall(['weights', weights, model.name], () => checkWeights(weights, model, runtime));
   } catch (error) {
     throw placed(error, places, ['weights'], 'weights');
   }
@@ -144,12 +150,13 @@ async function budgetOf(
   { name, parameters }: ModelOutline,
   runtime: Pick<Host, 'files'>,
   places: Places,
+  known: KnownFiles,
 ): Promise<Spec['budget']> {
   const { budget } = spec;
   if (!budget?.measured) return budget;
   const { file } = budget.measured;
   try {
-    const { sha256, measured } = await readMeasured(budget.measured, runtime);
+    const { sha256, measured } = await recallMeasured(budget.measured, runtime, known);
     const layers = parameters
       .filter(({ kind }) => kind === 'weight')
       .map(({ layer, shape }) => ({ name: layer, shape }));
@@ -163,6 +170,13 @@ async function budgetOf(
     throw placed(error, places, ['budget', 'measured'], 'budget.measured');
   }
 }
+
+/** Does what `readMeasured` says, once for each file. */
+export const recallMeasured = (
+  named: Parameters<typeof readMeasured>[0],
+  runtime: Pick<Host, 'files'>,
+  known: KnownFiles,
+): ReturnType<typeof readMeasured> => known.recall(['measured', named], () => readMeasured(named, runtime));
 
 /** Loads the spec's loss and metrics; undefined if it names none. */
 async function objectiveOf(

@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type BudgetLayer, budgets, keptInAll } from '@prunegrid/numerics/budgets';
 import type { Catalogue } from '../../experiment/check.js';
 import { constraintsOf } from '../../experiment/constraints.js';
-import { type KnownFiles, outlineOf, withFiles } from '../../experiment/files.js';
+import { KnownFiles, outlineOf, recallMeasured, withFiles } from '../../experiment/files.js';
 import { denseKey, matters, resultKey } from '../../experiment/keys.js';
 import { readExperiment, resolveSpec } from '../../experiment/load.js';
 import { applyOverride, pathOf, setKey } from '../../experiment/override.js';
@@ -16,7 +16,6 @@ import { Places } from '../../experiment/places.js';
 import { failureOf, problemsOf, requirement } from '../../experiment/problems.js';
 import { readSource } from '../../experiment/source.js';
 import type { Spec } from '../../experiment/spec.js';
-import { readMeasured } from '../../experiment/sensitivity-file.js';
 import { keptIn } from '../../training/layers.js';
 import { type Plain, type PlainMap, readYaml } from '../../experiment/yaml.js';
 import { type Cell, cellsOf, chainLength, covers, type Setting } from './cells.js';
@@ -61,13 +60,13 @@ export async function planSweep(
     applyOverride(root, override, basePlaces);
   }
 
-  const known: KnownFiles = new Map();
+  const files = new KnownFiles();
   const resolve = async (settings: readonly Setting[]): Promise<Spec> => {
     const variant = structuredClone(root);
     const variantPlaces = basePlaces.copy();
     for (const setting of settings) put(variant, setting, variantPlaces);
     const spec = resolveSpec(variant, catalogue, variantPlaces, dirname(base));
-    return withFiles(spec, catalogue, runtime, variantPlaces, known);
+    return withFiles(spec, catalogue, runtime, variantPlaces, files);
   };
 
   const trials = new Map<string, Trial>();
@@ -99,7 +98,7 @@ export async function planSweep(
         key,
         denseKey: denseKey(spec),
         ...(from && { start: from.key }),
-        kept: await keptBy(spec, model, runtime),
+        kept: await keptBy(spec, model, runtime, files),
         weights: model.layers.reduce((sum, { weights }) => sum + weights, 0),
       };
       if (from) requireFewer(trial, from, cell);
@@ -198,11 +197,16 @@ function readSweep(text: string, file: string, places: Places): SweepDescription
 const settingsOf = (cell: Cell, method: string): Record<string, Plain> =>
   Object.fromEntries(cell.filter(({ key }) => matters(key, method)).map(({ key, value }) => [key, value]));
 
-async function keptBy(spec: Spec, model: ModelDescription, runtime: Pick<Host, 'files'>): Promise<Trial['kept']> {
+async function keptBy(
+  spec: Spec,
+  model: ModelDescription,
+  runtime: Pick<Host, 'files'>,
+  files: KnownFiles,
+): Promise<Trial['kept']> {
   const layers = layersOf(model);
   const { budget } = spec;
   if (budget && budgets.get(budget.rule).dependsOnWeights) return { total: keptInAll(layers, budget.ratio) };
-  const measured = budget?.measured && (await readMeasured(budget.measured, runtime)).measured;
+  const measured = budget?.measured && (await recallMeasured(budget.measured, runtime, files)).measured;
   const held = constraintsOf(spec, layers, () => new Float32Array(), measured);
   const counts = layers.map(({ name, shape }) => {
     const constraint = held.get(name);
