@@ -76,7 +76,7 @@ export class SimulatedCluster {
         { type: 'sweep-started', manifest },
         {
           ...{ resources: sweepResources(runtime, Infinity), trainers, launch: chooseLauncher(launchers, {}) },
-          ...{ maxConcurrent: Infinity, retries: 0, failFast: true, subscribers: [], interrupted: never },
+          ...{ maxConcurrent: Infinity, retries: 1, failFast: true, subscribers: [], interrupted: never },
           signal: new AbortController().signal,
           onEvent: () => undefined,
           warn: (line) => void this.warnings.push(line),
@@ -90,10 +90,10 @@ export class SimulatedCluster {
   }
 
   /** Kills the process of a trainer, which the launcher then starts again. The first that is started is process 1001. */
-  killTrainer(pid: number): void {
+  readonly killTrainer = (pid: number): void => {
     this.runtime.processes.kill(pid, 'SIGKILL');
     this.network.kill(`trainer ${pid}`);
-  }
+  };
 
   private readonly trainer: Program = async (args, { processes, writeError }) => {
     const transport = this.network.end(`trainer ${processes.pid}`);

@@ -33,10 +33,10 @@ export interface RunContext {
   folder: string;
   /** State from which the run is resumed. */
   resumeState?: ResumeState;
-  /** Existing dense network, which replaces dense training. */
-  dense?: DenseNetwork;
-  /** Pruned network whose survivors are trained and pruned further, instead of the dense network. */
-  start?: StartNetwork;
+  /** Reads an existing dense network, which replaces dense training; undefined if there is none. */
+  dense?: () => Promise<DenseNetwork | undefined>;
+  /** Reads the pruned network whose survivors are trained and pruned further, instead of the dense network. */
+  start?: () => Promise<StartNetwork>;
   /** Called after each epoch of retraining. If it returns a reason, the run ends. */
   reasonToStop?: (epoch: number, validation: Evaluation) => string | undefined;
   onProgress: (progress: StepProgress) => void;

@@ -70,7 +70,7 @@ class Pruning {
     const layersToPrune = prunedLayers(model, spec, dense, measured);
     const prunedScore =
       (await this.recallPruned()) ??
-      (await this.pruneAndEvaluate(this.startOf(dense), denseScores.validation.accuracy, layersToPrune));
+      (await this.pruneAndEvaluate(dense, denseScores.validation.accuracy, layersToPrune));
     const final = await this.retrain();
     const finalScore = await training.evaluate('final');
 
@@ -111,9 +111,10 @@ class Pruning {
   }
 
   private async denseNetwork(): Promise<{ weights: Float32Array } & Scores> {
-    const { runtime, folder, model, dense } = this.context;
+    const { runtime, folder, model } = this.context;
     const scores = this.recalled('dense');
     if (scores) return { weights: await readModel(runtime, join(folder, checkpointFile('dense')), model), ...scores };
+    const dense = await this.context.dense?.();
     return dense ? this.takeDense(dense) : this.trainDense();
   }
 
@@ -155,10 +156,10 @@ class Pruning {
     return { weights: weights.slice(), validation, test };
   }
 
-  /** Returns the weights from which pruning starts. */
-  private startOf(dense: Float32Array): Float32Array {
-    const { start } = this.context;
-    if (!start) return dense;
+  /** Returns the weights from which pruning starts instead of the dense ones, if it does. */
+  private async startingWeights(): Promise<Float32Array | undefined> {
+    const start = await this.context.start?.();
+    if (!start) return undefined;
     const { key, runId, weights } = start;
     if (!this.recordsBefore.some(({ type }) => type === 'chain-continued')) {
       this.training.record({ type: 'chain-continued', key, runId });
@@ -169,16 +170,17 @@ class Pruning {
 
   /** Runs the phase `prune` and hard pruning. Afterwards the trainers hold the pruned weights and the survivors. */
   private async pruneAndEvaluate(
-    weightsBefore: Float32Array,
+    dense: Float32Array,
     denseAccuracy: number,
     layers: readonly LayerToPrune[],
   ): Promise<Scores> {
     const { training } = this;
-    const { spec, model, projector, start } = this.context;
+    const { spec, model, projector } = this.context;
+    const start = await this.startingWeights();
     const before = {
-      weights: weightsBefore,
+      weights: start ?? dense,
       denseAccuracy,
-      ...(start && { trainable: nonZeroPositions(weightsBefore, layers) }),
+      ...(start && { trainable: nonZeroPositions(start, layers) }),
     };
     const toPrune = await methods.get(spec.method).prune(training, before, layers);
     const { weights, supports, trainable } = await projector.pruneNetwork(layers, toPrune);

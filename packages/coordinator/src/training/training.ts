@@ -16,7 +16,7 @@ import { phasePlan } from './phase-plan.js';
 import { isSnapshot } from './stage-end.js';
 import { checkpointFile } from './run-folder.js';
 import { SnapshotSchedule } from './snapshot-schedule.js';
-import type { EpochSums, PhaseState, Snapshot } from './snapshot.js';
+import type { EpochSums, PhaseState } from './snapshot.js';
 import { Writes } from './writes.js';
 
 const freshSums: EpochSums = { steps: 0, loss: 0, correct: 0, seconds: 0, weightsHash: '' };
@@ -110,10 +110,10 @@ export class EpochTraining implements Training {
     await this.context.group.beginPhase(phasePlan(this.context.spec, phase), weights, survivors);
   }
 
-  async resume(phase: PhaseName): Promise<Snapshot | undefined> {
+  async resume(phase: PhaseName): Promise<{ own: PhaseState } | undefined> {
     const point = this.context.resumeState?.point;
     if (point?.phase !== phase || !isSnapshot(point)) return undefined;
-    const { W, moments, residuals, survivors, steps, epoch, optimizerSteps } = point;
+    const { W, moments, residuals, survivors, steps, epoch, optimizerSteps, own } = point;
     this.epoch = (steps - epoch.steps) / this.stepsPerEpoch;
     this.sums = epoch;
     this.survivors = survivors;
@@ -123,10 +123,9 @@ export class EpochTraining implements Training {
       moments,
       residuals,
     });
-    const { own } = point;
     // The trainers have these now, and the phase has its own state: the resumed run holds none of them twice.
     Object.assign(point, { W: new Float32Array(), moments: [], residuals: [], own: {} });
-    return { ...point, own };
+    return { own };
   }
 
   async trainEpoch(

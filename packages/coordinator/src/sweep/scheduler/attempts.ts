@@ -79,13 +79,14 @@ export class Attempts {
     const { key, settings, spec } = trial;
     await journal.append({ type: 'trial-started', trial: number, settings, seed: spec.seed, ...next.told });
     const report = (epoch: number, validation: Evaluation) => stopping?.report(reportOf(trial, epoch, validation));
-    const dense = await store.findDense(trial.denseKey);
-    const start = await this.networkBefore(trial);
+    const before = sweep.index.startOf(trial);
+    const start = before && (() => this.networkOf(before));
+    const dense = () => store.findDense(trial.denseKey);
     try {
       const result = await this.runAttempt(job, trainers, next, { settings }, (context) => {
         stopping?.forget(number);
         for (const { epoch, validation } of retrainedBefore(context.resumeState)) report(epoch, validation);
-        return prune({ ...context, ...(dense && { dense }), ...(start && { start }), reasonToStop: report });
+        return prune({ ...context, dense, ...(start && { start }), reasonToStop: report });
       });
       if (sweep.index.isStart(trial)) {
         const { folder, runId } = next.told;
@@ -100,12 +101,10 @@ export class Attempts {
     }
   }
 
-  /** Returns the network from which the trial starts, if it is in a chain. Throws Failure if it no longer exists. */
-  private async networkBefore(trial: Trial): Promise<ChainPoint | undefined> {
-    const { sweep, store } = this.options;
-    const before = sweep.index.startOf(trial);
-    const point = before && (await store.findPoint(before.key));
-    if (!before || point) return point;
+  /** Returns the network of a trial from which another one starts. Throws Failure if it no longer exists. */
+  private async networkOf(before: Trial): Promise<ChainPoint> {
+    const point = await this.options.store.findPoint(before.key);
+    if (point) return point;
     throw new Failure(
       'input',
       `the network of trial ${before.number}, which it starts from, is no longer in the cache: start a new sweep`,
