@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +26,10 @@ it('reads no pipe, no device and, if told so, no link of somebody else', async (
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+it.runIf(existsSync('/proc/self'))('says at once that no folder can be made where none can', async () => {
+  await expect(nodeFiles.makeFolder('/proc/prunegrid/runs')).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 it('writes through no link', async () => {

@@ -1,7 +1,7 @@
 import { constants, createReadStream } from 'node:fs';
 import { lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { cacheFolder } from '../cache-folder.js';
 import type { FileHandle, Files, OpenMode } from '../runtime/files.js';
@@ -86,9 +86,7 @@ export const nodeFiles: Files = {
     }
   },
   list: async (folder) => (await readdir(folder)).sort(),
-  async makeFolder(path) {
-    await mkdir(path, { recursive: true });
-  },
+  makeFolder,
   claimFolder: (path) => mkdir(path),
   rename: (from, to) => rename(from, to),
   remove: (path) => rm(path, { recursive: true, force: true, maxRetries: 3 }),
@@ -104,6 +102,28 @@ export const nodeFiles: Files = {
   cacheFolder: () => cacheFolder(process.env, homedir()),
   makeTemporaryFolder: (prefix) => mkdtemp(join(tmpdir(), prefix)),
 };
+
+/** Node's own way to make the parents as well tries for ever where no folder can be made, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeOne(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error;
+    await makeFolder(parent);
+    await makeOne(path);
+  }
+}
+
+/** Makes a folder in an existing parent. It does nothing if the folder exists. */
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isDirectory()) throw error;
+  }
+}
 
 async function* none(): AsyncGenerator<Buffer> {
   // The range is empty.
