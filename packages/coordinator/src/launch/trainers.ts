@@ -12,6 +12,7 @@ import { type AdmissionChoice, admissionOf, listenAddress, requireEncryption } f
 import type { ChosenLauncher } from './choice.js';
 import type { Launcher } from './launcher.js';
 import { type SupervisedTrainers, superviseTrainers } from './supervisor.js';
+import { type WorkloadKeys, workloadOf } from './workload.js';
 
 /** The user's choice of trainers for a coordinator. */
 export interface TrainerChoice extends AdmissionChoice {
@@ -39,12 +40,6 @@ export interface TrainerEvents {
   joined?: (member: Trainer) => void;
   left?: (member: Trainer) => void;
 }
-
-/** The part of a spec that a trainer loads once. Experiments with equal workloads can share trainers. */
-export type Workload = Pick<
-  Spec,
-  'engine' | 'precision' | 'model' | 'dataset' | 'threadsPerTrainer' | 'loss' | 'metrics'
->;
 
 /** Number of trainers that are waited for. */
 export const wantedOf = ({ trainers, external }: Pick<TrainerChoice, 'trainers' | 'external'>): number =>
@@ -107,18 +102,17 @@ export interface TrainerOptions extends TrainerEvents {
  * of `work`
  */
 export async function withTrainers<T>(
-  { engine, precision, model, dataset, threadsPerTrainer: threads, loss, metrics = [] }: Workload,
+  spec: WorkloadKeys,
   choice: TrainerChoice,
   { runtime, launch, purpose, interrupted, ...events }: TrainerOptions,
   work: (gateway: Gateway, ended: Promise<never>) => Promise<T>,
 ): Promise<T> {
   const { launcher, keys } = launch;
-  // The shift is drawn at each step, and so no part of what trainers load.
-  const { shift: _, ...loaded } = dataset;
+  const workload = workloadOf(spec);
   const wanted = wantedOf(choice);
   const started = launcher.byHand ? 0 : choice.trainers;
   const external = wanted - started;
-  const { size: parameters } = models.get(await loadModel(model, runtime));
+  const { size: parameters } = models.get(await loadModel(spec.model, runtime));
   const folder = join(purpose.folder, 'launch');
   const admission = await admissionOf({ ...choice, external }, { launcher, folder }, runtime, events.warn);
   const gateway = await Gateway.open({
@@ -126,9 +120,9 @@ export async function withTrainers<T>(
     token: admission.token,
     tls: admission.tls,
     version,
-    workload: { engine, precision, model, dataset: { choice: JSON.stringify(loaded) }, threads, loss, metrics },
+    workload,
     parameters,
-    datasetHash: expectedHash(dataset),
+    datasetHash: expectedHash(spec.dataset),
     trainers: wanted,
     most: mostOf(choice),
     reduction: choice.reduction,
@@ -160,7 +154,7 @@ export async function withTrainers<T>(
     runtime,
     {
       ...{ name: purpose.name, trainers: started, coordinator, token, tokenFile, tls, keys, folder },
-      ...{ resources: { threads }, extensions: choice.extensions },
+      ...{ resources: { threads: spec.threadsPerTrainer }, extensions: choice.extensions },
     },
     {
       replaced: ({ message }) => events.warn(`${message}; another one is started`),

@@ -7,7 +7,8 @@ import type { Trainer } from '../../cluster/index.js';
 import { describeExtensions } from '../../experiment/extension-files.js';
 import { readJournal } from '../../journal/reading.js';
 import { runJournal } from '../../training/records.js';
-import { type TrainerChoice, type Workload, withTrainers } from '../../launch/trainers.js';
+import { type TrainerChoice, withTrainers } from '../../launch/trainers.js';
+import { workloadOf } from '../../launch/workload.js';
 import { NetworkStore } from '../network-store.js';
 import { reportOf, EarlyStopping } from './early-stopping.js';
 import { groupBy } from '../grouping.js';
@@ -93,22 +94,9 @@ function requireTrainersPerTrial({ trainersPerTrial, trials }: SweepPlan, { trai
 }
 
 /** Groups the trials by workload, because only trials of one workload can share trainers. It keeps the plan's order. */
-function byWorkload(trials: readonly Trial[]): Trial[][] {
-  return [
-    ...groupBy(trials, ({ spec: { engine, precision, model, dataset, threadsPerTrainer, loss, metrics } }) =>
-      // The shift is no part of the workload, because it is drawn at each step and not loaded.
-      JSON.stringify([
-        engine,
-        precision,
-        model,
-        { ...dataset, shift: 0 },
-        threadsPerTrainer,
-        loss,
-        metrics,
-      ] satisfies Workload[keyof Workload][]),
-    ).values(),
-  ];
-}
+const byWorkload = (trials: readonly Trial[]): Trial[][] => [
+  ...groupBy(trials, ({ spec }) => JSON.stringify(workloadOf(spec))).values(),
+];
 
 /** Reports the retraining epochs of earlier trials to early stopping, which compares other trials with them. */
 async function recallReports(
