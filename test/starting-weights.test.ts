@@ -87,6 +87,7 @@ save_file(net.state_dict(), sys.argv[1])`;
     engines: ['tensorflow'],
     models: [...models],
     datasets: ['mnist'],
+    launchers: [],
   });
   expect(spec.weights).toBeUndefined();
   expect(await run('again', path('run/model.safetensors'))).toMatchObject({ code: 0, stderr: '' });

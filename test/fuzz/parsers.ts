@@ -43,7 +43,7 @@ const ofFile = (
   others: Readonly<Record<string, Uint8Array | string>> = {},
 ): Parser => ({ seeds, parse: async (bytes) => read(await hostWith({ ...others, [path]: bytes }), path) });
 
-const catalogue = () => ({ engines: engines.names, models: [...models], datasets: datasets.names });
+const catalogue = () => ({ engines: engines.names, models: [...models], datasets: datasets.names, launchers: [] });
 /** Files of this repository. Some name what the simulation adds to the registries. */
 const real = async (...paths: string[]): Promise<Uint8Array[]> => {
   await allStored();

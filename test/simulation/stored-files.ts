@@ -18,7 +18,7 @@ import { models } from '@prunegrid/trainer/models';
 
 import { SimulatedCluster } from './cluster.js';
 
-const catalogue = () => ({ engines: engines.names, models: [...models], datasets: datasets.names });
+const catalogue = () => ({ engines: engines.names, models: [...models], datasets: datasets.names, launchers: [] });
 const trainers = {
   ...{ trainers: 1, external: 0, listen: '127.0.0.1:0', wait: 60 },
   ...{ reduction: 'auto', extensions: [] },

@@ -18,7 +18,7 @@ import {
   type TrainerMessage,
 } from './trainer.js';
 import { type Reported, requirePlausible } from './plausible.js';
-import { type Awaited, WaitTimes, Watchdog } from './watchdog.js';
+import { type Awaited, type WaitTimes, Watchdog } from './watchdog.js';
 
 type Command = NonNullable<FromCoordinator['body']>;
 type Asked = 'trained' | 'progress' | 'evaluated' | 'rendezvousAddress' | 'rendezvousResult';
@@ -33,7 +33,7 @@ export interface BroadcastOptions {
   clock: Clock;
   limits: WaitLimits;
   /** How long the job's waits have taken so far. */
-  times?: WaitTimes | undefined;
+  times: WaitTimes;
   /** Whether losses may be negative. */
   negativeLosses: boolean;
   warn: (line: string) => void;
@@ -66,8 +66,7 @@ export class Broadcast {
     private readonly generation: number,
     private readonly options: BroadcastOptions,
   ) {
-    const { times = new WaitTimes() } = options;
-    this.watchdog = new Watchdog({ ...options, times, stalled: (late, silence) => this.giveUp(late, silence) });
+    this.watchdog = new Watchdog({ ...options, stalled: (late, silence) => this.giveUp(late, silence) });
   }
 
   /** Number of messages of this lease that came too late, and were dropped. */

@@ -26,7 +26,7 @@ export interface GroupOptions {
   /** Limits on how long a trainer may be silent. */
   limits: WaitLimits;
   /** How long the job's waits have taken so far, which its groups learn one after the other. */
-  times?: WaitTimes;
+  times: WaitTimes;
   /** Whether losses may be negative. */
   negativeLosses: boolean;
   runtime: Pick<Runtime, 'clock' | 'random'>;

@@ -38,7 +38,7 @@ export class Membership {
   constructor(
     private readonly lender: Lender,
     count: number,
-    private readonly options: GroupOptions,
+    private readonly options: Omit<GroupOptions, 'times'>,
   ) {
     this.trainers = lender.take(count);
   }

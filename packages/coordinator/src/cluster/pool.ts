@@ -131,8 +131,8 @@ export class TrainerPool {
    * Leases `count` free trainers together for `work`, which ends if one of them is lost. Rejects with the error of
    * `work`, and with a Failure if a trainer leaves or makes no progress.
    */
-  lease<T>(count: number, work: (group: TrainerGroup) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.hold(count, (membership) => membership.lead(work), signal);
+  lease<T>(count: number, work: (group: TrainerGroup) => Promise<T>): Promise<T> {
+    return this.hold(count, (membership) => membership.lead(work));
   }
 
   /** Tells all trainers that they may leave, and waits a few seconds at most until they have left. */

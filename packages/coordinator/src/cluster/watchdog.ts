@@ -22,8 +22,8 @@ export class WaitTimes {
   };
   /** The first steps of a phase, in which engines compile. */
   readonly firstSteps = new UsualTime();
-  /** Longest wait of each kind, in milliseconds. */
-  readonly longest: Partial<Record<Awaited, number>> = {};
+  /** Longest wait for what trainers compute, in milliseconds. */
+  readonly longest: Partial<Record<Exclude<Awaited, 'messages'>, number>> = {};
 }
 
 /** One wait for answers of some trainers. Times are in milliseconds of `Watchdog.now`. */
@@ -94,7 +94,7 @@ export class Watchdog {
     if (awaited === 'steps') this.fresh = false;
     if (awaited === 'steps' && isFirst) times.firstSteps.add(milliseconds);
     else times.usual[awaited].add(milliseconds / amount);
-    times.longest[awaited] = Math.max(times.longest[awaited] ?? 0, milliseconds);
+    if (awaited !== 'messages') times.longest[awaited] = Math.max(times.longest[awaited] ?? 0, milliseconds);
   }
 
   /** Milliseconds within which a trainer answers Release that is alive and was waited for in this way. */

@@ -32,8 +32,8 @@ export interface Catalogue {
   engines: readonly string[];
   models: readonly ModelOutline[];
   datasets: readonly string[];
-  /** The launchers, each with the schema of its keys in a spec; by default there are none that a spec may name. */
-  launchers?: readonly { name: string; keys: z.ZodType }[];
+  /** The launchers that a spec may name, each with the schema of its keys in a spec. */
+  launchers: readonly { name: string; keys: z.ZodType }[];
 }
 
 /**
@@ -77,7 +77,7 @@ function noModel(name: string, { models }: Catalogue): string {
   return `no model "${name}"; ${allowed}${name.includes('/') ? '; a path begins with ./' : ''}`;
 }
 
-function problemsOfLaunch(launch: NonNullable<Spec['launch']>, { launchers = [] }: Catalogue): Problem[] {
+function problemsOfLaunch(launch: NonNullable<Spec['launch']>, { launchers }: Catalogue): Problem[] {
   const launcher = launchers.find(({ name }) => name === launch.name);
   if (!launcher) {
     const allowed = suggest(

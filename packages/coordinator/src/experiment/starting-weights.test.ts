@@ -13,7 +13,7 @@ import { loadSpec, readSpec } from './load.js';
 import { checkWeights } from './starting-weights.js';
 
 const lenet300 = models.get('lenet300');
-const catalogue = { engines: ['tensorflow'], models: [...models], datasets: ['mnist'] };
+const catalogue = { engines: ['tensorflow'], models: [...models], datasets: ['mnist'], launchers: [] };
 const parameters = initialParameters(lenet300, 3);
 const folder = mkdtempSync(join(tmpdir(), 'prunegrid-weights-'));
 const file = join(folder, 'net.safetensors');

@@ -32,7 +32,10 @@ class StillClock implements Clock {
   }
 }
 
-function setUp({ replaced, trainers = 1 }: { replaced?: (failure: Failure) => void; trainers?: number } = {}) {
+function setUp({
+  replaced = () => undefined,
+  trainers = 1,
+}: { replaced?: (failure: Failure) => void; trainers?: number } = {}) {
   const clock = new StillClock();
   let request!: LaunchRequest;
   let started = 0;
@@ -67,7 +70,7 @@ function setUp({ replaced, trainers = 1 }: { replaced?: (failure: Failure) => vo
 
 describe('trainers that are kept running', () => {
   it('are replaced for ever where each has lived for a while', async () => {
-    const { clock, end, started, reason } = setUp({ replaced: () => undefined });
+    const { clock, end, started, reason } = setUp();
     for (let life = 1; life <= 10; life++) {
       clock.pass(20_000);
       end('lost');
@@ -79,7 +82,7 @@ describe('trainers that are kept running', () => {
   });
 
   it('are given up after three short lives, those included that never began', async () => {
-    const { clock, end, started, reason } = setUp({ replaced: () => undefined });
+    const { clock, end, started, reason } = setUp();
     end('first');
     clock.pass(1000);
     end('second', 'no process');
@@ -92,7 +95,7 @@ describe('trainers that are kept running', () => {
   });
 
   it('get three more lives after a long one', async () => {
-    const { clock, end, reason } = setUp({ replaced: () => undefined });
+    const { clock, end, reason } = setUp();
     for (const ms of [0, 0, 20_000, 0, 0]) {
       clock.pass(ms);
       end('lost');
@@ -104,7 +107,7 @@ describe('trainers that are kept running', () => {
   });
 
   it('are not replaced once they are stopped', async () => {
-    const { clock, end, started, supervised } = setUp({ replaced: () => undefined });
+    const { clock, end, started, supervised } = setUp();
     end('lost');
     expect(clock.timers).toBe(1);
     await supervised.stop(0);
@@ -114,7 +117,7 @@ describe('trainers that are kept running', () => {
   });
 
   it('are replaced as often as they lose their place, and their failures are counted on their own', async () => {
-    const { clock, end, started, reason } = setUp({ replaced: () => undefined });
+    const { clock, end, started, reason } = setUp();
     for (let life = 1; life <= 10; life++) {
       end('preempted', String(started()), 'preempted');
       clock.pass(1000);
@@ -136,7 +139,7 @@ describe('trainers that are kept running', () => {
   });
 
   it('become fewer if somebody cancels one, and are given up after the last', async () => {
-    const { clock, end, warnings, reason } = setUp({ replaced: () => undefined, trainers: 2 });
+    const { clock, end, warnings, reason } = setUp({ trainers: 2 });
     end('task 1 was cancelled', '1', 'cancelled');
     expect(clock.timers).toBe(0);
     expect(warnings).toEqual(['task 1 was cancelled; 1 of 2 trainers are left']);
@@ -146,16 +149,10 @@ describe('trainers that are kept running', () => {
   });
 
   it('are given up at once if they are refused', async () => {
-    const { clock, end, reason } = setUp({ replaced: () => undefined });
+    const { clock, end, reason } = setUp();
     end('no such partition', 'task 1', 'refused');
     expect(clock.timers).toBe(0);
     expect(await reason()).toMatchObject({ message: 'no such partition' });
-  });
-
-  it('are given up at the first one that loses its place if none may be replaced', async () => {
-    const { end, reason } = setUp();
-    end('preempted', '1', 'preempted');
-    expect(await reason()).toMatchObject({ message: 'preempted' });
   });
 
   it('that have not started are told of', () => {

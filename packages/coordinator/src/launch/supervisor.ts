@@ -22,8 +22,8 @@ export interface SupervisedTrainers extends Pick<Launch, 'stop' | 'giveUp'> {
 }
 
 export interface SupervisorEvents {
-  /** Called with the reason for which a replaced trainer ended. If it is absent, no trainer is replaced. */
-  replaced?: ((failure: Failure) => void) | undefined;
+  /** Called with the reason for which a replaced trainer ended. */
+  replaced: (failure: Failure) => void;
   /** Called with a line for the user, such as why trainers have not started yet. */
   warn: (line: string) => void;
 }
@@ -62,14 +62,14 @@ export function superviseTrainers(
     startedAt.delete(trainer);
     if (cause === 'cancelled') {
       wanted--;
-      if (!replaced || wanted === 0) return giveUp(failure);
+      if (wanted === 0) return giveUp(failure);
       return warn(`${failure.message}; ${wanted} of ${request.trainers} trainers are left`);
     }
     if (cause === 'failed') {
       const wasShort = since === undefined || clock.monotonic() - since < SHORT_LIFE_MS;
       shortLives = wasShort ? shortLives + 1 : 0;
     }
-    if (!replaced || cause === 'refused' || shortLives >= SHORT_LIVES) return giveUp(failure);
+    if (cause === 'refused' || shortLives >= SHORT_LIVES) return giveUp(failure);
     replaced(failure);
     if (cause !== 'requeued') replaceSoon();
   };

@@ -79,7 +79,7 @@ export const endIn = (events: readonly LaunchEvent[]): Extract<LaunchEvent, { ty
   return last;
 };
 
-export function supervise(subject: Subject, trainers: number, replaced?: SupervisorEvents['replaced']) {
+export function supervise(subject: Subject, trainers: number, replaced: SupervisorEvents['replaced']) {
   const events = { replaced, warn: () => undefined };
   const supervised = superviseTrainers(subject.launcher, runtime, requestOf(subject, trainers), events);
   launches.push(supervised);

@@ -14,7 +14,7 @@ const valueOf = (flag: string, other: number) => {
 
 extend(trainerRegistries);
 const { engines, models, datasets } = trainerRegistries;
-const catalogue = { engines: engines.names, models: [...models], datasets: datasets.names };
+const catalogue = { engines: engines.names, models: [...models], datasets: datasets.names, launchers: [] };
 const { spec } = await loadSpec(nodeHost, 'test/simulation/small.yaml', [], catalogue);
 const from = valueOf('--from', 1);
 const seeds = valueOf('--seeds', 100);
