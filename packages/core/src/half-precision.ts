@@ -12,10 +12,13 @@ export function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+/** From here on, numbers become infinite as binary16: it is half a unit in the last place above the largest one. */
+export const HALF_OVERFLOW = 65520;
+
 const word = new DataView(new ArrayBuffer(4));
 
 /**
- * Returns the bits of the binary16 that is nearest to a float32; of two that are as near, the even one. Numbers of 65520
+ * Returns the bits of the binary16 that is nearest to a float32; of two that are as near, the even one. Numbers of HALF_OVERFLOW
  * or more become infinite.
  */
 export function numberToHalf(value: number): number {
@@ -24,7 +27,7 @@ export function numberToHalf(value: number): number {
   const sign = (bits >>> 16) & 0x8000;
   if (Number.isNaN(value)) return 0x7e00;
   const size = Math.abs(value);
-  if (size >= 65520) return sign | 0x7c00;
+  if (size >= HALF_OVERFLOW) return sign | 0x7c00;
   // Below the smallest normal number, the bits count multiples of 2^-24; the next number after them is that smallest one.
   if (size < 2 ** -14) return sign | roundedToEven(size * 2 ** 24);
   // A carry out of the fraction goes on into the exponent, as it should.

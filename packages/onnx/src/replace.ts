@@ -1,5 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { Failure } from '@prunegrid/core/failure';
+import { HALF_OVERFLOW } from '@prunegrid/core/half-precision';
 import type { Host } from '@prunegrid/core/runtime';
 
 import { encodeValues } from './encoding.js';
@@ -18,9 +19,6 @@ export interface OnnxContent {
   model: Uint8Array;
   data?: Uint8Array[];
 }
-
-/** From here on, numbers become infinite as float16. */
-const LARGEST_HALF = 65520;
 
 /** Tensors in a data file begin at multiples of the size of a page, so that they can be mapped into memory. */
 const PAGE = 4096;
@@ -61,7 +59,7 @@ export async function replaceValues(
 
 function encoded({ path }: OnnxFile, { name, dataType }: TensorProto, values: Float32Array): Uint8Array {
   const type: DataType = dataType;
-  const isTooLarge = type === DataType.FLOAT16 && values.some((value) => Math.abs(value) >= LARGEST_HALF);
+  const isTooLarge = type === DataType.FLOAT16 && values.some((value) => Math.abs(value) >= HALF_OVERFLOW);
   if (!isTooLarge) return encodeValues(type, values);
   throw new Failure(
     'input',

@@ -180,10 +180,8 @@ export function evaluated(dataset: Dataset, examples: Examples, memory?: ModelVa
 
 const changesEvaluation = (augmentation: Augmentation): boolean => 'evaluate' in augmentation;
 
-/**
- * The distance between the purposes that distinguish the random streams of a model's dropouts, from the second one on.
- */
-const DROPOUT_STREAMS = 256;
+/** Returns the purpose of the random stream of a model's dropout, counted from 0. */
+export const purposeOfDropout = (dropout: number): number => purposes.dropout + 256 * dropout;
 
 /**
  * Returns factors [samples, units] of inverted dropout (Srivastava et al. 2014): 0 with the given probability, and 1 /
@@ -199,7 +197,7 @@ export function dropoutFactors(
 ): Float32Array {
   const factors = new Float32Array(samples * units);
   const kept = 1 / (1 - probability);
-  const purpose = purposes.dropout + DROPOUT_STREAMS * dropout;
+  const purpose = purposeOfDropout(dropout);
   for (let i = 0; i < samples; i++) {
     const random = new RandomStream(at.seed, purpose, at.phase, at.step, at.firstSample + i);
     for (let unit = 0; unit < units; unit++) {

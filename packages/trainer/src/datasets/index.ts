@@ -1,5 +1,12 @@
 export type { Batch, BatchPosition, ModelValues } from './batch.js';
-export { dropoutFactors, epochOrder, evaluationBatch, evaluationBlocks, trainingBatch } from './batches.js';
+export {
+  dropoutFactors,
+  epochOrder,
+  evaluationBatch,
+  evaluationBlocks,
+  purposeOfDropout,
+  trainingBatch,
+} from './batches.js';
 export { type DatasetChoice, datasetChoiceSchema } from './choice.js';
 export {
   type Dataset,

@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import { halfToNumber, numberToHalf } from '@prunegrid/core/half-precision';
+import { HALF_OVERFLOW, halfToNumber, numberToHalf } from '@prunegrid/core/half-precision';
 
 /** How values are stored: as float32, as float16, or as whole numbers from -127 to 127 times the tensor's scale. */
 export const precisions = ['fp32', 'fp16', 'int8'] as const;
@@ -28,9 +28,6 @@ const fp32: ValueCode = {
     return word.getFloat32(0);
   },
 };
-
-/** The largest number that float16 holds after rounding. */
-const LARGEST_HALF = 65520;
 
 const fp16: ValueCode = {
   bytes: 2,
@@ -62,6 +59,6 @@ export const scaleOf = (largest: number): number => Math.fround(largest / 127);
  * @throws {Failure} `input`
  */
 export function requireWithin(precision: Precision, name: string, largest: number): void {
-  if (precision === 'fp32' || (Number.isFinite(largest) && (precision === 'int8' || largest < LARGEST_HALF))) return;
+  if (precision === 'fp32' || (Number.isFinite(largest) && (precision === 'int8' || largest < HALF_OVERFLOW))) return;
   throw new Failure('input', `${name} has values beyond ${precision} (up to ${largest}): choose --values fp32`);
 }

@@ -69,9 +69,9 @@ export class GraphWriter {
   }
 
   /** Adds a tensor of whole numbers, such as axes, and returns its name. */
-  integers(values: readonly number[], shape: readonly number[] = [values.length]): string {
+  integers(values: readonly number[]): string {
     const name = `constant_${this.made++}`;
-    this.initializers.push(onnxTensor(name, shape, BigInt64Array.from(values.map(BigInt))));
+    this.initializers.push(onnxTensor(name, [values.length], BigInt64Array.from(values.map(BigInt))));
     return name;
   }
 

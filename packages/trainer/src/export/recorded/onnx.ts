@@ -1,9 +1,8 @@
-import { Failure } from '@prunegrid/core/failure';
 import { version } from '@prunegrid/core/version';
 import { encodeOnnx, onnxNode, onnxValue } from '@prunegrid/onnx';
 
 import type { Model } from '../../models/index.js';
-import type { InferenceGraph } from './graph.js';
+import { requireWritten } from './graph.js';
 import { Call, GraphWriter, onnxTypes } from './graph-writer.js';
 import { recordInference } from './inference.js';
 import { elementwise } from './operators/elementwise.js';
@@ -22,7 +21,7 @@ const OUTPUT = 'logits';
  */
 export function recordedOnnx(model: Model, parameters: Float32Array): Uint8Array {
   const graph = recordInference(model, parameters);
-  requireWritten(model, graph);
+  requireWritten(model.name, graph, new Set(Object.keys(writings)), 'as ONNX');
   const { fixed, operations, input, output } = graph;
   const writer = new GraphWriter(fixed);
   const [, ...example] = input.shape;
@@ -43,14 +42,5 @@ export function recordedOnnx(model: Model, parameters: Float32Array): Uint8Array
       output: onnxValue(OUTPUT, onnxTypes.float32, ['batch', model.classes]),
     },
     { name: 'prunegrid', version },
-  );
-}
-
-function requireWritten({ name }: Model, { operations }: InferenceGraph): void {
-  const missing = [...new Set(operations.map(({ op }) => op))].filter((op) => !Object.hasOwn(writings, op));
-  if (missing.length === 0) return;
-  throw new Failure(
-    'input',
-    `${name} uses operations that are not written as ONNX: ${missing.join(', ')}: choose another --format`,
   );
 }

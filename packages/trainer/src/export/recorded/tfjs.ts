@@ -1,13 +1,11 @@
-import { Failure } from '@prunegrid/core/failure';
 import { version } from '@prunegrid/core/version';
 import { join } from 'node:path';
 
 import type { ElementType } from '../../engines/recording/nodes.js';
 import { tensorflow } from '../../engines/tensorflow/source.js';
-import type { Model } from '../../models/index.js';
 import type { ExportedFile, ExportFormat } from '../format.js';
 import { attributeInJson, shapeInJson, typeInJson, typeName } from './graph-def.js';
-import type { FixedTensor, InferenceGraph } from './graph.js';
+import { type FixedTensor, type InferenceGraph, requireWritten } from './graph.js';
 import { recordInference } from './inference.js';
 
 /** The operations of TensorFlow that models are recorded in and that TensorFlow.js' graph models compute. */
@@ -31,7 +29,7 @@ export const tfjs: ExportFormat = {
   async files({ model, parameters, out, onInstall }) {
     await tensorflow.provision(onInstall);
     const graph = recordInference(model, parameters);
-    requireKnown(model, graph);
+    requireWritten(model.name, graph, known, 'for TensorFlow.js');
     const fixed = [...graph.fixed.values()];
     const weights = Buffer.concat(
       fixed.map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength)),
@@ -45,15 +43,6 @@ export const tfjs: ExportFormat = {
     return [...shards, { path: join(out, 'model.json'), pieces: () => [Buffer.from(text)] }];
   },
 };
-
-function requireKnown({ name }: Model, { operations }: InferenceGraph): void {
-  const missing = [...new Set(operations.map(({ op }) => op).filter((op) => !known.has(op)))];
-  if (missing.length === 0) return;
-  throw new Failure(
-    'input',
-    `${name} uses operations that are not written for TensorFlow.js: ${missing.join(', ')}: choose another --format`,
-  );
-}
 
 /** The name of the logits in a graph model. */
 const OUTPUT = 'logits';

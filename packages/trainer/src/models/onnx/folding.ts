@@ -1,9 +1,10 @@
 import { Failure } from '@prunegrid/core/failure';
+import { axisOf, sizeOf } from '@prunegrid/numerics/shape';
 import type { OnnxTensor } from '@prunegrid/onnx';
 
 import type { GraphNode } from './operators/index.js';
 import { positionsOf } from './operators/shapes.js';
-import { axisOf, type Constant } from './values.js';
+import type { Constant } from './values.js';
 
 /**
  * Computes a node whose inputs are all constants, as exporters leave them behind to compute shapes. Returns undefined
@@ -22,11 +23,9 @@ type ElementType = OnnxTensor['type'];
 /** The most elements of a constant that is computed from others. Masks of attention have some millions. */
 const MOST_ELEMENTS = 2 ** 24;
 
-const product = (shape: readonly number[]) => shape.reduce((all, extent) => all * extent, 1);
-
 /** Returns the number of elements of a constant that is to be made. */
-function sizeOf(shape: readonly number[]): number {
-  const size = product(shape);
+function newSize(shape: readonly number[]): number {
+  const size = sizeOf(shape);
   if (shape.every((extent) => Number.isInteger(extent) && extent >= 0) && size <= MOST_ELEMENTS) return size;
   throw new RangeError(`would compute a constant of shape [${shape.join(', ')}]`);
 }
@@ -67,7 +66,7 @@ const binary =
   (_node, inputs) =>
     inputs.slice(1).reduce((a, b) => {
       const shape = broadcast(a.shape, b.shape);
-      const values = Array.from({ length: sizeOf(shape) }, (_, i) =>
+      const values = Array.from({ length: newSize(shape) }, (_, i) =>
         combine(a.values[indexIn(a.shape, shape, i)], b.values[indexIn(b.shape, shape, i)], a.type),
       );
       return constant(type ?? a.type, shape, values);
@@ -75,8 +74,8 @@ const binary =
 
 /** Takes the elements at these positions of an axis. */
 function taken({ type, shape, values }: Constant, axis: number, positions: readonly number[]): Constant {
-  const [outer, inner] = [product(shape.slice(0, axis)), product(shape.slice(axis + 1))];
-  const kept = Array.from({ length: sizeOf([outer, positions.length, inner]) }, (_, i) => {
+  const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
+  const kept = Array.from({ length: newSize([outer, positions.length, inner]) }, (_, i) => {
     const [block, rest] = [Math.floor(i / (positions.length * inner)), i % (positions.length * inner)];
     return values[(block * shape[axis] + positions[Math.floor(rest / inner)]) * inner + (rest % inner)];
   });
@@ -134,8 +133,8 @@ const folds: Readonly<Record<string, Fold>> = {
       Array.from({ length: input.shape[axis] }, (_, position) => taken(input, axis, [position])),
     );
     const shape = inputs[0].shape.with(axis, parts.length);
-    const inner = product(shape.slice(axis + 1));
-    const values = Array.from({ length: sizeOf(shape) }, (_, i) => {
+    const inner = sizeOf(shape.slice(axis + 1));
+    const values = Array.from({ length: newSize(shape) }, (_, i) => {
       const [block, rest] = [Math.floor(i / (parts.length * inner)), i % (parts.length * inner)];
       return parts[Math.floor(rest / inner)].values[block * inner + (rest % inner)];
     });
@@ -151,12 +150,12 @@ const folds: Readonly<Record<string, Fold>> = {
     return constant(
       value?.type ?? 'float',
       extents,
-      Array.from({ length: sizeOf(extents) }, () => fill),
+      Array.from({ length: newSize(extents) }, () => fill),
     );
   },
   Expand(_node, [x, stated]) {
     const shape = broadcast(x.shape, [...stated.values]);
-    const values = Array.from({ length: sizeOf(shape) }, (_, i) => x.values[indexIn(x.shape, shape, i)]);
+    const values = Array.from({ length: newSize(shape) }, (_, i) => x.values[indexIn(x.shape, shape, i)]);
     return constant(x.type, shape, values);
   },
   Gather({ attributes }, [x, indices]) {
@@ -167,17 +166,17 @@ const folds: Readonly<Record<string, Fold>> = {
   },
   Range(_node, [start, limit, delta]) {
     const length = Math.max(0, Math.ceil((limit.values[0] - start.values[0]) / delta.values[0]));
-    const values = Array.from({ length: sizeOf([length]) }, (_, i) => start.values[0] + i * delta.values[0]);
+    const values = Array.from({ length: newSize([length]) }, (_, i) => start.values[0] + i * delta.values[0]);
     return constant(start.type, [length], values);
   },
   ReduceProd(_node, [x]) {
-    return constant(x.type, [], [product([...x.values])]);
+    return constant(x.type, [], [[...x.values].reduce((all, value) => all * value, 1)]);
   },
   Reshape(_node, [x, stated]) {
     const shape = [...stated.values].map((extent, i) => (extent === 0 ? x.shape[i] : extent));
-    const known = product(shape.filter((extent) => extent !== -1));
-    const whole = shape.map((extent) => (extent === -1 ? product(x.shape) / known : extent));
-    if (sizeOf(whole) !== product(x.shape)) {
+    const known = sizeOf(shape.filter((extent) => extent !== -1));
+    const whole = shape.map((extent) => (extent === -1 ? sizeOf(x.shape) / known : extent));
+    if (newSize(whole) !== sizeOf(x.shape)) {
       throw new RangeError(`cannot make [${stated.values.join(', ')}] of a constant of shape [${x.shape.join(', ')}]`);
     }
     return reshaped(x, whole);
@@ -198,9 +197,9 @@ const folds: Readonly<Record<string, Fold>> = {
   Transpose({ attributes }, [x]) {
     const rank = x.shape.length;
     const order = attributes.ints('perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
-    const strides = x.shape.map((_, axis) => product(x.shape.slice(axis + 1)));
+    const strides = x.shape.map((_, axis) => sizeOf(x.shape.slice(axis + 1)));
     const shape = order.map((axis) => x.shape[axis]);
-    const values = Array.from({ length: sizeOf(shape) }, (_, i) => {
+    const values = Array.from({ length: newSize(shape) }, (_, i) => {
       let [rest, index] = [i, 0];
       for (let axis = rank - 1; axis >= 0; axis--) {
         index += (rest % shape[axis]) * strides[order[axis]];
@@ -222,7 +221,7 @@ const folds: Readonly<Record<string, Fold>> = {
   },
   Where(_node, [condition, a, b]) {
     const shape = broadcast(condition.shape, broadcast(a.shape, b.shape));
-    const values = Array.from({ length: sizeOf(shape) }, (_, i) => {
+    const values = Array.from({ length: newSize(shape) }, (_, i) => {
       const chosen = condition.values[indexIn(condition.shape, shape, i)] ? a : b;
       return chosen.values[indexIn(chosen.shape, shape, i)];
     });

@@ -104,9 +104,6 @@ export function storedAxis({ tensor, channelsLast: last }: Computed, axis: numbe
   return axis === 1 ? tensor.rank - 1 : axis - 1;
 }
 
-/** Returns the axis counted from the first one; ONNX counts negative axes from the end. */
-export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
-
 function tensorOf(tf: Ops, { type, shape, values }: Constant): Tensor {
   if (type === 'float') return tf.tensor(values, shape, 'float32');
   const whole = Int32Array.from(values, (value) => Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, value)));

@@ -1,5 +1,5 @@
 import { purposes } from '@prunegrid/core/randomness/philox';
-import type { BatchPlan } from '../../../datasets/index.js';
+import { type BatchPlan, purposeOfDropout } from '../../../datasets/index.js';
 import type { Value } from '../lowering/body.js';
 import type { ProgramBody } from '../lowering/program.js';
 
@@ -51,9 +51,6 @@ export function randomWords(body: ProgramBody, place: Place, purpose: number, sa
   return body.slice(all, [0, 0], [samples, count]);
 }
 
-/** The distance between the purposes of a model's dropouts, as in `dropoutFactors`. */
-const DROPOUT_STREAMS = 256;
-
 /**
  * Writes what `dropoutFactors` draws for a dropout: 0 with its probability, and otherwise 1 / (1 - probability).
  * @param rates `dropout` of the plan
@@ -67,7 +64,7 @@ export function dropoutOf(
   units: number,
 ): Value {
   const probability = typeof rates === 'number' ? rates : rates[dropout];
-  const words = randomWords(body, place, purposes.dropout + DROPOUT_STREAMS * dropout, samples, units);
+  const words = randomWords(body, place, purposeOfDropout(dropout), samples, units);
   // A fraction word / 2^32 is at least the probability exactly if the word is at least this.
   const isKept = body.compare('GE', words, body.scalar(Math.ceil(probability * 2 ** 32), 'uint32'));
   return body.select(isKept, body.scalar(1 / (1 - probability)), body.scalar(0));

@@ -1,9 +1,9 @@
+import { axisOf } from '@prunegrid/numerics/shape';
+
 import { type Call, firstAxis, isFirst, onnxTypes, type Value, type Writing, type Writings } from '../graph-writer.js';
 
 /** Larger than any extent. */
 const END = Number.MAX_SAFE_INTEGER;
-
-const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
 /** Returns a matrix, or matrices one after another, with rows and columns exchanged if the operation says so. */
 function matrix(call: Call, index: number, adjoint: string): string {

@@ -1,7 +1,8 @@
+import { axisOf } from '@prunegrid/numerics/shape';
 import type { Tensor } from '@tensorflow/tfjs';
 
 import type { Ops } from '../../model.js';
-import { axisOf, computed, plain, type Value } from '../values.js';
+import { computed, plain, type Value } from '../values.js';
 import { type Call, type Operator, operator, type Operators } from './operator.js';
 
 /** (x - mean) / sqrt(variance + epsilon). */

@@ -1,7 +1,8 @@
+import { axisOf } from '@prunegrid/numerics/shape';
 import type { Tensor } from '@tensorflow/tfjs';
 
 import type { Ops } from '../../model.js';
-import { axisOf, computed } from '../values.js';
+import { computed } from '../values.js';
 import { type Call, type Operator, operator, type Operators } from './operator.js';
 
 /** Describes an operator that reduces axes, which are an input, or in older operator sets an attribute. */

@@ -1,9 +1,8 @@
+import { axisOf, sizeOf } from '@prunegrid/numerics/shape';
 import type { Tensor } from '@tensorflow/tfjs';
 
-import { axisOf, computed, integers, plain, storedAxis, type Value } from '../values.js';
+import { computed, integers, plain, storedAxis, type Value } from '../values.js';
 import { type Call, operator, type Operators } from './operator.js';
-
-const product = (shape: readonly number[]) => shape.reduce((all, extent) => all * extent, 1);
 
 /**
  * Returns a shape that the file states, for the batch of this pass. A file that was exported for a fixed batch has that
@@ -22,8 +21,8 @@ function reshape(call: Call): Value {
   const zeroCopies = attributes.int('allowzero', 0) === 0;
   const shape = stated.map((extent, i) => (extent === 0 && zeroCopies ? before[i] : extent));
   const known = shape.filter((extent) => extent >= 0);
-  const size = product(before);
-  const fits = shape.includes(-1) ? size % product(known) === 0 : size === product(known);
+  const size = sizeOf(before);
+  const fits = shape.includes(-1) ? size % sizeOf(known) === 0 : size === sizeOf(known);
   if (!fits) throw call.failure(`cannot make [${stated.join(', ')}] of a value of shape [${before.join(', ')}]`);
   return computed(tf.reshape(call.plain(0), shape));
 }
@@ -31,7 +30,7 @@ function reshape(call: Call): Value {
 function flatten(call: Call): Value {
   const shape = call.shape(0);
   const axis = axisOf(call.attributes.int('axis', 1), shape.length);
-  return computed(call.tf.reshape(call.plain(0), [product(shape.slice(0, axis)), product(shape.slice(axis))]));
+  return computed(call.tf.reshape(call.plain(0), [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis))]));
 }
 
 function transpose(call: Call): Value {
@@ -222,7 +221,7 @@ export const shapes: Operators = {
   }),
   Reshape: operator(reshape),
   Shape: shapeOperator,
-  Size: operator((call) => integers([product(call.shape(0))], [])),
+  Size: operator((call) => integers([sizeOf(call.shape(0))], [])),
   Slice: operator(slice),
   Split: { compute: split },
   Squeeze: operator(squeeze),
