@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { writeBytes } from '@prunegrid/core/files';
+import { nodeHost } from '@prunegrid/core/node';
 import { type CompileFlags, type PjrtClient, PjrtError, type PjrtExecutable } from '@prunegrid/pjrt';
 
 /** The version of the files. Each version has a folder of its own, because several of prunegrid may share the cache. */
@@ -74,14 +76,12 @@ async function read(file: string): Promise<Uint8Array | undefined> {
 
 /** Keeps an executable. Where that is not possible, the next process compiles the program again. */
 async function keep(file: string, executable: PjrtExecutable): Promise<void> {
-  const partial = `${file}.${process.pid}`;
   try {
     const content = executable.serialize();
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(partial, Buffer.concat([hashOf(content), content]));
-    await rename(partial, file);
+    await nodeHost.files.makeFolder(dirname(file));
+    await writeBytes(nodeHost, file, [hashOf(content), content]);
   } catch {
-    await rm(partial, { force: true }).catch(() => undefined);
+    // The executable is used all the same.
   }
 }
 
