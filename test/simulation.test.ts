@@ -260,6 +260,7 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
       for (const trainer of [1001, 1003]) killTrainer(trainer);
     });
     expect(hashes).toEqual(undisturbed.hashes);
+    expect(undisturbed.cluster.warnings).toEqual([]);
     expect(cluster.warnings.join('\n')).toMatch(/goes on with 1 trainer from what was saved last/);
     const journal = (await cluster.disk.read('/sweeps/one/journal.jsonl')).toString();
     expect(journal.match(/trial-(paused|failed)","trial":\d/g)).toEqual(['trial-failed","trial":2']);

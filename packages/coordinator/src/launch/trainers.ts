@@ -165,6 +165,8 @@ export async function withTrainers<T>(
     const early = Promise.race([supervised.ended, interrupted]);
     await gateway.waitForTrainers(waitSeconds(choice, launcher), early, leastOf(choice));
     const result = await work(gateway, supervised.ended);
+    // Trainers end from now on, and none takes their place.
+    void supervised.stop(GRACE_MS);
     await gateway.pool.dismiss();
     return result;
   } finally {
