@@ -36,26 +36,33 @@ export async function benchExchange(weights: number, trainers: number, rounds: n
     traffic.set(`${way} ${count}`, bytesPerStep);
     return milliseconds;
   };
-  // The peaks are read before raw buffers take memory in this process.
   const peaks = new Map<string, number>();
-  for (const way of ways) {
-    for (const count of counts) {
-      await ours(way, count)();
-      peaks.set(`${way} ${count}`, peakBytes());
+  const measure = async () => {
+    // The peaks are read before raw buffers take memory in this process.
+    for (const way of ways) {
+      for (const count of counts) {
+        await ours(way, count)();
+        peaks.set(`${way} ${count}`, peakBytes());
+      }
     }
-  }
-  const raw = await RawHub.open(most, bytes);
-  const measured = await inTurns(
-    rounds,
-    new Map<string, () => Promise<number>>(
-      counts.flatMap((count) => [
-        ...ways.map((way) => [`${way} ${count}`, ours(way, count)] as const),
-        [`raw ${count}`, () => raw.thereAndBack(count, times)] as const,
-      ]),
-    ),
-  );
+    const raw = await RawHub.open(most, bytes);
+    const contenders = counts.flatMap((count) => [
+      ...ways.map((way) => [`${way} ${count}`, ours(way, count)] as const),
+      [`raw ${count}`, () => raw.thereAndBack(count, times)] as const,
+    ]);
+    const turns = inTurns(rounds, new Map<string, () => Promise<number>>(contenders));
+    // Whatever comes of it, no process stays.
+    const rawPeak = turns.then(
+      () => raw.close(),
+      () => raw.close(),
+    );
+    return { measured: await turns, rawPeak: await rawPeak };
+  };
+  const { measured, rawPeak } = await measure().catch(async (error: unknown) => {
+    for (const trainers of Object.values(idle)) await trainers.abandon();
+    throw error;
+  });
   const trainerPeaks = { sharded: await idle.sharded.dismiss(), hub: await idle.hub.dismiss() };
-  const rawPeak = await raw.close();
   const rowOf = (way: Way, count: number) => {
     const contender = `${way} ${count}`;
     return {

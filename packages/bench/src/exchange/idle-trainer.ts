@@ -22,7 +22,8 @@ const channel = openChannel(
   address,
 );
 const W = new Float32Array(parameters);
-const gradient = new Float32Array(parameters + STEP_METRICS).fill(1e-3);
+// Behind the gradient are its loss and its correct answers, of which it has none.
+const gradient = new Float32Array(parameters + STEP_METRICS).fill(1e-3, 0, parameters);
 let generation = 0;
 const listener = await PeerListener.open(nodeRuntime);
 let peers: PeerGroup | undefined;
