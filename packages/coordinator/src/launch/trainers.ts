@@ -11,6 +11,7 @@ import type { Spec } from '../experiment/spec.js';
 import { type AdmissionChoice, admissionOf, listenAddress, requireEncryption } from './admission.js';
 import type { ChosenLauncher } from './choice.js';
 import type { Launcher } from './launcher.js';
+import { quoted } from './shell.js';
 import { type SupervisedTrainers, superviseTrainers } from './supervisor.js';
 import { type WorkloadKeys, workloadOf } from './workload.js';
 
@@ -146,7 +147,8 @@ export async function withTrainers<T>(
   });
   const coordinator = reachableAddress(gateway.address, runtime.processes.host);
   if (external > 0) {
-    events.warn(`waiting for ${external} trainers: prunegrid trainer --coordinator ${coordinator} ${admission.flags}`);
+    const flags = [admission.flags, ...choice.extensions.map((file) => `--extension ${quoted(file)}`)].join(' ');
+    events.warn(`waiting for ${external} trainers: prunegrid trainer --coordinator ${coordinator} ${flags}`);
   }
   const { token, tokenFile, tlsFolder: tls } = admission;
   const supervised: SupervisedTrainers = superviseTrainers(
