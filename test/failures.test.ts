@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { journalOf, prunegrid, start } from './environment/cli.js';
+import { journalOf, prunegrid, small } from './environment/cli.js';
 import { oneLine } from './environment/one-line.js';
 import { runFolders } from './environment/run-folders.js';
 
@@ -73,7 +73,8 @@ describe('a loss that is not finite', () => {
 describe('a checkpoint that cannot be written', () => {
   it('ends the run with 5 before another epoch is finished', async () => {
     const to = out();
-    const run = start('run', smoke, '--out', to, '--json', '--set', 'dataset.limit=16384');
+    const experiment = 'test/environment/small.yaml';
+    const run = small.start('run', experiment, '--out', to, '--json', '--set', 'admm.epochsPerIteration=1');
     await run.prints(/"stage":"dense"/);
     // Snapshots can be written beside it, whenever they are due.
     mkdirSync(join(to, 'checkpoints/admm.safetensors'));

@@ -2,16 +2,17 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { isAlive, ofType, pidsOf, prunegrid, sha256, start } from './environment/cli.js';
+import { isAlive, ofType, pidsOf, sha256, small } from './environment/cli.js';
 import { freePort } from './environment/ports.mjs';
 import { runFolders } from './environment/run-folders.js';
 
-const smoke = 'experiments/lenet5-smoke.yaml';
+const { prunegrid, start } = small;
+const experimentFile = 'test/environment/small.yaml';
 const { path, out } = runFolders();
 const setting = (value: string): string[] => ['--set', value];
 
 describe('trainers of a run that is disturbed', () => {
-  const experiment = ['run', smoke, ...['dense.epochs=20', 'dataset.limit=1024', 'retrain.epochs=1'].flatMap(setting)];
+  const experiment = ['run', experimentFile, ...setting('dense.epochs=150')];
   const modelOf = (run: string) => sha256(join(run, 'model.safetensors'));
   let expected: string;
   beforeAll(async () => {
@@ -25,7 +26,7 @@ describe('trainers of a run that is disturbed', () => {
     const run = start(...experiment, '--out', to, '--min-trainers', '2');
     const joins = (count: number) =>
       expect.poll(() => pidsOf(to).length, { timeout: 100_000, interval: 50 }).toBeGreaterThanOrEqual(count);
-    await run.prints(/dense epoch 1\/20/);
+    await run.prints(/dense epoch 1\/150/);
     process.kill(pidsOf(to)[1], 'SIGKILL');
     await joins(3);
     process.kill(pidsOf(to)[0], 'SIGTERM');
@@ -54,7 +55,7 @@ describe('trainers of a run that is disturbed', () => {
     const command = [...experiment, '--out', to, '--trainers', '0', '--external', '2', '--listen', address];
     const first = start(...command, '--token-file', tokenFile);
     const trainers = [1, 2].map(() => start('trainer', '--coordinator', address, '--token-file', tokenFile));
-    await first.prints(/dense epoch 2\/20/);
+    await first.prints(/dense epoch 2\/150/);
     first.process.kill('SIGKILL');
     await first.ended;
     const { code, stdout } = await prunegrid(...command, '--token-file', tokenFile);

@@ -3,8 +3,9 @@ import { hostname } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { isAlive, journalOf, ofType, prunegrid, type Running, start, temporaryFolder } from './environment/cli.js';
+import { isAlive, journalOf, ofType, type Running, small, temporaryFolder } from './environment/cli.js';
 
+const { prunegrid, start } = small;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let queue: string;
 let queues = 0;
@@ -36,8 +37,8 @@ async function submit(user: string, epochs: number[], ...flags: string[]): Promi
   writeFileSync(
     file,
     `name: tiny
-base: ${relative(dirname(file), resolve('experiments/lenet5-smoke.yaml'))}
-set: { seed: ${seed}, dataset.limit: 512, dataset.validation: 500, admm.iterations: 1 }
+base: ${relative(dirname(file), resolve('test/environment/small.yaml'))}
+set: { seed: ${seed}, dense.epochs: 2, admm.iterations: 1, admm.epochsPerIteration: 1 }
 grid: { retrain.epochs: ${JSON.stringify(epochs)} }
 `,
   );
@@ -133,7 +134,7 @@ describe('prunegrid serve', () => {
   });
 
   it('goes on after it was killed, and after it was interrupted, and does nothing twice', async () => {
-    const out = await submit('ann', [1, 60]);
+    const out = await submit('ann', [1, 400]);
     const next = await submit('ann', [1]);
     expect(await condition(out)).toBe('queued, no server is up');
     expect((await prunegrid('sweep', 'resume', out)).stderr).toMatch(/is in the queue .*: take it out first/);
@@ -164,7 +165,7 @@ describe('prunegrid serve', () => {
     const waiting = await submit('ann', [1]);
     expect(await prunegrid('sweep', 'cancel', waiting)).toMatchObject({ code: 0 });
     expect(await condition(waiting)).toBe('not begun');
-    const long = await submit('ann', [300, 301]);
+    const long = await submit('ann', [3000, 3001]);
     const other = await submit('bob', [1, 30]);
     const server = await serve();
     await server.prints(/ann\/tiny: trial 1 .*: started/);

@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { isAlive, ofType, prunegrid, start, temporaryFolder } from './environment/cli.js';
+import { isAlive, ofType, small, temporaryFolder } from './environment/cli.js';
 import { type Settings, statusOf, writeSweep } from './environment/sweep.js';
 
+const { prunegrid, start } = small;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => (folder = await temporaryFolder()));
 afterAll(() => folder.remove());
@@ -13,7 +14,7 @@ const sweepOf = (body: string, settings?: Partial<Settings>) => writeSweep(folde
 
 describe('a sweep', () => {
   it('survives a trainer that is killed: another one is started and the trial tried again', async () => {
-    const { file, out } = sweepOf('grid: { admm.rho: [1e-3, 1e-2] }', { epochs: 20 });
+    const { file, out } = sweepOf('grid: { admm.rho: [1e-3, 1e-2] }', { epochs: 100 });
     const run = start('sweep', 'run', file, '--out', out);
     await run.prints(/trial 2 .*: started on trainer 2/);
     process.kill(ofType(out, 'trainer-joined')[1].pid as number, 'SIGKILL');
@@ -26,7 +27,7 @@ describe('a sweep', () => {
   });
 
   it('whose coordinator is killed goes on where it was, and finished trials are left alone', async () => {
-    const { file, out } = sweepOf('list: [{ retrain.epochs: 1 }, { retrain.epochs: 300 }]');
+    const { file, out } = sweepOf('list: [{ retrain.epochs: 1 }, { retrain.epochs: 3000 }]');
     const run = start('sweep', 'run', file, '--out', out, '--max-concurrent', '1');
     await run.prints(/trial 2 .*: started/);
     const busy = await prunegrid('sweep', 'resume', out);
@@ -96,7 +97,7 @@ describe('a sweep', () => {
 
   it('ends at the first failure where it should', async () => {
     const { file, out } = sweepOf(
-      'list: [{ retrain.learningRate.max: 1e38 }, { retrain.epochs: 300 }, { retrain.epochs: 301 }]\n',
+      'list: [{ retrain.learningRate.max: 1e38 }, { retrain.epochs: 3000 }, { retrain.epochs: 3001 }]\n',
       { epochs: 2 },
     );
     const { code } = await prunegrid('sweep', 'run', file, '--out', out, '--fail-fast');

@@ -2,9 +2,10 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { isAlive, journalOf, ofType, prunegrid, start, temporaryFolder } from './environment/cli.js';
+import { isAlive, journalOf, ofType, small, temporaryFolder } from './environment/cli.js';
 import { hashesOf, type Settings, statusOf, writeSweep } from './environment/sweep.js';
 
+const { prunegrid, start } = small;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => (folder = await temporaryFolder()));
 afterAll(() => folder.remove());
@@ -25,9 +26,9 @@ describe('sweep run', () => {
     expect(ofType(out, 'trial-finished')).toHaveLength(2);
     expect(journalOf(out).at(-1)).toMatchObject({ type: 'sweep-finished', finished: 2, failed: 0 });
     expect(ended.stdout).toMatch(/training once for 2 trials, on trainers 1, 2/);
-    expect(ended.stdout).toMatch(/^1 +0\.001 +71\.2x +\d+\.\d\d +\d+\.\d\d +finished$/m);
+    expect(ended.stdout).toMatch(/^1 +0\.001 +3\.3x +\d+\.\d\d +\d+\.\d\d +finished$/m);
     expect(ended.stdout).toMatch(
-      /^best at +held out, % +test, % +seeds$\n^71\.2x +[\d.]+ +[\d.]+ +1 of 1 seed +cell \d/m,
+      /^best at +held out, % +test, % +seeds$\n^3\.3x +[\d.]+ +[\d.]+ +1 of 1 seed +cell \d/m,
     );
     expect(readFileSync(join(out, 'report/report.html'), 'utf8')).toMatch(/: 2 finished; finished\.$/m);
   });
@@ -142,7 +143,7 @@ earlyStopping: { rule: median, trials: 1 }
   });
 
   it('can be submitted, seen, and cancelled', async () => {
-    const { file, out } = sweepOf('grid: { retrain.epochs: [300, 301] }');
+    const { file, out } = sweepOf('grid: { retrain.epochs: [3000, 3001] }');
     const submitted = await prunegrid('sweep', 'submit', file, '--out', out, '--trainers', '1', '--json');
     expect(submitted).toMatchObject({ code: 0, stderr: '' });
     const { pid } = JSON.parse(submitted.stdout) as { pid: number };
@@ -152,10 +153,10 @@ earlyStopping: { rule: median, trials: 1 }
     await expect
       .poll(async () => (await statusOf(out)).progress, { timeout: 60_000 })
       .toMatchObject([
-        { trial: 1, trainers: [1], phase: 'retrain', epochs: 300, heldOut: expect.any(Number) as number },
+        { trial: 1, trainers: [1], phase: 'retrain', epochs: 3000, heldOut: expect.any(Number) as number },
       ]);
     expect((await prunegrid('sweep', 'status', out)).stdout).toMatch(
-      /^trainer 1 +trial 1 +retraining, epoch \d+ of 300 /m,
+      /^trainer 1 +trial 1 +retraining, epoch \d+ of 3000 /m,
     );
     const watch = start('sweep', 'watch', out, '--json');
     await watch.prints(/"condition":"running"/);

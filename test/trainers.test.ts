@@ -9,12 +9,14 @@ import { connect, type AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { describe, expect, it, vi } from 'vitest';
 
-import { isAlive, journalOf, pidsOf, prunegrid, start } from './environment/cli.js';
+import { isAlive, journalOf, pidsOf, small } from './environment/cli.js';
 import { oneLine } from './environment/one-line.js';
 import { runFolders } from './environment/run-folders.js';
 
+const { prunegrid, start } = small;
 const { version } = JSON.parse(readFileSync('packages/cli/package.json', 'utf8')) as { version: string };
-const smoke = 'experiments/lenet5-smoke.yaml';
+const experiment = 'test/simulation/small.yaml';
+const large = 'experiments/lenet5-smoke.yaml';
 const { path, out } = runFolders();
 /** What a coordinator prints for trainers that are started elsewhere. */
 interface Coordinator {
@@ -24,9 +26,11 @@ interface Coordinator {
 
 describe('trainers', () => {
   const external = (...args: string[]) =>
-    start('run', smoke, '--out', out(), '--trainers', '0', '--external', '1', ...args);
+    start('run', experiment, '--out', out(), '--trainers', '0', '--external', '1', ...args);
   const listening = async (run: ReturnType<typeof start>): Promise<Coordinator> => {
-    const [, address, tokenFile] = await run.prints(/--coordinator (127\.0\.0\.1:\d+) --token-file (\S+)\n/);
+    const [, address, tokenFile] = await run.prints(
+      /--coordinator (127\.0\.0\.1:\d+) --token-file (\S+) --extension \S+\n/,
+    );
     return { address, tokenFile };
   };
   const startTrainer = ({ address, tokenFile }: Coordinator) =>
@@ -39,7 +43,7 @@ describe('trainers', () => {
   });
 
   it('may be started elsewhere, at the address that the coordinator prints', async () => {
-    const run = external('--set', 'dataset.limit=256');
+    const run = external();
     const trainer = startTrainer(await listening(run));
     expect((await run.ended).code).toBe(0);
     expect(await trainer.ended).toMatchObject({
@@ -50,11 +54,13 @@ describe('trainers', () => {
 
   it('are started by hand if nothing launches them, by one printed command that any shell takes', async () => {
     const to = out();
-    const run = start('run', smoke, '--out', to, '--launch', 'none', '--trainers', '1', '--set', 'dataset.limit=256');
+    const run = start('run', experiment, '--out', to, '--launch', 'none', '--trainers', '1');
     const [, command] = await run.prints(/waiting for 1 trainers: prunegrid (trainer .+)\n/);
     // It names this machine, and what a machine needs that sees the folder.
     expect(command).toMatch(
-      new RegExp(`^trainer --coordinator ${hostname()}:\\d+ --token-file ${to}/launch/token --tls ${to}/launch/tls$`),
+      new RegExp(
+        `^trainer --coordinator ${hostname()}:\\d+ --token-file ${to}/launch/token --tls ${to}/launch/tls --extension \\S+$`,
+      ),
     );
     expect(statSync(`${to}/launch/token`).mode & 0o077).toBe(0);
     const trainer = spawn('sh', ['-c', `exec "$0" packages/cli/bin/prunegrid.js ${command}`, process.execPath]);
@@ -68,7 +74,7 @@ describe('trainers', () => {
   });
 
   it('that do not know the token are refused, whoever comes first, and what they say reaches nobody', async () => {
-    const run = external('--set', 'dataset.limit=256');
+    const run = external();
     const coordinator = await listening(run);
     expect(statSync(coordinator.tokenFile).mode & 0o077).toBe(0);
     const guessed = path('guessed');
@@ -88,7 +94,7 @@ describe('trainers', () => {
   });
 
   it('of another version are refused with the reason, and the run goes on waiting', async () => {
-    const run = external('--set', 'dataset.limit=256');
+    const run = external();
     const coordinator = await listening(run);
     const answer = await raw(coordinator, helloOf({ ...own, prunegridVersion: '9.9.9' }));
     expect(answer).toMatchObject({
@@ -101,7 +107,8 @@ describe('trainers', () => {
   });
 
   it('with another data set are refused with the reason', async () => {
-    const run = start('run', smoke, '--out', out(), '--trainers', '1', '--external', '1', '--set', 'dataset.limit=256');
+    // Of MNIST the coordinator knows the hash, whoever comes first.
+    const run = start('run', large, '--out', out(), '--trainers', '1', '--external', '1', '--set', 'dataset.limit=256');
     const coordinator = await listening(run);
     await run.prints(/waiting for 1 trainers/);
     const refusal = async (): Promise<string> => {
@@ -135,7 +142,7 @@ describe('trainers', () => {
   });
 
   it('that send garbage are shown the door, and the run goes on waiting', async () => {
-    const run = external('--set', 'dataset.limit=256');
+    const run = external();
     const coordinator = await listening(run);
     const socket = connect(Number(coordinator.address.split(':')[1]), '127.0.0.1');
     socket.on('error', () => undefined).end('GET / HTTP/1.1\r\n\r\n');
@@ -148,16 +155,7 @@ describe('trainers', () => {
   it('are reached without the proxy that the environment names', async () => {
     for (const name of ['http_proxy', 'https_proxy', 'grpc_proxy', 'HTTP_PROXY'])
       vi.stubEnv(name, 'http://127.0.0.1:9');
-    const { code, stderr } = await prunegrid(
-      'run',
-      smoke,
-      '--out',
-      out(),
-      '--trainers',
-      '2',
-      '--set',
-      'dataset.limit=256',
-    );
+    const { code, stderr } = await prunegrid('run', experiment, '--out', out(), '--trainers', '2');
     vi.unstubAllEnvs();
     expect(stderr).toBe('');
     expect(code).toBe(0);
@@ -168,11 +166,11 @@ describe('trainers', () => {
     writeFileSync(
       preload,
       `if (process.argv[1]?.includes('prunegrid-trainer')) {
-        setTimeout(() => { throw new RangeError('no luck today'); }, 500);
+        setTimeout(() => { throw new RangeError('no luck today'); }, 50);
       }`,
     );
     vi.stubEnv('NODE_OPTIONS', `--import=${preload}`);
-    const run = start('run', smoke, '--out', out(), '--trainers', '1');
+    const run = start('run', experiment, '--out', out(), '--trainers', '1');
     vi.unstubAllEnvs();
     const { code, stderr } = await run.ended;
     expect(code).toBe(4);
@@ -186,7 +184,8 @@ describe('trainers', () => {
     const sockets = path('sockets');
     mkdirSync(sockets);
     vi.stubEnv('TMPDIR', sockets);
-    const run = start('run', smoke, '--out', to, '--trainers', '1', '--external', '1');
+    // The gradients of a small network go through the coordinator in any case.
+    const run = start('run', large, '--out', to, '--trainers', '1', '--external', '1', '--set', 'dataset.limit=256');
     const coordinator = await listening(run);
     // A trainer with a folder of its own for temporary files, in which the others' sockets are not.
     const trainer = `packages/cli/bin/prunegrid.js trainer --coordinator ${coordinator.address} --token-file -`;
@@ -205,8 +204,8 @@ describe('trainers', () => {
   it('that die leave no socket behind', async () => {
     const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('prunegrid-listener-'));
     const before = sockets();
-    const run = start('run', smoke, '--out', out(), '--set', 'dense.epochs=50');
-    await run.prints(/dense epoch 1\/50/);
+    const run = start('run', experiment, '--out', out(), '--set', 'dense.epochs=5000');
+    await run.prints(/dense epoch 1\/5000/);
     expect(sockets()).toEqual(before);
     run.process.kill('SIGINT');
     await run.ended;
@@ -214,8 +213,8 @@ describe('trainers', () => {
 
   it('leave when the coordinator is killed', async () => {
     const to = out();
-    const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
-    await run.prints(/dense epoch 1\/50/);
+    const run = start('run', experiment, '--out', to, '--set', 'dense.epochs=5000');
+    await run.prints(/dense epoch 1\/5000/);
     const pids = pidsOf(to);
     run.process.kill('SIGKILL');
     await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([]);
@@ -223,8 +222,8 @@ describe('trainers', () => {
 
   it('and the coordinator stop on SIGINT, with 130', async () => {
     const to = out();
-    const run = start('run', smoke, '--out', to, '--set', 'dense.epochs=50');
-    await run.prints(/dense epoch 1\/50/);
+    const run = start('run', experiment, '--out', to, '--set', 'dense.epochs=5000');
+    await run.prints(/dense epoch 1\/5000/);
     run.process.kill('SIGINT');
     const { code, stderr } = await run.ended;
     expect(code).toBe(130);
@@ -253,7 +252,7 @@ describe('trainers', () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const { code, stderr } = await prunegrid('run', smoke, '--out', out(), '--listen', `127.0.0.1:${port}`);
+    const { code, stderr } = await prunegrid('run', experiment, '--out', out(), '--listen', `127.0.0.1:${port}`);
     server.close();
     expect(code).toBe(5);
     oneLine(stderr, new RegExp(`--listen 127\\.0\\.0\\.1:${port}: .*port is in use`));

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,6 +63,20 @@ function startProgram(file: string, ...args: string[]): Running {
 }
 
 export const prunegrid = (...args: string[]): Promise<Ended> => start(...args).ended;
+
+const EXTENSION = createRequire(import.meta.url).resolve('@prunegrid/testing/extension');
+/** The commands that load extensions, as their first words. */
+const EXTENSIBLE = /^(run|trainer|serve|evaluate|sweep,(run|plan|submit))(,|$)/;
+
+/**
+ * `start` and `prunegrid` for experiments with the engine `small`, such as test/environment/small.yaml. Tests that are not about
+ * an engine use it: each trainer is ready at once, for which TensorFlow takes a processor for seconds.
+ */
+export const small = {
+  start: (...args: string[]): Running =>
+    start(...args, ...(EXTENSIBLE.test(args.join()) ? ['--extension', EXTENSION] : [])),
+  prunegrid: (...args: string[]): Promise<Ended> => small.start(...args).ended,
+};
 
 /** `prunegrid-bench`. */
 export const prunegridBench = (...args: string[]): Promise<Ended> => startProgram(benchProgram, ...args).ended;

@@ -13,7 +13,7 @@ export interface Settings {
 
 let sweeps = 0;
 
-/** Writes a sweep of tiny trials over the smoke experiment below a folder. `out` is a new folder for it. */
+/** Writes a sweep of tiny trials, by the engine `small`, below a folder. `out` is a new folder for it. */
 export function writeSweep(
   folder: string,
   body: string,
@@ -24,12 +24,11 @@ export function writeSweep(
   writeFileSync(
     file,
     `name: tiny
-base: ${relative(dirname(file), resolve('experiments/lenet5-smoke.yaml'))}
+base: ${relative(dirname(file), resolve('test/environment/small.yaml'))}
 set:
   seed: ${seed}
-  dataset.limit: 512
-  dataset.validation: 500
-  admm.iterations: 2
+  dense.epochs: 1
+  admm.epochsPerIteration: 1
   retrain.epochs: ${epochs}
   retrain.learningRate.max: ${rate}
 ${Object.entries(budget)
