@@ -152,7 +152,7 @@ describe('a reduction', () => {
       ...['run', experiment, '--out', join(path, 'run'), '--trainers', '0', '--external', '2'],
       ...['--reduction', 'all-gather', '--wait', '20', ...extensions(files)],
     );
-    const [, address, tokenFile] = await run.prints(/--coordinator (127\.0\.0\.1:\d+) --token-file (\S+)\n/);
+    const [, address, tokenFile] = await run.prints(/--coordinator (127\.0\.0\.1:\d+) --token-file (\S+) --extension /);
     const others = extensions(files.filter((file) => !file.endsWith('reduction.mjs')));
     const trainers = [1, 2].map(() => start('trainer', '--coordinator', address, '--token-file', tokenFile, ...others));
     const ended = await Promise.all([run, ...trainers].map(({ ended }) => ended));
