@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { TensorAssembler } from './assembler.js';
-import { decodeFromCoordinator, decodeFromTrainer, encodeFromTrainer, encodeTensor, FrameError } from './frame.js';
+import {
+  decodeFromCoordinator,
+  decodeFromTrainer,
+  encodeFromTrainer,
+  encodePieces,
+  encodeTensor,
+  FrameError,
+} from './frame.js';
 import { FromCoordinator, FromTrainer, TensorKind } from './generated/prunegrid/v1/coordination.js';
 
 const header = { kind: TensorKind.GRADIENT, generation: 3, step: 70_000, node: 5 };
@@ -30,8 +37,18 @@ describe('tensor chunks', () => {
     }
   });
 
-  it('of an empty tensor arrive too', () => {
-    const [frame, ...more] = encodeTensor(header, new Float32Array(0));
+  it('of a tensor in pieces are assembled to the whole', () => {
+    const pieces = [tensor.subarray(0, 100), tensor.subarray(100, 100), tensor.subarray(100)];
+    const received = new TensorAssembler(new Float32Array(tensor.length));
+    for (const frame of encodePieces(header, tensor.length, pieces, 256)) received.add(chunkOf(frame));
+    expect(received.tensor).toEqual(tensor);
+  });
+
+  it.each([
+    ['an empty tensor', encodeTensor(header, new Float32Array(0))],
+    ['no pieces', encodePieces(header, 0, [])],
+  ])('of %s arrive too', (_, frames) => {
+    const [frame, ...more] = frames;
     expect(more).toEqual([]);
     expect(new TensorAssembler(new Float32Array(0)).add(chunkOf(frame))).toBe(true);
   });

@@ -34,11 +34,26 @@ export function* encodeTensor(
   tensor: Float32Array | Uint32Array,
   chunkBytes = CHUNK_BYTES,
 ): Generator<Buffer> {
-  const bytes = Buffer.from(tensor.buffer, tensor.byteOffset, tensor.byteLength);
-  // An empty tensor is sent as one empty chunk, because its receiver waits for a chunk that completes it.
-  for (let start = 0; start === 0 || start < bytes.length; start += chunkBytes) {
-    yield encodeChunk(header, tensor.length, start / 4, bytes.subarray(start, start + chunkBytes));
+  yield* encodePieces(header, tensor.length, [tensor], chunkBytes);
+}
+
+/** Does the same for a tensor of `length` elements that is given in pieces, one after another. */
+export function* encodePieces(
+  header: ChunkHeader,
+  length: number,
+  pieces: Iterable<Float32Array | Uint32Array>,
+  chunkBytes = CHUNK_BYTES,
+): Generator<Buffer> {
+  let offset = 0;
+  for (const piece of pieces) {
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    for (let start = 0; start < bytes.length; start += chunkBytes) {
+      yield encodeChunk(header, length, offset + start / 4, bytes.subarray(start, start + chunkBytes));
+    }
+    offset += piece.length;
   }
+  // An empty tensor is sent as one empty chunk, because its receiver waits for a chunk that completes it.
+  if (length === 0) yield encodeChunk(header, 0, 0, EMPTY);
 }
 
 function encodeChunk(header: ChunkHeader, length: number, offset: number, data: Buffer): Buffer {

@@ -16,6 +16,7 @@ export {
   encodeChunkHead,
   encodeFromCoordinator,
   encodeFromTrainer,
+  encodePieces,
   encodeTensor,
   FrameError,
 } from './frame.js';

@@ -1,12 +1,13 @@
 import {
   type ChunkHeader,
   encodeFromCoordinator,
-  encodeTensor,
+  encodePieces,
   type FromCoordinator,
   type TensorKind,
 } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { Clock, Timer } from '@prunegrid/core/runtime';
+import type { TensorData } from '@prunegrid/core/safetensors';
 import type { WaitLimits } from '@prunegrid/core/wait-limits';
 
 import {
@@ -92,10 +93,11 @@ export class Broadcast {
   /** Sends a tensor to all trainers. Each chunk is encoded only once. */
   async tellTensor(
     kind: TensorKind,
-    tensor: Float32Array | Uint32Array,
+    tensor: TensorData | Uint32Array,
     at: { step?: number; node?: number } = {},
   ): Promise<void> {
-    for (const frame of encodeTensor(this.header(kind, at), tensor)) {
+    const pieces = 'pieces' in tensor ? tensor.pieces() : [tensor];
+    for (const frame of encodePieces(this.header(kind, at), tensor.length, pieces)) {
       await this.all(this.trainers.map(({ channel }) => channel.send(frame)));
     }
   }

@@ -4,6 +4,7 @@ import { roundsOf } from '@prunegrid/numerics/rounds';
 import { type Traffic } from '@prunegrid/transport/channel';
 import { Failure } from '@prunegrid/core/failure';
 import type { Runtime } from '@prunegrid/core/runtime';
+import type { TensorData } from '@prunegrid/core/safetensors';
 import type { WaitLimits } from '@prunegrid/core/wait-limits';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers/state';
 import type { Reduction } from '@prunegrid/trainer/reductions';
@@ -129,7 +130,7 @@ export class TrainerGroup {
    * Sets the quadratic ADMM penalty of the phase.
    * @param target Z - U of `layers`, concatenated in the same order
    */
-  async setPenalty(layers: LayerPenalty[], target: Float32Array): Promise<void> {
+  async setPenalty(layers: LayerPenalty[], target: TensorData): Promise<void> {
     await this.broadcast.tell({ $case: 'setPenalty', value: { layers } });
     await this.broadcast.tellTensor(TensorKind.TARGET, target);
   }

@@ -1,5 +1,13 @@
 import type { Clock } from '@prunegrid/core/runtime';
-import { headerText, type NamedTensor, piecesOf, type Safetensors, type TensorData } from '@prunegrid/core/safetensors';
+import {
+  headerText,
+  type NamedTensor,
+  piecesOf,
+  type Safetensors,
+  type StoredElements,
+  type Tensor,
+  type TensorData,
+} from '@prunegrid/core/safetensors';
 import { createHash } from 'node:crypto';
 
 import { inPieces } from './projecting/index.js';
@@ -8,12 +16,12 @@ import { inPieces } from './projecting/index.js';
 export async function contentHash(
   clock: Clock,
   text: string,
-  tensors: Iterable<readonly [name: string, data: TensorData]>,
+  tensors: Iterable<readonly [name: string, data: TensorData | StoredElements]>,
 ): Promise<string> {
   const hash = createHash('sha256').update(text);
   for (const [name, data] of tensors) {
     hash.update(`\n${name} ${data.length}\n`);
-    for (const piece of piecesOf(data)) {
+    for await (const piece of 'read' in data ? piecesIn(data) : piecesOf(data)) {
       await inPieces(clock, piece.length, (from, to) => {
         const { buffer, byteOffset, byteLength } = piece.subarray(from, to);
         hash.update(new Uint8Array(buffer, byteOffset, byteLength));
@@ -21,6 +29,15 @@ export async function contentHash(
     }
   }
   return hash.digest('hex');
+}
+
+/** Number of a stored tensor's elements that are read at a time (1 MiB). */
+const PIECE = 2 ** 18;
+
+async function* piecesIn(stored: StoredElements): AsyncGenerator<Float32Array> {
+  for (let from = 0; from < stored.length; from += PIECE) {
+    yield await stored.read(from, Math.min(from + PIECE, stored.length));
+  }
 }
 
 /** What takes the place of a hash in the header over which it is computed. */
@@ -45,10 +62,16 @@ export async function sealed(
 export async function isIntact(
   clock: Clock,
   entry: string,
-  { header, metadata, tensors }: Safetensors,
+  {
+    header,
+    metadata,
+    tensors,
+  }: Pick<Safetensors, 'header' | 'metadata'> & {
+    tensors: ReadonlyMap<string, Tensor | StoredElements>;
+  },
 ): Promise<boolean> {
   const hash = metadata[entry];
   if (hash === undefined || hash.length !== BLANK.length) return false;
-  const named = [...tensors].map(([name, { data }]) => [name, data] as const);
+  const named = [...tensors].map(([name, tensor]) => [name, 'data' in tensor ? tensor.data : tensor] as const);
   return (await contentHash(clock, header.replace(hash, BLANK), named)) === hash;
 }

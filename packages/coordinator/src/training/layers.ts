@@ -117,16 +117,19 @@ export function survivorsOf(model: ModelDescription, trainable: ReadonlyMap<stri
 export const nonZeroPositions = (parameters: Float32Array, layers: readonly LayerToPrune[]): Map<string, Uint32Array> =>
   new Map(layers.map((layer) => [layer.name, nonZeroIn(weightsOf(layer, parameters))]));
 
-/** Returns the mask of each layer, [size]: 1 where a weight may be trained, 0 elsewhere. */
+/** Returns what makes the mask of each layer, [size]: 1 where a weight may be trained, 0 elsewhere. */
 export const masksOf = (
   layers: readonly LayerToPrune[],
   trainable: ReadonlyMap<string, Uint32Array>,
-): Map<string, Float32Array> =>
+): Map<string, () => Float32Array> =>
   new Map(
     layers.map(({ name, size }) => {
-      const mask = new Float32Array(size);
-      for (const position of trainable.get(name) ?? []) mask[position] = 1;
-      return [name, mask];
+      const make = () => {
+        const mask = new Float32Array(size);
+        for (const position of trainable.get(name) ?? []) mask[position] = 1;
+        return mask;
+      };
+      return [name, make];
     }),
   );
 

@@ -1,14 +1,31 @@
 import { Failure } from '@prunegrid/core/failure';
 import { versionProblem } from '@prunegrid/core/formats';
 import type { Host } from '@prunegrid/core/runtime';
-import { type NamedTensor, readSafetensors, type Safetensors, writeSafetensors } from '@prunegrid/core/safetensors';
-import { fromFile, type ModelDescription, tensorFromFile, tensorInFile, toFile } from '@prunegrid/trainer/models';
+import {
+  type NamedTensor,
+  piecesOf,
+  readSafetensors,
+  type Safetensors,
+  writeSafetensors,
+} from '@prunegrid/core/safetensors';
+import {
+  fileShape,
+  fromFile,
+  type ModelDescription,
+  type Parameter,
+  tensorFromFile,
+  tensorInFile,
+  toFile,
+} from '@prunegrid/trainer/models';
 
 import { contentHash, isIntact, sealed } from './content-hash.js';
 import { nonZeroIn } from './masks.js';
 
-/** Additional tensors of a checkpoint, by layer, such as ADMM's Z and U, in the model's own layout. */
-export type LayerTensors = Readonly<Record<string, ReadonlyMap<string, Float32Array>>>;
+/**
+ * Additional tensors of a checkpoint, by layer, such as ADMM's Z and U, in the model's own layout. One that is given as a
+ * function is made when it is written, so that not all of them are in memory.
+ */
+export type LayerTensors = Readonly<Record<string, ReadonlyMap<string, Float32Array | (() => Float32Array)>>>;
 
 /** Format of model files, stated in their metadata. */
 export const modelFormat = { name: 'prunegrid.model', version: 2, earlier: [1] };
@@ -73,9 +90,20 @@ function* extraTensors(model: ModelDescription, extra: LayerTensors): Generator<
   for (const [name, byLayer] of Object.entries(extra)) {
     for (const parameter of model.parameters) {
       const values = parameter.kind === 'weight' ? byLayer.get(parameter.layer) : undefined;
-      if (values) yield { ...tensorInFile(model, parameter, values), name: `${name}.${parameter.name}` };
+      if (values) yield { ...inFile(model, parameter, values), name: `${name}.${parameter.name}` };
     }
   }
+}
+
+function inFile(
+  model: ModelDescription,
+  parameter: Parameter,
+  values: Float32Array | (() => Float32Array),
+): NamedTensor {
+  if (values instanceof Float32Array) return tensorInFile(model, parameter, values);
+  const { name, size: length } = parameter;
+  const pieces = () => piecesOf(tensorInFile(model, parameter, values()).data);
+  return { name, shape: fileShape(model, parameter), data: { length, pieces } };
 }
 
 /** What a checkpoint holds of a network, in the model's own layout. */

@@ -22,9 +22,9 @@ import {
 import { methods } from './methods/index.js';
 import { MASK, modelMetadata, readModel, writeModel } from './model-file.js';
 import { checkpointFile } from './run-folder.js';
-import type { PhaseState } from './snapshot.js';
+import type { PhaseState, StoredPhaseState } from './snapshot.js';
 import { isStageEnd } from './stage-end.js';
-import { readMeasured } from '../experiment/sensitivity-file.js';
+import { type Measured, readMeasured } from '../experiment/sensitivity-file.js';
 import { readStartingWeights } from './starting-weights.js';
 import { EpochTraining, type Scores } from './training.js';
 
@@ -66,11 +66,7 @@ class Pruning {
     const { runtime, spec, model, group, folder, checkLock } = this.context;
     // Before the dense network is trained, so that a file that is missing ends the run at once.
     const measured = spec.budget?.measured && (await readMeasured(spec.budget.measured, runtime)).measured;
-    const { weights: dense, ...denseScores } = await this.denseNetwork();
-    const layersToPrune = prunedLayers(model, spec, dense, measured);
-    const prunedScore =
-      (await this.recallPruned()) ??
-      (await this.pruneAndEvaluate(dense, denseScores.validation.accuracy, layersToPrune));
+    const { dense, hardPruned } = await this.prunedNetwork(measured);
     const final = await this.retrain();
     const finalScore = await training.evaluate('final');
 
@@ -78,8 +74,8 @@ class Pruning {
     const { layers, total } = resultOf(model, countLayers(model, final), computation);
     const bytes = await compactBytes(runtime.clock, model, final);
     const result: RunResult = {
-      dense: scoresOf(spec, denseScores),
-      hardPruned: scoresOf(spec, prunedScore),
+      dense: scoresOf(spec, dense),
+      hardPruned: scoresOf(spec, hardPruned),
       final: {
         ...scoresOf(spec, finalScore),
         ...(spec.choose === 'loss' && { validationLoss: finalScore.validation.loss }),
@@ -102,6 +98,16 @@ class Pruning {
     return result;
   }
 
+  /** Does all that comes before retraining. The trainers then hold the pruned weights and the survivors. */
+  private async prunedNetwork(measured: Measured | undefined): Promise<{ dense: Scores; hardPruned: Scores }> {
+    const { spec, model } = this.context;
+    const { weights, ...dense } = await this.denseNetwork();
+    const layers = prunedLayers(model, spec, weights, measured);
+    const hardPruned =
+      (await this.recallPruned()) ?? (await this.pruneAndEvaluate(weights, dense.validation.accuracy, layers));
+    return { dense, hardPruned };
+  }
+
   async denseOnly(): Promise<DenseNetwork> {
     const { spec, runId } = this.context;
     const key = denseKey(spec);
@@ -122,13 +128,18 @@ class Pruning {
     const { training } = this;
     const { spec, group } = this.context;
     if (!(await training.resume('dense'))) {
-      await training.setParameters('dense', await this.startOfDense());
+      await this.beginDense();
+      training.dropVector();
       if (spec.dense.epochs > 0) training.announce('dense');
     }
     while (training.epoch < spec.dense.epochs) await training.trainEpoch('dense');
     const weights = await group.fetchWeights();
     training.checkpoint('dense', 'dense', weights);
     return { weights, ...(await training.evaluate('dense')) };
+  }
+
+  private async beginDense(): Promise<void> {
+    await this.training.setParameters('dense', await this.startOfDense());
   }
 
   /** Returns the parameters that dense training starts from: those of a file, or random ones. */
@@ -183,7 +194,10 @@ class Pruning {
       ...(start && { trainable: nonZeroPositions(start, layers) }),
     };
     const toPrune = await methods.get(spec.method).prune(training, before, layers);
-    const { weights, supports, trainable } = await projector.pruneNetwork(layers, toPrune);
+    // Checkpoints of these weights must be written before they are overwritten.
+    await training.settled();
+    training.dropVector();
+    const { weights, supports, trainable } = await projector.pruneNetwork(layers, toPrune, toPrune);
     await training.setParameters('retrain', weights, survivorsOf(model, trainable));
     training.record({ type: 'hard-pruned', layers: countLayers(model, weights) });
     for (const units of deadUnits(model, supports)) training.record({ type: 'dead-units', ...units });
@@ -201,7 +215,7 @@ class Pruning {
     const epochs = epochsOf(spec).retrain;
     const resumed = await training.resume('retrain');
     if (!resumed) training.announce('retrain');
-    let best = resumed && this.recallBest(resumed.own);
+    let best = resumed && (await this.recallBest(resumed.own));
     while (training.epoch < epochs) {
       const validation = await training.trainEpoch('retrain', () => keepBest(best));
       const { epoch } = training;
@@ -236,7 +250,7 @@ class Pruning {
     const { resumeState, model } = this.context;
     const scores = this.recalled('hardPruned');
     if (scores && resumeState && isStageEnd(resumeState.point)) {
-      const { weights, trainable } = resumeState.point.checkpoint;
+      const { weights, trainable } = await resumeState.point.checkpoint();
       await this.training.setParameters('retrain', weights, survivorsOf(model, trainable));
     }
     return scores;
@@ -248,11 +262,11 @@ class Pruning {
     return resumeState?.records.slice(0, resumeState.point.seq) ?? [];
   }
 
-  private recallBest({ values, tensors }: PhaseState): Best | undefined {
+  private async recallBest({ values, read }: StoredPhaseState): Promise<Best | undefined> {
     const finished = this.context.resumeState?.records.find(
       (record) => record.type === 'epoch-finished' && record.phase === 'retrain' && record.epoch === values?.['epoch'],
     ) as Omit<Best, 'weights'> | undefined;
-    const weights = tensors?.['best'];
+    const weights = await read('best');
     return finished && weights && { epoch: finished.epoch, validation: finished.validation, weights };
   }
 }

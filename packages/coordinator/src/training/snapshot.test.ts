@@ -12,6 +12,7 @@ import {
   readSnapshot,
   removeSnapshots,
   type Snapshot,
+  type StoredSnapshot,
   writeSnapshot,
 } from './snapshot.js';
 
@@ -32,7 +33,17 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const fileOf = (generation: Generation) => join(checkpoints, `snapshot-${generation}.safetensors`);
 const write = (generation: Generation, written: Parameters<typeof writeSnapshot>[3]) =>
   writeSnapshot(nodeHost, folder, generation, written);
-const read = (records = Infinity) => readSnapshot(nodeHost, folder, (seq) => seq <= records);
+/** Returns what is found, with all that a snapshot holds. */
+async function read(records = Infinity) {
+  const { newest, ...found } = await readSnapshot(nodeHost, folder, (seq) => seq <= records);
+  return { ...found, ...(newest && { newest: { ...newest, snapshot: await wholeOf(newest.snapshot) } }) };
+}
+async function wholeOf({ trained, own, ...position }: StoredSnapshot): Promise<Snapshot> {
+  const tensors = await Promise.all(['Z', 'support'].map(async (name) => [name, await own.read(name)] as const));
+  const found = tensors.filter((each): each is [string, Float32Array] => each[1] !== undefined);
+  const { values } = own;
+  return { ...position, ...(await trained()), own: { ...(values && { values }), tensors: Object.fromEntries(found) } };
+}
 
 /** The size is larger than what is hashed, or made of a mask, without a pause. */
 const SIZE = 2 ** 19 + 5;

@@ -1,7 +1,7 @@
 import { versionProblem } from '@prunegrid/core/formats';
 import type { Host } from '@prunegrid/core/runtime';
 import {
-  readSafetensors,
+  openSafetensors,
   readSafetensorsMetadata,
   type TensorData,
   writeSafetensors,
@@ -56,8 +56,8 @@ type Position = z.infer<typeof positionSchema>;
 /** Schema of the JSON text under `state` in the metadata of a snapshot. */
 export const stateSchema = positionSchema.extend({ values: z.record(z.string(), z.number()).exactOptional() });
 
-/** Everything that a run needs to be resumed with the same bits as without an interruption. */
-export interface Snapshot<Own extends TensorData = Float32Array> extends Position {
+/** What the trainers hold of a run. */
+interface Trained {
   /** Values of all parameters. */
   W: Float32Array;
   /** The optimizer's moments, each with one element per trained parameter. */
@@ -66,7 +66,24 @@ export interface Snapshot<Own extends TensorData = Float32Array> extends Positio
   residuals: readonly Float32Array[];
   /** Ascending positions in W that a masked phase trains; absent in other phases. */
   survivors?: Uint32Array;
+}
+
+/** Everything that a run needs to be resumed with the same bits as without an interruption. */
+export interface Snapshot<Own extends TensorData = Float32Array> extends Position, Trained {
   own: PhaseState<Own>;
+}
+
+/** A snapshot in its file, which is intact. Its tensors are read one after another, because those of large networks take much memory. */
+export interface StoredSnapshot extends Position {
+  /** Reads what the trainers held. Throws Failure if the file is gone. */
+  trained: () => Promise<Trained>;
+  own: StoredPhaseState;
+}
+
+/** The state of a phase that a snapshot holds in its file. */
+export interface StoredPhaseState extends Pick<PhaseState, 'values'> {
+  /** Reads a tensor; the result is undefined if there is none of this name. Throws Failure if the file is gone. */
+  read: (name: string) => Promise<Float32Array | undefined>;
 }
 
 /** Format of snapshots, stated in their metadata. */
@@ -120,7 +137,7 @@ export async function writeSnapshot(
 
 /** The newest usable snapshot and, one line each, why newer ones are not usable. */
 export interface FoundSnapshot {
-  newest?: { generation: Generation; snapshot: Snapshot };
+  newest?: { generation: Generation; snapshot: StoredSnapshot };
   problems: string[];
   /** Paths of the snapshots that are damaged. */
   damaged: string[];
@@ -168,10 +185,10 @@ export async function verifySnapshot(host: Pick<Host, 'clock' | 'files'>, file: 
   await readGeneration(host, file);
 }
 
-async function readGeneration(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<Snapshot> {
-  const stored = await readSafetensors(host, file);
+async function readGeneration(host: Pick<Host, 'clock' | 'files'>, file: string): Promise<StoredSnapshot> {
+  const stored = await openSafetensors(host, file);
   const { values, ...position } = parseState(file, stored.metadata);
-  const tensors = new Map([...stored.tensors].map(([name, { data }]) => [name, data]));
+  const { tensors } = stored;
   const { state = '', version } = stored.metadata;
   const intact =
     version === '1'
@@ -182,17 +199,20 @@ async function readGeneration(host: Pick<Host, 'clock' | 'files'>, file: string)
     throw new Error(`${file} is damaged: its content does not have the hash that it states`);
   }
   const mask = tensors.get('mask');
-  const named = (prefix: string) => [...tensors].filter(([name]) => name.startsWith(prefix));
+  const allOf = async (prefix: string) => {
+    const all: Float32Array[] = [];
+    for (const [name, tensor] of tensors) if (name.startsWith(prefix)) all.push(await tensor.read());
+    return all;
+  };
   return {
     ...position,
-    W,
-    moments: named('moment').map(([, moment]) => moment),
-    residuals: named('residual').map(([, residual]) => residual),
-    ...(mask && { survivors: nonZeroIn(mask) }),
-    own: {
-      ...(values && { values }),
-      tensors: Object.fromEntries(named('own.').map(([name, tensor]) => [name.slice('own.'.length), tensor])),
-    },
+    trained: async () => ({
+      W: await W.read(),
+      moments: await allOf('moment'),
+      residuals: await allOf('residual'),
+      ...(mask && { survivors: nonZeroIn(await mask.read()) }),
+    }),
+    own: { ...(values && { values }), read: async (name) => tensors.get(`own.${name}`)?.read() },
   };
 }
 

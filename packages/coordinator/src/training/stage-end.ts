@@ -6,7 +6,7 @@ import type { PhaseName } from '../experiment/spec.js';
 import { type Checkpoint, readCheckpoint } from './model-file.js';
 import type { JournalRecord } from './records.js';
 import { checkpointFile } from './run-folder.js';
-import type { Snapshot } from './snapshot.js';
+import type { StoredSnapshot } from './snapshot.js';
 
 /**
  * The position between two phases, of which a checkpoint holds the weights. The next phase starts with fresh moments,
@@ -22,7 +22,8 @@ export interface StageEnd {
   totalEpochs: number;
   /** Seconds of training in the run so far. */
   seconds: number;
-  checkpoint: Checkpoint;
+  /** Reads the checkpoint, which is intact. */
+  checkpoint: () => Promise<Checkpoint>;
 }
 
 /**
@@ -40,9 +41,9 @@ export interface Beginning {
 export const beginning: Beginning = { seq: 1, phase: 'dense', steps: 0, totalEpochs: 0, seconds: 0 };
 
 /** Position from which a run is resumed: within a phase, between two phases, or at the very beginning. */
-export type ResumePoint = Snapshot | StageEnd | Beginning;
+export type ResumePoint = StoredSnapshot | StageEnd | Beginning;
 
-export const isSnapshot = (point: ResumePoint): point is Snapshot => 'W' in point;
+export const isSnapshot = (point: ResumePoint): point is StoredSnapshot => 'trained' in point;
 export const isStageEnd = (point: ResumePoint): point is StageEnd => 'checkpoint' in point;
 
 /** The stages whose end a run can be resumed from, the last one first. */
@@ -66,7 +67,8 @@ export async function readStageEnd(
     const record = records[index];
     if (record?.type !== 'evaluated' || index < after) continue;
     try {
-      const checkpoint = await readCheckpoint(host, join(folder, file), model);
+      const checkpoint = () => readCheckpoint(host, join(folder, file), model);
+      await checkpoint();
       const { totalEpochs } = record;
       const seconds = secondsOf(records.slice(0, index + 1));
       return { end: { seq: index + 1, phase, steps: 0, totalEpochs, seconds, checkpoint }, problems };

@@ -16,7 +16,7 @@ import { phasePlan } from './phase-plan.js';
 import { isSnapshot } from './stage-end.js';
 import { checkpointFile } from './run-folder.js';
 import { SnapshotSchedule } from './snapshot-schedule.js';
-import type { EpochSums, PhaseState } from './snapshot.js';
+import type { EpochSums, PhaseState, StoredPhaseState, StoredSnapshot } from './snapshot.js';
 import { Writes } from './writes.js';
 
 const freshSums: EpochSums = { steps: 0, loss: 0, correct: 0, seconds: 0, weightsHash: '' };
@@ -110,22 +110,28 @@ export class EpochTraining implements Training {
     await this.context.group.beginPhase(phasePlan(this.context.spec, phase), weights, survivors);
   }
 
-  async resume(phase: PhaseName): Promise<{ own: PhaseState } | undefined> {
+  /** Says that the caller has dropped an array of all parameters, or several of them. */
+  dropVector(): void {
+    const { runtime, model } = this.context;
+    runtime.memory.dropped(Float32Array.BYTES_PER_ELEMENT * model.size);
+  }
+
+  async resume(phase: PhaseName): Promise<{ own: StoredPhaseState } | undefined> {
     const point = this.context.resumeState?.point;
     if (point?.phase !== phase || !isSnapshot(point)) return undefined;
-    const { W, moments, residuals, survivors, steps, epoch, optimizerSteps, own } = point;
+    const { steps, epoch, optimizerSteps, own } = point;
     this.epoch = (steps - epoch.steps) / this.stepsPerEpoch;
     this.sums = epoch;
-    this.survivors = survivors;
     this.optimizerSteps = optimizerSteps;
-    await this.context.group.beginPhase(phasePlan(this.context.spec, phase), W, survivors, {
-      steps: optimizerSteps,
-      moments,
-      residuals,
-    });
-    // The trainers have these now, and the phase has its own state: the resumed run holds none of them twice.
-    Object.assign(point, { W: new Float32Array(), moments: [], residuals: [], own: {} });
+    await this.restoreTrainers(phase, point);
+    this.dropVector();
     return { own };
+  }
+
+  private async restoreTrainers(phase: PhaseName, { trained, optimizerSteps: steps }: StoredSnapshot): Promise<void> {
+    const { W, survivors, ...state } = await trained();
+    this.survivors = survivors;
+    await this.context.group.beginPhase(phasePlan(this.context.spec, phase), W, survivors, { steps, ...state });
   }
 
   async trainEpoch(
@@ -237,7 +243,7 @@ export class EpochTraining implements Training {
       ...(this.survivors && { survivors: this.survivors }),
       own,
     };
-    this.writes.begin(this.snapshots.write(snapshot, started));
+    this.writes.begin(this.snapshots.write(snapshot, started).then(() => this.dropVector()));
   }
 
   /** Measures the current weights on the validation part and on the test set. The test scores are only reported. */

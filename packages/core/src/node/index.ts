@@ -2,6 +2,7 @@ import type { Host } from '../runtime/index.js';
 import { nodeClock } from './clock.js';
 import { nodeFiles } from './files.js';
 import { nodeMachine } from './machine.js';
+import { nodeMemory } from './memory.js';
 import { nodeProcesses } from './processes.js';
 import { nodeRandom } from './random.js';
 
@@ -12,4 +13,5 @@ export const nodeHost: Host = {
   random: nodeRandom,
   processes: nodeProcesses,
   machine: nodeMachine,
+  memory: nodeMemory,
 };

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js';
 import type { Files } from './files.js';
 import type { Machine } from './machine.js';
+import type { Memory } from './memory.js';
 import type { Processes } from './processes.js';
 import type { RandomSource } from './random.js';
 import type { Transport } from './transport.js';
@@ -8,6 +9,7 @@ import type { Transport } from './transport.js';
 export type { Clock, Timer } from './clock.js';
 export type { FileHandle, Files, FileStatus, OpenMode, OwnedFile } from './files.js';
 export type { Machine } from './machine.js';
+export type { Memory } from './memory.js';
 export type { ChildProcess, Processes, ProcessEnd, StartOptions } from './processes.js';
 export type { RandomSource } from './random.js';
 export {
@@ -31,6 +33,7 @@ export interface Host {
   readonly random: RandomSource;
   readonly processes: Processes;
   readonly machine: Machine;
+  readonly memory: Memory;
 }
 
 /**

@@ -20,6 +20,46 @@ export interface Safetensors {
   header: string;
 }
 
+/** A safetensors file whose tensors are read when they are used. */
+export interface StoredSafetensors extends Pick<Safetensors, 'metadata' | 'header'> {
+  /** The tensors by name, in the order of their positions in the file. */
+  tensors: Map<string, StoredElements>;
+}
+
+/** A tensor in a file. */
+export interface StoredElements {
+  shape: number[];
+  /** The number of elements. */
+  length: number;
+  /**
+   * Reads the elements `from` to `to - 1`, by default all of them, into a new array.
+   * @throws {Failure} `input` if the file cannot be read any more; `environment` if they do not fit into memory
+   */
+  read(from?: number, to?: number): Promise<Float32Array>;
+}
+
+/**
+ * Reads the header of a safetensors file, and checks it as `readSafetensors` does, with the same errors. The file must
+ * stay as it is while its tensors are read.
+ */
+export function openSafetensors({ files }: Pick<Host, 'files'>, file: string): Promise<StoredSafetensors> {
+  return opened(files, file, async (header) => {
+    const { dataStart, text, metadata, tensors } = await readHeader(header, file);
+    const elements = ({ type, shape, begin, end }: StoredTensor): StoredElements => {
+      const length = (end - begin) / type.bytes;
+      return {
+        shape,
+        length,
+        read(from = 0, to = length) {
+          const part = { type, shape, begin: begin + from * type.bytes, end: begin + to * type.bytes };
+          return opened(files, file, async (handle) => (await readTensor(handle, file, dataStart, part)).data);
+        },
+      };
+    };
+    return { tensors: new Map(tensors.map((each) => [each.name, elements(each)])), metadata, header: text };
+  });
+}
+
 /**
  * Reads a safetensors file of F32, F64, F16, BF16 or I64 tensors. Every size that the header states is checked against the
  * file's size before memory is allocated. At most the file's size is held in memory, or twice that for types other than
@@ -94,7 +134,7 @@ async function readTensor(
   handle: FileHandle,
   file: string,
   dataStart: number,
-  { type, shape, begin, end }: StoredTensor,
+  { type, shape, begin, end }: Omit<StoredTensor, 'name'>,
 ): Promise<Tensor> {
   return { shape, data: type.toFloat32(await read(handle, file, dataStart + begin, dataStart + end)) };
 }

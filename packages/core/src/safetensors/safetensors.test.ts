@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Failure } from '../failure.js';
 import { nodeHost } from '../node/index.js';
-import { encode, type NamedTensor, readSafetensors, writeSafetensors } from './index.js';
+import { encode, type NamedTensor, openSafetensors, readSafetensors, writeSafetensors } from './index.js';
 
 let folder: string;
 let file: string;
@@ -72,6 +72,27 @@ describe('writing and reading', () => {
     expect(metadata).toEqual({ format: 'pt', note: 'ü "quoted"' });
     expect([...read.keys()].sort()).toEqual(lenet.map((t) => t.name).sort());
     for (const { name: of, shape, data } of lenet) expect(read.get(of)).toEqual({ shape, data });
+  });
+
+  it('gives back one tensor after another, or a part of it', async () => {
+    await writeSafetensors(nodeHost, file, lenet, { format: 'pt' });
+    const opened = await openSafetensors(nodeHost, file);
+    const whole = await readSafetensors(nodeHost, file);
+    expect([opened.metadata, opened.header]).toEqual([whole.metadata, whole.header]);
+    expect([...opened.tensors.keys()]).toEqual([...whole.tensors.keys()]);
+    for (const [of, { shape, data }] of whole.tensors) {
+      const stored = opened.tensors.get(of);
+      expect(stored).toMatchObject({ shape, length: data.length });
+      expect(await stored?.read()).toEqual(data);
+      const half = data.length >> 1;
+      expect(await stored?.read(half)).toEqual(data.subarray(half));
+    }
+    await rm(file);
+    const gone = await failureOf(opened.tensors.get('step')?.read() as Promise<unknown>);
+    expect([gone.kind, gone.message]).toEqual([
+      'input',
+      expect.stringContaining(`${file} cannot be read: there is no`),
+    ]);
   });
 
   it('gives back any tensors and metadata', async () => {

@@ -166,6 +166,11 @@ describe('optimizers', () => {
     expect(train(createOptimizer(choice, ranges, parameters, moments), [3]).parameters).toEqual(whole.parameters);
   });
 
+  it('keeps all vectors where TensorFlow reads them without a copy', () => {
+    const odd = createOptimizer(choices[0], [{ from: 0, to: 33, decayed: true }], new Float32Array(33));
+    for (const { byteOffset } of [odd.parameters, ...odd.moments]) expect(byteOffset % 64).toBe(0);
+  });
+
   it('says that a model is too large before it takes memory', () => {
     const huge = { length: 3e8 } as Float32Array;
     expect(() => createOptimizer(choices[0], [], huge)).toThrow(/a model of 300000000 parameters is too large/);

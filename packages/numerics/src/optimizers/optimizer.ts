@@ -135,6 +135,11 @@ function adamsConstants({ beta1, beta2, epsilon }: Adam, step: number, learningR
  * the processor's cache when the loop reads it.
  */
 const BLOCK = 1 << 14;
+/**
+ * Each vector begins at a multiple of so many bytes. TensorFlow then reads the parameters where they are; it copies what
+ * begins elsewhere.
+ */
+const ALIGNMENT = 64;
 /** The number of parameters that a loop updates together. */
 const FOUR = 4;
 const MEMORY_BYTES = 2 ** 32;
@@ -158,7 +163,8 @@ class Vectors {
   constructor(parameters: Float32Array, moments: number) {
     const { length } = parameters;
     const kept = 2 + moments;
-    const bytes = 4 * (kept * (length + FOUR) + BLOCK);
+    const aligned = (bytes: number) => ALIGNMENT * Math.ceil(bytes / ALIGNMENT);
+    const bytes = kept * (aligned(4 * length) + ALIGNMENT) + 4 * BLOCK;
     if (bytes > MEMORY_BYTES) {
       throw new Failure('input', `a model of ${length} parameters is too large for an optimizer of ${moments} moments`);
     }
@@ -167,10 +173,10 @@ class Vectors {
     let at = 0;
     const vectors = (count: number, length: number) =>
       Array.from({ length: count }, () => {
-        at += 4 * length;
-        return new Float32Array(this.memory.buffer, at - 4 * length, length);
+        const start = at;
+        at = aligned(at + 4 * length);
+        return new Float32Array(this.memory.buffer, start, length);
       });
-    // The vectors whose addresses must be multiples of 16 bytes are allocated first.
     [this.gradient] = vectors(1, BLOCK);
     this.rest = vectors(kept, FOUR);
     [this.parameters, this.target, ...this.moments] = vectors(kept, length);

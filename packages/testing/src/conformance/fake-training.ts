@@ -4,7 +4,7 @@ import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import type { LayerToPrune } from '@prunegrid/coordinator/training/layers';
 import type { Training } from '@prunegrid/coordinator/training/methods';
 import { Projector } from '@prunegrid/coordinator/training/projecting';
-import { piecesOf } from '@prunegrid/core/safetensors';
+import { piecesOf, type TensorData } from '@prunegrid/core/safetensors';
 import { atMost } from '@prunegrid/numerics/constraints';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 
@@ -29,13 +29,14 @@ export const weights = Float32Array.of(0.5, -1.5, 2, 0.25, -0.75, 1, -0.125, 0.6
 const optimum = Float32Array.of(1, -1, 1.5, 0.5, -1, 0.75, -0.5, 0.25, 0, 0.1, 0.2, 0.3);
 
 type Own = NonNullable<Awaited<ReturnType<Training['resume']>>>['own'];
+type Kept = ReturnType<NonNullable<Parameters<Training['trainEpoch']>[1]>>;
 
 /** The data that a run has on its disk after the last step of an unfinished epoch. */
 export interface Saved {
   epoch: number;
   W: Float32Array;
   survivors: Uint32Array | undefined;
-  own: Own;
+  own: { values?: Kept['values']; tensors: ReadonlyMap<string, Float32Array> };
 }
 
 /**
@@ -61,8 +62,8 @@ export class FakeTraining implements Training {
     private readonly from?: Saved,
   ) {
     const group = {
-      setPenalty: async ([{ rho }]: { rho: number }[], target: Float32Array) => {
-        this.penalty = { rho, target: target.slice() };
+      setPenalty: async ([{ rho }]: { rho: number }[], target: TensorData) => {
+        this.penalty = { rho, target: wholeOf(target) };
       },
       fetchWeights: async (memory = new Float32Array(this.weights.length)) => {
         memory.set(this.weights);
@@ -98,14 +99,15 @@ export class FakeTraining implements Training {
     const { epoch, W, survivors, own } = this.from;
     this.W = W.slice();
     Object.assign(this, { epoch, survivors, begun: true, stepped: true });
-    return { own: structuredClone(own) };
+    const { values, tensors } = own;
+    return { own: { ...(values && { values }), read: async (name) => tensors.get(name)?.slice() } };
   }
 
   async trainEpoch(phase: string, own: Parameters<Training['trainEpoch']>[1] = () => ({})) {
     if (!this.begun || phase !== 'prune') this.mistakes.push(`trainEpoch(${phase})`);
     if (!this.stepped) this.step();
     this.stepped = false;
-    this.saved.push({ epoch: this.epoch, W: this.weights.slice(), survivors: this.survivors, own: wholeOf(own()) });
+    this.saved.push({ epoch: this.epoch, W: this.weights.slice(), survivors: this.survivors, own: inMemory(own()) });
     this.epoch++;
     this.totalEpochs++;
     return { accuracy: 0.5, loss: 1 };
@@ -129,11 +131,11 @@ export class FakeTraining implements Training {
   }
 }
 
-/** Returns the data as they are read back: each tensor is contiguous and in its own memory. */
-function wholeOf({ values, tensors = {} }: ReturnType<NonNullable<Parameters<Training['trainEpoch']>[1]>>): Own {
-  const whole = Object.entries(tensors).map(([name, tensor]) => {
-    const copy = Float32Array.from([...piecesOf(tensor)].flatMap((piece) => [...piece]));
-    return [name, copy] as const;
-  });
-  return { ...(values && { values }), tensors: Object.fromEntries(whole) };
-}
+/** Returns a copy of the data, in which each tensor is contiguous. */
+const inMemory = ({ values, tensors = {} }: Kept): Saved['own'] => ({
+  ...(values && { values }),
+  tensors: new Map(Object.entries(tensors).map(([name, tensor]) => [name, wholeOf(tensor)])),
+});
+
+const wholeOf = (tensor: TensorData): Float32Array =>
+  Float32Array.from([...piecesOf(tensor)].flatMap((piece) => [...piece]));

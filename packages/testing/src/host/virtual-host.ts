@@ -1,4 +1,4 @@
-import type { Machine, Processes } from '@prunegrid/core/runtime';
+import type { Machine, Memory, Processes } from '@prunegrid/core/runtime';
 
 import { VirtualClock } from '../clock/virtual-clock.js';
 import { MemoryDisk } from '../disk/memory-disk.js';
@@ -12,6 +12,7 @@ export interface VirtualHost {
   readonly random: SeededRandom;
   readonly processes: Processes;
   readonly machine: Machine;
+  readonly memory: Memory;
 }
 
 export interface VirtualHostOptions extends Omit<VirtualMachineOptions, 'boot' | 'files'> {
@@ -49,5 +50,6 @@ export function virtualHost({
   const disk = files ?? new MemoryDisk({ clock });
   const random = new SeededRandom(seed);
   const system = new VirtualMachine({ ...options, boot: random.uuid(), files: disk });
-  return { clock, files: disk, random, processes: system.enter(), machine: { ...usual, ...machine } };
+  const memory = { dropped: () => undefined };
+  return { clock, files: disk, random, processes: system.enter(), machine: { ...usual, ...machine }, memory };
 }

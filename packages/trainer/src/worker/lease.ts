@@ -22,7 +22,7 @@ import { reportFailure } from './trouble.js';
 import type { LoadedWorkload } from './workload.js';
 
 /** The objects that a trainer uses in all its leases. */
-export interface TrainerContext extends LoadedWorkload, Pick<Runtime, 'clock' | 'transport'> {
+export interface TrainerContext extends LoadedWorkload, Pick<Runtime, 'clock' | 'transport' | 'memory'> {
   /** Opens a listener for other trainers. Rejects if other trainers cannot connect to this one. */
   openPeerListener: () => Promise<PeerListener>;
 }
@@ -84,9 +84,20 @@ class Lease {
   }
 
   async close(): Promise<void> {
-    this.replica?.close();
+    this.closeReplica();
     this.peers?.close();
     await this.listener?.close();
+  }
+
+  private closeReplica(): void {
+    this.replica?.close();
+    this.replica = undefined;
+  }
+
+  /** Frees the memory of what was dropped before, at least a vector of the model's size. */
+  private dropVector(): void {
+    const { memory, model } = this.context;
+    memory.dropped(Float32Array.BYTES_PER_ELEMENT * model.size);
   }
 
   /** Executes a command that is allowed before the trainer has weights. Returns false for any other command. */
@@ -102,7 +113,11 @@ class Lease {
         await this.rendezvous(command.value);
         return true;
       case 'beginPhase':
+        this.closeReplica();
+        this.dropVector();
         await this.beginPhase(command.value);
+        // The replica may have copied what was received.
+        this.dropVector();
         return true;
       default:
         return false;
@@ -115,6 +130,7 @@ class Lease {
     switch (command.$case) {
       case 'setPenalty':
         await this.setPenalty(replica, command.value);
+        this.dropVector();
         break;
       case 'train': {
         const { firstMicroBatch, microBatches } = command.value;
@@ -172,8 +188,6 @@ class Lease {
     const { engine, model, dataset } = this.context;
     const { optimizer } = phase;
     if (!optimizer) throw new Failure('input', 'the coordinator named no optimizer: are both sides of one version?');
-    this.replica?.close();
-    this.replica = undefined;
     const weights = await channel.receiveTensor(this.header(TensorKind.WEIGHTS), new Float32Array(model.size));
     const survivors = phase.masked
       ? await channel.receiveTensor(this.header(TensorKind.SURVIVORS), new Uint32Array(phase.survivors))

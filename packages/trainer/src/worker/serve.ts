@@ -17,7 +17,7 @@ export interface TrainerOptions extends DialOptions {
   redialMs: number;
   /** Aborts when the trainer is told to leave. It then goes on until the coordinator has saved what it has computed. */
   leaving?: AbortSignal | undefined;
-  runtime: Pick<Runtime, 'clock' | 'files' | 'processes' | 'machine' | 'random' | 'transport'>;
+  runtime: Pick<Runtime, 'clock' | 'files' | 'processes' | 'machine' | 'memory' | 'random' | 'transport'>;
 }
 
 /**
@@ -76,14 +76,14 @@ class Trainer {
     );
     if (!joined) return report('left as it was told to');
     const { engine } = joined.loaded;
-    const { transport, clock } = runtime;
+    const { transport, clock, memory } = runtime;
     const openPeerListener = async () =>
       PeerListener.open(runtime, await transport.routableAddress(coordinator), tls !== undefined);
     const { host, pid } = runtime.processes;
     report(
       `admitted as trainer ${joined.trainer} at ${host} (process ${pid}): ${engine.name} ${engine.version} on ${engine.device}`,
     );
-    const context = { ...joined.loaded, openPeerListener, transport, clock };
+    const context = { ...joined.loaded, openPeerListener, transport, clock, memory };
     let state: TrainerState = joined.state;
     const announce = () => void channel.send(encodeFromTrainer({ $case: 'leaving', value: {} }));
     this.leaving.addEventListener('abort', announce);

@@ -1,13 +1,11 @@
-import type { Clock } from '@prunegrid/core/runtime';
 import { type Pieces, piecesOf, type TensorData } from '@prunegrid/core/safetensors';
 
 import { converged, isAstray, type LayerState, rhoAt, target } from '@prunegrid/numerics/admm';
 import { warningOf } from '../convergence.js';
 import { type LayerToPrune, survivorsOf } from '../layers.js';
 import { maskPieces, nonZeroIn } from '../masks.js';
-import { inPieces } from '../projecting/index.js';
 import type { LayerTensors } from '../model-file.js';
-import type { PhaseState } from '../snapshot.js';
+import type { PhaseState, StoredPhaseState } from '../snapshot.js';
 import type { Before, Method, Training } from './method.js';
 
 /** ADMM (Zhang et al. 2018). Each iteration trains W towards Z - U, projects Z and updates U. */
@@ -22,6 +20,7 @@ export const admm: Method = {
 async function prune(training: Training, before: Before, layers: readonly LayerToPrune[]): Promise<Float32Array> {
   const { spec, model, group, projector, runtime } = training.context;
   const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
+  const drop = () => runtime.memory.dropped(Float32Array.BYTES_PER_ELEMENT * model.size);
   const resumed = await training.resume('prune');
   if (!resumed) {
     await training.setParameters('prune', before.weights, before.trainable && survivorsOf(model, before.trainable));
@@ -30,14 +29,14 @@ async function prune(training: Training, before: Before, layers: readonly LayerT
   const first = Math.floor(training.epoch / epochsPerIteration);
   const rhoNow = rhoAt(rho, first, iterations);
   let states = resumed
-    ? recall(layers, rhoNow, resumed.own)
+    ? await recall(layers, rhoNow, resumed.own, drop)
     : await projector.initialise(layers, before.weights, rhoNow);
   let { weights } = before;
   let astrayFor = resumed?.own.values?.['astrayFor'] ?? 0;
   for (let k = first; k < iterations; k++) {
     await group.setPenalty(
       layers.map(({ name }, i) => ({ layer: name, rho: states[i].rho })),
-      await targets(runtime.clock, states),
+      inTurn(states.map(targetOf)),
     );
     let accuracy = NaN;
     while (training.epoch < (k + 1) * epochsPerIteration) {
@@ -68,18 +67,18 @@ async function prune(training: Training, before: Before, layers: readonly LayerT
   return weights;
 }
 
-/** Returns Z - U of all layers, concatenated. */
-async function targets(clock: Clock, states: readonly LayerState[]): Promise<Float32Array> {
-  const all = new Float32Array(states.reduce((length, { Z }) => length + Z.length, 0));
-  let offset = 0;
-  for (const { Z, U } of states) {
-    await inPieces(clock, Z.length, (from, to) =>
-      all.set(target({ Z: Z.subarray(from, to), U: U.subarray(from, to) }), offset + from),
-    );
-    offset += Z.length;
-  }
-  return all;
-}
+/** Number of elements of Z - U that are in memory at a time (1 MiB). */
+const PIECE = 2 ** 18;
+
+/** Returns Z - U of a layer. */
+const targetOf = ({ Z, U }: LayerState): Pieces => ({
+  length: Z.length,
+  *pieces() {
+    for (let from = 0; from < Z.length; from += PIECE) {
+      yield target({ Z: Z.subarray(from, from + PIECE), U: U.subarray(from, from + PIECE) });
+    }
+  },
+});
 
 function admmTensors(layers: readonly { name: string }[], states: readonly LayerState[]): LayerTensors {
   const byLayer = (pick: (state: LayerState) => Float32Array) =>
@@ -97,13 +96,25 @@ const keep = (states: readonly LayerState[], astrayFor: number): PhaseState<Piec
   },
 });
 
-function recall(layers: readonly LayerToPrune[], rho: number, { tensors = {} }: PhaseState): LayerState[] {
-  let offset = 0;
-  return layers.map(({ size }) => {
-    const [Z, U, support] = ['Z', 'U', 'support'].map((name) => tensors[name].slice(offset, offset + size));
-    offset += size;
-    return { Z, U, rho, support: nonZeroIn(support) };
-  });
+/** Reads what `keep` has kept. It calls `drop` when it has dropped an array over all layers. */
+async function recall(
+  layers: readonly LayerToPrune[],
+  rho: number,
+  own: StoredPhaseState,
+  drop: () => void,
+): Promise<LayerState[]> {
+  const byLayer = async <T>(name: string, take: (whole: Float32Array, from: number, to: number) => T): Promise<T[]> => {
+    const whole = (await own.read(name)) as Float32Array;
+    let offset = 0;
+    return layers.map(({ size }) => take(whole, offset, (offset += size)));
+  };
+  const Z = await byLayer('Z', (whole, from, to) => whole.slice(from, to));
+  drop();
+  const U = await byLayer('U', (whole, from, to) => whole.slice(from, to));
+  drop();
+  const support = await byLayer('support', (whole, from, to) => nonZeroIn(whole.subarray(from, to)));
+  drop();
+  return layers.map((_layer, i) => ({ Z: Z[i], U: U[i], rho, support: support[i] }));
 }
 
 /** Concatenates tensors without copying them. */

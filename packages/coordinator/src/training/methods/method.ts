@@ -8,12 +8,12 @@ import type { Evaluation, RunEvent } from '../records.js';
 import type { LayerToPrune } from '../layers.js';
 import type { Projector } from '../projecting/index.js';
 import type { LayerTensors } from '../model-file.js';
-import type { PhaseState } from '../snapshot.js';
+import type { PhaseState, StoredPhaseState } from '../snapshot.js';
 
 /** The training of a run, which a pruning method controls epoch by epoch. */
 export interface Training {
   readonly context: {
-    runtime: Pick<Host, 'clock'>;
+    runtime: Pick<Host, 'clock' | 'memory'>;
     spec: Spec;
     model: ModelDescription;
     group: TrainerGroup;
@@ -35,7 +35,7 @@ export interface Training {
    * returns undefined. A resumed phase must not be announced. The current epoch is then that of the last step, even if
    * all steps of this epoch are done.
    */
-  resume(phase: PhaseName): Promise<{ own: PhaseState } | undefined>;
+  resume(phase: PhaseName): Promise<{ own: StoredPhaseState } | undefined>;
   /**
    * Trains one epoch, or the rest of one, and evaluates the network on the validation part.
    * @param own returns the state that the phase needs to resume; its tensors must not change until the epoch has

@@ -66,10 +66,17 @@ export class Projector {
   }
 
   /**
-   * Projects W of each layer. Returns all parameters in a new array, and the positions that `PrunedLayer` describes.
+   * Projects W of each layer. Returns all parameters and the positions that `PrunedLayer` describes.
+   * @param memory is overwritten with the parameters that are returned, and may be `parameters` itself; by default, they
+   *   are in a new array
    */
-  async pruneNetwork(layers: readonly LayerToPrune[], parameters: Float32Array): Promise<PrunedNetwork> {
-    const weights = await copyOf(this.clock, parameters);
+  async pruneNetwork(
+    layers: readonly LayerToPrune[],
+    parameters: Float32Array,
+    memory?: Float32Array,
+  ): Promise<PrunedNetwork> {
+    const weights = memory ?? new Float32Array(parameters.length);
+    if (weights !== parameters) await copyInto(this.clock, weights, parameters);
     const pruned = await allOf(
       this.each(layers, parameters, 'hardPrune', (W) => [W]).map(async (result, i) => {
         const { weights: projected, ...positions } = await result;

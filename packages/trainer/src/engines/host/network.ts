@@ -39,6 +39,8 @@ export interface Network {
    */
   gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[], labelSmoothing?: number): DeviceVector;
   score(batch: Batch): BatchScore | Promise<BatchScore>;
+  /** Says that an array that `read` of a gradient has returned is not used any more: large ones should be freed now. */
+  discard(values: Float32Array): void;
   close(): void;
 }
 
@@ -46,9 +48,6 @@ export interface Network {
 export interface DeviceVector {
   /** Returns the sum of both vectors, and frees them. */
   plus(other: DeviceVector): DeviceVector;
-  /**
-   * Returns the values, or a promise of them from an engine on a device of its own, and frees the vector. If `memory` is
-   * given, which has the vector's length, they may be in there instead of in a new array.
-   */
-  read(memory?: Float32Array): Float32Array | Promise<Float32Array>;
+  /** Returns the values, or a promise of them from an engine on a device of its own, and frees the vector. */
+  read(): Float32Array | Promise<Float32Array>;
 }

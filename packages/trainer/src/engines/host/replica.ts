@@ -46,8 +46,8 @@ export class HostReplica implements Replica {
   private steps: number;
   /** The rounding error of each micro-batch, if gradients are rounded to bfloat16. */
   private readonly residuals = new Map<number, Float32Array>();
-  /** The vectors that were read for the nodes of the latest step, whose memory the next step uses again. */
-  private readonly vectors = new Map<number, Float32Array>();
+  /** The vectors that were read in the latest call of `computeGradients`. */
+  private vectors: readonly Float32Array[] = [];
   private readonly network: Network;
   private readonly batches: TrainingBatches;
   private update: Update | undefined;
@@ -130,18 +130,17 @@ export class HostReplica implements Replica {
   }
 
   async computeGradients(step: number, microBatches: readonly number[]): Promise<PartialSums> {
+    for (const vector of this.vectors) this.network.discard(vector);
+    this.vectors = [];
     const leaves = this.phase.microBatches;
     // The number of micro-batches is a power of two, so scaling by its inverse is exact.
     const scale = 1 / leaves;
     if (!this.phase.bfloat16) {
       const onDevice = new TreeSum<DeviceVector>((a, b) => a.plus(b));
       for (const each of microBatches) onDevice.add(leaves + each, await this.deviceGradient(step, each, scale));
-      const sums = onDevice.nodes().map(async ([node, onItsDevice]) => {
-        const vector = await onItsDevice.read(this.vectors.get(node));
-        this.vectors.set(node, vector);
-        return [node, this.trainedOf(vector)] as const;
-      });
-      return Promise.all(sums);
+      const nodes = onDevice.nodes();
+      this.vectors = await Promise.all(nodes.map(async ([, vector]) => vector.read()));
+      return nodes.map(([node], i) => [node, this.trainedOf(this.vectors[i])]);
     }
     const tree = new TreeSum();
     for (const each of microBatches) {

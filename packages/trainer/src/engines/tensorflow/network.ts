@@ -1,3 +1,4 @@
+import { free } from '@prunegrid/core/node/memory';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 import type * as tensorflow from '@tensorflow/tfjs';
 
@@ -80,6 +81,10 @@ class TensorFlowNetwork implements Network {
   score(batch: Batch): BatchScore {
     const { model, parameters } = this;
     return batchScore(model, this.run(scoreOf(model, { parameters, batch }), scoreSize(model)).read());
+  }
+
+  discard(values: Float32Array): void {
+    if (values.length >= IN_PARTS) free(values);
   }
 
   close(): void {

@@ -1,3 +1,5 @@
+import { free } from '@prunegrid/core/node/memory';
+
 import type { DeviceVector } from '../../host/network.js';
 import type { SessionBackend } from './binding.js';
 
@@ -20,14 +22,15 @@ export class NativeVector implements DeviceVector {
     return new NativeVector(this.backend, sums, this.length);
   }
 
-  read(memory?: Float32Array): Float32Array {
+  read(): Float32Array {
     if (this.ids.length === 1) return this.take(0);
-    const whole = memory ?? new Float32Array(this.length);
+    const whole = new Float32Array(this.length);
     let at = 0;
     for (const i of this.ids.keys()) {
       const part = this.take(i);
       whole.set(part, at);
       at += part.length;
+      free(part);
     }
     return whole;
   }
