@@ -60,6 +60,8 @@ class TensorFlowNetwork implements Network {
   private parameters: Float32Array[] = [];
   /** The native tensors of `parameters`. They are created at their first use. */
   private tensors: number[] = [];
+  /** The gradient that was computed last. */
+  private latest: NativeVector | undefined;
 
   constructor(
     private readonly model: Model,
@@ -75,7 +77,9 @@ class TensorFlowNetwork implements Network {
     const { model, parameters } = this;
     const inParts = model.size >= IN_PARTS;
     const gradient = gradientOf(model, { parameters, batch, dropout }, scale, labelSmoothing, inParts);
-    return this.run(gradient, model.size + STEP_METRICS);
+    this.latest?.moveToHost();
+    this.latest = this.run(gradient, model.size + STEP_METRICS);
+    return this.latest;
   }
 
   score(batch: Batch): BatchScore {
@@ -90,6 +94,7 @@ class TensorFlowNetwork implements Network {
   close(): void {
     for (const tensor of this.tensors) this.networks.delete(tensor);
     this.tensors = [];
+    this.latest = undefined;
   }
 
   private run(computation: Computation, length: number): NativeVector {

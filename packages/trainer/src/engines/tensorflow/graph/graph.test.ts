@@ -82,7 +82,7 @@ it('vectors add up on the device as arrays do, and are then gone', () => {
   expect(session.run([], 2).plus(session.run([], 2)).read()).toEqual(Float32Array.of(2 * square, 8));
 });
 
-it('vectors of several tensors are read as one', () => {
+it('vectors of several tensors are read as one, and added up wherever they are', () => {
   const recording = record(backend, [], () => {
     const squares = tf.square(tf.tensor1d([1, 2]));
     return [...idsOf(squares), ...idsOf(tf.neg(squares))];
@@ -90,6 +90,14 @@ it('vectors of several tensors are read as one', () => {
   const session = new GraphSession(backend, recording);
   expect(session.run([], 4).read()).toEqual(Float32Array.of(1, 4, -1, -4));
   expect(session.run([], 4).plus(session.run([], 4)).read()).toEqual(Float32Array.of(2, 8, -2, -8));
+  const moved = () => {
+    const vector = session.run([], 4);
+    vector.moveToHost();
+    return vector;
+  };
+  expect(moved().read()).toEqual(Float32Array.of(1, 4, -1, -4));
+  const sums = [moved().plus(session.run([], 4)), session.run([], 4).plus(moved()), moved().plus(moved())];
+  for (const sum of sums) expect(sum.read()).toEqual(Float32Array.of(2, 8, -2, -8));
 });
 
 it('the gradient of a large network has the values of a whole one, in parts', () => {
