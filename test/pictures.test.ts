@@ -62,7 +62,7 @@ it('trains on pictures, with the same bits on one trainer and on two, in folders
   expect(sha256(path('one/model.safetensors'))).toBe(sha256(path('two/model.safetensors')));
   const manifest = JSON.parse(readFileSync(path('two/manifest.json'), 'utf8')) as { dataset: Record<string, unknown> };
   expect(manifest.dataset).toMatchObject({ shape: [28, 28, 1], classes: 10, covers: 'content' });
-  expect(manifest.dataset['decoder']).toMatch(/^sharp \d/);
+  expect(manifest.dataset['decoder']).toMatch(/^JPEG: libjpeg-turbo in TensorFlow \d.*sharp \d/);
   expect((manifest.dataset['classNames'] as string[])[3]).toBe('n0003');
   const refused = await run('refused', 1, '--set', 'dataset.maxCorrupt=0');
   expect(refused.code).not.toBe(0);

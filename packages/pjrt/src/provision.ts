@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { Failure } from '@prunegrid/core/failure';
+import { provideAddon as provideCompiled } from '@prunegrid/core/node/addon';
 import { findTools } from '@prunegrid/core/node/build-tools';
 import { type CommandEnvironment, lastLine, run } from '@prunegrid/core/node/command';
+import { provideFile } from '@prunegrid/core/node/provide-file';
 
 /** A wheel on the Python package index that contains a plugin, pinned by its hash. */
 export interface PluginRelease {
@@ -38,29 +39,16 @@ type Report = (line: string) => void;
  * @param cacheDir prunegrid's cache folder
  * @throws {Failure} `environment` if the compiler is missing or fails, and `interrupted` if the signal aborts
  */
-export async function provideAddon(cacheDir: string, report: Report, environment: CommandEnvironment): Promise<string> {
-  const sources = fileURLToPath(new URL('../native', import.meta.url));
-  const names = (await readdir(sources)).filter((name) => /[.](cc|h)$/.test(name)).sort();
-  const hash = createHash('sha256');
-  for (const name of [...names, 'openxla/pjrt_c_api.h']) hash.update(await readFile(join(sources, name)));
-  const key = `${process.platform}-${process.arch}-${hash.digest('hex').slice(0, 16)}`;
-  return provideFile(join(cacheDir, 'pjrt', key), 'pjrt.node', async (folder) => {
-    report("compiling the addon for XLA's plugins");
-    const { compiler } = await findTools(environment);
-    const headers = dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json'));
-    const options = ['-O2', '-std=c++17', '-fPIC', '-shared', '-static-libstdc++', '-static-libgcc'];
-    const files = names.filter((name) => name.endsWith('.cc')).map((name) => join(sources, name));
-    const outcome = await run(
-      compiler,
-      [...options, `-I${join(headers, 'include')}`, ...files, '-o', join(folder, 'pjrt.node'), '-ldl'],
-      { ...environment, env: { ...environment.env, LC_ALL: 'C' } },
-    );
-    if (outcome.state === 'ended' && outcome.status === 0) return;
-    const output = outcome.state === 'ended' ? outcome.output : 'it has gone';
-    const reason = output.split('\n').find((line) => /\berror\b/.test(line)) ?? lastLine(output);
-    throw new Failure('environment', `Compiling the addon for XLA's plugins with ${compiler} failed: ${reason}`);
-  });
-}
+export const provideAddon = (cacheDir: string, report: Report, environment: CommandEnvironment): Promise<string> => {
+  const recipe = {
+    name: 'pjrt',
+    title: "XLA's plugins",
+    sources: fileURLToPath(new URL('../native', import.meta.url)),
+    nodeApiFolder: dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')),
+    options: ['-static-libstdc++', '-static-libgcc', '-ldl'],
+  };
+  return provideCompiled(recipe, cacheDir, report, environment);
+};
 
 /**
  * Returns the path of a plugin, which is downloaded by pip once.
@@ -107,34 +95,4 @@ export async function providePlugin(
     }
     await rm(join(folder, wheel));
   });
-}
-
-/**
- * Returns the path of `file` in `folder`, which `make` fills if it is not there. The folder gets its name only when it
- * is complete, so that processes may do this at the same time.
- */
-async function provideFile(folder: string, file: string, make: (folder: string) => Promise<void>): Promise<string> {
-  const path = join(folder, file);
-  if (existsSync(path)) return path;
-  let partial: string | undefined;
-  try {
-    await mkdir(dirname(folder), { recursive: true });
-    partial = await mkdtemp(`${folder}.partial-`);
-    await make(partial);
-    // Another process may have been faster.
-    await rename(partial, folder).catch((error: unknown) => {
-      if (!existsSync(path)) throw error;
-    });
-    return path;
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    const { code = '' } = error as NodeJS.ErrnoException;
-    throw new Failure(
-      'environment',
-      `Cannot write the cache folder ${dirname(folder)} (${code}): make it writable for you, or name another folder in PRUNEGRID_CACHE.`,
-      { cause: error },
-    );
-  } finally {
-    if (partial) await rm(partial, { recursive: true, force: true });
-  }
 }

@@ -64,29 +64,68 @@ describe('training examples', () => {
   });
 });
 
-it('decodes as sharp alone does', async () => {
-  const dataset = await load({ shape: [30, 30, 3] });
-  const { inputs } = await first(dataset, 1);
-  const files = await Promise.all(
-    ['n0000', 'n0001'].map(async (name) => (await readdir(join(folder, name))).map((file) => join(folder, name, file))),
-  );
-  const decoded = await Promise.all(
-    files.flat().map(async (file) => {
-      const { width, height } = await sharp(file).metadata();
-      const side = Math.min(width, height);
-      const [left, top] = [(width - side) / 2, (height - side) / 2].map(Math.floor);
-      const pixels = sharp(file).extract({ left, top, width: side, height: side }).resize(30, 30, { kernel: 'linear' });
-      return (await pixels.raw().toBuffer()).toString('hex');
-    }),
-  );
-  expect(decoded).toContain(Buffer.from(inputs).toString('hex'));
+/** Puts one picture in the place of all others. */
+async function replaceAll(picture: Buffer): Promise<void> {
+  for (const name of ['n0000', 'n0001']) {
+    for (const file of await readdir(join(folder, name))) await writeFile(join(folder, name, file), picture);
+  }
+}
+
+describe('a picture', () => {
+  it.each([
+    ['jpeg', 3, 2],
+    ['jpeg', 1, 2],
+    ['png', 3, 0],
+  ] as const)('of the kind %s in %i channels has the values that sharp reads', async (format, channels, most) => {
+    const picture = await drawPicture({ width: 48, height: 40, format });
+    await replaceAll(picture);
+    const { inputs } = await first(await load({ shape: [40, 40, channels] }), 1);
+    const pixels = await sharp(picture).extract({ left: 4, top: 0, width: 40, height: 40 }).raw().toBuffer();
+    const luma = (_: number, i: number) =>
+      0.299 * pixels[3 * i] + 0.587 * pixels[3 * i + 1] + 0.114 * pixels[3 * i + 2];
+    const expected = channels === 3 ? [...pixels] : Array.from({ length: 1600 }, luma);
+    expect(inputs).toHaveLength(expected.length);
+    expect(Math.max(...expected.map((value, i) => Math.abs(value - inputs[i])))).toBeLessThanOrEqual(most);
+  });
+
+  it.each([
+    [12, 'smaller'],
+    [96, 'larger'],
+  ])('is resized by a triangle filter, as Pillow does: to %i pixels, which is %s', async (size) => {
+    const [from, channels] = [48, 3];
+    const picture = await drawPicture({ width: from, height: from, format: 'jpeg' });
+    await replaceAll(picture);
+    const { inputs } = await first(await load({ shape: [size, size, channels] }), 1);
+    const pixels = await sharp(picture).raw().toBuffer();
+    const taps = Array.from({ length: size }, (_, i) => triangle(i, from / size, from));
+    const largest = taps.flatMap((rows, row) =>
+      taps.flatMap((columns, column) =>
+        Array.from({ length: channels }, (_, channel) => {
+          const sum = rows.reduce(
+            (all, [y, v]) =>
+              all + v * columns.reduce((part, [x, w]) => part + w * pixels[(y * from + x) * channels + channel], 0),
+            0,
+          );
+          return Math.abs(sum - inputs[(row * size + column) * channels + channel]);
+        }),
+      ),
+    );
+    expect(Math.max(...largest)).toBeLessThan(1.6);
+  });
+
+  /** The pixels of which pixel `i` is made, with their weights. */
+  function triangle(i: number, scale: number, from: number): [pixel: number, weight: number][] {
+    const centre = (i + 0.5) * scale;
+    const weightOf = (pixel: number) => Math.max(0, 1 - Math.abs(pixel + 0.5 - centre) / Math.max(scale, 1));
+    const weights = Array.from({ length: from }, (_, pixel) => weightOf(pixel));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return weights.flatMap((weight, pixel) => (weight > 0 ? [[pixel, weight / total] as [number, number]] : []));
+  }
 });
 
 it('evaluates the share cropPct of the centre', async () => {
   const wide = await drawPicture({ width: 160, height: 80, format: 'png', colour: [0, 0, 0] });
-  for (const name of ['n0000', 'n0001']) {
-    for (const file of await readdir(join(folder, name))) await writeFile(join(folder, name, file), wide);
-  }
+  await replaceAll(wide);
   const augment = [{ resizedCrop: { ...resizedCrop, size: 10, cropPct: 0.5 } }] as never;
   const { inputs } = await evaluationBatch(...partOf(await load({ shape: undefined as never, augment })), 0, 1);
   // Both axes fade from black to white: the window is the middle quarter of the width and the middle half of the height.

@@ -13,6 +13,7 @@ import { inputOf } from '../normalization.js';
 import { prepared } from '../prepared.js';
 import { cutParts, permutation } from '../splits.js';
 import { classesOf } from './classes.js';
+import { type JpegDecoding, provideJpegDecoding } from './decoding/jpeg.js';
 import type { DecodingPlan } from './decoding/task.js';
 import { DecodingThreads } from './decoding/threads.js';
 import type { Picture, PictureList } from './picture.js';
@@ -39,7 +40,8 @@ export async function loadPictures(
 ): Promise<Omit<Dataset, 'name' | 'hash'>> {
   const entries = Object.entries(sources) as [PartName, PartSource][];
   const lists = new Map(entries.map(([name, source]) => [name, listOf(source, choice.name)]));
-  const plan = planOf(choice);
+  const jpeg = await provideJpegDecoding();
+  const plan = { ...planOf(choice), jpegDecoder: jpeg?.addon };
   if (choice.targets === 'values') {
     throw new Failure(
       'input',
@@ -83,15 +85,16 @@ export async function loadPictures(
     validation: splitOf(cut.validation),
     test: splitOf(cut.test),
     origin: cut.origin,
-    decoder: await decoderName(),
+    decoder: await decoderName(jpeg),
     takeNotices: () => reading.corrupt.takeNotices(),
   };
 }
 
 /** Loads the library where there are pictures only, because that takes a tenth of a second. */
-async function decoderName(): Promise<string> {
+async function decoderName(jpeg: JpegDecoding | undefined): Promise<string> {
   const { versions } = (await import('sharp')).default;
-  return `sharp ${versions.sharp}, libvips ${versions.vips}`;
+  const others = `sharp ${versions.sharp}, libvips ${versions.vips}`;
+  return jpeg ? `JPEG: libjpeg-turbo in TensorFlow ${jpeg.tensorflow}; others: ${others}` : others;
 }
 
 const randomOf = ({ split }: DatasetChoice): RandomStream => new RandomStream(split?.seed ?? SEED, purposes.split);

@@ -4,6 +4,7 @@ import { meaningOf, type PartName, partNames } from '../files/arrays.js';
 import type { DataFile } from '../files/fingerprint.js';
 import { unreadable } from '../files/stream.js';
 import type { DataHost } from '../host.js';
+import { decodingOn } from './decoding/jpeg.js';
 import { listClassFolders, partFolders } from './class-folders.js';
 import type { PictureList } from './picture.js';
 import { type ArchiveKeys, listArchives } from './tar/archives.js';
@@ -25,7 +26,7 @@ export async function openArchives(paths: readonly string[], keys: ArchiveKeys, 
     const own = paths.filter((path) => meaningOf(basename(path)).part === part);
     if (own.length > 0) pictures[part] = await listArchives(own, keys, host);
   }
-  return ofParts(paths[0], pictures);
+  return ofParts(paths[0], pictures, host);
 }
 
 /** Lists the pictures of a folder of tar archives or class folders. Returns undefined if it holds neither. */
@@ -46,13 +47,14 @@ export async function openPictureFolder(
     const own = folders[part];
     if (own !== undefined) pictures[part] = await listClassFolders(own, host);
   }
-  return ofParts(folder, pictures);
+  return ofParts(folder, pictures, host);
 }
 
-function ofParts(where: string, pictures: PictureParts['pictures']): PictureParts {
+function ofParts(where: string, pictures: PictureParts['pictures'], { machine }: DataHost): PictureParts {
+  const decoding = decodingOn(machine.platform);
   const parts = partNames.filter((part) => pictures[part]);
   const files = parts.flatMap((part) =>
-    (pictures[part]?.files ?? []).map(({ role, path }) => ({ role: `${part}: ${role}`, path })),
+    (pictures[part]?.files ?? []).map(({ role, path }) => ({ role: `${part}: ${role}${decoding}`, path })),
   );
   return { where, parts, files, pictures };
 }

@@ -2,6 +2,7 @@ import { imageSize } from 'image-size';
 import sharp from 'sharp';
 
 import type { Window } from '../../augmentations/index.js';
+import type { JpegDecoder } from './jpeg.js';
 
 /** The most pixels of a picture, as Pillow's MAX_IMAGE_PIXELS. A small file can unpack to gigabytes. */
 export const MOST_PIXELS = 89_478_485;
@@ -20,6 +21,7 @@ sharp.concurrency(1);
  * whatever the file says of its colour space and of the direction of the camera, as Pillow does.
  * @param choose returns the window of a picture of a height and a width
  * @param shape [height, width, channels] of the result, with 1 channel (grey) or 3
+ * @param jpeg decodes JPEG files; sharp decodes what it cannot, or says what is wrong with it
  * @returns the values [height, width, channels]
  * @throws {CorruptPicture} if it is no such file, is damaged or cut off, or has more pixels than `MOST_PIXELS`
  */
@@ -27,8 +29,15 @@ export async function decodeWindow(
   bytes: Uint8Array,
   choose: (height: number, width: number) => Window,
   [height, width, channels]: readonly number[],
+  jpeg?: JpegDecoder,
 ): Promise<Uint8Array> {
-  const window = choose(...extentsOf(bytes));
+  const { type, extents } = headerOf(bytes);
+  const window = choose(...extents);
+  if (type === 'jpg' && jpeg) {
+    const { left, top } = window;
+    const pixels = new Uint8Array(height * width * channels);
+    if (jpeg.decode(bytes, left, top, window.width, window.height, channels, pixels, height, width)) return pixels;
+  }
   try {
     return await sharp(bytes, { failOn: 'error', limitInputPixels: MOST_PIXELS, ignoreIcc: true })
       .extract(window)
@@ -42,8 +51,8 @@ export async function decodeWindow(
   }
 }
 
-/** Returns the height and the width that the file's header says. */
-function extentsOf(bytes: Uint8Array): [height: number, width: number] {
+/** Returns what the file's header says. */
+function headerOf(bytes: Uint8Array): { type: 'jpg' | 'png'; extents: [height: number, width: number] } {
   if (bytes.length === 0) throw new CorruptPicture('has 0 bytes');
   let size;
   try {
@@ -56,7 +65,7 @@ function extentsOf(bytes: Uint8Array): [height: number, width: number] {
   if (width * height > MOST_PIXELS) {
     throw new CorruptPicture(`would unpack to ${width}x${height} pixels, more than ${MOST_PIXELS}`);
   }
-  return [height, width];
+  return { type, extents: [height, width] };
 }
 
 const firstLine = (error: unknown): string => (error as Error).message.split('\n')[0];

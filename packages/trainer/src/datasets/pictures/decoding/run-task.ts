@@ -7,6 +7,7 @@ import { evaluated, trainingBatch } from '../../batches.js';
 import type { Dataset, Examples } from '../../dataset.js';
 import { prepared } from '../../prepared.js';
 import { CorruptPicture, decodeWindow } from './decode.js';
+import { type JpegDecoder, loadJpegDecoder } from './jpeg.js';
 import type { DecodingAnswer, DecodingPlan, DecodingTask } from './task.js';
 
 /** Open archives of one thread. Beyond that the one that was opened first is closed. */
@@ -17,6 +18,7 @@ export class TaskRunner {
   private readonly archives = new Map<string, Promise<FileHandle>>();
   private readonly dataset: ReturnType<typeof asDataset>;
   private readonly choose: (height: number, width: number, change: Shift | undefined) => Window;
+  private readonly jpeg: JpegDecoder | undefined;
 
   constructor(
     private readonly files: Files,
@@ -24,6 +26,7 @@ export class TaskRunner {
   ) {
     this.dataset = asDataset(plan);
     this.choose = windowsOf(plan);
+    this.jpeg = plan.jpegDecoder === undefined ? undefined : loadJpegDecoder(plan.jpegDecoder);
   }
 
   /** Returns how each of the pictures ended. */
@@ -47,8 +50,8 @@ export class TaskRunner {
   }
 
   private async pixelsOf({ pictures, kept }: DecodingTask, i: number, at: Shift | undefined): Promise<Uint8Array> {
-    const decode = async () =>
-      decodeWindow(await this.bytesOf(pictures[i]), (...extents) => this.choose(...extents, at), this.plan.shape);
+    const choose = (height: number, width: number) => this.choose(height, width, at);
+    const decode = async () => decodeWindow(await this.bytesOf(pictures[i]), choose, this.plan.shape, this.jpeg);
     if (!kept) return decode();
     const { values, decoded, indices } = kept;
     const size = values.length / decoded.length;

@@ -6,6 +6,8 @@ import type { Picture } from '../picture.js';
 export interface DecodingPlan extends Pick<DatasetChoice, 'normalize' | 'augment'> {
   /** [height, width, channels] of decoded pictures. */
   shape: readonly number[];
+  /** The path of the addon that decodes JPEG files; sharp decodes them if it is undefined. */
+  jpegDecoder?: string | undefined;
   /** Whether the first augmentation chooses the window that is decoded, rather than being applied afterwards. */
   windowed: boolean;
 }

@@ -7,6 +7,7 @@ import { Failure } from '@prunegrid/core/failure';
 import { build, napiVersion, roomNeeded, type Recipe, type Report } from './build.js';
 import { interrupted, type CommandEnvironment } from '@prunegrid/core/node/command';
 import { entryFiles, inspect, publish } from './entry.js';
+import { provideJpegDecoder } from './jpeg.js';
 import { linkBinding } from './link.js';
 import { exclusively } from '@prunegrid/core/node/socket-lock';
 import { engineKey, releases, runsOnGlibc } from './release.js';
@@ -31,7 +32,14 @@ export interface ProvisionOptions {
  * built, or the stock package's binding if there is no pinned wheel for the platform.
  */
 export type ProvisionedEngine =
-  | { readonly source: 'cache' | 'built'; readonly key: string; readonly folder: string; readonly tensorflow: string }
+  | {
+      readonly source: 'cache' | 'built';
+      readonly key: string;
+      readonly folder: string;
+      readonly tensorflow: string;
+      /** The path of the addon that decodes JPEG files by the engine's library. */
+      readonly jpegDecoder: string;
+    }
   | { readonly source: 'stock'; readonly folder: string };
 
 /**
@@ -51,9 +59,12 @@ export async function provisionEngine(options: ProvisionOptions = {}): Promise<P
   const key = engineKey(release, target, tfjsNode.version);
   const nodeApi = await findPackage('node-api-headers');
   const recipe: Recipe = { key, release, tfjsNodeFolder: tfjsNode.folder, nodeApiFolder: nodeApi.folder };
-  const { folder, source } = await provideEntry(recipe, cacheDir, report, { env: process.env, signal });
+  const environment = { env: process.env, signal };
+  const { folder, source } = await provideEntry(recipe, cacheDir, report, environment);
   await linkBinding(tfjsNode.folder, join(folder, dirname(entryFiles.binding)));
-  return { source, key, folder, tensorflow: release.version };
+  const compiling = (text: string) => report({ step: 'compile', text });
+  const jpegDecoder = await provideJpegDecoder(folder, nodeApi.folder, cacheDir, compiling, environment);
+  return { source, key, folder, tensorflow: release.version, jpegDecoder };
 }
 
 /** Finds the recipe's entry in the cache or builds it there. It is separate from `provisionEngine` for its tests. */
