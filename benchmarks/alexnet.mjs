@@ -29,24 +29,32 @@ export async function measure(steps = '3') {
     const [[, { hash }], [, { hash: other }]] = runs;
     if (hash !== other) throw new Error(`the results differ: ${hash} and ${other}`);
     return {
-      about: `AlexNet's 60.9M weights through dense training, one iteration of ADMM, hard pruning to 21x and retraining, ${steps} steps of ${BATCH} pictures of 227x227 each; 400 drawn JPEG files in 50 of 1,000 classes; the most memory that a process held (VmHWM), also as vectors of ${VECTOR_MIB.toFixed(0)} MiB; both results have the SHA-256 ${hash.slice(0, 16)}...`,
+      about: `AlexNet's 60.9M weights through dense training, one iteration of ADMM, hard pruning to 21x and retraining, ${steps} steps of ${BATCH} pictures of 227x227 each; 400 drawn JPEG files in 50 of 1,000 classes; the most memory that a process held (VmHWM), and what of it came on top of what it held before there were weights (VmRSS when the trainers had joined), in vectors of ${VECTOR_MIB.toFixed(0)} MiB; both results have the SHA-256 ${hash.slice(0, 16)}...`,
       columns: {
         seconds: 's',
         coordinator: 'coordinator MiB',
-        coordinatorVectors: 'vectors',
+        coordinatorBefore: 'before',
+        coordinatorVectors: 'vectors on top',
         trainer: 'trainer MiB',
-        trainerVectors: 'vectors',
+        trainerBefore: 'before',
+        trainerVectors: 'vectors on top',
       },
       rows: runs.map(([name, { seconds, coordinator, trainer }]) => ({
-        ...{ name, seconds, coordinator, trainer },
-        coordinatorVectors: coordinator / VECTOR_MIB,
-        trainerVectors: trainer / VECTOR_MIB,
+        ...{ name, seconds },
+        ...{
+          coordinator: coordinator.most,
+          coordinatorBefore: coordinator.before,
+          coordinatorVectors: onTop(coordinator),
+        },
+        ...{ trainer: trainer.most, trainerBefore: trainer.before, trainerVectors: onTop(trainer) },
       })),
     };
   } finally {
     await rm(folder, { recursive: true });
   }
 }
+
+const onTop = ({ most, before }) => (most - before) / VECTOR_MIB;
 
 async function run(folder, name, trainers, steps, interrupted) {
   const out = join(folder, name);
@@ -61,48 +69,52 @@ async function run(folder, name, trainers, steps, interrupted) {
   const begin = ['run', 'experiments/alexnet-imagenet.yaml', ...flags, ...count, '--out', out];
   const parts = [await command(begin, interrupted ? 'ADMM: 1 epoch' : undefined)];
   if (interrupted) parts.push(await command(['resume', out, ...count]));
-  const most = (which) => Math.max(...parts.map((part) => part[which]));
+  const largest = (which) => parts.map((part) => part[which]).sort((a, b) => onTop(b) - onTop(a))[0];
   return {
     seconds: (performance.now() - started) / 1000,
-    coordinator: most('coordinator'),
-    trainer: most('trainer'),
+    coordinator: largest('coordinator'),
+    trainer: largest('trainer'),
     hash: createHash('sha256')
       .update(readFileSync(join(out, 'model.safetensors')))
       .digest('hex'),
   };
 }
 
-/** Runs a command, interrupts it when it has printed `until`, and returns the most memory in MiB. */
+/** Runs a command, interrupts it when it has printed `until`, and returns the memory of the coordinator and of the largest trainer in MiB. */
 async function command(args, until) {
   const child = spawn(process.execPath, [program, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-  const most = { coordinator: 0, trainer: 0 };
-  const trainers = new Set();
+  const memory = new Map([[child.pid, { before: 0, most: 0 }]]);
   let text = '';
   let halted = false;
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (piece) => {
       text += piece;
-      for (const [, pid] of text.matchAll(/^trainer \d+ joined: .* process (\d+)/gm)) trainers.add(Number(pid));
+      for (const [, pid] of text.matchAll(/^trainer \d+ joined: .* process (\d+)/gm)) {
+        if (memory.has(Number(pid))) continue;
+        memory.set(Number(pid), { before: memoryOf(pid, 'VmRSS'), most: 0 });
+        memory.get(child.pid).before = memoryOf(child.pid, 'VmRSS');
+      }
       if (until === undefined || halted || !text.includes(until)) return;
       halted = true;
       child.kill('SIGINT');
     });
   }
   const sample = setInterval(() => {
-    most.coordinator = Math.max(most.coordinator, peakOf(child.pid));
-    for (const pid of trainers) most.trainer = Math.max(most.trainer, peakOf(pid));
+    for (const [pid, each] of memory) each.most = Math.max(each.most, memoryOf(pid, 'VmHWM'));
   }, 50);
   const [code] = await once(child, 'close');
   clearInterval(sample);
   if (code !== (until === undefined ? 0 : 130))
     throw new Error(`prunegrid ${args[0]} ended with ${code}: ${text.trim().split('\n').at(-1)}`);
-  return most;
+  const [coordinator, ...trainers] = memory.values();
+  return { coordinator, trainer: trainers.sort((a, b) => onTop(b) - onTop(a))[0] };
 }
 
-/** The most memory that a process has held so far, in MiB; 0 if it has ended. */
-function peakOf(pid) {
+/** What /proc says of a process's memory, in MiB; 0 if it has ended. */
+function memoryOf(pid, field) {
   try {
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) / 1024;
   } catch {
     return 0;
   }
