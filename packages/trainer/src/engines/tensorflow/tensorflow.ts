@@ -5,6 +5,7 @@ import util from 'node:util';
 
 import { Failure } from '@prunegrid/core/failure';
 import type { NetworkProvider } from '../host/network.js';
+import { completeGradients } from '../recording/gradients.js';
 import { type Backend, useNativeReluGradient, useUncheckedGather } from './kernels.js';
 import { TensorFlowNetworks } from './network.js';
 
@@ -29,8 +30,8 @@ export function loadTensorFlow(threads: number): Omit<NetworkProvider, 'open'> &
 }
 
 /**
- * Loads TensorFlow.js with its native binding, as `loadTensorFlow` does, and with the kernels that can be recorded, for
- * whoever records models by it.
+ * Loads TensorFlow.js with its native binding, as `loadTensorFlow` does, with the kernels that can be recorded and with
+ * the gradients that it lacks, for whoever records models by it.
  */
 export function loadBinding(threads: number): { tf: TensorFlow; backend: Backend } {
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
@@ -53,6 +54,7 @@ export function loadBinding(threads: number): { tf: TensorFlow; backend: Backend
     });
   }
   const backend = tf.backend() as unknown as Backend;
+  completeGradients(tf);
   useNativeReluGradient(tf, backend);
   useUncheckedGather(tf, backend);
   return { tf, backend };

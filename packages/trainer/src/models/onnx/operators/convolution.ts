@@ -114,7 +114,6 @@ function transposed(call: Call): Value {
   const groups = attributes.int('group', 1);
   const whole = [x.shape[1], x.shape[2]].map((extent, i) => (extent - 1) * strides[i] + kernel.shape[i] + extra[i]);
   const size = whole.map((extent, i) => extent - pads[2 * i] - pads[2 * i + 1]);
-  // TensorFlow.js has no gradient of a split into one part.
   const split = (whole: Tensor4D) => (groups === 1 ? [whole] : tf.split<Tensor4D>(whole, groups, 3));
   const kernels = split(kernel);
   const parts = split(x).map((part, i) =>

@@ -21,16 +21,6 @@ export function combined(tf: Ops, a: Value, b: Value, combine: (a: Tensor, b: Te
 const binary = (combine: (tf: Ops, a: Tensor, b: Tensor) => Tensor): Operator =>
   operator((call) => combined(call.tf, call.input(0), call.input(1), (a, b) => combine(call.tf, a, b)));
 
-/** Describes a comparison. Its gradient is 0, which TensorFlow.js does not know. */
-const comparison = (compare: (tf: Ops, a: Tensor, b: Tensor) => Tensor): Operator =>
-  binary((tf, a, b) => {
-    const withGradient = tf.customGrad((left, right) => ({
-      value: compare(tf, left as Tensor, right as Tensor),
-      gradFunc: () => [tf.zeros(a.shape), tf.zeros(b.shape)],
-    }));
-    return withGradient(a, b);
-  });
-
 /** Describes an operator that combines any number of values. */
 const variadic = (combine: (tf: Ops, a: Tensor, b: Tensor) => Tensor): Operator =>
   operator((call) => {
@@ -154,11 +144,11 @@ export const elementwise: Operators = {
   Add: binary((tf, a, b) => tf.add(a, b)),
   And: binary((tf, a, b) => tf.logicalAnd(a, b)),
   Div: binary(divided),
-  Equal: comparison((tf, a, b) => tf.equal(a, b)),
-  Greater: comparison((tf, a, b) => tf.greater(a, b)),
-  GreaterOrEqual: comparison((tf, a, b) => tf.greaterEqual(a, b)),
-  Less: comparison((tf, a, b) => tf.less(a, b)),
-  LessOrEqual: comparison((tf, a, b) => tf.lessEqual(a, b)),
+  Equal: binary((tf, a, b) => tf.equal(a, b)),
+  Greater: binary((tf, a, b) => tf.greater(a, b)),
+  GreaterOrEqual: binary((tf, a, b) => tf.greaterEqual(a, b)),
+  Less: binary((tf, a, b) => tf.less(a, b)),
+  LessOrEqual: binary((tf, a, b) => tf.lessEqual(a, b)),
   Max: variadic((tf, a, b) => tf.maximum(a, b)),
   Mean: operator((call) => {
     const sum = variadic((tf, a, b) => tf.add(a, b)).compute(call)[0] as Extract<Value, { kind: 'computed' }>;

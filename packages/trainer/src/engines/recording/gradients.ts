@@ -1,0 +1,40 @@
+import type * as tensorflow from '@tensorflow/tfjs';
+
+type TensorFlow = typeof tensorflow;
+type Tensor = tensorflow.Tensor;
+
+/** The kernels whose results jump, so that their gradient is 0 wherever there is one, by the names of their inputs. */
+const steps = [
+  {
+    inputs: ['a', 'b'],
+    kernels: 'Equal Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalXor NotEqual'.split(' '),
+  },
+  { inputs: ['x'], kernels: 'All Any LogicalNot'.split(' ') },
+];
+
+/**
+ * Registers the gradients that TensorFlow.js lacks, or has for float32 alone, of kernels that networks contain. Those of
+ * comparisons and of logic are 0, so that what they choose between is trained.
+ */
+export function completeGradients(tf: TensorFlow): void {
+  for (const { inputs, kernels } of steps) {
+    const gradFunc = (_dy: Tensor | Tensor[], saved: Tensor[]) =>
+      Object.fromEntries(inputs.map((name, i) => [name, () => tf.zeros(saved[i].shape)]));
+    for (const kernelName of kernels) tf.registerGradient({ kernelName, inputsToSave: inputs, gradFunc });
+  }
+  // Those of TensorFlow.js expect a list, and are given a tensor if there is a single output.
+  tf.registerGradient({
+    kernelName: 'SplitV',
+    gradFunc: (dy, _saved, attributes) => {
+      const { axis } = attributes as unknown as { axis: number };
+      return { x: () => tf.concat([dy].flat(), axis) };
+    },
+  });
+  tf.registerGradient({
+    kernelName: 'Unpack',
+    gradFunc: (dy, _saved, attributes) => {
+      const { axis } = attributes as unknown as { axis: number };
+      return { value: () => tf.stack([dy].flat(), axis) };
+    },
+  });
+}
