@@ -81,18 +81,15 @@ const one = (inputs: Tensor | Tensor[]): Tensor => (Array.isArray(inputs) ? inpu
 
 interface DropoutLayer extends Leaf {
   readonly rate: number;
-  readonly noiseShape?: readonly (number | null)[] | null;
+  /** Returns the shape of the factors, in which an axis of 1 has the same for all of its units; nothing if each has its own. */
+  getNoiseShape(input: Tensor): readonly number[] | null | undefined;
 }
 
-function dropped(
-  { name, rate, noiseShape }: DropoutLayer,
-  x: Tensor,
-  dropouts: Dropout[],
-  { ops, training }: Pass,
-): Tensor {
+function dropped(layer: DropoutLayer, x: Tensor, dropouts: Dropout[], { ops, training }: Pass): Tensor {
+  const { name, rate } = layer;
   let index = dropouts.findIndex((dropout) => dropout.name === name);
   if (index < 0) {
-    const shape = x.shape.slice(1).map((extent, i) => noiseShape?.[i + 1] ?? extent);
+    const shape = (layer.getNoiseShape(x) ?? x.shape).slice(1);
     index = dropouts.push({ name, shape, rate }) - 1;
   }
   const factors = training?.dropout?.[index];

@@ -94,6 +94,27 @@ describe('a model.json', () => {
     variance.dataSync().forEach((value, i) => expect(ofVariance[i]).toBeCloseTo(0.9 + (0.1 * value * 64) / 63, 5));
   });
 
+  it('drops whole channels where its layer does, and units where a noise shape leaves them apart', async () => {
+    const { json, weights } = await saved(
+      tf.sequential({
+        layers: [
+          tf.layers.dense({ inputShape: [5, 2], units: 3, name: 'first' }),
+          tf.layers.spatialDropout1d({ rate: 0.5, name: 'channels' }),
+          tf.layers.dropout({ rate: 0.25, noiseShape: [null, 5, 1] as never, name: 'steps' }),
+          tf.layers.dropout({ rate: 0.25, name: 'units' }),
+          tf.layers.flatten(),
+          tf.layers.dense({ units: 2, name: 'last' }),
+        ],
+      }),
+    );
+    const { dropouts } = models.get(await load(json, weights));
+    expect(dropouts).toEqual([
+      { name: 'channels', shape: [1, 3], rate: 0.5 },
+      { name: 'steps', shape: [5, 1], rate: 0.25 },
+      { name: 'units', shape: [5, 3], rate: 0.25 },
+    ]);
+  });
+
   it('is another network if a weight is another one', async () => {
     const { json, weights } = await saved(small());
     const before = await load(json, weights);
