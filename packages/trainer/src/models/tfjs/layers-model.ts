@@ -6,7 +6,7 @@ import type { Dropout, Layer, Model, ModelInput, Parameter } from '../model.js';
 import { ShapeBackend, withBackend } from '../trace/backend.js';
 import { traceModel } from '../trace/trace.js';
 import type { Artifacts, WeightValues } from './artifacts.js';
-import { kindOf, type Leaf, leavesOf, ownCalls, type Pass, type Variable } from './layers.js';
+import { initialOf, kindOf, type Leaf, leavesOf, ownCalls, type Pass, type Variable } from './layers.js';
 import { buildable } from './topology.js';
 
 /** A variable of a layer, and the parameter that takes its place. */
@@ -142,9 +142,8 @@ function parameterOf(leaf: Leaf, variable: Variable, names: Set<string>, offset:
   const [height, width, channels, multiplier] = variable.shape;
   // A depthwise kernel has the outputs of each channel last. The elements are in the same order.
   const shape = last === 'depthwise_kernel' ? [height, width, 1, channels * multiplier] : variable.shape;
-  const isOne = kind === 'scale' || last === 'moving_variance';
-  const fixed = kind === 'scale' || kind === 'state' || last === 'beta';
-  return { name, layer, kind, shape, offset, size: sizeOf(shape), ...(fixed && { initial: isOne ? 1 : 0 }) };
+  const initial = initialOf(leaf, variable);
+  return { name, layer, kind, shape, offset, size: sizeOf(shape), ...(initial !== undefined && { initial }) };
 }
 
 function inputOf(path: string, { inputs }: tf.LayersModel): ModelInput {

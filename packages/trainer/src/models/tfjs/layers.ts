@@ -58,6 +58,25 @@ export function kindOf(variable: Variable): ParameterKind {
   return name === 'gamma' || name === 'alpha' ? 'scale' : 'bias';
 }
 
+/** An initializer of TensorFlow.js. A Constant has a value. */
+interface Initializer {
+  readonly value?: number;
+  getClassName(): string;
+}
+
+/**
+ * Returns the value that every element of a variable has before training, which its layer's initializer says; undefined
+ * if the elements are drawn.
+ */
+export function initialOf(leaf: Leaf, variable: Variable): number | undefined {
+  if (['weight', 'embedding'].includes(kindOf(variable))) return undefined;
+  const name = variable.originalName.split('/').at(-1) as string;
+  if (name.endsWith('bias')) return undefined;
+  const key = `${name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())}Initializer`;
+  const initializer = (leaf as unknown as Record<string, Initializer | undefined>)[key];
+  return initializer?.getClassName() === 'Ones' ? 1 : (initializer?.value ?? 0);
+}
+
 /**
  * Gives layers that act differently in training a computation of this package: dropout with the factors that the trainer
  * draws, and batch normalization whose running statistics are states of the model.

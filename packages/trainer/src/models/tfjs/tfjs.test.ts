@@ -115,6 +115,37 @@ describe('a model.json', () => {
     ]);
   });
 
+  it('begins anew with what its initializers say, where they do not draw', async () => {
+    const constant = tf.initializers.constant({ value: 0.25 });
+    const { json, weights } = await saved(
+      tf.sequential({
+        layers: [
+          tf.layers.dense({ inputShape: [3], units: 3, name: 'first', biasInitializer: 'ones' }),
+          tf.layers.prelu({ name: 'sloped' }),
+          tf.layers.batchNormalization({ name: 'norm', gammaInitializer: 'zeros', betaInitializer: 'ones' }),
+          tf.layers.prelu({ name: 'constant', alphaInitializer: constant }),
+          tf.layers.batchNormalization({ name: 'default' }),
+          tf.layers.prelu({ name: 'random', alphaInitializer: 'randomNormal' }),
+          tf.layers.layerNormalization({ name: 'layerwise' }),
+        ],
+      }),
+    );
+    const { parameters } = models.get(await load(json, weights));
+    const initial = Object.fromEntries(parameters.map((parameter) => [parameter.name, parameter.initial]));
+    expect(initial).toEqual({
+      ...{
+        'first/kernel': undefined,
+        'first/bias': undefined,
+        'sloped/alpha': 0,
+        'constant/alpha': 0.25,
+        'random/alpha': 0,
+      },
+      ...{ 'norm/gamma': 0, 'norm/beta': 1, 'norm/moving_mean': 0, 'norm/moving_variance': 1 },
+      ...{ 'default/gamma': 1, 'default/beta': 0, 'default/moving_mean': 0, 'default/moving_variance': 1 },
+      ...{ 'layerwise/gamma': 1, 'layerwise/beta': 0 },
+    });
+  });
+
   it('is another network if a weight is another one', async () => {
     const { json, weights } = await saved(small());
     const before = await load(json, weights);

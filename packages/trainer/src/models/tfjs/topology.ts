@@ -25,9 +25,9 @@ const isLayer = (value: unknown): value is LayerConfig =>
   (value as { config: unknown }).config !== null;
 
 /**
- * Returns the network of a topology as TensorFlow.js is to build it: initializers, regularizers and constraints are left
- * out, because the weights come from the file and the experiment says how they are trained, and so is a softmax at the
- * end, because the loss is computed from logits.
+ * Returns the network of a topology as TensorFlow.js is to build it. Regularizers, constraints and initializers that draw
+ * are left out, because the weights come from the file and the experiment says how they are trained, and so is a softmax
+ * at the end, because the loss is computed from logits.
  * @throws {Failure} `input`, which names every layer that is not supported, by its name
  */
 export function buildable(path: string, topology: Readonly<Record<string, unknown>>): LayerConfig {
@@ -71,11 +71,22 @@ function problemOf({ config }: LayerConfig): string | undefined {
   return undefined;
 }
 
+/** The initializers of what is drawn anew when the network is. They take long, and their values are not used. */
+const drawn = /^(kernel|bias|recurrent|embeddings|depthwise|pointwise)_initializer$/;
+
+const fixes = (initializer: unknown): boolean => {
+  if (!isLayer(initializer)) return false;
+  const { class_name: kind, config } = initializer;
+  return kind === 'Zeros' || kind === 'Ones' || (kind === 'Constant' && Number.isFinite(config['value']));
+};
+
 function simplify(layer: LayerConfig): void {
   const { config } = layer;
   for (const key of Object.keys(config)) {
     if (/_(regularizer|constraint)$/.test(key)) config[key] = null;
-    if (/_initializer$/.test(key)) config[key] = { class_name: 'Zeros', config: {} };
+    if (drawn.test(key)) config[key] = { class_name: 'Zeros', config: {} };
+    // What has a fixed value in most networks gets its layer's default in others.
+    else if (key.endsWith('_initializer') && !fixes(config[key])) config[key] = null;
   }
   // Keras writes keys of the convolution that this layer is made of, which TensorFlow.js refuses.
   if (layer.class_name === 'SeparableConv2D') {
