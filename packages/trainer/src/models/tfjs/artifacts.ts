@@ -57,6 +57,10 @@ const MOST_BYTES = 2 ** 28;
  */
 export async function openArtifacts(path: string, host: ModelHost): Promise<Artifacts> {
   const { modelTopology, weightsManifest } = await parsed(path, host);
+  requireNames(
+    path,
+    weightsManifest.flatMap(({ weights }) => weights),
+  );
   const groups: { shards: string[]; weights: StoredWeight[] }[] = [];
   for (const { paths, weights } of weightsManifest) {
     const shards = paths.map((each) => beside(path, each));
@@ -116,6 +120,17 @@ async function parsed(path: string, { files }: ModelHost): Promise<z.infer<typeo
   throw new Failure(
     'input',
     `${path}: is no model.json of TensorFlow.js (${at.join('.') || 'its content'}: ${message}): save it by tensorflowjs_converter or model.save`,
+  );
+}
+
+function requireNames(path: string, weights: readonly StoredWeight[]): void {
+  const names = new Set<string>();
+  const twice = new Set<string>();
+  for (const { name } of weights) (names.has(name) ? twice : names).add(name);
+  if (twice.size === 0) return;
+  throw new Failure(
+    'input',
+    `${path}: has several weights of the name ${[...twice].join(', ')}: give the layers names of their own and save it again`,
   );
 }
 

@@ -92,11 +92,15 @@ async function built(path: string, config: object): Promise<tf.LayersModel> {
 function bind({ path, weights }: Artifacts, leaves: readonly Leaf[]): Bound[] {
   const stored = new Map(weights.map((weight) => [weight.name, weight]));
   // Since TensorFlow 2.2 recurrent layers put the name of their cell in between.
+  const ambiguous = new Set<string>();
   for (const weight of weights) {
     const steps = weight.name.split('/');
     const short = [...steps.slice(0, -2), ...steps.slice(-1)].join('/');
-    if (!stored.has(short)) stored.set(short, weight);
+    if (stored.get(short)?.name === short) continue;
+    if (stored.has(short)) ambiguous.add(short);
+    stored.set(short, weight);
   }
+  for (const short of ambiguous) stored.delete(short);
   const problems: string[] = [];
   const names = new Set<string>();
   let offset = 0;
@@ -109,7 +113,9 @@ function bind({ path, weights }: Artifacts, leaves: readonly Leaf[]): Bound[] {
           `${found.name} has the shape [${found.shape.join(', ')}] where the layer's is [${variable.shape.join(', ')}]`,
         );
       }
-      const parameter = parameterOf(leaf, variable, names, offset);
+      const parameter = parameterOf(leaf, variable, offset);
+      if (names.has(parameter.name)) problems.push(`${parameter.name} is the name of several`);
+      names.add(parameter.name);
       offset += parameter.size;
       return { variable, parameter, stored: found?.name ?? '', kind: layerKind(leaf) };
     }),
@@ -129,11 +135,8 @@ function layerKind(leaf: Leaf): Layer['kind'] {
   return leaf.getClassName().includes('Conv') ? 'convolution' : 'dense';
 }
 
-function parameterOf(leaf: Leaf, variable: Variable, names: Set<string>, offset: number): Parameter {
-  const { originalName } = variable;
-  let name = originalName;
-  for (let count = 2; names.has(name); count++) name = `${originalName}_${count}`;
-  names.add(name);
+function parameterOf(leaf: Leaf, variable: Variable, offset: number): Parameter {
+  const { originalName: name } = variable;
   const kind = kindOf(variable);
   const last = name.split('/').at(-1) as string;
   // The matrices of a recurrent layer, and the two kernels of a separable convolution, are layers of their own.

@@ -146,6 +146,15 @@ describe('a model.json', () => {
     });
   });
 
+  it('is refused if weights of two networks in it have one name', async () => {
+    const part = (name: string, inputs: number) =>
+      tf.sequential({ name, layers: [tf.layers.dense({ inputShape: [inputs], units: 3, name: 'fc' })] });
+    const { json, weights } = await saved(tf.sequential({ layers: [part('one', 3), part('other', 3)] }));
+    const [{ weights: stored }] = json['weightsManifest'] as { weights: Json[] }[];
+    for (const weight of stored.slice(2)) weight['name'] = `other/${String(weight['name'])}`;
+    await expect(load(json, weights)).rejects.toThrow('its weights do not fit: fc/kernel is the name of several; ');
+  });
+
   it('is another network if a weight is another one', async () => {
     const { json, weights } = await saved(small());
     const before = await load(json, weights);
@@ -208,6 +217,11 @@ describe('a bad model.json is refused in one line', () => {
       'weights of other names',
       (json: Json) => void (manifest(json).weights[0]['name'] = 'conv9/kernel'),
       'conv/kernel is missing',
+    ],
+    [
+      'two weights of one name',
+      (json: Json) => void (manifest(json).weights[1]['name'] = 'conv/kernel'),
+      'has several weights of the name conv/kernel: give the layers names of their own',
     ],
     [
       'layers that are not known, all at once',
