@@ -1,3 +1,4 @@
+import { nodeHost } from '@prunegrid/core/node';
 import { datasets, sourceOf } from '@prunegrid/trainer/datasets';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -51,7 +52,7 @@ export default {
 };`,
 );
 for (const name of ['arrays', 'arrays.npz', 'arrays/x_train.npy', 'module.mjs']) {
-  describeDataset(await sourceOf(join(folder, name)), 8);
+  describeDataset(await sourceOf(join(folder, name), nodeHost), 8);
 }
-const table = await sourceOf(join(folder, 'table.csv'));
+const table = await sourceOf(join(folder, 'table.csv'), nodeHost);
 describeDataset({ name: table.name, load: (choice, runtime) => table.load({ ...choice, test: 20 }, runtime) }, 8);

@@ -1,6 +1,6 @@
 import { Failure } from '@prunegrid/core/failure';
-import { pathToFileURL } from 'node:url';
 
+import { defaultExport } from '../module-file.js';
 import type { DatasetChoice } from './choice.js';
 import type { Dataset, DatasetSource } from './dataset.js';
 import type { DataHost } from './host.js';
@@ -26,7 +26,7 @@ export async function loadDataset(choice: DatasetChoice, host: DataHost): Promis
     // The hash is that of the module itself.
     const files = await fingerprintOf([{ role: 'module', path: name }], host.files);
     requireSame(choice, files.sha256);
-    const dataset = await (await sourceOf(name)).load({ ...choice, sha256: files.sha256 }, host);
+    const dataset = await (await moduleSource(name, files.sha256)).load({ ...choice, sha256: files.sha256 }, host);
     return { ...prepared(dataset, choice), files };
   }
   const opened = await openChoice(choice, host);
@@ -48,18 +48,14 @@ export function expectedHash({ name, sha256 }: DatasetChoice): string | undefine
 }
 
 /** Returns the data set of a path as a member that a registry could have. Throws Failure if it is a module that is none. */
-export async function sourceOf(name: string): Promise<DatasetSource> {
+export async function sourceOf(name: string, { files }: Pick<DataHost, 'files'>): Promise<DatasetSource> {
   if (datasets.find(name) || !isDatasetPath(name)) return datasets.get(name);
   if (!isModule(name)) return { name, load: (choice, host) => loadFiles(choice, host) };
-  let module: { default?: Partial<DatasetSource> };
-  try {
-    module = (await import(pathToFileURL(name).href)) as typeof module;
-  } catch (cause) {
-    throw new Failure('input', `${name}: cannot be loaded: ${String(cause).split('\n')[0]}: run it with node`, {
-      cause,
-    });
-  }
-  const { default: source } = module;
+  return moduleSource(name, (await fingerprintOf([{ role: 'module', path: name }], files)).sha256);
+}
+
+async function moduleSource(name: string, sha256: string): Promise<DatasetSource> {
+  const source = (await defaultExport(name, sha256)) as Partial<DatasetSource> | undefined;
   if (typeof source?.load === 'function') return { name, load: source.load.bind(source) };
   throw new Failure(
     'input',
