@@ -41,6 +41,10 @@ const cases: Record<string, [Uint8Array | string, string, Partial<DatasetChoice>
     npz({ x: Buffer.from('\x93NUMPY\x01\x00\x04\x00abcd', 'latin1'), y }),
     'x: has a damaged header',
   ],
+  'extents without a comma': [
+    npz({ x: Buffer.from(x.toString('latin1').replace('(4, 2)', '(4  2)'), 'latin1'), y }),
+    'x: has a damaged header',
+  ],
   'fewer bytes than the header says': [npz({ x: x.subarray(0, x.length - 4), y }), 'x: ends 4 bytes too early'],
   'more bytes than the header says': [npz({ x: Buffer.concat([x, y]), y }), 'x: holds more bytes than its header says'],
   'a checksum that is wrong': [

@@ -40,7 +40,7 @@ async function readHeader(stream: ByteStream): Promise<TensorLayout> {
 function layoutOf(header: string, where: string): TensorLayout {
   const descr = /'descr':\s*('[^']*'|\[)/.exec(header)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
-  const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1];
+  const shape = /'shape':\s*\(\s*((?:\d+\s*,\s*)*(?:\d+\s*)?)\)/.exec(header)?.[1];
   if (descr === undefined || order === undefined || shape === undefined) {
     throw new Failure('input', `${where}: has a damaged header: write it again with numpy.save`);
   }

@@ -67,6 +67,9 @@ function headerOf(file: string, bytes: Buffer, end: number): { header: CompactHe
   } catch {
     throw damaged(file, 'its header is not JSON');
   }
+  if (typeof stated !== 'object' || stated === null || Array.isArray(stated)) {
+    throw damaged(file, 'its header is not a JSON object');
+  }
   const { format, version, ...value } = stated as Record<string, unknown>;
   const problem = versionProblem(compactFormat, { format, version });
   if (problem !== undefined) throw new Failure('input', `${file} ${problem}`);

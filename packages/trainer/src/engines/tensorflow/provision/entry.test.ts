@@ -17,8 +17,10 @@ describe('entry', () => {
     expect(await inspect(folder)).toEqual({ state: 'complete' });
     await rm(join(folder, 'binding/tfjs_binding.node'));
     expect(await inspect(folder)).toEqual({ state: 'damaged', reason: 'binding/tfjs_binding.node is missing' });
-    await writeFile(join(folder, 'manifest.json'), '{"files": [');
-    expect(await inspect(folder)).toEqual({ state: 'damaged', reason: 'manifest.json cannot be read' });
+    for (const text of ['{"files": [', 'null', '1', '[]', '{"files": 1}', '{"files": [null]}']) {
+      await writeFile(join(folder, 'manifest.json'), text);
+      expect(await inspect(folder), text).toEqual({ state: 'damaged', reason: 'manifest.json cannot be read' });
+    }
   });
 
   it('stays the first published one, unless that is damaged', async () => {

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
 
 /** The files of a complete entry, relative to its folder. The binding finds the libraries by its run path, ../lib. */
 export const entryFiles = {
@@ -19,6 +20,9 @@ export interface Manifest {
   readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
 }
 
+/** The part of a manifest by which an entry is checked. */
+const statedFiles = z.object({ files: z.array(z.object({ path: z.string(), bytes: z.number() })) });
+
 export type EntryState =
   | { readonly state: 'complete' }
   | { readonly state: 'absent' }
@@ -30,15 +34,15 @@ export type EntryState =
  * leave truncated files.
  */
 export async function inspect(folder: string): Promise<EntryState> {
-  let manifest: Manifest;
+  let files: z.infer<typeof statedFiles>['files'];
   try {
-    manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
+    ({ files } = statedFiles.parse(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'))));
   } catch {
     const found = await sizeOf(folder);
     return found === undefined ? { state: 'absent' } : { state: 'damaged', reason: 'manifest.json cannot be read' };
   }
   for (const path of Object.values(entryFiles)) {
-    const stated = manifest.files?.find((file) => file.path === path)?.bytes;
+    const stated = files.find((file) => file.path === path)?.bytes;
     const found = await sizeOf(join(folder, path));
     if (found === undefined) return { state: 'damaged', reason: `${path} is missing` };
     if (found !== stated) return { state: 'damaged', reason: `${path} has ${found} bytes instead of ${stated}` };
