@@ -3,8 +3,8 @@ import { Registry } from '@prunegrid/core/registry';
 import { compact } from './compact/index.js';
 import type { ExportFormat } from './format.js';
 import { onnx } from './onnx.js';
-import { tfjs } from './recorded/tfjs.js';
 import { safetensors } from './safetensors.js';
+import { tfjs } from './tfjs.js';
 
 export {
   type CompactFile,

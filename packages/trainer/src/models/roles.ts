@@ -40,7 +40,13 @@ export interface Vocabulary<Node extends RoleNode> {
    * @param shape the tensor's
    * @param follows whether the node also reads what a layer has computed
    */
-  useOf(node: Node, index: number, by: readonly Node[], shape: readonly number[], follows: boolean): Use | undefined;
+  useOf: (
+    node: Node,
+    index: number,
+    by: readonly Node[],
+    shape: readonly number[],
+    follows: boolean,
+  ) => Use | undefined;
 }
 
 /** A tensor of the file that a node reads as it is, or after it was only rearranged. */

@@ -1,11 +1,9 @@
 import { version } from '@prunegrid/core/version';
-import { join } from 'node:path';
 
 import type { ElementType } from '../../engines/recording/nodes.js';
-import { tensorflow } from '../../engines/tensorflow/source.js';
-import type { ExportedFile, ExportFormat } from '../format.js';
+import type { Model } from '../../models/index.js';
 import { attributeInJson, shapeInJson, typeInJson, typeName } from './graph-def.js';
-import { type FixedTensor, type InferenceGraph, requireWritten } from './graph.js';
+import { type InferenceGraph, requireWritten } from './graph.js';
 import { recordInference } from './inference.js';
 
 /** The operations of TensorFlow that models are recorded in and that TensorFlow.js' graph models compute. */
@@ -19,30 +17,26 @@ const known = new Set(
   ).split(' '),
 );
 
-/** The largest weight file in bytes, which TensorFlow.js' own converter has, too, so that browsers keep them. */
-const SHARD = 4 * 2 ** 20;
+/** A tensor of a file with weights, and how `model.json` describes it. */
+export interface StoredTensor {
+  spec: object;
+  bytes: Buffer;
+}
 
-/** The network as a graph model of TensorFlow.js: a folder with `model.json`, which `loadGraphModel` reads, and weights. */
-export const tfjs: ExportFormat = {
-  name: 'tfjs',
-  title: 'the network for TensorFlow.js, a folder',
-  async files({ model, parameters, out, onInstall }) {
-    await tensorflow.provision(onInstall);
-    const graph = recordInference(model, parameters);
-    requireWritten(model.name, graph, known, 'for TensorFlow.js');
-    const fixed = [...graph.fixed.values()];
-    const weights = Buffer.concat(
-      fixed.map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength)),
-    );
-    const count = Math.max(1, Math.ceil(weights.length / SHARD));
-    const shards = Array.from({ length: count }, (_, i): ExportedFile => ({
-      path: join(out, `group1-shard${i + 1}of${count}.bin`),
-      pieces: () => [weights.subarray(i * SHARD, (i + 1) * SHARD)],
-    }));
-    const text = JSON.stringify(modelJson(graph, fixed, model.classes, count));
-    return [...shards, { path: join(out, 'model.json'), pieces: () => [Buffer.from(text)] }];
-  },
-};
+/**
+ * Returns a network as a graph model of TensorFlow.js: the content of `model.json`, and the weights that it names.
+ * @param parameters all of the model's, in its own layout
+ * @throws {Failure} `input`, one line, if the network has operations that TensorFlow.js does not know
+ */
+export function recordedTfjs(model: Model, parameters: Float32Array): { json: object; weights: StoredTensor[] } {
+  const graph = recordInference(model, parameters);
+  requireWritten(model.name, graph, known, 'for TensorFlow.js');
+  const weights = [...graph.fixed.values()].map(({ name, shape, elementType, values }) => ({
+    spec: { name, shape, dtype: elementType },
+    bytes: Buffer.from(values.buffer, values.byteOffset, values.byteLength),
+  }));
+  return { json: modelJson(graph, model.classes), weights };
+}
 
 /** The name of the logits in a graph model. */
 const OUTPUT = 'logits';
@@ -53,12 +47,7 @@ const tensorInfo = (name: string, type: ElementType, shape: readonly number[]) =
   tensorShape: shapeInJson(shape),
 });
 
-function modelJson(
-  { operations, input, output }: InferenceGraph,
-  fixed: readonly FixedTensor[],
-  classes: number,
-  shards: number,
-): object {
+function modelJson({ operations, input, output, fixed }: InferenceGraph, classes: number): object {
   const node = (name: string, op: string, inputs: readonly string[], attr: object) => ({
     name,
     op,
@@ -79,7 +68,7 @@ function modelJson(
           dtype: typeInJson(input.elementType),
           shape: { shape: shapeInJson(input.shape) },
         }),
-        ...fixed.map(({ name, shape, elementType }) =>
+        ...[...fixed.values()].map(({ name, shape, elementType }) =>
           node(name, 'Const', [], {
             dtype: typeInJson(elementType),
             value: { tensor: { dtype: typeName(elementType), tensorShape: shapeInJson(shape) } },
@@ -92,11 +81,5 @@ function modelJson(
       ],
       versions: {},
     },
-    weightsManifest: [
-      {
-        paths: Array.from({ length: shards }, (_, i) => `group1-shard${i + 1}of${shards}.bin`),
-        weights: fixed.map(({ name, shape, elementType }) => ({ name, shape, dtype: elementType })),
-      },
-    ],
   };
 }

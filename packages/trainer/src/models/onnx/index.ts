@@ -3,7 +3,7 @@ import { type OnnxFile, openOnnx, requireTensor } from '@prunegrid/onnx';
 
 import type { Model, ModelFile } from '../model.js';
 import type { ModelFiles, ModelHost } from '../model-files.js';
-import { traceModel } from '../trace/trace.js';
+import { classesOf } from '../trace/classes.js';
 import { nodesOf } from './graph.js';
 import { imageAxes, inputOf } from './input.js';
 import { Network } from './network.js';
@@ -39,7 +39,7 @@ async function modelOf(file: OnnxFile, name: string, host: ModelHost): Promise<M
     forward: (...args) => network.forward(...args),
     pretrained: async () => readTrained(await openOnnx(path, host), trained, host),
   };
-  return { ...draft, classes: classesOf(file, draft), dropouts: network.dropouts };
+  return { ...draft, classes: classesOf(path, draft, 'export it with such an output'), dropouts: network.dropouts };
 }
 
 function fileOf(file: OnnxFile): ModelFile {
@@ -51,19 +51,4 @@ function fileOf(file: OnnxFile): ModelFile {
     ...(producer !== '' && { producer }),
     ...(channels && { channels }),
   };
-}
-
-/** Returns the number of classes, after all shapes of the network were computed. */
-function classesOf({ path }: OnnxFile, draft: Model): number {
-  try {
-    const { output } = traceModel(draft);
-    if (output.length === 1 && output[0] >= 1) return output[0];
-    throw new Failure(
-      'input',
-      `its output has the shape [batch${output.map((extent) => `, ${extent}`).join('')}], and one of [batch, classes] is trained: export it with such an output`,
-    );
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    throw new Failure('input', `${path}: ${error.message}`, { cause: error });
-  }
 }

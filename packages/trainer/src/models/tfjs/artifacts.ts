@@ -21,9 +21,12 @@ const weight = z.object({
   quantization: quantization.exactOptional(),
 });
 
-const schema = z.object({
+const schema = z.looseObject({
   format: z.string().exactOptional(),
   modelTopology: z.record(z.string(), z.unknown()),
+  // Both are where graph models name their inputs and outputs, the second in older ones.
+  signature: z.unknown().optional(),
+  userDefinedMetadata: z.object({ signature: z.unknown().optional() }).optional().catch(undefined),
   weightsManifest: z.array(z.object({ paths: z.array(z.string()).min(1), weights: z.array(weight) })).min(1),
 });
 
@@ -37,9 +40,18 @@ export type WeightValues = Float32Array | Int32Array | Uint8Array;
 export interface Artifacts {
   path: string;
   topology: Readonly<Record<string, unknown>>;
+  /** The inputs and outputs that a graph model states. */
+  signature: unknown;
   weights: readonly StoredWeight[];
   /** Absolute paths of the files with the weights. */
   shards: readonly string[];
+  /** All that `model.json` says. */
+  json: Readonly<Record<string, unknown>>;
+  /**
+   * Reads all weights as they are stored, by their names.
+   * @throws {Failure} `input` if a file cannot be read
+   */
+  stored(): Promise<Map<string, Buffer>>;
   /**
    * Reads all weights, by their names.
    * @throws {Failure} `input` if a file cannot be read
@@ -56,7 +68,8 @@ const MOST_BYTES = 2 ** 28;
  * @throws {Failure} `input`, one line that names the file and the remedy
  */
 export async function openArtifacts(path: string, host: ModelHost): Promise<Artifacts> {
-  const { modelTopology, weightsManifest } = await parsed(path, host);
+  const json = await parsed(path, host);
+  const { modelTopology, weightsManifest, signature, userDefinedMetadata } = json;
   requireNames(
     path,
     weightsManifest.flatMap(({ weights }) => weights),
@@ -84,21 +97,29 @@ export async function openArtifacts(path: string, host: ModelHost): Promise<Arti
     }
     groups.push({ shards, weights });
   }
+  const weights = groups.flatMap((group) => group.weights);
+  const stored = async () => {
+    const found = new Map<string, Buffer>();
+    for (const { shards, weights } of groups) {
+      const pieces: Buffer[] = [];
+      for (const shard of shards) pieces.push(await host.files.read(shard));
+      const bytes = Buffer.concat(pieces);
+      let at = 0;
+      for (const each of weights) found.set(each.name, bytes.subarray(at, (at += bytesOf(each))));
+    }
+    return found;
+  };
   return {
     path,
+    json,
     topology: modelTopology,
-    weights: groups.flatMap(({ weights }) => weights),
+    signature: signature ?? userDefinedMetadata?.signature,
+    weights,
     shards: groups.flatMap(({ shards }) => shards),
+    stored,
     async read() {
-      const values = new Map<string, WeightValues>();
-      for (const { shards, weights } of groups) {
-        const pieces: Buffer[] = [];
-        for (const shard of shards) pieces.push(await host.files.read(shard));
-        const bytes = Buffer.concat(pieces);
-        let at = 0;
-        for (const each of weights) values.set(each.name, decoded(bytes.subarray(at, (at += bytesOf(each))), each));
-      }
-      return values;
+      const bytes = await stored();
+      return new Map(weights.map((each) => [each.name, decoded(bytes.get(each.name) as Buffer, each)]));
     },
   };
 }

@@ -1,7 +1,6 @@
-import { Failure } from '@prunegrid/core/failure';
-
 import type { ModelFiles, ModelHost } from '../model-files.js';
 import { openArtifacts } from './artifacts.js';
+import { graphModel, isGraph } from './graph/index.js';
 import { layersModel } from './layers-model.js';
 
 /**
@@ -12,12 +11,9 @@ import { layersModel } from './layers-model.js';
  */
 export async function openTfjsModel(path: string, name: string, host: ModelHost): Promise<ModelFiles> {
   const artifacts = await openArtifacts(path, host);
-  if (!('model_config' in artifacts.topology) && !('class_name' in artifacts.topology)) {
-    throw new Failure(
-      'input',
-      `${path}: is a GraphModel, whose layers are gone, so that it cannot be trained: convert the model with --output_format=tfjs_layers_model, or export ONNX`,
-    );
-  }
   const files = [path, ...artifacts.shards].map((each, i) => ({ role: i === 0 ? 'model' : `data ${i}`, path: each }));
-  return { files, read: async () => layersModel(artifacts, name) };
+  return {
+    files,
+    read: () => (isGraph(artifacts.topology) ? graphModel(artifacts, name, host) : layersModel(artifacts, name)),
+  };
 }

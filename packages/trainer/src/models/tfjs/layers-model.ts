@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Dropout, Layer, Model, ModelInput, Parameter } from '../model.js';
 import { ShapeBackend, withBackend } from '../trace/backend.js';
-import { traceModel } from '../trace/trace.js';
+import { classesOf } from '../trace/classes.js';
 import type { Artifacts, WeightValues } from './artifacts.js';
 import { initialOf, kindOf, type Leaf, leavesOf, ownCalls, type Pass, type Variable } from './layers.js';
 import { buildable } from './topology.js';
@@ -64,12 +64,7 @@ export async function layersModel(artifacts: Artifacts, name: string): Promise<M
     },
     pretrained: async () => valuesOf(await artifacts.read(), bound),
   };
-  const { output } = traceModel({ ...draft, name: path });
-  if (output.length === 1 && output[0] >= 1) return { ...draft, classes: output[0] };
-  throw new Failure(
-    'input',
-    `${path}: its output has the shape [batch${output.map((extent) => `, ${extent}`).join('')}], and one of [batch, classes] is trained: save it with such an output`,
-  );
+  return { ...draft, classes: classesOf(path, draft, 'save it with such an output') };
 }
 
 /** Builds the network without values, because those of its variables are never used. */

@@ -232,7 +232,6 @@ describe('a bad model.json is refused in one line', () => {
       'layers that are not supported: conv (Conv9D) is not read; ',
     ],
     ['a key that does not fit', (json: Json) => void (layers(json)[0].config['filters'] = -1), 'cannot be built: '],
-    ['a GraphModel', (json: Json) => void (json['modelTopology'] = { node: [] }), 'is a GraphModel, '],
     [
       'no layers',
       (json: Json) => void (json['modelTopology'] = { class_name: 'Sequential', config: { layers: [] } }),
