@@ -13,8 +13,9 @@ const steps = [
 ];
 
 /**
- * Registers the gradients that TensorFlow.js lacks, or has for float32 alone, of kernels that networks contain. Those of
- * comparisons and of logic are 0, so that what they choose between is trained.
+ * Registers the gradients that TensorFlow.js lacks, or has for some inputs alone, of kernels that networks contain. Those of
+ * comparisons and of logic are 0, so that what they choose between is trained. That of a product of stacks of matrices is
+ * summed over the axes along which one of them is repeated.
  */
 export function completeGradients(tf: TensorFlow): void {
   for (const { inputs, kernels } of steps) {
@@ -22,6 +23,24 @@ export function completeGradients(tf: TensorFlow): void {
       Object.fromEntries(inputs.map((name, i) => [name, () => tf.zeros(saved[i].shape)]));
     for (const kernelName of kernels) tf.registerGradient({ kernelName, inputsToSave: inputs, gradFunc });
   }
+  tf.registerGradient({
+    kernelName: 'BatchMatMul',
+    inputsToSave: ['a', 'b'],
+    gradFunc: (gradient, [a, b], attributes) => {
+      const { transposeA, transposeB } = attributes as unknown as tensorflow.BatchMatMulAttrs;
+      const dy = gradient as Tensor;
+      return {
+        a: () => {
+          const own = transposeA ? tf.matMul(b, dy, transposeB, true) : tf.matMul(dy, b, false, !transposeB);
+          return summedTo(tf, own, a.shape);
+        },
+        b: () => {
+          const own = transposeB ? tf.matMul(dy, a, true, transposeA) : tf.matMul(a, dy, !transposeA, false);
+          return summedTo(tf, own, b.shape);
+        },
+      };
+    },
+  });
   // Those of TensorFlow.js expect a list, and are given a tensor if there is a single output.
   tf.registerGradient({
     kernelName: 'SplitV',
@@ -37,4 +56,12 @@ export function completeGradients(tf: TensorFlow): void {
       return { value: () => tf.stack([dy].flat(), axis) };
     },
   });
+}
+
+function summedTo(tf: TensorFlow, gradient: Tensor, shape: readonly number[]): Tensor {
+  const added = gradient.rank - shape.length;
+  const axes = gradient.shape.flatMap((extent, axis) =>
+    axis < added || (shape[axis - added] === 1 && extent > 1) ? [axis] : [],
+  );
+  return axes.length === 0 ? gradient : tf.reshape(tf.sum(gradient, axes), [...shape]);
 }

@@ -31,30 +31,57 @@ export function useNativeReluGradient(tf: TensorFlow, backend: Backend): void {
 }
 
 /**
- * Makes TensorFlow.js gather without a look at the indices. Its own kernel reads them to check them, which a recording
- * cannot do; TensorFlow checks them itself when it runs.
+ * Replaces kernels of TensorFlow.js that cannot be recorded, or are not those of TensorFlow. Its gathering reads the indices
+ * to check them, which a recording cannot do; TensorFlow checks them itself when it runs. The operation by which it adds an
+ * axis lacks its types, without which no graph can be loaded. Gradients of resizing do not say where the centres are.
  */
-export function useUncheckedGather(tf: TensorFlow, backend: Backend): void {
-  tf.unregisterKernel('GatherV2', tf.getBackend());
+export function useRecordableKernels(tf: TensorFlow, backend: Backend): void {
+  const { binding } = backend;
+  const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
+  const flag = (name: string, value: boolean) => ({ name, type: binding.TF_ATTR_BOOL, value });
+  const dataType = ({ dtype }: tensorflow.Tensor) => DATA_TYPES[dtype as 'float32' | 'int32' | 'bool'];
+  /** Executes an operation whose last input is a constant of integers. */
+  const execute = (op: string, attributes: NativeAttribute[], inputs: tensorflow.Tensor[], last: tensorflow.Tensor) => {
+    const result = backend.executeSingleOutput(op, attributes, [...inputs, last]);
+    last.dispose();
+    return result;
+  };
+  replaceKernel(tf, 'GatherV2', ({ x, indices }, { axis, batchDims }: tensorflow.GatherV2Attrs) => {
+    const attributes = [
+      { name: 'batch_dims', type: binding.TF_ATTR_INT, value: batchDims },
+      type('Tparams', dataType(x)),
+      type('Tindices', dataType(indices)),
+      type('Taxis', DATA_TYPES.int32),
+    ];
+    return execute('GatherV2', attributes, [x, indices], tf.scalar(axis, 'int32'));
+  });
+  replaceKernel(tf, 'ExpandDims', ({ input }, { dim }: tensorflow.ExpandDimsAttrs) => {
+    const attributes = [type('T', dataType(input)), type('Tdim', DATA_TYPES.int32)];
+    return execute('ExpandDims', attributes, [input], tf.scalar(dim, 'int32'));
+  });
+  const centres = ({ alignCorners, halfPixelCenters }: tensorflow.ResizeBilinearAttrs) => [
+    type('T', DATA_TYPES.float32),
+    flag('align_corners', alignCorners),
+    flag('half_pixel_centers', halfPixelCenters),
+  ];
+  replaceKernel(tf, 'ResizeBilinearGrad', ({ dy, images }, attributes: tensorflow.ResizeBilinearAttrs) =>
+    backend.executeSingleOutput('ResizeBilinearGrad', centres(attributes), [dy, images]),
+  );
+  replaceKernel(tf, 'ResizeNearestNeighborGrad', ({ dy, images }, attributes: tensorflow.ResizeBilinearAttrs) => {
+    const [, height, width] = images.shape;
+    return execute('ResizeNearestNeighborGrad', centres(attributes), [dy], tf.tensor1d([height, width], 'int32'));
+  });
+}
+
+function replaceKernel<Attributes>(
+  tf: TensorFlow,
+  kernelName: string,
+  compute: (inputs: Record<string, tensorflow.Tensor>, attributes: Attributes) => tensorflow.Tensor,
+): void {
+  const backendName = tf.getBackend();
+  tf.unregisterKernel(kernelName, backendName);
   tf.registerKernel({
-    kernelName: 'GatherV2',
-    backendName: tf.getBackend(),
-    kernelFunc: ({ inputs, attrs }) => {
-      const { x, indices } = inputs as { x: tensorflow.Tensor; indices: tensorflow.Tensor };
-      const { axis, batchDims } = attrs as { axis: number; batchDims: number };
-      const { binding } = backend;
-      const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
-      const dataType = ({ dtype }: tensorflow.Tensor) => DATA_TYPES[dtype as 'float32' | 'int32' | 'bool'];
-      const attributes = [
-        { name: 'batch_dims', type: binding.TF_ATTR_INT, value: batchDims },
-        type('Tparams', dataType(x)),
-        type('Tindices', dataType(indices)),
-        type('Taxis', DATA_TYPES.int32),
-      ];
-      const position = tf.scalar(axis, 'int32');
-      const result = backend.executeSingleOutput('GatherV2', attributes, [x, indices, position]);
-      position.dispose();
-      return result;
-    },
+    ...{ kernelName, backendName },
+    kernelFunc: ({ inputs, attrs }) => compute(inputs as Record<string, tensorflow.Tensor>, attrs as Attributes),
   });
 }

@@ -6,7 +6,7 @@ import util from 'node:util';
 import { Failure } from '@prunegrid/core/failure';
 import type { NetworkProvider } from '../host/network.js';
 import { completeGradients } from '../recording/gradients.js';
-import { type Backend, useNativeReluGradient, useUncheckedGather } from './kernels.js';
+import { type Backend, useNativeReluGradient, useRecordableKernels } from './kernels.js';
 import { TensorFlowNetworks } from './network.js';
 
 type TensorFlow = typeof tensorflow;
@@ -56,6 +56,6 @@ export function loadBinding(threads: number): { tf: TensorFlow; backend: Backend
   const backend = tf.backend() as unknown as Backend;
   completeGradients(tf);
   useNativeReluGradient(tf, backend);
-  useUncheckedGather(tf, backend);
+  useRecordableKernels(tf, backend);
   return { tf, backend };
 }

@@ -9,7 +9,7 @@ const supported = new Set(
     'DepthwiseConv2dNative Einsum Elu Equal Erf Exp ExpandDims Expm1 Fill Floor FloorDiv FloorMod FusedBatchNorm',
     'FusedBatchNormV2 FusedBatchNormV3 FusedDepthwiseConv2dNative GatherV2 Greater GreaterEqual Identity IsNan LRN',
     'LeakyRelu Less LessEqual Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Max MaxPool Maximum Mean Min',
-    'Minimum MirrorPad Mod Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2 Placeholder Pow Prelu Prod Range Rank',
+    'Minimum Mod Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2 Placeholder Pow Prelu Prod Range Rank',
     'RealDiv Reciprocal Relu Relu6 Reshape ResizeBilinear ResizeNearestNeighbor ReverseV2 Round Rsqrt Select SelectV2 Selu',
     'Shape Sigmoid Sign Sin Sinh Size Slice Softmax Softplus SpaceToBatchND Split SplitV Sqrt Square SquaredDifference',
     'Squeeze StridedSlice Sub Sum Tan Tanh Tile Transpose Unpack ZerosLike _FusedConv2D _FusedMatMul',
