@@ -20,7 +20,12 @@ for name in ["tensorflow_decision_forests", "tensorflow_hub", "jax", "jax.experi
 sys.modules["jax.experimental"].jax2tf = None
 
 from tensorflowjs.converters import save_keras_model  # noqa: E402
+from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_keras_model_to_graph_model  # noqa: E402
 
 
 def save_layers_model(network, folder):
     save_keras_model(network, str(folder))
+
+
+def save_graph_model(network, folder):
+    convert_keras_model_to_graph_model(network, str(folder))

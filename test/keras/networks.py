@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tf_keras as keras
 
-from convert import save_layers_model
+from convert import save_graph_model, save_layers_model
 
 layers = keras.layers
 STEPS = 10
@@ -46,6 +46,7 @@ def write(network, shape, folder):
     x = random.normal(size=(8, *shape)).astype(np.float32)
     y = random.integers(10, size=8)
     save_layers_model(network, folder / network.name)
+    save_graph_model(network, folder / f"{network.name}-graph")
     probabilities = network.predict(x, verbose=0)
     # Keras draws which units are dropped, so the comparison does without.
     for layer in network.layers:

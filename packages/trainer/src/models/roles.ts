@@ -31,8 +31,8 @@ export interface Role<Node extends RoleNode = RoleNode> extends Use {
 
 /** What the operators of a format mean. */
 export interface Vocabulary<Node extends RoleNode> {
-  /** Operators whose result has the same elements as their first input. */
-  passing: ReadonlySet<string>;
+  /** Returns the number of the input whose elements a node only rearranges, or shares out; undefined if it computes. */
+  passes: (node: Node) => number | undefined;
   /**
    * Returns what a node uses a tensor for; undefined if the tensor is a constant there.
    * @param index the number of the input
@@ -65,15 +65,16 @@ interface Alias<Node> {
 export function rolesOf<Node extends RoleNode>(
   nodes: readonly Node[],
   tensors: ReadonlyMap<string, readonly number[]>,
-  { passing, useOf }: Vocabulary<Node>,
+  { passes, useOf }: Vocabulary<Node>,
 ): Map<string, Role<Node>> {
   const aliases = new Map<string, Alias<Node>>([...tensors.keys()].map((tensor) => [tensor, { tensor, by: [] }]));
   const learned = new Set<string>();
   const roles = new Map<string, Role<Node>>();
   for (const node of nodes) {
-    const first = aliases.get(node.inputs[0]);
-    if (first && passing.has(node.op)) {
-      aliases.set(node.outputs[0], { tensor: first.tensor, by: [...first.by, node] });
+    const passed = passes(node);
+    const before = passed === undefined ? undefined : aliases.get(node.inputs[passed]);
+    if (before) {
+      for (const output of node.outputs) aliases.set(output, { tensor: before.tensor, by: [...before.by, node] });
       continue;
     }
     const follows = node.inputs.some((input) => learned.has(input));

@@ -14,7 +14,10 @@ const floats: ReadonlySet<number> = new Set([DataType.FLOAT, DataType.FLOAT16, D
 /** Finds out which tensors of a file are trained, see `rolesOf` of all formats. */
 export function rolesOf(nodes: readonly GraphNode[], initializers: readonly TensorProto[]): Map<string, Role> {
   const tensors = initializers.filter(({ dataType }) => floats.has(dataType));
-  return rolesIn(nodes, new Map(tensors.map((tensor) => [tensor.name, shapeOf(tensor)])), { passing, useOf });
+  return rolesIn(nodes, new Map(tensors.map((tensor) => [tensor.name, shapeOf(tensor)])), {
+    passes: ({ op }) => (passing.has(op) ? 0 : undefined),
+    useOf,
+  });
 }
 
 function useOf(

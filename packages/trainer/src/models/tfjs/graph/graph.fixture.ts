@@ -111,3 +111,81 @@ export async function writeGraphModel(folder: string, { json, weights }: { json:
   await writeFile(path, JSON.stringify(json));
   return path;
 }
+
+const { flag, float: real, integer: whole, integers: list, text, texts, type } = attribute;
+const convolution = {
+  ...{ strides: list(1, 1, 1, 1), padding: text('VALID'), data_format: text('NHWC'), dilations: list(1, 1, 1, 1) },
+};
+
+/**
+ * A small network of what the converter makes of Keras': operators fused with what follows them, a normalization with
+ * statistics, shapes that are computed, a kernel that is stored the other way round, and a softmax.
+ */
+export const cnn: WrittenGraph = {
+  input: [6, 6, 1],
+  constants: {
+    'net/input/scale': { shape: [1, 1, 1, 1], values: Float32Array.of(0.5) },
+    'net/conv/Conv2D_weights': float([3, 3, 1, 4], 1),
+    'net/conv/Conv2D_bn_offset': float([4], 2),
+    'net/depth/depthwise/ReadVariableOp': float([3, 3, 4, 2], 3),
+    'net/norm/gamma': float([8], 4),
+    'net/norm/beta': float([8], 5),
+    'net/norm/mean': float([8], 6),
+    'net/norm/variance': { shape: [8], values: drawn(8, 7).map(Math.exp) },
+    'net/split/axis': integer(3),
+    'net/first': integers(0),
+    'net/second': integers(1),
+    'net/size': integer(16),
+    'net/rows': integers(-1, 4, 4),
+    'net/fc1/MatMul/ReadVariableOp': float([5, 16], 8),
+    'net/fc1/BiasAdd/ReadVariableOp': float([5], 9),
+    'net/mixed/einsum/Einsum/ReadVariableOp': float([4, 4], 10),
+    'net/slope': float([5], 11),
+    'net/backwards': integers(0, -1),
+    'net/ends': integers(0, -6),
+    'net/steps': integers(1, -1),
+    'net/fc2/MatMul/ReadVariableOp': float([5, 3], 12),
+  },
+  nodes: [
+    node('Mul', 'net/scaled', 'x net/input/scale'),
+    node('_FusedConv2D', 'net/conv/Relu', 'net/scaled net/conv/Conv2D_weights net/conv/Conv2D_bn_offset', {
+      ...{ ...convolution, fused_ops: texts('BiasAdd', 'Relu'), num_args: whole(1), epsilon: real(0) },
+    }),
+    node(
+      'DepthwiseConv2dNative',
+      'net/depth/depthwise',
+      'net/conv/Relu net/depth/depthwise/ReadVariableOp',
+      convolution,
+    ),
+    node(
+      'FusedBatchNormV3',
+      'net/norm/n',
+      'net/depth/depthwise net/norm/gamma net/norm/beta net/norm/mean net/norm/variance',
+      {
+        ...{ epsilon: real(1e-3), is_training: flag(false), data_format: text('NHWC') },
+      },
+    ),
+    node('Split', 'net/split', 'net/split/axis net/norm/n', { num_split: whole(2) }),
+    node('Sigmoid', 'net/gate', 'net/split:1'),
+    node('Mul', 'net/gated', 'net/split net/gate'),
+    node('Shape', 'net/shape', 'net/gated', { out_type: type('DT_INT32') }),
+    node('StridedSlice', 'net/batch', 'net/shape net/first net/second net/second', { shrink_axis_mask: whole(1) }),
+    node('Pack', 'net/flat', 'net/batch net/size', { axis: whole(0), N: whole(2) }),
+    node('Reshape', 'net/mixed/rows', 'net/gated net/rows'),
+    node('Einsum', 'net/mixed/einsum/Einsum', 'net/mixed/rows net/mixed/einsum/Einsum/ReadVariableOp', {
+      ...{ equation: text('bij,kj->bki'), N: whole(2) },
+    }),
+    node('Reshape', 'net/flatten', 'net/mixed/einsum/Einsum net/flat'),
+    node('_FusedMatMul', 'net/fc1/Tanh', 'net/flatten net/fc1/MatMul/ReadVariableOp net/fc1/BiasAdd/ReadVariableOp', {
+      ...{ transpose_a: flag(false), transpose_b: flag(true), fused_ops: texts('BiasAdd'), num_args: whole(1) },
+      epsilon: real(0),
+    }),
+    node('Prelu', 'net/prelu', 'net/fc1/Tanh net/slope'),
+    node('StridedSlice', 'net/turned', 'net/prelu net/backwards net/ends net/steps', {
+      ...{ begin_mask: whole(1), end_mask: whole(1) },
+    }),
+    node('MatMul', 'net/fc2/MatMul', 'net/turned net/fc2/MatMul/ReadVariableOp', { transpose_b: flag(false) }),
+    node('Softmax', 'net/fc2/Softmax', 'net/fc2/MatMul'),
+    node('Identity', 'Identity', 'net/fc2/Softmax ^net/batch'),
+  ],
+};

@@ -46,13 +46,17 @@ export function graphOf({ path, topology, signature }: Artifacts): Graph {
     nodes.set(node.name, node);
   }
   const logits = logitsOf(outputOf(path, nodes, signature), nodes);
-  const sorted = needed(path, nodes, nameOf(logits));
+  const { sorted, cycle } = needed(path, nodes, nameOf(logits));
   const used = outputsOf(sorted);
   const all = sorted.map(({ name, op, input, attr }): GraphNode => ({
     ...{ title: name, op, outputs: used(name), attributes: new NodeAttributes(attr) },
     inputs: input.filter(isValue).map(valueName),
   }));
   requireSupported(path, all);
+  // Loops have operators of their own, so that they are named rather than the cycle that they form.
+  if (cycle !== undefined) {
+    throw new Failure('input', `${path}: its nodes form a cycle through ${cycle}: convert it again`);
+  }
   const inputs = all.filter(({ op }) => op === 'Placeholder');
   if (inputs.length !== 1) {
     const names = inputs.map(({ title }) => title).join(', ') || 'none';
@@ -109,8 +113,16 @@ function logitsOf(output: string, nodes: ReadonlyMap<string, StoredNode>): strin
   return before ? logitsOf(valueName(first), nodes) : output;
 }
 
-/** Returns the nodes that a node needs, each after those that it reads, and the node itself. */
-function needed(path: string, nodes: ReadonlyMap<string, StoredNode>, last: string): StoredNode[] {
+/**
+ * Returns the nodes that a node needs, each after those that it reads, and the node itself; and a node that reads what
+ * follows from itself, if there is one.
+ */
+function needed(
+  path: string,
+  nodes: ReadonlyMap<string, StoredNode>,
+  last: string,
+): { sorted: StoredNode[]; cycle: string | undefined } {
+  let cycle: string | undefined;
   const sorted: StoredNode[] = [];
   const state = new Map<string, 'open' | 'done'>();
   // A stack of its own, because networks can be deeper than that of calls.
@@ -132,13 +144,11 @@ function needed(path: string, nodes: ReadonlyMap<string, StoredNode>, last: stri
       if (!nodes.has(input)) {
         throw new Failure('input', `${path}: node ${name} reads ${input}, which is not there: convert it again`);
       }
-      if (state.get(input) === 'open') {
-        throw new Failure('input', `${path}: its nodes form a cycle through ${input}: convert it again`);
-      }
+      if (state.get(input) === 'open') cycle ??= input;
       if (!state.has(input)) stack.push(input);
     }
   }
-  return sorted;
+  return { sorted, cycle };
 }
 
 /** Returns a function that lists the values of a node up to the last one that is read. */

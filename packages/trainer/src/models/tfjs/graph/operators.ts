@@ -32,9 +32,13 @@ export function problemOf(node: GraphNode): string | undefined {
   return isFirst ? 'has its channels first, which TensorFlow.js does not know' : undefined;
 }
 
+/** Operators that rearrange the elements of their first input. */
+const passing = new Set(['ExpandDims', 'Identity', 'Reshape', 'SplitV', 'Squeeze', 'Transpose']);
+
 /** The operators of a graph model; those of a layer may be joined with the bias and the activation behind it. */
 export const vocabulary: Vocabulary<GraphNode> = {
-  passing: new Set(['Identity', 'Transpose', 'Reshape', 'Squeeze', 'ExpandDims']),
+  // A grouped convolution is one of each part of a kernel.
+  passes: ({ op }) => (op === 'Split' ? 1 : passing.has(op) ? 0 : undefined),
 
   useOf({ op, attributes }, index, by, shape, follows): Use | undefined {
     switch (op) {

@@ -18,7 +18,7 @@ export interface TrainedConstant {
 
 /** What a name ends with that says the operation or the role rather than the layer. */
 const endings = [
-  /\/ReadVariableOp(_\d+)?$|_(weights|bn_offset)$/,
+  /\/ReadVariableOp(_\d+)?$|_(weights|bn_offset)$|[./](weight|kernel|bias|gamma|beta)$/,
   /\/(BiasAdd|Conv1D(\/ExpandDims_1)?|Conv2D|MatMul|Tensordot|conv2d_transpose|convolution|depthwise|einsum\/Einsum|separable_conv2d)$/,
 ];
 
