@@ -67,10 +67,31 @@ export const ensureRay = (log = () => {}) =>
  * @returns {Promise<string>}
  * @throws {Error} as `ensurePython`
  */
-export async function ensureTorchvision(log = () => {}) {
-  const { bin } = await ensure('test-torchvision', inTests('pytorch/torchvision.txt'), ['--no-deps'], () =>
+export const ensureTorchvision = (log = () => {}) =>
+  ensurePackages('test-torchvision', inTests('pytorch/torchvision.txt'), () =>
     log('Installing torchvision for the tests, once'),
   );
+
+/**
+ * Does the same for packages that ship a trained network.
+ * @param {(line: string) => void} [log] told when there is something to wait for
+ * @returns {Promise<string>}
+ * @throws {Error} as `ensurePython`
+ */
+export const ensureShipped = (log = () => {}) =>
+  ensurePackages('test-shipped', inTests('pytorch/shipped.txt'), () =>
+    log('Installing packages with trained networks for the tests, once'),
+  );
+
+/**
+ * Gives the folder with packages that are installed without what they depend on.
+ * @param {string} name
+ * @param {string} requirements a file for pip
+ * @param {() => void} begins told before there is something to wait for
+ * @returns {Promise<string>}
+ */
+async function ensurePackages(name, requirements, begins) {
+  const { bin } = await ensure(name, requirements, ['--no-deps'], begins);
   const packages = 'import sysconfig; print(sysconfig.get_path("purelib"))';
   return (await run(bin('python'), ['-c', packages])).stdout.trim();
 }

@@ -30,8 +30,8 @@ const signatureSchema = z.object({ outputs: z.record(z.string(), tensorInfo) });
 
 type StoredNode = z.infer<typeof nodeSchema>;
 
-/** The nodes named for each missing operator, so that a message stays readable. */
-const MOST_NODES = 3;
+/** The most operators of which a message names a node. Names of nodes are long, and a loop has ten operators of its own. */
+const MOST_PLACES = 4;
 
 /**
  * Reads the topology of a graph model.
@@ -166,13 +166,14 @@ function requireSupported(path: string, nodes: readonly GraphNode[]): void {
   for (const node of nodes) {
     const problem = problemOf(node);
     if (problem === undefined) continue;
-    const line = `${node.op} ${problem}`;
+    const line = `${node.op}${problem}`;
     problems.set(line, [...(problems.get(line) ?? []), node.title]);
   }
   if (problems.size === 0) return;
   const list = [...problems].map(([line, titles]) => {
-    const more = titles.length > MOST_NODES ? ` and ${titles.length - MOST_NODES} more` : '';
-    return `${line} (${titles.slice(0, MOST_NODES).join(', ')}${more})`;
+    if (problems.size > MOST_PLACES) return line;
+    const more = titles.length > 1 ? ` and ${titles.length - 1} more` : '';
+    return `${line} (${titles[0]}${more})`;
   });
   throw new Failure(
     'input',

@@ -20,16 +20,16 @@ const supported = new Set(
 export const isByOwnStatistics = ({ op, attributes }: GraphNode): boolean =>
   op.startsWith('FusedBatchNorm') && attributes.flag('is_training', true);
 
-/** Returns why a node cannot be trained, as a continuation of its name; undefined if it can. */
+/** Returns why a node is not supported, as a continuation of its operator's name; undefined if it is. */
 export function problemOf(node: GraphNode): string | undefined {
   const { op, attributes } = node;
-  if (!supported.has(op)) return 'is not read';
+  if (!supported.has(op)) return '';
   const isConvolution = op.includes('onv2d') || op.includes('onv2D');
   if (isConvolution && attributes.integers('dilations').some((dilation) => dilation > 1)) {
-    return 'has dilations, of which TensorFlow.js has no gradient';
+    return ' has dilations, of which TensorFlow.js has no gradient';
   }
   const isFirst = attributes.text('data_format').startsWith('NC') && !isByOwnStatistics(node);
-  return isFirst ? 'has its channels first, which TensorFlow.js does not know' : undefined;
+  return isFirst ? ' has its channels first, which TensorFlow.js does not know' : undefined;
 }
 
 /** Operators that rearrange the elements of their first input. */
