@@ -37,6 +37,8 @@ export class RayLaunch implements Launch {
   private readonly polling: Polling | undefined;
   private stopped: Promise<void> | undefined;
   private client!: RayClient;
+  /** Whether a job was submitted, as far as anybody knows: an answer may have been lost. */
+  private mayHaveJobs = false;
 
   /** @param program the words that start a trainer, without its arguments */
   constructor(
@@ -108,6 +110,7 @@ export class RayLaunch implements Launch {
     const command = [...this.program, ...argumentsByFiles(request)].map(quoted).join(' ');
     for (const [id, trainer] of this.trainers) {
       if (trainer.isSubmitted || this.polling?.isStopped) continue;
+      this.mayHaveJobs = true;
       await this.client.submit({
         submission_id: id,
         // The trainer takes the place of the shell, so that signals reach it.
@@ -194,7 +197,7 @@ export class RayLaunch implements Launch {
         .filter((job) => this.isOf('launch', job) && isActive(job) && !(isHopeless && job.status === 'PENDING'))
         .flatMap(({ submission_id }) => submission_id ?? []);
     };
-    if (client) await endJobs(clock, cancel, left, graceMs);
+    if (this.mayHaveJobs) await endJobs(clock, cancel, left, graceMs);
     await files.remove(addressFile(this.request));
   }
 }
