@@ -11,7 +11,7 @@ beforeAll(async () => (folder = await temporaryFolder()));
 afterAll(() => folder.remove());
 
 /** A sweep of one trial; its dense network was never trained on this machine. */
-function sweepOf(name: string, epochs = 60): { file: string; out: string } {
+function sweepOf(name: string, epochs = 40): { file: string; out: string } {
   const out = join(folder.path, name);
   const file = `${out}.yaml`;
   writeFileSync(
@@ -146,7 +146,7 @@ describe('a trial that is interrupted', () => {
     const counts = journalOf(trial(out)).flatMap(({ type, totalEpochs }) =>
       type === 'epoch-finished' ? [totalEpochs] : [],
     );
-    expect(counts).toEqual(counts.map((_, i) => 51 + i));
+    expect(counts).toEqual(counts.map((_, i) => 41 + i));
     const metrics = readFileSync(join(trial(out), 'metrics.jsonl'), 'utf8').split('\n');
     expect(metrics.filter((line) => line.includes('"train/loss"'))).toHaveLength(counts.length);
     await refused(trial(out), /is part of a sweep: resume that/);
@@ -215,7 +215,7 @@ describe('prunegrid resume', () => {
     snapshotsIn(out).forEach((file) => rmSync(file));
     const { code, stderr, stdout } = await prunegrid('resume', out, '--trainers', '1');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^resumes in retrain, after 100 epochs$/m);
+    expect(stdout).toMatch(/^resumes in retrain, after 80 epochs$/m);
     expect(storyOf(out)).toEqual(storyOf(`${join(folder.path, 'every-bit')}-undisturbed`));
   });
 

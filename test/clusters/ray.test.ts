@@ -2,11 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { journalOf, ofType, prunegrid, start, temporaryFolder } from '../environment/cli.js';
+import { journalOf, ofType, small, temporaryFolder } from '../environment/cli.js';
 import { oneLine } from '../environment/one-line.js';
 import { writeSweep } from '../environment/sweep.js';
 import { type RayBench, startRay } from './ray-bench.js';
 
+const { prunegrid, start } = small;
 let bench: RayBench;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {
@@ -24,10 +25,10 @@ it('a sweep runs as jobs of Ray, one of which is killed, and leaves nothing behi
   const { file, out } = writeSweep(
     folder.path,
     `list: [{ admm.rho: 1e-3 }, { admm.rho: 1e-2 }]\nlaunch: { name: ray, address: "${bench.address}", gpus: 1 }\n`,
-    { epochs: 8 },
+    { epochs: 200 },
   );
   const sweep = start('sweep', 'run', file, '--out', out, '--trainers', '2');
-  await sweep.prints(/trial 1 .*: started on trainers 1, 2/);
+  await sweep.prints(/trial 2 .*: started on trainer 2/);
   const [{ submission_id: lost }] = await running();
   process.kill(bench.processOf(lost), 'SIGKILL');
   await sweep.prints(new RegExp(`the trainer of Ray's job ${lost} ended with exit code -9; another one is started`));
@@ -53,19 +54,19 @@ it('a sweep runs as jobs of Ray, one of which is killed, and leaves nothing behi
 it('a run that asks for more GPUs than there are waits, and says for what', async () => {
   const out = join(folder.path, 'waiting');
   const launch = ['--set', `launch={name: ray, address: "${bench.address}", gpus: 3}`];
-  const run = start('run', 'experiments/lenet5-smoke.yaml', ...launch, '--trainers', '1', '--out', out);
+  const run = start('run', 'test/environment/small.yaml', ...launch, '--trainers', '1', '--out', out);
   await run.prints(
     /waiting for 1 trainers: Ray has not started them: each asks for 1 CPU, 3 GPU; all nodes have 8 CPU, 2 GPU/,
   );
   run.process.kill('SIGINT');
   expect((await run.ended).code).toBe(130);
-  oneLine((await prunegrid('logs', out)).stderr, /no trainer has joined it yet$/m);
+  oneLine((await prunegrid('logs', out)).stderr, /journal\.jsonl does not exist; name the folder of a run/m);
 });
 
 it('a dashboard that is none is named', async () => {
   const out = join(folder.path, 'nobody');
   const launch = ['--set', 'launch={name: ray, address: "http://127.0.0.1:9"}'];
-  const run = start('run', 'experiments/lenet5-smoke.yaml', ...launch, '--trainers', '1', '--out', out);
+  const run = start('run', 'test/environment/small.yaml', ...launch, '--trainers', '1', '--out', out);
   await run.prints(/waiting for 1 trainers: http:\/\/127\.0\.0\.1:9: Ray's dashboard does not answer/);
   run.process.kill('SIGINT');
   expect((await run.ended).code).toBe(130);

@@ -2,11 +2,12 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { journalOf, ofType, prunegrid, temporaryFolder } from '../environment/cli.js';
+import { journalOf, ofType, small, temporaryFolder } from '../environment/cli.js';
 import { oneLine } from '../environment/one-line.js';
 import { writeSweep } from '../environment/sweep.js';
 import { installSlurm, startSlurm } from './slurm-bench.js';
 
+const { prunegrid } = small;
 const missing = installSlurm();
 
 describe.runIf(missing === undefined)('a sweep on Slurm', async () => {
@@ -69,7 +70,7 @@ describe.runIf(missing === undefined)('a sweep on Slurm', async () => {
     ];
     const { code, stdout } = await prunegrid('sweep', 'submit', ...args);
     expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(` sweep resume ${out} --launch slurm --trainers 3 --retries 1 &$`, 'm'));
+    expect(stdout).toMatch(new RegExp(` sweep resume ${out} .*--launch slurm --trainers 3 --retries 1.* &$`, 'm'));
     expect(stdout).toMatch(/^#SBATCH --array=1-3$/m);
     expect(existsSync(out)).toBe(false);
     expect(await jobs()).toBe('');
