@@ -28,7 +28,10 @@ async function modelOf(file: OnnxFile, name: string, host: ModelHost): Promise<M
   const nodes = await nodesOf(file, host);
   const trained = trainedTensors(file, nodes);
   if (trained.layers.length === 0) {
-    throw new Failure('input', `${path}: has no weights that could be pruned: its layers' weights must be in the file`);
+    throw new Failure(
+      'input',
+      `${path}: has no weights that could be pruned: its layers' weights must be initializers, not Constant nodes or computed ones`,
+    );
   }
   const network = await Network.read(file, nodes, trained, host);
   const { parameters, layers, size } = trained;

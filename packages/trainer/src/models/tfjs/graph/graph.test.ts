@@ -67,6 +67,12 @@ describe('a graph model', () => {
       ['net/slope', 'scale', '5'],
       ['net/fc2/MatMul/ReadVariableOp', 'weight', '5,3'],
     ]);
+    const initial = model.parameters.filter((each) => each.initial !== undefined);
+    expect(initial.map((each) => [each.name, each.initial])).toEqual([
+      ['net/norm/gamma', 1],
+      ['net/norm/beta', 0],
+      ['net/slope', 0],
+    ]);
     const { layers } = traceModel(model);
     expect(layers.map(({ name, multiplyAccumulates }) => [name, multiplyAccumulates])).toEqual([
       ['net/conv', 576],

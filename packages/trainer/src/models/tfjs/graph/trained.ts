@@ -48,12 +48,28 @@ export function trainedConstants({ path, weights }: Artifacts, { nodes, constant
     if (kind === 'weight') layers.add(layer);
     const own = swapped ? shape.toReversed() : isDepthwise(role) ? joined(shape) : shape;
     const size = sizeOf(shape);
-    const parameter = { name, layer, kind, shape: own, offset, size, ...(users.length > 1 && { sharedBy: users }) };
+    const initial = initialOf(role);
+    const parameter = {
+      ...{ name, layer, kind, shape: own, offset, size },
+      ...(initial !== undefined && { initial }),
+      ...(users.length > 1 && { sharedBy: users }),
+    };
     offset += size;
     return { parameter, role, shape };
   });
   if (trained.some(({ parameter }) => parameter.kind === 'weight')) return trained;
   throw new Failure('input', `${path}: has no weights that could be pruned`);
+}
+
+/**
+ * Returns what a tensor begins with if it is trained anew, as in Keras: 1 for scales, 0 for the slopes of PReLU and the
+ * offsets of normalizations. Others are drawn.
+ */
+function initialOf({ kind, node: { op } }: Role<GraphNode>): number | undefined {
+  const isNormalization = op.startsWith('FusedBatchNorm');
+  if (kind !== 'scale') return isNormalization ? 0 : undefined;
+  const isSlope = op === 'Prelu' || (op.includes('Fused') && !isNormalization);
+  return isSlope ? 0 : 1;
 }
 
 const isDepthwise = ({ kind, node }: Role<GraphNode>): boolean => kind === 'weight' && node.op.includes('epthwise');
