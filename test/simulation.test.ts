@@ -270,6 +270,30 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
     expect(records.filter(({ type }) => type === 'trainer-joined')).toHaveLength(3);
   });
 
+  it.each([
+    {
+      trainers: 3,
+      reduction: 'sharded' as const,
+      what: /^\S+ one: (trainer \d) .* computes another gradient than .* and most others in step \d+/m,
+    },
+    {
+      trainers: 2,
+      reduction: 'hub' as const,
+      what: /computes another gradient than .* in step \d+: one of them is faulty, and a third one/,
+    },
+  ])(
+    'end with the same bits when one of $trainers begins to compute wrong gradients',
+    async ({ trainers, reduction, what }) => {
+      const spec = await loadExperiment();
+      const scenario = { seed: 1, trainers, external: 0, reduction, delayMs: [1, 20] as const, faults: [] };
+      const { hash } = await scenarios.simulate(spec, scenario);
+      const corrupt = { at: 1500, kind: 'corrupt' as const, victim: 1, other: 0, lasts: 0 };
+      const faulty = await scenarios.simulate(spec, { ...scenario, faults: [corrupt] });
+      expect(faulty.said.join('\n')).toMatch(what);
+      expect(faulty.hash).toBe(hash);
+    },
+  );
+
   it('run a sweep of a hundred trials', async () => {
     const plan = await planSweep(nodeHost, sweep, catalogue());
     const cluster = new SimulatedCluster({ seed: 7 });

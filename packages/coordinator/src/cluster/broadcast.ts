@@ -22,7 +22,7 @@ import { type Reported, requirePlausible } from './plausible.js';
 import { type Awaited, type WaitTimes, Watchdog } from './watchdog.js';
 
 type Command = NonNullable<FromCoordinator['body']>;
-type Asked = 'trained' | 'progress' | 'evaluated' | 'rendezvousAddress' | 'rendezvousResult';
+type Asked = 'trained' | 'progress' | 'evaluated' | 'gradientHash' | 'rendezvousAddress' | 'rendezvousResult';
 
 /**
  * Milliseconds to wait for other trainers after one has reported a lost peer. The reports of all of them together show

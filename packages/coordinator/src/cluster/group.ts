@@ -18,6 +18,9 @@ import type { WaitTimes } from './watchdog.js';
 import { rendezvous } from './rendezvous.js';
 import { type StepOutcome, trainInLockstep, trainOnCredits } from './rounds.js';
 
+/** The micro-batch whose gradient is compared: always the same one, because an engine may compile a program for each. */
+const COMPARED = 0;
+
 /** The trainers cannot reach each other, and the user insists on a reduction that needs it. */
 export class PeersUnreachable extends Failure {}
 
@@ -183,8 +186,29 @@ export class TrainerGroup {
     }
     this.slowTrainers.look(trained, shares, (clock.monotonic() - begun) / 1000);
     const hashes = trained.map(({ weightsHash }) => weightsHash);
-    this.requireSame(hashes, firstStep + done - 1);
+    this.requireSame(
+      hashes,
+      (odd, other) =>
+        `${odd} has other weights than ${other} after step ${firstStep + done - 1}: use trainers of one kind of processor`,
+    );
     return { steps: done, weightsHash: hashes[0] };
+  }
+
+  /**
+   * Has all trainers compute the gradient of one micro-batch of a step at the present W, which changes nothing, and compares
+   * their results to the bit. It does nothing for a single trainer, and where gradients are rounded to bfloat16, since only one
+   * trainer knows what rounding has left out of a micro-batch's gradients.
+   * @throws Failure `trainers`, which names a trainer whose gradient is not that of most; it is disconnected
+   */
+  async compareGradients(step: number): Promise<void> {
+    if (this.trainers.length === 1 || this.phase?.bfloat16) return;
+    await this.broadcast.tell({ $case: 'hashGradient', value: { step, microBatch: COMPARED } });
+    const hashes = await this.broadcast.ask('gradientHash', ({ hash }) => hash, 'gradient');
+    this.requireSame(hashes, (odd, other, isMinority) =>
+      isMinority
+        ? `${odd} computes another gradient than ${other} and most others in step ${step}: its processor or its memory is faulty`
+        : `${odd} computes another gradient than ${other} in step ${step}: one of them is faulty, and a third one would tell which`,
+    );
   }
 
   /**
@@ -257,14 +281,15 @@ export class TrainerGroup {
     return moments;
   }
 
-  /** Throws Failure if W is not the same on all trainers, and disconnects those whose W differs from that of most. */
-  private requireSame(hashes: readonly string[], step: number): void {
+  /** Throws Failure if the trainers' hashes are not the same, and disconnects those whose hash is not that of most. */
+  private requireSame(
+    hashes: readonly string[],
+    describe: (odd: string, other: string, isMinority: boolean) => string,
+  ): void {
     const { odd, reference, isMinority } = oddOnes(hashes);
     if (odd.length === 0) return;
-    const failure = new Failure(
-      'trainers',
-      `${this.trainers[odd[0]].name} has other weights than ${this.trainers[reference].name} after step ${step}: use trainers of one kind of processor`,
-    );
+    const [name, other] = [odd[0], reference].map((rank) => this.trainers[rank].name);
+    const failure = new Failure('trainers', describe(name, other, isMinority));
     if (isMinority) for (const i of odd) this.broadcast.disconnect(this.trainers[i], failure);
     throw failure;
   }

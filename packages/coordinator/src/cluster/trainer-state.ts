@@ -17,7 +17,7 @@ export type TrainerState =
 
 /** Messages that a leased trainer may send. The TrainerGroup knows which of them is expected. */
 const LEASED: ReadonlySet<Case> = new Set<Case>([
-  ...(['chunk', 'progress', 'trained', 'evaluated', 'rendezvousAddress', 'rendezvousResult'] as const),
+  ...(['chunk', 'progress', 'trained', 'evaluated', 'rendezvousAddress', 'rendezvousResult', 'gradientHash'] as const),
 ]);
 
 /** Returns the state after a message of the trainer, or undefined if the message is not allowed in `state`. */

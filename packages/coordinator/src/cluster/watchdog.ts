@@ -10,15 +10,16 @@ const ANSWER_MS = 2000;
 const ANSWER_FACTOR = 2;
 
 /**
- * Kind of a wait, which determines its unit of time: `steps` are timed per round, `evaluation` per block of images, and
- * `messages` per message.
+ * Kind of a wait, which determines its unit of time: `steps` are timed per round, `gradient` per micro-batch, `evaluation`
+ * per block of images, and `messages` per message.
  */
-export type Awaited = 'steps' | 'evaluation' | 'messages';
+export type Awaited = 'steps' | 'gradient' | 'evaluation' | 'messages';
 
 /** How long a job's waits have taken so far. The groups of a job, one after the other, learn it together. */
 export class WaitTimes {
   readonly usual: Record<Awaited, UsualTime> = {
-    ...{ steps: new UsualTime(), evaluation: new UsualTime(), messages: new UsualTime() },
+    ...{ steps: new UsualTime(), gradient: new UsualTime() },
+    ...{ evaluation: new UsualTime(), messages: new UsualTime() },
   };
   /** The first steps of a phase, in which engines compile. */
   readonly firstSteps = new UsualTime();
@@ -92,8 +93,9 @@ export class Watchdog {
     const { awaited, amount, isFirst } = wait;
     const milliseconds = this.now() - wait.since;
     if (awaited === 'steps') this.fresh = false;
-    if (awaited === 'steps' && isFirst) times.firstSteps.add(milliseconds);
-    else times.usual[awaited].add(milliseconds / amount);
+    // Engines compile for the first steps and the first gradient of a phase.
+    if (!isFirst || awaited === 'messages') times.usual[awaited].add(milliseconds / amount);
+    else if (awaited === 'steps') times.firstSteps.add(milliseconds);
     if (awaited !== 'messages') times.longest[awaited] = Math.max(times.longest[awaited] ?? 0, milliseconds);
   }
 

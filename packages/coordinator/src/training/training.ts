@@ -37,6 +37,8 @@ export class EpochTraining implements Training {
   /** Totals over the steps of the current epoch that are done. */
   private sums = freshSums;
   private optimizerSteps = 0;
+  /** Whether the trainers' gradients have been compared since the phase began, or was resumed. */
+  private compared = false;
   /** Scores of the trainers' current weights on the validation part; undefined until they are measured. */
   private validation: Evaluation | undefined;
   survivors: Uint32Array | undefined;
@@ -106,6 +108,7 @@ export class EpochTraining implements Training {
   ): Promise<void> {
     this.survivors = survivors;
     this.optimizerSteps = 0;
+    this.compared = false;
     this.validation = validation;
     await this.context.group.beginPhase(phasePlan(this.context.spec, phase), weights, survivors);
   }
@@ -186,16 +189,22 @@ export class EpochTraining implements Training {
     );
   }
 
-  /** Trains the next steps of the epoch, until the epoch ends or a snapshot is due. */
+  /**
+   * Trains the next steps of the epoch, until the epoch ends or a snapshot is due. A trainer that computes wrongly is found
+   * before anything is recorded or saved in which it has had a part, and before it has one if it does so from the start.
+   */
   private async trainSteps(phase: PhaseName, rates: readonly number[]): Promise<void> {
     const { spec, group, onProgress } = this.context;
     const steps = this.stepsOf(phase);
-    const started = this.now();
     let { loss, correct } = this.sums;
     const { steps: done, seconds } = this.sums;
+    const first = this.epoch * this.stepsPerEpoch + done;
+    if (!this.compared) await group.compareGradients(first);
+    this.compared = true;
+    const started = this.now();
     this.validation = undefined;
     const trained = await group.train(
-      this.epoch * this.stepsPerEpoch + done,
+      first,
       rates.slice(done),
       (outcome) => {
         loss += outcome.loss;
@@ -219,6 +228,7 @@ export class EpochTraining implements Training {
     this.trainingSeconds += spent;
     this.optimizerSteps += trained.steps;
     this.sums = { steps: done + trained.steps, loss, correct, seconds: seconds + spent, weightsHash };
+    await group.compareGradients(first + trained.steps - 1);
   }
 
   /**

@@ -34,8 +34,14 @@ export class SmallNetwork implements Network {
   private readonly layers: readonly Dense[];
   private parameters: Float32Array;
 
-  /** Throws Failure if the model is not a chain of dense layers. */
-  constructor(private readonly model: Model) {
+  /**
+   * Throws Failure if the model is not a chain of dense layers.
+   * @param isFaulty whether the processor computes wrongly now: it negates gradients
+   */
+  constructor(
+    private readonly model: Model,
+    private readonly isFaulty: () => boolean = () => false,
+  ) {
     this.layers = denseChain(model);
     this.parameters = new Float32Array(model.size);
   }
@@ -55,7 +61,8 @@ export class SmallNetwork implements Network {
       sums[size + 1] += pass.correct ? 1 : 0;
     }
     const mean = scale / count;
-    return vectorOf(Float32Array.from(sums, (sum, i) => (i <= size ? sum * mean : sum)));
+    const slope = this.isFaulty() ? -mean : mean;
+    return vectorOf(Float32Array.from(sums, (sum, i) => (i < size ? sum * slope : i === size ? sum * mean : sum)));
   }
 
   score(batch: Batch): BatchScore {

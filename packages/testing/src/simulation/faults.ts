@@ -9,7 +9,7 @@ const FAULTS = 104;
 export interface Fault {
   /** Milliseconds after the start. */
   at: number;
-  kind: 'kill' | 'freeze' | 'cut' | 'terminate';
+  kind: 'kill' | 'freeze' | 'cut' | 'terminate' | 'corrupt';
   /** Whom it befalls: the first coordinator, or one of the trainers that there are then. */
   victim: 'coordinator' | number;
   /** Of a cut, the other end. */
@@ -68,6 +68,8 @@ export function schedule(fault: Fault, world: World): void {
         return victim.kill();
       case 'terminate':
         return victim.terminate();
+      case 'corrupt':
+        return victim.corrupt();
       case 'freeze':
         victim.life.stop();
         network.freeze(victim.name);

@@ -28,6 +28,8 @@ export interface Outcome {
   resumed: number;
   /** Seconds of virtual time that it took. */
   seconds: number;
+  /** What was said to the user. */
+  said: readonly string[];
 }
 
 /** A run did not keep a promise. The message says which, and what was said to the user meanwhile. */
@@ -104,6 +106,7 @@ export async function simulate(spec: Spec, scenario: Scenario): Promise<Outcome>
       hash: hashOf(await disk.read(`${FOLDER}/model.safetensors`)),
       ...{ starts, resumed: records.filter(({ type }) => type === 'run-resumed').length },
       seconds: clock.monotonic() / 1000,
+      said: world.said,
     };
   } catch (error) {
     throw new BrokenPromise((error as Error).stack ?? String(error), world.said);

@@ -9,6 +9,7 @@ import { serve } from '@prunegrid/trainer/worker';
 
 import { VirtualClock } from '../clock/virtual-clock.js';
 import { MemoryDisk } from '../disk/memory-disk.js';
+import { faulty } from '../engine/engine.js';
 import { Life, livedIn } from '../host/life.js';
 import { type VirtualHost, virtualHost } from '../host/virtual-host.js';
 import { MemoryNetwork, type NetworkOptions } from '../network/memory-network.js';
@@ -38,6 +39,8 @@ export interface Process {
   kind: 'coordinator' | 'trainer';
   kill: () => void;
   terminate: () => void;
+  /** Makes its processor compute wrong gradients from now on. */
+  corrupt: () => void;
   life: Life;
 }
 
@@ -131,16 +134,18 @@ export class World {
     let finished = false;
     if (leave) onTerminate(() => life.do(leave));
     const signal = (which: 'SIGKILL' | 'SIGTERM') => () => this.machine(machine).processes.kill(processes.pid, which);
-    this.running.set(name, { name, kind, life, kill: signal('SIGKILL'), terminate: signal('SIGTERM') });
+    const transport = this.network.end(name);
+    const runtime = livedIn({ ...this.machine(machine), processes, transport }, life);
+    const corrupt = () => void faulty.add(runtime.clock);
+    this.running.set(name, { name, kind, life, kill: signal('SIGKILL'), terminate: signal('SIGTERM'), corrupt });
     ended.addEventListener('abort', () => {
       this.running.delete(name);
       life.kill();
       // What a process has sent before it ends by itself still arrives.
       if (!finished) this.network.kill(name);
     });
-    const transport = this.network.end(name);
     try {
-      await work(livedIn({ ...this.machine(machine), processes, transport }, life));
+      await work(runtime);
       return 0;
     } catch (error) {
       writeError(`${error instanceof Failure ? error.message : (error as Error).stack}\n`);

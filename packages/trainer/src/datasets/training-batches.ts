@@ -86,9 +86,18 @@ export class TrainingBatches {
     const batch = this.prepared.get(key) as TrainingBatch | Promise<TrainingBatch>;
     this.prepared.delete(key);
     if (!this.dataset.training.resident) {
+      this.forgetBefore(step, microBatch);
       for (let ahead = 1; ahead <= STEPS_AHEAD; ahead++) this.prepare(step + ahead, microBatch);
     }
     return batch;
+  }
+
+  /** Drops what was read ahead of a micro-batch for steps that did not come. */
+  private forgetBefore(step: number, microBatch: number): void {
+    for (const key of this.prepared.keys()) {
+      const [at, number] = key.split('/').map(Number);
+      if (number === microBatch && at < step) this.prepared.delete(key);
+    }
   }
 
   private make(step: number, microBatch: number): TrainingBatch | Promise<TrainingBatch> {

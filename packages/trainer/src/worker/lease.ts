@@ -13,6 +13,7 @@ import { Failure } from '@prunegrid/core/failure';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers';
 import { LeaseEnded, type TrainerChannel } from './channel.js';
+import { sha256Of } from '../engines/host/non-finite.js';
 import { evaluate } from './evaluation.js';
 import { PeerGroup } from '../collectives/peer-group.js';
 import { PeerLost } from '../collectives/peer-lost.js';
@@ -147,6 +148,12 @@ class Lease {
           takeNotices: () => this.takeNotices(),
         });
         this.state = afterTraining(this.state);
+        break;
+      }
+      case 'hashGradient': {
+        const { step, microBatch } = command.value;
+        const [[, gradient]] = await replica.computeGradients(step, [microBatch]);
+        await channel.send(encodeFromTrainer({ $case: 'gradientHash', value: { hash: sha256Of(gradient) } }));
         break;
       }
       case 'evaluate': {

@@ -67,7 +67,7 @@ export function afterMessage(state: TrainerState, message: Pick<Message, '$case'
 }
 
 const IN_PHASE: ReadonlySet<string> = new Set([
-  ...['setPenalty', 'evaluate', 'fetchWeights', 'fetchMoments', 'fetchResiduals'],
+  ...['setPenalty', 'hashGradient', 'evaluate', 'fetchWeights', 'fetchMoments', 'fetchResiduals'],
 ]);
 
 /** Returns the state after the steps of a Train message are done and Trained has been sent. */

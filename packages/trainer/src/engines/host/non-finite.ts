@@ -26,7 +26,11 @@ export function nonFinite(model: ModelDescription, weights: Float32Array, step: 
 /** Returns the SHA-256 of the bytes of W, in hexadecimal. Throws Failure, which names `step`, if W is not finite. */
 export function hashOf(model: ModelDescription, weights: Float32Array, step: number): string {
   if (weights.some((value) => !Number.isFinite(value))) throw nonFinite(model, weights, step);
-  const { buffer, byteOffset, byteLength } = weights;
+  return sha256Of(weights);
+}
+
+/** Returns the SHA-256 of the bytes of a vector, in hexadecimal. */
+export function sha256Of({ buffer, byteOffset, byteLength }: Float32Array): string {
   return createHash('sha256')
     .update(new Uint8Array(buffer, byteOffset, byteLength))
     .digest('hex');

@@ -134,6 +134,7 @@ export interface FromTrainer {
     | { $case: "rendezvousResult"; value: RendezvousResult }
     | { $case: "progress"; value: Progress }
     | { $case: "leaving"; value: Leaving }
+    | { $case: "gradientHash"; value: GradientHash }
     | undefined;
 }
 
@@ -157,6 +158,7 @@ export interface FromCoordinator {
     | { $case: "rendezvous"; value: Rendezvous }
     | { $case: "fetchResiduals"; value: FetchResiduals }
     | { $case: "grantCredits"; value: GrantCredits }
+    | { $case: "hashGradient"; value: HashGradient }
     | undefined;
 }
 
@@ -462,6 +464,18 @@ export interface Evaluated {
   metrics: number[];
 }
 
+/** The trainer computes the gradient of a micro-batch at its present W, changes nothing, and answers GradientHash. */
+export interface HashGradient {
+  step: number;
+  /** The index of the micro-batch in the step's global batch. */
+  microBatch: number;
+}
+
+export interface GradientHash {
+  /** The SHA-256, in hex, of the gradient of the trained parameters with the loss and the number of correct answers after it, as little-endian float32. */
+  hash: string;
+}
+
 /** The trainer answers with the tensor WEIGHTS. */
 export interface FetchWeights {
 }
@@ -639,6 +653,9 @@ export const FromTrainer: MessageFns<FromTrainer> = {
       case "leaving":
         Leaving.encode(message.body.value, writer.uint32(90).fork()).join();
         break;
+      case "gradientHash":
+        GradientHash.encode(message.body.value, writer.uint32(98).fork()).join();
+        break;
     }
     return writer;
   },
@@ -744,6 +761,14 @@ export const FromTrainer: MessageFns<FromTrainer> = {
             message.body = { $case: "leaving", value: Leaving.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.body = { $case: "gradientHash", value: GradientHash.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -817,6 +842,9 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
         break;
       case "grantCredits":
         GrantCredits.encode(message.body.value, writer.uint32(146).fork()).join();
+        break;
+      case "hashGradient":
+        HashGradient.encode(message.body.value, writer.uint32(154).fork()).join();
         break;
     }
     return writer;
@@ -977,6 +1005,14 @@ export const FromCoordinator: MessageFns<FromCoordinator> = {
             }
 
             message.body = { $case: "grantCredits", value: GrantCredits.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.body = { $case: "hashGradient", value: HashGradient.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -3191,6 +3227,109 @@ export const Evaluated: MessageFns<Evaluated> = {
             }
 
             break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHashGradient(): HashGradient {
+  return { step: 0, microBatch: 0 };
+}
+
+export const HashGradient: MessageFns<HashGradient> = {
+  encode(message: HashGradient, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.step !== 0) {
+      writer.uint32(8).uint32(message.step);
+    }
+    if (message.microBatch !== 0) {
+      writer.uint32(16).uint32(message.microBatch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HashGradient {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHashGradient();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.step = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.microBatch = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGradientHash(): GradientHash {
+  return { hash: "" };
+}
+
+export const GradientHash: MessageFns<GradientHash> = {
+  encode(message: GradientHash, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hash !== "") {
+      writer.uint32(10).string(message.hash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GradientHash {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGradientHash();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hash = reader.string();
+            continue;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
