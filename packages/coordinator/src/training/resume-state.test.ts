@@ -11,7 +11,7 @@ import { Journal } from '../journal/journal.js';
 import { journalFile, readJournal } from '../journal/reading.js';
 import { type JournaledRun, runJournaled } from './job.js';
 import { Projector } from './projecting/index.js';
-import { type RunEvent, runJournal } from './records.js';
+import { type RunEvent, runJournal, type RunResult } from './records.js';
 import { readResumeState, replay, ReplayMismatch } from './resume-state.js';
 import { Paused, Stopped } from './run.js';
 import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot.js';
@@ -120,6 +120,18 @@ describe('what a resumed run repeats', () => {
     expect(await repeated(scores([0.99, 0.98]), scores([0.99, 0.98]))).toBe(1);
     await expect(repeated(scores([]), scores([0.99, 0.98], 0.8))).rejects.toThrow(ReplayMismatch);
     await expect(repeated(scores([0.99, 0.98]), scores([0.99, 0.97]))).rejects.toThrow(ReplayMismatch);
+    await journal.close();
+  });
+
+  it('may end after another time', async () => {
+    const journal = await Journal.create(nodeHost, folder, runJournal);
+    const finished = (seconds: number, epochs = 3): Extract<RunEvent, { type: 'run-finished' }> => ({
+      ...{ type: 'run-finished', artifacts: [] },
+      result: { seconds, epochs } as unknown as RunResult,
+    });
+    const log = () => replay(journal, { point: { seq: 1 }, records: [started, { seq: 1, time: 2, ...finished(1.5) }] });
+    expect((await log().append(finished(2.5))).seq).toBe(1);
+    await expect(log().append(finished(1.5, 4))).rejects.toThrow(ReplayMismatch);
     await journal.close();
   });
 

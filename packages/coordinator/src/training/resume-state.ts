@@ -114,5 +114,6 @@ function asMeasuredIn(known: JournalRecord, event: RunEvent): RunEvent {
 /** Returns the part of an event that must be equal in a replay, in the journal's encoding. */
 function timeless(event: RunEvent & { seq?: number; time?: number; imagesPerSecond?: number }): unknown {
   const timed = { seq: undefined, time: undefined, imagesPerSecond: undefined };
-  return JSON.parse(JSON.stringify({ ...event, ...timed }));
+  const result = event.type === 'run-finished' && { result: { ...event.result, seconds: undefined } };
+  return JSON.parse(JSON.stringify({ ...event, ...timed, ...result }));
 }
