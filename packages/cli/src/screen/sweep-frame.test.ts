@@ -47,7 +47,8 @@ function render(width: number, height: number, finished = 13): string[] {
     const folder = { folder: `trials/${number}/attempt-1`, runId: 'r', attempt: 1, trainers: [1 + (number % 4)] };
     tell({ type: 'trial-started', trial: number, settings, seed: 1, ...folder });
     const scores = { testAccuracy: 0.99 - number / 1000, validationAccuracy: 0.99 - number / 1000 };
-    const result = { dense: scores, hardPruned: scores, final: scores } as RunResult;
+    const total = { weights: 712, kept: 10, ratio: 71.2 };
+    const result = { dense: scores, hardPruned: scores, final: scores, total } as RunResult;
     if (number <= finished) tell({ type: 'trial-finished', trial: number, attempt: 1, result });
     else
       view.progress(

@@ -8,6 +8,8 @@ import { renderStatus } from './sweep-status.js';
 /** Held-out accuracies of two rho with three seeds each; the third seed of the second one is waiting. */
 const accuracies: Record<string, (number | undefined)[]> = { 0.001: [0.9, 0.92, 0.94], 0.01: [0.99, 0.99, undefined] };
 
+const total: RunResult['total'] = { weights: 712, kept: 10, ratio: 71.2 };
+
 const trials = Object.keys(accuracies).flatMap((rho, i) =>
   [1, 2, 3].map(
     (seed) =>
@@ -27,7 +29,7 @@ it('calls that configuration the best that has the highest mean over the most se
     .flat()
     .forEach((validationAccuracy, i) => {
       if (validationAccuracy === undefined) return;
-      const result = { final: { testAccuracy: 0.5, validationAccuracy } } as RunResult;
+      const result = { final: { testAccuracy: 0.5, validationAccuracy }, total } as RunResult;
       for (const stage of ['dense', 'hardPruned'] as const) result[stage] = result.final;
       state.apply({ type: 'trial-finished', trial: i + 1, attempt: 1, result, seq: i, time: i });
     });
@@ -52,7 +54,7 @@ it('names the trials whose results are doubtful, and folds many', () => {
   const state = new SweepState(trials);
   const final = { testAccuracy: 0.5, validationAccuracy: 0.5 };
   for (let trial = 1; trial <= 6; trial++) {
-    const result = { final, dense: final, hardPruned: final, warnings: [`doubt ${trial}`] } as RunResult;
+    const result = { final, dense: final, hardPruned: final, total, warnings: [`doubt ${trial}`] } as RunResult;
     state.apply({ type: 'trial-finished', trial, attempt: 1, result, seq: trial, time: trial });
   }
   const status = renderStatus({ plan, state, live: false }, 'sweeps/tiny');

@@ -36,6 +36,12 @@ export function withDeviation(spread: Spread | undefined): string {
 export const seedsOf = ({ result, planned }: CellRow): string =>
   `${result?.test.n ?? 0} of ${counted(planned, 'seed')}`;
 
+/** Returns by which factor a forward pass has fewer multiply-accumulates: `12.1x`. */
+function macReduction({ result }: CellRow): string {
+  const { dense = 0, pruned = 0 } = result?.multiplyAccumulates ?? {};
+  return ratio(dense, pruned);
+}
+
 /**
  * Returns the table for people: a header and a row of text for each cell. Accuracies are in per cent, as the mean ± the
  * sample standard deviation over seeds.
@@ -46,6 +52,7 @@ export function rowsOf(table: SweepTable): { header: string[]; rows: string[][] 
       ...table.axes,
       'kept',
       'compression',
+      'MAC reduction',
       ...measuresOf(table).map(([, title]) => `${title}, %`),
       'n',
       'missing',
@@ -54,6 +61,7 @@ export function rowsOf(table: SweepTable): { header: string[]; rows: string[][] 
       ...table.axes.map((axis) => settingOf(row, axis)),
       grouped(row.kept),
       ratio(row.weights, row.kept),
+      macReduction(row),
       ...measuresOf(table).map(([key]) => withDeviation(row.result?.[key])),
       `${row.result?.test.n ?? 0} of ${row.planned}`,
       missingOf(row) || '-',
@@ -75,7 +83,7 @@ export function tableCsv({ axes, rows }: SweepTable): string {
   const shown = measuresOf({ rows });
   const names = shown.map(([, title]) => title.replaceAll(/[ -]/g, '_'));
   const header = [
-    ...['cell', 'method', ...axes, 'weights', 'kept', 'ratio'],
+    ...['cell', 'method', ...axes, 'weights', 'kept', 'ratio', 'macs', 'macs_pruned', 'mac_ratio'],
     ...names.flatMap((name) => [`${name}_mean`, `${name}_deviation`]),
     ...['n', 'planned', 'missing', 'reasons'],
   ];
@@ -86,6 +94,7 @@ export function tableCsv({ axes, rows }: SweepTable): string {
     String(row.weights),
     String(row.kept),
     (row.weights / row.kept).toPrecision(6),
+    ...macFields(row),
     ...shown.flatMap(([key]) => {
       const spread = row.result?.[key];
       return [spread?.mean, spread?.deviation].map((value) => (value === undefined ? '' : String(value)));
@@ -97,6 +106,12 @@ export function tableCsv({ axes, rows }: SweepTable): string {
   ]);
   const field = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   return [header, ...lines].map((line) => `${line.map(field).join(',')}\r\n`).join('');
+}
+
+/** Returns the multiply-accumulates of the dense and of the pruned network, and their ratio, as fields of CSV. */
+function macFields({ result }: CellRow): string[] {
+  const macs = result?.multiplyAccumulates;
+  return macs ? [String(macs.dense), String(macs.pruned), (macs.dense / macs.pruned).toPrecision(6)] : ['', '', ''];
 }
 
 /** Returns the table in GitHub-flavoured Markdown. */

@@ -53,7 +53,7 @@ ${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('\n')}
 </tbody>
 </table></div>
 <p class="caption">Accuracies in per cent: of the dense network, straight after pruning and at the end on the test set, and at the end on the held-out images, by which one chooses;
-mean ± sample standard deviation over the n seeds that have finished. The same table: <code>table.csv</code>, <code>table.md</code>, <code>table.tex</code>.</p>
+mean ± sample standard deviation over the n seeds that have finished. MAC reduction: how many times fewer multiply-accumulates an example takes. The same table: <code>table.csv</code>, <code>table.md</code>, <code>table.tex</code>.</p>
 ${reasons.length > 0 ? `<ul>${reasons.map((reason) => `<li>${text(reason)}</li>`).join('')}</ul>` : ''}
 </section>`;
 }

@@ -7,8 +7,8 @@ import { curvesOf } from './curves.js';
 import { rowsOf, tableCsv, tableLatex, tableMarkdown, tableText } from './formats.js';
 import { bestOfEachSparsity, missingOf, paretoFront, sweepTable, type SweepTable } from './table.js';
 
-/** A result with these final accuracies. */
-const result = (test: number, heldOut = test, validationLoss?: number): RunResult => ({
+/** A result with these final accuracies and multiply-accumulates of the pruned network. */
+const result = (test: number, heldOut = test, validationLoss?: number, pruned = 2000): RunResult => ({
   dense: { testAccuracy: 0.99, validationAccuracy: 0.99 },
   hardPruned: { testAccuracy: 0.9, validationAccuracy: 0.9 },
   final: {
@@ -17,7 +17,7 @@ const result = (test: number, heldOut = test, validationLoss?: number): RunResul
     ...(validationLoss !== undefined && { validationLoss }),
   },
   layers: [],
-  total: { weights: 1000, kept: 1, ratio: 1 },
+  total: { weights: 1000, kept: 1, ratio: 1, multiplyAccumulates: { dense: 9000, pruned } },
   seconds: 1,
   epochs: 1,
 });
@@ -49,7 +49,10 @@ describe("a sweep's table", () => {
     { cell: 1, settings: { 'admm.rho': 0.1 }, state: finished(0.98, 0.97) },
     {
       ...{ cell: 1, settings: { 'admm.rho': 0.1 } },
-      state: { status: 'finished', result: { ...result(0.99, 0.98), warnings: ['ADMM has not converged'] } },
+      state: {
+        status: 'finished',
+        result: { ...result(0.99, 0.98, undefined, 4000), warnings: ['ADMM has not converged'] },
+      },
     },
     { cell: 1, settings: { 'admm.rho': 0.1 }, state: { status: 'failed', reason: 'the loss is NaN' } },
     { cell: 2, settings: { 'admm.rho': 0.2 }, kept: 50, state: { status: 'stopped', reason: 'others do better' } },
@@ -63,7 +66,10 @@ describe("a sweep's table", () => {
       reasons: ['the loss is NaN'],
       warnings: [{ trial: 2, message: 'ADMM has not converged' }],
       typical: 1,
-      result: { test: { n: 2, mean: 0.985 }, heldOut: { n: 2, mean: 0.975 } },
+      result: {
+        ...{ test: { n: 2, mean: 0.985 }, heldOut: { n: 2, mean: 0.975 } },
+        multiplyAccumulates: { dense: 9000, pruned: 3000 },
+      },
     });
     // The values are 0.98 and 0.99, so the deviation is the root of 2 * 0.005 ** 2 / 1.
     expect(first.result?.test.deviation).toBeCloseTo(Math.SQRT2 * 0.005, 12);
@@ -103,20 +109,22 @@ describe("a sweep's table", () => {
   it('is printed with what is missing', () => {
     expect(tableText(table)).toBe(
       `
-admm.rho  kept  compression      dense, %     pruned, %   held out, %       test, %       n          missing
-------------------------------------------------------------------------------------------------------------
-0.1        100        10.0x  99.00 ± 0.00  90.00 ± 0.00  97.50 ± 0.71  98.50 ± 0.71  2 of 3         1 failed
-0.2         50        20.0x             -             -             -             -  0 of 1  1 stopped early`.trimStart(),
+admm.rho  kept  compression  MAC reduction      dense, %     pruned, %   held out, %       test, %       n          missing
+---------------------------------------------------------------------------------------------------------------------------
+0.1        100        10.0x           3.0x  99.00 ± 0.00  90.00 ± 0.00  97.50 ± 0.71  98.50 ± 0.71  2 of 3         1 failed
+0.2         50        20.0x              -             -             -             -             -  0 of 1  1 stopped early`.trimStart(),
     );
   });
 
   it('gives programs every figure in full, and nothing where there is none', () => {
     const [header, first, second] = tableCsv(table).split('\r\n');
     expect(header).toBe(
-      'cell,method,admm.rho,weights,kept,ratio,dense_mean,dense_deviation,pruned_mean,pruned_deviation,held_out_mean,held_out_deviation,test_mean,test_deviation,n,planned,missing,reasons',
+      'cell,method,admm.rho,weights,kept,ratio,macs,macs_pruned,mac_ratio,dense_mean,dense_deviation,pruned_mean,pruned_deviation,held_out_mean,held_out_deviation,test_mean,test_deviation,n,planned,missing,reasons',
     );
-    expect(first).toMatch(/^1,admm,0\.1,1000,100,10\.0000,0\.99,0,.*,0\.985,0\.00707\d+,2,3,1 failed,the loss is NaN$/);
-    expect(second).toBe('2,admm,0.2,1000,50,20.0000,,,,,,,,,0,1,1 stopped early,others do better');
+    expect(first).toMatch(
+      /^1,admm,0\.1,1000,100,10\.0000,9000,3000,3\.00000,0\.99,0,.*,0\.985,0\.00707\d+,2,3,1 failed,the loss is NaN$/,
+    );
+    expect(second).toBe('2,admm,0.2,1000,50,20.0000,,,,,,,,,,,,0,1,1 stopped early,others do better');
   });
 
   it('survives signs that mean something to the format', () => {

@@ -29,6 +29,11 @@ export interface CellRow {
   result?: Record<'dense' | 'hardPruned' | 'test' | 'heldOut', Spread> & {
     /** Top-5 accuracy on the test set, if cells are chosen by top-5 accuracy. */
     top5?: Spread;
+    /**
+     * The multiply-accumulates of a forward pass of one example: those of all weights, and the mean of those of the kept
+     * ones, which some budgets distribute differently for each seed. Earlier releases did not count them.
+     */
+    multiplyAccumulates?: { dense: number; pruned: number };
   };
   /**
    * The number of the finished trial whose score on the held-out examples is closest to the mean. Where a single network
@@ -84,6 +89,8 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
     over((result) => result.final.validationAccuracy),
   ];
   const top5 = choose === 'top5' ? over((result) => result.final.testTop5 ?? NaN) : undefined;
+  const computed = finished.flatMap(({ result }) => result.total.multiplyAccumulates ?? []);
+  const computedPruned = spreadOf(computed.map(({ pruned }) => pruned));
   const scored = finished.map(({ number, result: { final } }) => ({
     number,
     score: scoreOf(choose, {
@@ -105,7 +112,15 @@ function outcome(trials: readonly Trial[], state: SweepState): Outcome {
     ...(dense &&
       hardPruned &&
       test &&
-      heldOut && { result: { dense, hardPruned, test, heldOut, ...(top5 && { top5 }) } }),
+      heldOut && {
+        result: {
+          ...{ dense, hardPruned, test, heldOut },
+          ...(top5 && { top5 }),
+          ...(computedPruned && {
+            multiplyAccumulates: { dense: computed[0].dense, pruned: computedPruned.mean },
+          }),
+        },
+      }),
     ...(typical && { typical: typical.number, score }),
   };
 }
