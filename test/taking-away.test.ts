@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { evaluateModel, exportNetwork, type RunResult } from 'prunegrid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -78,6 +78,17 @@ describe("a PyTorch user's network on MNIST", () => {
     await expect(exportNetwork(at('run'), { format: 'onnx', out: at('cnn.onnx') })).rejects.toThrow(
       'cnn.onnx is there already, and is another file: name another with --out, or remove it',
     );
+  });
+
+  it('is there only once its run has ended', async () => {
+    cpSync(at('run'), at('half'), { recursive: true });
+    rmSync(at('half', 'model.safetensors'));
+    await expect(exportNetwork(at('half'), { format: 'compact', out: at('half.compact') })).rejects.toThrow(
+      `half/model.safetensors is not there, as the run has not ended: prunegrid resume ${at('half')}, or name one of `,
+    );
+    const dense = at('half', 'checkpoints', 'dense.safetensors');
+    const { total } = await exportNetwork(dense, { format: 'compact', out: at('half.compact'), model: at('cnn.onnx') });
+    expect(total).toMatchObject({ weights: 80_016, kept: 80_016 });
   });
 
   it('needs its own file, wherever it is now', async () => {

@@ -54,6 +54,12 @@ export async function readStoredNetwork(
   const isFolder = (await runtime.files.status(place))?.kind === 'folder';
   const file = isFolder ? join(place, 'model.safetensors') : place;
   const run = isFolder ? await manifestOf(place, runtime) : undefined;
+  if (run && !(await runtime.files.status(file))) {
+    throw new Failure(
+      'input',
+      `${file} is not there, as the run has not ended: prunegrid resume ${place}, or name one of its checkpoints`,
+    );
+  }
   await loadRecorded(runtime, place, run?.extensions ?? [], extensions, onWarning);
   const compact = (await isCompact(runtime, file)) ? await readCompact(runtime, file) : undefined;
   const chosen = named ?? run?.spec.model;
@@ -66,9 +72,6 @@ export async function readStoredNetwork(
   }
   if (chosen === undefined && isModelPath(name)) {
     // Whoever has written the file does not choose what is read, or even executed, on this machine.
-    throw new Failure('input', `${file}: holds ${name}, which is a network in a file: add --model with its path`);
-  }
-  if (chosen === undefined && isModelPath(name) && !(await runtime.files.status(name))) {
     throw new Failure('input', `${file}: holds ${name}, which is a network in a file: add --model with its path`);
   }
   if (!models.find(name) && !isModelPath(name)) {

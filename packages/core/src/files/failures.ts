@@ -15,8 +15,30 @@ export function writeFailure(place: string, cause: unknown): Failure {
   return new Failure('environment', `${place} cannot be written: ${reasonOf(cause)}`, { cause });
 }
 
+/** What the file system refuses whatever the program does: permissions, limits, loops of links, a full or broken disk. */
+const refusals = new Set([
+  ...['EACCES', 'EPERM', 'EROFS', 'ELOOP', 'ENAMETOOLONG'],
+  ...['ENOSPC', 'EDQUOT', 'EFBIG', 'EMFILE', 'ENFILE', 'EIO', 'ESTALE'],
+]);
+
+/**
+ * Returns the Failure for an error by which the file system refuses a path, or undefined for every other error. A caller
+ * that knows what the path is to the user says so itself.
+ */
+export function refusalOf(error: unknown): Failure | undefined {
+  const { path, message } = error as NodeJS.ErrnoException;
+  if (path === undefined || !refusals.has(codeOf(error))) return undefined;
+  const [reason] = message.split(',');
+  return new Failure('environment', `${path}: ${reason}; check the path, its permissions and its disk`, {
+    cause: error,
+  });
+}
+
 function reasonOf(error: unknown): string {
   const code = codeOf(error);
+  if (code === 'EEXIST' && (error as NodeJS.ErrnoException).syscall === 'mkdir') {
+    return 'a file is where a folder has to be; write elsewhere';
+  }
   switch (code) {
     case 'ENOSPC':
       return 'the disk is full; make room and run again';
@@ -25,6 +47,10 @@ function reasonOf(error: unknown): string {
       return `the quota or limit on file sizes is reached (${code}); raise it or write elsewhere`;
     case 'ENOENT':
       return 'its folder does not exist';
+    case 'ENOTDIR':
+      return 'a file is where its folder has to be; write elsewhere';
+    case 'ENAMETOOLONG':
+      return 'its name is too long; choose a shorter one';
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

@@ -1,3 +1,3 @@
-export { isFileError, isMissing, writeFailure } from './failures.js';
+export { isFileError, isMissing, refusalOf, writeFailure } from './failures.js';
 export { makeOwnFolder, removeAbandoned } from './temporary.js';
 export { writeBytes, writeJson, writeText } from './write.js';

@@ -15,33 +15,60 @@ export interface WrittenFile {
 }
 
 /**
- * Writes the files of an export in their order, each whole or not at all. Those that are there already with the same
- * content stay, so an export that was interrupted can be repeated.
- * @throws {Failure} `input` if another file is in the place of one of them: nothing is written then; `environment` if a
- *   file cannot be written
+ * Writes the files of an export in their order, all or none of them, and each whole. Those that are there already with the
+ * same content stay, so an export that was killed can be repeated.
+ * @throws {Failure} `input` if another file is in the place of one of them; `environment` if a file cannot be written.
+ *   Nothing is left then of what was written.
  */
 export async function writeExport(host: Host, files: readonly ExportedFile[]): Promise<WrittenFile[]> {
   const missing = [];
   for (const file of files) if (!(await isThere(host, file))) missing.push(file);
-  for (const { path, pieces } of missing) {
-    const folder = dirname(path);
-    await host.files.makeFolder(folder).catch((error: unknown) => {
-      throw writeFailure(folder, error);
-    });
-    await writeBytes(host, path, pieces());
+  const made: string[] = [];
+  try {
+    for (const { path, pieces } of missing) {
+      const folder = dirname(path);
+      made.push(...(await missingFolders(host, folder)));
+      await host.files.makeFolder(folder).catch((error: unknown) => {
+        throw writeFailure(folder, error);
+      });
+      await writeBytes(host, path, pieces());
+      made.push(path);
+    }
+  } catch (error) {
+    for (const path of made.reverse()) await removeOwn(host, path);
+    throw error;
   }
   const written: WrittenFile[] = [];
   for (const { path, pieces } of files) written.push({ path, ...(await sizesOf(pieces())) });
   return written;
 }
 
+/** Returns the folders that have to be made, the outermost first. */
+async function missingFolders({ files }: Host, folder: string): Promise<string[]> {
+  const missing: string[] = [];
+  let at = folder;
+  for (; !(await files.status(at, { followLinks: false })); at = dirname(at)) missing.unshift(at);
+  return missing;
+}
+
+/** Removes a file, or a folder if nobody has put anything into it. */
+async function removeOwn({ files }: Host, path: string): Promise<void> {
+  const inside = await files.list(path).catch(() => []);
+  if (inside.length === 0) await files.remove(path).catch(() => undefined);
+}
+
 async function isThere({ files }: Host, { path, pieces }: ExportedFile): Promise<boolean> {
-  const status = await files.status(path);
-  if (!status) return false;
-  if (status.kind !== 'file') throw new Failure('input', `${path} is no file: name a file with --out`);
   const [wanted, found] = [createHash('sha256'), createHash('sha256')];
+  try {
+    // A link that leads nowhere is in the place, too.
+    const status = (await files.status(path)) ?? (await files.status(path, { followLinks: false }));
+    if (!status) return false;
+    if (status.kind !== 'file') throw new Failure('input', `${path} is no file: name a file with --out`);
+    for await (const piece of files.readPieces(path)) found.update(piece);
+  } catch (error) {
+    throw error instanceof Failure ? error : writeFailure(path, error);
+  }
   for (const piece of pieces()) wanted.update(piece);
-  for await (const piece of files.readPieces(path)) found.update(piece);
   if (wanted.digest('hex') === found.digest('hex')) return true;
   throw new Failure('input', `${path} is there already, and is another file: name another with --out, or remove it`);
 }
