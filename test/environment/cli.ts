@@ -24,8 +24,6 @@ export interface Running {
   ended: Promise<Ended>;
   /** Resolves with the first match in what it prints; rejects when it ends without one. */
   prints(pattern: RegExp): Promise<RegExpExecArray>;
-  /** What it has printed so far, on both streams. */
-  output(): string;
 }
 
 /** Starts `prunegrid` with these arguments, from the repository's root and without MLflow. */
@@ -48,7 +46,6 @@ function startProgram(file: string, ...args: string[]): Running {
   return {
     process: child,
     ended,
-    output: () => output.stdout + output.stderr,
     prints: (pattern) =>
       new Promise((resolve, reject) => {
         const look = () => {
