@@ -49,7 +49,7 @@ function head({ name, file, input, classes, dropouts, parameters, data }: ModelO
       ? name
       : `${name}: ${[file.format, file.producer && `by ${file.producer}`].filter(Boolean).join(', ')}`,
     ...(file?.sha256 === undefined ? [] : [`SHA-256 ${file.sha256}`]),
-    `input: ${type} ${shapeText(shape)}${images}; output: ${counted(classes, 'class').replace(/classs$/, 'classes')}`,
+    `input: ${type} ${shapeText(shape)}${images}; output: ${grouped(classes)} ${classes === 1 ? 'class' : 'classes'}`,
     ...(data ? [`data: ${data.name}, ${valuesText(data.values)}`] : []),
     ...(dropped.length > 0 ? [`dropout: ${listed(dropped.map((one) => `${one.name} (${one.rate})`))}`] : []),
     ...(states > 0 ? [`batch normalization: ${counted(states, 'layer')}, by the statistics of a micro-batch`] : []),

@@ -94,21 +94,9 @@ export async function readReport(
   const closest = bestByAdmm.find(({ trial }) => focus.some(({ finished: one }) => one.trial.number === trial.number));
   const histograms = closest ? await attempt(() => readHistograms(runtime, folder, closest.trial, state)) : [];
   return {
-    ...{
-      folder,
-      manifest,
-      plan,
-      state,
-      live,
-      records,
-      table,
-      curves,
-      bestCells: bestOfEachSparsity(table.rows),
-      best,
-      bestByAdmm,
-      focus,
-      gaps: [...new Set(gaps)],
-    },
+    ...{ folder, manifest, plan, state, live, records, table, curves, best, bestByAdmm, focus },
+    bestCells: bestOfEachSparsity(table.rows),
+    gaps: [...new Set(gaps)],
     ...(closest && histograms.length > 0 && { histograms: { trial: closest.trial.number, layers: histograms[0] } }),
   };
 }
