@@ -8,10 +8,8 @@ import sys
 
 import onnx
 import onnxruntime
-import torch
-from network import Cnn, mnist
+from mnist import mnist
 from onnx import numpy_helper
-from safetensors.torch import load_file
 
 
 def by_onnxruntime(file, images):
@@ -21,6 +19,10 @@ def by_onnxruntime(file, images):
 
 
 def by_pytorch(file, images):
+    import torch
+    from network import Cnn
+    from safetensors.torch import load_file
+
     network = Cnn()
     network.load_state_dict(load_file(file))
     with torch.no_grad():
@@ -31,6 +33,7 @@ def by_pytorch(file, images):
 images, labels = mnist(sys.argv[1], "t10k")
 for file in sys.argv[2:]:
     logits, tensors = (by_pytorch if file.endswith(".safetensors") else by_onnxruntime)(file, images)
-    weights = [each for each in tensors if each.ndim > 1]
+    # Kernels of dense layers and of convolutions; positions of a transformer have three dimensions.
+    weights = [each for each in tensors if each.ndim in (2, 4)]
     total, kept = (sum(int(count(each)) for each in weights) for count in (lambda each: each.size, lambda each: (each != 0).sum()))
     print(json.dumps({"file": file, "accuracy": float((logits.argmax(1) == labels).mean()), "weights": total, "kept": kept}))
