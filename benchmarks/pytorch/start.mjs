@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../../test/mlflow/server.mjs';
+import { freePort } from '../../test/environment/ports.mjs';
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const python = process.env.PYTHON ?? 'python3';
