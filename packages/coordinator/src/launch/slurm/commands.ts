@@ -35,6 +35,11 @@ export class Slurm {
     }
   }
 
+  /** Returns the id of the job that was submitted with this note as its comment; undefined if there is none. */
+  async jobOf(note: string): Promise<string | undefined> {
+    return (await this.tasks()).find(({ comment }) => comment === note)?.job;
+  }
+
   /** Ends jobs, waiting ones included. Jobs that are not there any more do not matter. */
   async cancel(jobs: readonly string[]): Promise<void> {
     if (jobs.length > 0) await this.run('scancel', ['--quiet', ...jobs]);

@@ -53,8 +53,8 @@ async function submitted(host: Host, script: string): Promise<string> {
   const note = `prunegrid:coordinator:${host.random.uuid()}`;
   for (let tries = 1; ; tries++) {
     try {
-      const there = tries > 1 && (await slurm.tasks()).find(({ comment }) => comment === note);
-      return there ? there.job : await slurm.submit(script, [`--comment=${note}`]);
+      const there = tries > 1 ? await slurm.jobOf(note) : undefined;
+      return there ?? (await slurm.submit(script, [`--comment=${note}`]));
     } catch (error) {
       if (!(error instanceof EngineSilent)) throw error;
       if (tries === TRIES) throw new Failure('environment', `${error.message}: try again when it answers`);

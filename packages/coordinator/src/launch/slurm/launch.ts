@@ -149,9 +149,9 @@ export class SlurmLaunch implements Launch {
   private async settleDoubt(): Promise<void> {
     if (!this.doubtful) return;
     const { note, numbers } = this.doubtful;
-    const there = (await this.slurm.tasks()).find(({ comment }) => comment === note);
+    const job = await this.slurm.jobOf(note);
     this.doubtful = undefined;
-    if (there) this.adopt(there.job, numbers);
+    if (job !== undefined) this.adopt(job, numbers);
     else this.due.push(...numbers);
   }
 
