@@ -65,7 +65,9 @@ it('trains on pictures, with the same bits on one trainer and on two, in folders
   expect(manifest.dataset['decoder']).toMatch(/^JPEG: libjpeg-turbo in TensorFlow \d.*sharp \d/);
   expect((manifest.dataset['classNames'] as string[])[3]).toBe('n0003');
   const refused = await run('refused', 1, '--set', 'dataset.maxCorrupt=0');
-  expect(refused.code).not.toBe(0);
+  expect(refused.code).toBe(2);
   expect(refused.stderr).toMatch(/n0003\/004\.jpg: has 0 bytes, and is damaged picture 1 of 90/);
-  expect(refused.stderr.trim().split('\n')).toHaveLength(1);
+  // The launcher may see the end of the trainer's process before the run has ended.
+  const lines = refused.stderr.trim().split('\n');
+  expect(lines.filter((line) => !line.endsWith('; another one is started'))).toHaveLength(1);
 });

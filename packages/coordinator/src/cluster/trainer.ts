@@ -49,6 +49,7 @@ const kinds: Record<TrainerFailure_Kind, FailureKind> = {
   [TrainerFailure_Kind.ENVIRONMENT]: 'environment',
   [TrainerFailure_Kind.PROTOCOL]: 'trainers',
   [TrainerFailure_Kind.PEER]: 'trainers',
+  [TrainerFailure_Kind.INPUT]: 'input',
 };
 
 /** A failure that the trainer itself has reported. Its stream stays open unless the trainer closes it. */

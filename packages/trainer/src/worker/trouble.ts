@@ -7,7 +7,7 @@ import { PeerLost } from '../collectives/peer-lost.js';
 const kinds: Partial<Record<FailureKind, TrainerFailure_Kind>> = {
   training: TrainerFailure_Kind.NON_FINITE,
   environment: TrainerFailure_Kind.ENVIRONMENT,
-  input: TrainerFailure_Kind.ENVIRONMENT,
+  input: TrainerFailure_Kind.INPUT,
 };
 
 /** Reports to the coordinator why this trainer cannot continue. */

@@ -514,12 +514,14 @@ export const TrainerFailure_Kind = {
   KIND_UNSPECIFIED: 0,
   /** NON_FINITE - A loss or gradient is not finite. This ends the lease, not the trainer. */
   NON_FINITE: 1,
-  /** ENVIRONMENT - The trainer's data set, engine or machine does not do what is asked. */
+  /** ENVIRONMENT - The trainer's engine or machine does not do what is asked. Another trainer might. */
   ENVIRONMENT: 2,
   /** PROTOCOL - The coordinator's message could not be obeyed. */
   PROTOCOL: 3,
   /** PEER - Another trainer of the lease has gone, is silent or cannot be understood. This ends the lease, not the trainer. */
   PEER: 4,
+  /** INPUT - The experiment's data or modules do not do what is asked, on any trainer. */
+  INPUT: 5,
 } as const;
 
 export type TrainerFailure_Kind = typeof TrainerFailure_Kind[keyof typeof TrainerFailure_Kind];
@@ -530,6 +532,7 @@ export namespace TrainerFailure_Kind {
   export type ENVIRONMENT = typeof TrainerFailure_Kind.ENVIRONMENT;
   export type PROTOCOL = typeof TrainerFailure_Kind.PROTOCOL;
   export type PEER = typeof TrainerFailure_Kind.PEER;
+  export type INPUT = typeof TrainerFailure_Kind.INPUT;
 }
 
 function createBasePeerMessage(): PeerMessage {
