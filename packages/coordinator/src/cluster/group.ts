@@ -1,5 +1,5 @@
 import { type BeginPhase, encodeFromCoordinator, type LayerPenalty, type Split, TensorKind } from '@prunegrid/proto';
-import { evenShares, slicesOf } from '@prunegrid/numerics/shares';
+import { evenShares } from '@prunegrid/numerics/shares';
 import { roundsOf } from '@prunegrid/numerics/rounds';
 import { type Traffic } from '@prunegrid/transport/channel';
 import { Failure } from '@prunegrid/core/failure';
@@ -12,6 +12,7 @@ import type { Reduction } from '@prunegrid/trainer/reductions';
 import type { Trainer } from './trainer.js';
 import { Broadcast } from './broadcast.js';
 import { type Evaluation, evaluateOn } from './evaluation.js';
+import { fetchMoments, fetchResiduals } from './fetching.js';
 import { oddOnes, SlowTrainers } from './outliers.js';
 import { chooseReduction } from './reduction.js';
 import type { WaitTimes } from './watchdog.js';
@@ -218,19 +219,8 @@ export class TrainerGroup {
    */
   async fetchResiduals(): Promise<Float32Array[]> {
     const { microBatches, bfloat16 } = this.phase as BeginPhase;
-    const residuals = Array.from({ length: bfloat16 ? microBatches : 0 }, () => new Float32Array(this.trained));
-    if (!bfloat16) return residuals;
-    const shares = evenShares(microBatches, this.trainers.length);
-    await this.broadcast.all(
-      this.trainers.map(async ({ channel }, i) => {
-        await channel.send(encodeFromCoordinator({ $case: 'fetchResiduals', value: {} }));
-        const { first, count } = shares[i];
-        for (let node = first; node < first + count; node++) {
-          await channel.receiveTensor(this.broadcast.header(TensorKind.RESIDUAL, { node }), residuals[node]);
-        }
-      }),
-    );
-    return residuals;
+    if (!bfloat16) return [];
+    return fetchResiduals(this.broadcast, this.trainers, microBatches, this.trained);
   }
 
   /**
@@ -259,26 +249,12 @@ export class TrainerGroup {
   /** Returns the optimizer's moments of the trained parameters. Each slice comes from the trainer that updates it. */
   async fetchMoments(): Promise<Float32Array[]> {
     const { optimizer } = this.phase ?? {};
-    const moments = Array.from(
-      { length: optimizer ? momentCounts[optimizer.$case] : 0 },
-      () => new Float32Array(this.trained),
-    );
     const { reduction } = this;
     // With local SGD and with clipped gradients, every trainer updates everything and holds the whole moments.
     const updatesAll = (this.phase?.syncEvery ?? 1) > 1 || this.phase?.gradientClipping !== undefined;
     const shards = reduction?.through === 'peers' && reduction.shardsMoments && !updatesAll;
     const holders = shards ? this.trainers : this.trainers.slice(0, 1);
-    const slices = slicesOf(this.trained, holders.length);
-    await this.broadcast.all(
-      holders.map(async ({ channel }, i) => {
-        const { from, to } = slices[i];
-        await channel.send(encodeFromCoordinator({ $case: 'fetchMoments', value: { from, to } }));
-        for (const [node, moment] of moments.entries()) {
-          await channel.receiveTensor(this.broadcast.header(TensorKind.MOMENTS, { node }), moment.subarray(from, to));
-        }
-      }),
-    );
-    return moments;
+    return fetchMoments(this.broadcast, holders, optimizer ? momentCounts[optimizer.$case] : 0, this.trained);
   }
 
   /** Throws Failure if the trainers' hashes are not the same, and disconnects those whose hash is not that of most. */
