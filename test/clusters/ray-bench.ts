@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +19,8 @@ export interface Job {
 export interface RayBench {
   /** Address of the dashboard. */
   address: string;
+  /** File with the token that the dashboard asks for. */
+  tokenFile: string;
   jobs(): Promise<Job[]>;
   /** Ends a job, as `ray job stop` does. */
   stopJob(id: string): Promise<void>;
@@ -35,6 +38,9 @@ export async function startRay(): Promise<RayBench> {
   const ports = await freePorts(6);
   const [port, dashboard, ...others] = ports;
   const names = ['ray-client-server', 'dashboard-agent-listen', 'dashboard-agent-grpc', 'metrics-export'];
+  const token = randomBytes(32).toString('hex');
+  const tokenFile = join(folder, 'token');
+  writeFileSync(tokenFile, token, { mode: 0o600 });
   const log = openSync(join(folder, 'head.log'), 'a');
   const head = spawn(
     bin('ray'),
@@ -46,11 +52,15 @@ export async function startRay(): Promise<RayBench> {
       ...names.map((name, i) => `--${name}-port=${others[i]}`),
     ],
     // A group of its own, so that all of its processes can be ended together.
-    { stdio: ['ignore', log, log], detached: true },
+    {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: { ...process.env, RAY_AUTH_MODE: 'token', RAY_AUTH_TOKEN_PATH: tokenFile },
+    },
   );
   const gone = new Promise((resolve) => head.once('exit', resolve));
   const address = `http://127.0.0.1:${dashboard}`;
-  const ask = (path: string, method = 'GET') => askDashboard(`${address}${path}`, method);
+  const ask = (path: string, method = 'GET') => askDashboard(`${address}${path}`, method, token);
   const jobs = async () => (await ask('/api/jobs/')) as Job[];
   for (let tries = 0; ; tries++) {
     if (await jobs().catch(() => undefined)) break;
@@ -62,6 +72,7 @@ export async function startRay(): Promise<RayBench> {
   }
   return {
     address,
+    tokenFile,
     jobs,
     stopJob: async (id) => void (await ask(`/api/jobs/${id}/stop`, 'POST')),
     processOf,
@@ -75,8 +86,8 @@ export async function startRay(): Promise<RayBench> {
 }
 
 /** The dashboard takes what Node's `fetch` sends for a browser's, which may not change anything. */
-async function askDashboard(url: string, method: string): Promise<unknown> {
-  const asked = request(url, { method }).end();
+async function askDashboard(url: string, method: string, token: string): Promise<unknown> {
+  const asked = request(url, { method, headers: { authorization: `Bearer ${token}` } }).end();
   const [response] = (await once(asked, 'response')) as [IncomingMessage];
   const body = (await response.setEncoding('utf8').toArray()).join('');
   if (response.statusCode !== 200) throw new Error(`${url}: ${response.statusCode} ${body}`);

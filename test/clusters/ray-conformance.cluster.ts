@@ -8,7 +8,7 @@ describe('on a real Ray', async () => {
   const bench = await startRay();
   afterAll(() => bench.stop());
   const ofJob = (trainer: string) => trainer.replace('job ', '');
-  const keys = { name: 'ray', address: bench.address };
+  const keys = { name: 'ray', address: bench.address, tokenFile: bench.tokenFile };
 
   describeLauncher('ray', rayLauncherOf, {
     keys,

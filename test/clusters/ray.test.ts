@@ -24,7 +24,7 @@ const running = async () => (await bench.jobs()).filter(({ status }) => status =
 it('a sweep runs as jobs of Ray, one of which is killed, and leaves nothing behind', async () => {
   const { file, out } = writeSweep(
     folder.path,
-    `list: [{ admm.rho: 1e-3 }, { admm.rho: 1e-2 }]\nlaunch: { name: ray, address: "${bench.address}", gpus: 1 }\n`,
+    `list: [{ admm.rho: 1e-3 }, { admm.rho: 1e-2 }]\nlaunch: { name: ray, address: "${bench.address}", tokenFile: "${bench.tokenFile}", gpus: 1 }\n`,
     { epochs: 200 },
   );
   const sweep = start('sweep', 'run', file, '--out', out, '--trainers', '2');
@@ -53,7 +53,7 @@ it('a sweep runs as jobs of Ray, one of which is killed, and leaves nothing behi
 
 it('a run that asks for more GPUs than there are waits, and says for what', async () => {
   const out = join(folder.path, 'waiting');
-  const launch = ['--set', `launch={name: ray, address: "${bench.address}", gpus: 3}`];
+  const launch = ['--set', `launch={name: ray, address: "${bench.address}", tokenFile: "${bench.tokenFile}", gpus: 3}`];
   const run = start('run', 'test/environment/small.yaml', ...launch, '--trainers', '1', '--out', out);
   await run.prints(
     /waiting for 1 trainers: Ray has not started them: each asks for 1 CPU, 3 GPU; all nodes have 8 CPU, 2 GPU/,
@@ -61,6 +61,14 @@ it('a run that asks for more GPUs than there are waits, and says for what', asyn
   run.process.kill('SIGINT');
   expect((await run.ended).code).toBe(130);
   oneLine((await prunegrid('logs', out)).stderr, /journal\.jsonl does not exist; name the folder of a run/m);
+});
+
+it('a run without the token that Ray asks for ends with the remedy', async () => {
+  const launch = ['--set', `launch={name: ray, address: "${bench.address}"}`];
+  const to = ['--trainers', '1', '--out', join(folder.path, 'no-token')];
+  const { code, stderr } = await prunegrid('run', 'test/environment/small.yaml', ...launch, ...to);
+  expect(code).toBe(2);
+  oneLine(stderr, /^prunegrid: http:.*: Ray asks for a token: name its file by launch\.tokenFile$/m);
 });
 
 it('a dashboard that is none is named', async () => {
