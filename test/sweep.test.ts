@@ -92,7 +92,7 @@ describe('sweep run', () => {
 
 describe('a sweep', () => {
   it('gives its last trial the trainers that have nothing else to do, without a change of its bits', async () => {
-    const { file, out } = sweepOf('list: [{ retrain.epochs: 10 }, { retrain.epochs: 240 }]\n');
+    const { file, out } = sweepOf('list: [{ retrain.epochs: 10 }, { retrain.epochs: 1600 }]\n');
     const { code, stdout } = await prunegrid('sweep', 'run', file, '--out', out);
     expect(code).toBe(0);
     expect(stdout).toMatch(
@@ -104,7 +104,7 @@ describe('a sweep', () => {
       [2, 1, [1, 2]],
     ]);
     const alone = `${out}-alone`;
-    const flags = ['--set', 'retrain.epochs=240', '--trainers', '1'];
+    const flags = ['--set', 'retrain.epochs=1600', '--trainers', '1'];
     writeFileSync(`${file}.yaml`, readFileSync(file, 'utf8').replace(/^list: .*$/m, ''));
     expect((await prunegrid('sweep', 'run', `${file}.yaml`, '--out', alone, ...flags)).code).toBe(0);
     expect(hashesOf(join(out, 'trials/2/attempt-1'))).toEqual(hashesOf(join(alone, 'trials/1/attempt-1')));

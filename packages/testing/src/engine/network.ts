@@ -75,10 +75,6 @@ export class SmallNetwork implements Network {
     return score;
   }
 
-  discard(): void {
-    // Arrays of small networks are freed soon enough.
-  }
-
   close(): void {
     // The caller owns the parameters, so nothing needs to be freed.
   }

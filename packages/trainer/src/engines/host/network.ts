@@ -39,8 +39,11 @@ export interface Network {
    */
   gradient(batch: Batch, scale: number, dropout?: readonly Float32Array[], labelSmoothing?: number): DeviceVector;
   score(batch: Batch): BatchScore | Promise<BatchScore>;
-  /** Says that an array that `read` of a gradient has returned is not used any more: large ones should be freed now. */
-  discard(values: Float32Array): void;
+  /**
+   * Says that an array that `read` of a gradient has returned is not used any more, so that a large one can be freed now. Absent if
+   * that can be left to the garbage collector.
+   */
+  discard?(values: Float32Array): void;
   close(): void;
 }
 

@@ -130,7 +130,7 @@ export class HostReplica implements Replica {
   }
 
   async computeGradients(step: number, microBatches: readonly number[]): Promise<PartialSums> {
-    for (const vector of this.vectors) this.network.discard(vector);
+    for (const vector of this.vectors) this.network.discard?.(vector);
     this.vectors = [];
     const leaves = this.phase.microBatches;
     // The number of micro-batches is a power of two, so scaling by its inverse is exact.
