@@ -30,8 +30,9 @@ export class Slurm {
     const output = await this.run('squeue', ['--json']);
     try {
       return tasksOf(output);
-    } catch {
-      throw new EngineSilent('squeue --json has printed something else than jobs');
+    } catch (error) {
+      if (error instanceof EngineSilent) throw error;
+      throw new EngineSilent('squeue --json has printed something else than jobs', { cause: error });
     }
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { EngineSilent } from '../polling.js';
 import { tasksOf } from './states.js';
 import { failureOf, fateOf, isOver, waitingOf } from './tasks.js';
 
@@ -87,6 +88,13 @@ describe('what squeue prints', () => {
 
   it.each(['', '{}', '{"jobs":[{}]}', '[]', 'slurm_load_jobs error'])('is refused if it is %j', (text) =>
     expect(() => tasksOf(text)).toThrow(),
+  );
+});
+
+it('a list that comes with an error is no answer: while the controller is away, it is empty', () => {
+  const error = { description: 'Failed while looking for jobs', error_number: -1, source: 'slurm_load_jobs' };
+  expect(() => tasksOf(JSON.stringify({ errors: [error], jobs: [] }))).toThrow(
+    new EngineSilent('squeue: Failed while looking for jobs (slurm_load_jobs)'),
   );
 });
 

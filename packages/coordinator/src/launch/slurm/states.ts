@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { EngineSilent } from '../polling.js';
+
 /** A number as Slurm writes it: before 23.11 plain, since then with a flag that says whether it is set. */
 const number = z
   .union([z.number(), z.null(), z.object({ set: z.boolean(), number: z.number() }).loose()])
@@ -41,7 +43,9 @@ const jobSchema = z
   })
   .loose();
 
-const answerSchema = z.object({ jobs: z.array(jobSchema) });
+const errorSchema = z.looseObject({ description: z.string().nullish(), source: z.string().nullish() });
+
+const answerSchema = z.object({ jobs: z.array(jobSchema), errors: z.array(errorSchema).default([]) });
 
 /** How a task of an array stands. */
 export interface TaskState {
@@ -62,9 +66,17 @@ export interface TaskState {
   restarts: number;
 }
 
-/** Reads what `squeue --json` prints, of Slurm 21.08 and later. Throws an error if it is something else. */
+/**
+ * Reads what `squeue --json` prints, of Slurm 21.08 and later. While the controller is away that is an empty list and an error, and
+ * the exit status is 0. Throws EngineSilent then, and another error if it is something else.
+ */
 export function tasksOf(json: string): TaskState[] {
-  return answerSchema.parse(JSON.parse(json)).jobs.flatMap((job) => {
+  const { jobs, errors } = answerSchema.parse(JSON.parse(json));
+  if (errors.length > 0) {
+    const [{ description, source }] = errors;
+    throw new EngineSilent(`squeue: ${description ?? 'has failed'}${source ? ` (${source})` : ''}`);
+  }
+  return jobs.flatMap((job) => {
     const { job_id, array_job_id, array_task_id, array_task_string, job_state, exit_code } = job;
     const shared = {
       job: String(array_job_id || job_id),
