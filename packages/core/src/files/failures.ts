@@ -15,10 +15,10 @@ export function writeFailure(place: string, cause: unknown): Failure {
   return new Failure('environment', `${place} cannot be written: ${reasonOf(cause)}`, { cause });
 }
 
-/** What the file system refuses whatever the program does: permissions, limits, loops of links, a full or broken disk. */
+/** What the file system refuses whatever the program does: permissions, loops of links, a full or broken disk. */
 const refusals = new Set([
   ...['EACCES', 'EPERM', 'EROFS', 'ELOOP', 'ENAMETOOLONG'],
-  ...['ENOSPC', 'EDQUOT', 'EFBIG', 'EMFILE', 'ENFILE', 'EIO', 'ESTALE'],
+  ...['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'ESTALE'],
 ]);
 
 /**
