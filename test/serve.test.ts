@@ -67,7 +67,7 @@ describe('prunegrid serve', () => {
   });
 
   it("ends one user's short sweep before another's long one that came first", async () => {
-    const long = await submit('ann', [6, 7, 8, 9, 10]);
+    const long = await submit('ann', [60, 70, 80, 90, 100]);
     const short = await submit('bob', [1, 2]);
     await serve('--extension', 'test/extending/launcher.mjs', '--launch', 'staggered');
     await becomes(short, 'finished');
@@ -93,7 +93,7 @@ describe('prunegrid serve', () => {
   });
 
   it('has users take turns where there are more of them than places', async () => {
-    const long = await submit('ann', [2, 3, 4, 5]);
+    const long = await submit('ann', [200, 201, 202, 203]);
     const short = await submit('bob', [1, 2]);
     await serve('--max-sweeps', '1');
     await becomes(short, 'finished');
