@@ -14,7 +14,7 @@ const sweepOf = (body: string, settings?: Partial<Settings>) => writeSweep(folde
 
 describe('a sweep', () => {
   it('survives a trainer that is killed: another one is started and the trial tried again', async () => {
-    const { file, out } = sweepOf('grid: { admm.rho: [1e-3, 1e-2] }', { epochs: 100 });
+    const { file, out } = sweepOf('grid: { admm.rho: [1e-3, 1e-2] }', { epochs: 300 });
     const run = start('sweep', 'run', file, '--out', out);
     await run.prints(/trial 2 .*: started on trainer 2/);
     process.kill(ofType(out, 'trainer-joined')[1].pid as number, 'SIGKILL');
