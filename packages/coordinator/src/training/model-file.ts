@@ -1,22 +1,8 @@
 import { Failure } from '@prunegrid/core/failure';
 import { versionProblem } from '@prunegrid/core/formats';
 import type { Host } from '@prunegrid/core/runtime';
-import {
-  type NamedTensor,
-  piecesOf,
-  readSafetensors,
-  type Safetensors,
-  writeSafetensors,
-} from '@prunegrid/core/safetensors';
-import {
-  fileShape,
-  fromFile,
-  type ModelDescription,
-  type Parameter,
-  tensorFromFile,
-  tensorInFile,
-  toFile,
-} from '@prunegrid/trainer/models';
+import { type NamedTensor, readSafetensors, type Safetensors, writeSafetensors } from '@prunegrid/core/safetensors';
+import { fromFile, type ModelDescription, tensorFromFile, tensorInFile, toFile } from '@prunegrid/trainer/models';
 
 import { contentHash, isIntact, sealed } from './content-hash.js';
 import { nonZeroIn } from './masks.js';
@@ -90,20 +76,9 @@ function* extraTensors(model: ModelDescription, extra: LayerTensors): Generator<
   for (const [name, byLayer] of Object.entries(extra)) {
     for (const parameter of model.parameters) {
       const values = parameter.kind === 'weight' ? byLayer.get(parameter.layer) : undefined;
-      if (values) yield { ...inFile(model, parameter, values), name: `${name}.${parameter.name}` };
+      if (values) yield { ...tensorInFile(model, parameter, values), name: `${name}.${parameter.name}` };
     }
   }
-}
-
-function inFile(
-  model: ModelDescription,
-  parameter: Parameter,
-  values: Float32Array | (() => Float32Array),
-): NamedTensor {
-  if (values instanceof Float32Array) return tensorInFile(model, parameter, values);
-  const { name, size: length } = parameter;
-  const pieces = () => piecesOf(tensorInFile(model, parameter, values()).data);
-  return { name, shape: fileShape(model, parameter), data: { length, pieces } };
 }
 
 /** What a checkpoint holds of a network, in the model's own layout. */

@@ -16,13 +16,18 @@ export const toFile = (model: ModelDescription, parameters: Float32Array): Named
 
 /**
  * Returns one tensor of the model for a file. `values` are its elements in the model's own order, either the
- * parameter's or others of the same shape. They are reordered only while the file is written, so they must not change
- * until then.
+ * parameter's or others of the same shape, or a function that makes them. They are made and reordered only while the file
+ * is written, so they must not change until then.
  */
-export function tensorInFile(model: ModelDescription, parameter: Parameter, values: Float32Array): NamedTensor {
+export function tensorInFile(
+  model: ModelDescription,
+  parameter: Parameter,
+  values: Float32Array | (() => Float32Array),
+): NamedTensor {
   const order = fileOrder(model, parameter);
-  const pieces = () => inFileOrder(order, values);
-  return { name: parameter.name, shape: order.shape, data: { length: values.length, pieces } };
+  const pieces = () => inFileOrder(order, typeof values === 'function' ? values() : values);
+  const length = typeof values === 'function' ? parameter.size : values.length;
+  return { name: parameter.name, shape: order.shape, data: { length, pieces } };
 }
 
 /** Returns the shape of a parameter in files, which is PyTorch's: [out, in, height, width] or [out, in] of weights. */
