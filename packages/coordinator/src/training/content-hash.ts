@@ -5,12 +5,12 @@ import {
   piecesOf,
   type Safetensors,
   type StoredElements,
-  type Tensor,
+  type StoredSafetensors,
   type TensorData,
 } from '@prunegrid/core/safetensors';
 import { createHash } from 'node:crypto';
 
-import { inPieces } from './projecting/index.js';
+import { inPieces, rangesOf } from './projecting/index.js';
 
 /** Returns the SHA-256, in hex, of a text and of each tensor's name and elements, in their order. */
 export async function contentHash(
@@ -31,13 +31,8 @@ export async function contentHash(
   return hash.digest('hex');
 }
 
-/** Number of a stored tensor's elements that are read at a time (1 MiB). */
-const PIECE = 2 ** 18;
-
 async function* piecesIn(stored: StoredElements): AsyncGenerator<Float32Array> {
-  for (let from = 0; from < stored.length; from += PIECE) {
-    yield await stored.read(from, Math.min(from + PIECE, stored.length));
-  }
+  for (const [from, to] of rangesOf(stored.length)) yield await stored.read(from, to);
 }
 
 /** What takes the place of a hash in the header over which it is computed. */
@@ -62,13 +57,7 @@ export async function sealed(
 export async function isIntact(
   clock: Clock,
   entry: string,
-  {
-    header,
-    metadata,
-    tensors,
-  }: Pick<Safetensors, 'header' | 'metadata'> & {
-    tensors: ReadonlyMap<string, Tensor | StoredElements>;
-  },
+  { header, metadata, tensors }: Safetensors | StoredSafetensors,
 ): Promise<boolean> {
   const hash = metadata[entry];
   if (hash === undefined || hash.length !== BLANK.length) return false;

@@ -1,8 +1,5 @@
-import { Split } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { TensorData } from '@prunegrid/core/safetensors';
-import { metricName } from '@prunegrid/trainer/losses';
-import { modelTitle } from '@prunegrid/trainer/models';
 import { join } from 'node:path';
 
 import { epochsBefore, epochsOf, stretchOf } from '../experiment/epochs.js';
@@ -11,6 +8,7 @@ import type { Evaluation, RunEvent } from './records.js';
 import { learningRateAt } from './learning-rate.js';
 import type { Training } from './methods/index.js';
 import type { RunContext } from './context.js';
+import { Measuring } from './measuring.js';
 import { type LayerTensors, writeCheckpoint } from './model-file.js';
 import { phasePlan } from './phase-plan.js';
 import { isSnapshot } from './stage-end.js';
@@ -23,7 +21,6 @@ const freshSums: EpochSums = { steps: 0, loss: 0, correct: 0, seconds: 0, weight
 
 /** Trains the epochs of a run's phases on a group of trainers, and saves what the run needs in order to be resumed. */
 export class EpochTraining implements Training {
-  private readonly images: { training: number; validation: number; test: number };
   private readonly stepsPerEpoch: number;
   private readonly totalSteps: number;
   private readonly started: number;
@@ -39,16 +36,15 @@ export class EpochTraining implements Training {
   private optimizerSteps = 0;
   /** Whether the trainers' gradients have been compared since the phase began, or was resumed. */
   private compared = false;
-  /** Scores of the trainers' current weights on the validation part; undefined until they are measured. */
-  private validation: Evaluation | undefined;
+  private readonly measuring: Measuring;
   survivors: Uint32Array | undefined;
   /** Warnings about the result that the run has recorded so far. */
   readonly warnings: string[];
 
   constructor(readonly context: RunContext) {
     const { group, spec, resumeState } = context;
-    const { trainingImages, validationImages, testImages } = group.trainers[0].ready;
-    this.images = { training: trainingImages, validation: validationImages, test: testImages };
+    const { trainingImages } = group.trainers[0].ready;
+    this.measuring = new Measuring(context);
     this.stepsPerEpoch = Math.floor(trainingImages / spec.batch.global);
     if (this.stepsPerEpoch === 0) {
       throw new Failure(
@@ -109,11 +105,10 @@ export class EpochTraining implements Training {
     this.survivors = survivors;
     this.optimizerSteps = 0;
     this.compared = false;
-    this.validation = validation;
+    this.measuring.changed(validation);
     await this.context.group.beginPhase(phasePlan(this.context.spec, phase), weights, survivors);
   }
 
-  /** Says that the caller has dropped an array of all parameters, or several of them. */
   dropVector(): void {
     const { runtime, model } = this.context;
     runtime.memory.dropped(Float32Array.BYTES_PER_ELEMENT * model.size);
@@ -155,7 +150,7 @@ export class EpochTraining implements Training {
     this.epoch++;
     this.totalEpochs++;
     this.sums = freshSums;
-    const validation = await this.validate();
+    const validation = await this.measuring.onValidation();
     await this.settled();
     this.record({
       type: 'epoch-finished',
@@ -163,7 +158,7 @@ export class EpochTraining implements Training {
       epoch: this.epoch,
       totalEpochs: this.totalEpochs,
       trainLoss: loss / this.stepsPerEpoch,
-      trainAccuracy: this.hasClasses ? correct / images : NaN,
+      trainAccuracy: this.measuring.hasClasses ? correct / images : NaN,
       validation,
       learningRate: rates[rates.length - 1],
       imagesPerSecond: images / seconds,
@@ -202,7 +197,7 @@ export class EpochTraining implements Training {
     if (!this.compared) await group.compareGradients(first);
     this.compared = true;
     const started = this.now();
-    this.validation = undefined;
+    this.measuring.changed();
     const trained = await group.train(
       first,
       rates.slice(done),
@@ -218,7 +213,7 @@ export class EpochTraining implements Training {
           totalSteps: this.totalSteps,
           trainingSeconds: this.trainingSeconds + (this.now() - started) / 1000,
           loss: outcome.loss,
-          accuracy: this.hasClasses ? outcome.correct / spec.batch.global : NaN,
+          accuracy: this.measuring.hasClasses ? outcome.correct / spec.batch.global : NaN,
         });
       },
       () => this.snapshots.isDue || this.writes.failed,
@@ -258,34 +253,11 @@ export class EpochTraining implements Training {
 
   /** Measures the current weights on the validation part and on the test set. The test scores are only reported. */
   async evaluate(stage: 'dense' | 'hardPruned' | 'final'): Promise<Scores> {
-    const validation = await this.validate();
-    const test = await this.measure(Split.TEST, this.images.test);
+    const validation = await this.measuring.onValidation();
+    const test = await this.measuring.onTest();
     await this.settled();
     this.record({ type: 'evaluated', stage, totalEpochs: this.totalEpochs, validation, test });
     return { validation, test };
-  }
-
-  private async validate(): Promise<Evaluation> {
-    const { spec } = this.context;
-    this.validation ??= await this.measure(Split.VALIDATION, this.images.validation);
-    if (spec.choose === 'top5' && this.validation.top5 === undefined) {
-      throw new Failure(
-        'input',
-        `choose: top5 needs more than 5 classes and an engine that counts it, which ${spec.engine} does not for ${modelTitle(spec.model)}: choose accuracy or loss`,
-      );
-    }
-    return this.validation;
-  }
-
-  private async measure(split: Split, images: number): Promise<Evaluation> {
-    const { group, spec } = this.context;
-    const evaluation = await group.evaluate(split, images, (spec.metrics ?? []).map(metricName));
-    return this.hasClasses ? evaluation : { ...evaluation, accuracy: NaN };
-  }
-
-  /** Without classes there are no correct answers. */
-  private get hasClasses(): boolean {
-    return this.context.spec.dataset.targets !== 'values';
   }
 
   checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): void {

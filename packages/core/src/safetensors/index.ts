@@ -6,6 +6,7 @@ export {
   readSafetensorsShapes,
   type Safetensors,
   type StoredElements,
+  type StoredSafetensors,
   type Tensor,
 } from './read.js';
 export { writeSafetensors } from './write.js';

@@ -129,6 +129,10 @@ export class FakeTraining implements Training {
   skipEpochs(count: number): void {
     this.skipped += count;
   }
+
+  dropVector(): void {
+    // Nothing here is large.
+  }
 }
 
 /** Returns a copy of the data, in which each tensor is contiguous. */

@@ -4,6 +4,7 @@ import { converged, isAstray, type LayerState, rhoAt, target } from '@prunegrid/
 import { warningOf } from '../convergence.js';
 import { type LayerToPrune, survivorsOf } from '../layers.js';
 import { maskPieces, nonZeroIn } from '../masks.js';
+import { rangesOf } from '../projecting/index.js';
 import type { LayerTensors } from '../model-file.js';
 import type { PhaseState, StoredPhaseState } from '../snapshot.js';
 import type { Before, Method, Training } from './method.js';
@@ -18,9 +19,8 @@ export const admm: Method = {
 };
 
 async function prune(training: Training, before: Before, layers: readonly LayerToPrune[]): Promise<Float32Array> {
-  const { spec, model, group, projector, runtime } = training.context;
+  const { spec, model, group, projector } = training.context;
   const { iterations, epochsPerIteration, rho, stopEarly } = spec.admm;
-  const drop = () => runtime.memory.dropped(Float32Array.BYTES_PER_ELEMENT * model.size);
   const resumed = await training.resume('prune');
   if (!resumed) {
     await training.setParameters('prune', before.weights, before.trainable && survivorsOf(model, before.trainable));
@@ -29,7 +29,7 @@ async function prune(training: Training, before: Before, layers: readonly LayerT
   const first = Math.floor(training.epoch / epochsPerIteration);
   const rhoNow = rhoAt(rho, first, iterations);
   let states = resumed
-    ? await recall(layers, rhoNow, resumed.own, drop)
+    ? await recall(layers, rhoNow, resumed.own, () => training.dropVector())
     : await projector.initialise(layers, before.weights, rhoNow);
   let { weights } = before;
   let astrayFor = resumed?.own.values?.['astrayFor'] ?? 0;
@@ -67,16 +67,11 @@ async function prune(training: Training, before: Before, layers: readonly LayerT
   return weights;
 }
 
-/** Number of elements of Z - U that are in memory at a time (1 MiB). */
-const PIECE = 2 ** 18;
-
-/** Returns Z - U of a layer. */
+/** Returns Z - U of a layer, of which a piece at a time is in memory. */
 const targetOf = ({ Z, U }: LayerState): Pieces => ({
   length: Z.length,
   *pieces() {
-    for (let from = 0; from < Z.length; from += PIECE) {
-      yield target({ Z: Z.subarray(from, from + PIECE), U: U.subarray(from, from + PIECE) });
-    }
+    for (const [from, to] of rangesOf(Z.length)) yield target({ Z: Z.subarray(from, to), U: U.subarray(from, to) });
   },
 });
 

@@ -13,7 +13,7 @@ import type { PhaseState, StoredPhaseState } from '../snapshot.js';
 /** The training of a run, which a pruning method controls epoch by epoch. */
 export interface Training {
   readonly context: {
-    runtime: Pick<Host, 'clock' | 'memory'>;
+    runtime: Pick<Host, 'clock'>;
     spec: Spec;
     model: ModelDescription;
     group: TrainerGroup;
@@ -52,6 +52,8 @@ export interface Training {
   checkpoint(name: string, phase: PhaseName, weights: Float32Array, extra?: LayerTensors): void;
   /** Reports that the phase ends `count` epochs early. */
   skipEpochs(count: number): void;
+  /** Says that the caller has dropped an array of all parameters, or several of them. */
+  dropVector(): void;
 }
 
 /** The network from which a method starts. */

@@ -1,2 +1,2 @@
-export { inPieces } from './pieces.js';
+export { inPieces, rangesOf } from './pieces.js';
 export { Projector, type PrunedNetwork } from './projector.js';

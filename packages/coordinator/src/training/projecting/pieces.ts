@@ -3,6 +3,11 @@ import type { Clock } from '@prunegrid/core/runtime';
 /** Number of elements that are processed without a pause. Copying this many into new memory takes 0.7 ms. */
 const PIECE = 2 ** 18;
 
+/** Yields consecutive ranges of a tensor's elements [from, to), each of which is processed without a pause. */
+export function* rangesOf(length: number): Generator<readonly [from: number, to: number]> {
+  for (let from = 0; from < length; from += PIECE) yield [from, Math.min(from + PIECE, length)];
+}
+
 /**
  * Visits a tensor as consecutive ranges of elements [from, to). The event loop handles other events between two ranges.
  */
@@ -11,9 +16,9 @@ export async function inPieces(
   length: number,
   visit: (from: number, to: number) => void,
 ): Promise<void> {
-  for (let from = 0; from < length; from += PIECE) {
+  for (const [from, to] of rangesOf(length)) {
     if (from > 0) await clock.turn();
-    visit(from, Math.min(from + PIECE, length));
+    visit(from, to);
   }
 }
 
