@@ -83,10 +83,9 @@ export class JobTrainers {
    * a Failure when none has come in time or, if the job must not wait for any, with `cause`.
    */
   async reform(cause: unknown): Promise<void> {
-    const { least, wait, warn } = this.options;
+    const { wait, warn } = this.options;
     const lost = cause instanceof Failure ? cause.message : undefined;
-    this.enlist();
-    if (this.members.length < least) {
+    if (!this.enlist()) {
       if (!wait) throw cause;
       await this.wait(lost, wait);
     }
@@ -99,10 +98,14 @@ export class JobTrainers {
     this.joining?.cancel();
   }
 
-  /** Takes in as many trainers as there are; of those that have failed again and again, only as many as it must. */
-  private enlist(): void {
+  /**
+   * Takes in as many trainers as there are; of those that have failed again and again, only as many as it must. Returns whether they
+   * are enough.
+   */
+  private enlist(): boolean {
     const { pool, least, most } = this.options;
     this.membership.enlist(Math.max(least, Math.min(most, this.members.length + pool.trustedCount)));
+    return this.members.length >= least;
   }
 
   /** Has the group formed anew soon if others have come that it can use. */
@@ -128,12 +131,8 @@ export class JobTrainers {
     const limit = seconds === Infinity ? '' : `${seconds} s `;
     const reason = lost ?? 'trainers have left as they were told to';
     warn(`${reason}; ${counted(here, 'trainer')} left, ${least} needed: waiting ${limit}for others`);
-    const isEnough = () => {
-      this.enlist();
-      return this.members.length >= least;
-    };
     const expired = () =>
       new Failure('trainers', `${reason}; no other trainer came within ${seconds} s: start some, then resume the run`);
-    await pool.waitUntil(isEnough, { seconds, expired, ended, signal });
+    await pool.waitUntil(() => this.enlist(), { seconds, expired, ended, signal });
   }
 }

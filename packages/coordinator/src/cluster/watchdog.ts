@@ -23,8 +23,8 @@ export class WaitTimes {
   };
   /** The first steps of a phase, in which engines compile. */
   readonly firstSteps = new UsualTime();
-  /** Longest wait for what trainers compute, in milliseconds. */
-  readonly longest: Partial<Record<Exclude<Awaited, 'messages'>, number>> = {};
+  /** Longest wait for steps and for evaluations, in milliseconds. */
+  readonly longest: Partial<Record<'steps' | 'evaluation', number>> = {};
 }
 
 /** One wait for answers of some trainers. Times are in milliseconds of `Watchdog.now`. */
@@ -96,7 +96,9 @@ export class Watchdog {
     // Engines compile for the first steps and the first gradient of a phase.
     if (!isFirst || awaited === 'messages') times.usual[awaited].add(milliseconds / amount);
     else if (awaited === 'steps') times.firstSteps.add(milliseconds);
-    if (awaited !== 'messages') times.longest[awaited] = Math.max(times.longest[awaited] ?? 0, milliseconds);
+    if (awaited === 'steps' || awaited === 'evaluation') {
+      times.longest[awaited] = Math.max(times.longest[awaited] ?? 0, milliseconds);
+    }
   }
 
   /** Milliseconds within which a trainer answers Release that is alive and was waited for in this way. */

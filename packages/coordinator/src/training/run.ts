@@ -163,7 +163,7 @@ class Pruning {
     training.record({ type: 'dense-reused', key, runId });
     training.checkpoint('dense', 'dense', weights);
     training.record({ type: 'evaluated', stage: 'dense', totalEpochs, validation, test });
-    // The method may overwrite them, and other trials take the same ones.
+    // The method may overwrite them while the checkpoint is being written.
     return { weights: weights.slice(), validation, test };
   }
 
@@ -175,8 +175,7 @@ class Pruning {
     if (!this.recordsBefore.some(({ type }) => type === 'chain-continued')) {
       this.training.record({ type: 'chain-continued', key, runId });
     }
-    // The method may overwrite them, and other trials start from the same ones.
-    return weights.slice();
+    return weights;
   }
 
   /** Runs the phase `prune` and hard pruning. Afterwards the trainers hold the pruned weights and the survivors. */

@@ -206,7 +206,7 @@ async function keptBy(
   const layers = layersOf(model);
   const { budget } = spec;
   if (budget && budgets.get(budget.rule).dependsOnWeights) return { total: keptInAll(layers, budget.ratio) };
-  const measured = budget?.measured && (await recallMeasured(budget.measured, runtime, files)).measured;
+  const measured = budget?.measured && (await recallMeasured({ file: budget.measured.file }, runtime, files)).measured;
   const held = constraintsOf(spec, layers, () => new Float32Array(), measured);
   const counts = layers.map(({ name, shape }) => {
     const constraint = held.get(name);
