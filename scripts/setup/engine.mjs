@@ -12,11 +12,11 @@ import { root } from './root.mjs';
 export async function provideEngine(progress, signal) {
   const built = join(root, 'packages/trainer/dist/engines/tensorflow/provision/index.js');
   /** @type {typeof import('../../packages/trainer/src/engines/tensorflow/provision/index.js')} */
-  const { provisionEngine } = await import(pathToFileURL(built).href);
-  const engine = await provisionEngine({
-    signal,
-    report: ({ text, fraction }) => progress.start('engine', text, fraction),
-  });
+  const { provisionEngine, provisionJpegDecoder } = await import(pathToFileURL(built).href);
+  /** @type {import('../../packages/trainer/src/engines/tensorflow/provision/index.js').ProvisionOptions} */
+  const options = { signal, report: ({ text, fraction }) => progress.start('engine', text, fraction) };
+  const engine = await provisionEngine(options);
+  await provisionJpegDecoder(options);
   if (engine.source !== 'stock') progress.done(`TensorFlow ${engine.tensorflow} is in ${fromHome(engine.folder)}`);
   else progress.done(`the stock TensorFlow.js binding is used on ${process.platform}-${process.arch}`);
 }

@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module';
-
-import { Failure } from '@prunegrid/core/failure';
+import { loadAddon as loadCompiled } from '@prunegrid/core/node/addon';
 
 /** An object in the addon. Each function takes handles of one kind, and refuses those of another. */
 declare const kind: unique symbol;
@@ -35,13 +33,4 @@ export interface Addon {
 }
 
 /** Loads the addon that `provideAddon` has compiled. Throws Failure if it does not load on this machine. */
-export function loadAddon(file: string): Addon {
-  try {
-    return createRequire(import.meta.url)(file) as Addon;
-  } catch (error) {
-    const reason = (error as Error).message.split('\n')[0];
-    throw new Failure('environment', `${file} cannot be loaded (${reason}): remove its folder, so that it is built`, {
-      cause: error,
-    });
-  }
-}
+export const loadAddon: (file: string) => Addon = loadCompiled;

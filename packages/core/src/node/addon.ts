@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import { Failure } from '../failure.js';
-import { findTools } from './build-tools.js';
+import { findCompiler } from './build-tools.js';
 import { type CommandEnvironment, lastLine, run } from './command.js';
 import { provideFile } from './provide-file.js';
 
@@ -38,7 +39,7 @@ export async function provideAddon(
   const key = `${process.platform}-${process.arch}-${hash.digest('hex').slice(0, 16)}`;
   return provideFile(join(cacheDir, name, key), `${name}.node`, async (folder) => {
     report(`compiling the addon for ${title}`);
-    const { compiler } = await findTools(environment);
+    const compiler = (await findCompiler(environment)).name;
     const files = names.filter((file) => file.endsWith('.cc')).map((file) => join(sources, file));
     const usual = ['-O3', '-std=c++17', '-fPIC', '-shared', `-I${join(nodeApiFolder, 'include')}`];
     const outcome = await run(compiler, [...usual, ...files, '-o', join(folder, `${name}.node`), ...options], {
@@ -50,4 +51,16 @@ export async function provideAddon(
     const reason = output.split('\n').find((line) => /\berror\b/.test(line)) ?? lastLine(output);
     throw new Failure('environment', `Compiling the addon for ${title} with ${compiler} failed: ${reason}`);
   });
+}
+
+/** Loads an addon that `provideAddon` has compiled. Throws Failure if it does not load on this machine. */
+export function loadAddon<Addon>(file: string): Addon {
+  try {
+    return createRequire(import.meta.url)(file) as Addon;
+  } catch (cause) {
+    const reason = (cause as Error).message.split('\n')[0];
+    throw new Failure('environment', `${file} cannot be loaded (${reason}): remove its folder, so that it is built`, {
+      cause,
+    });
+  }
 }

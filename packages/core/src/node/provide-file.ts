@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { Failure } from '../failure.js';
+import { nodeFiles } from './files.js';
 
 /**
  * Returns the path of `file` in `folder`, which `make` fills if it is not there. The folder gets its name only when it
@@ -18,7 +19,7 @@ export async function provideFile(
   if (existsSync(path)) return path;
   let partial: string | undefined;
   try {
-    await mkdir(dirname(folder), { recursive: true });
+    await nodeFiles.makeFolder(dirname(folder));
     partial = await mkdtemp(`${folder}.partial-`);
     await make(partial);
     // Another process may have been faster.

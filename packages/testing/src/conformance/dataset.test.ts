@@ -1,5 +1,4 @@
-import { nodeHost } from '@prunegrid/core/node';
-import { datasets, sourceOf } from '@prunegrid/trainer/datasets';
+import { type DatasetSource, datasets, loadDataset } from '@prunegrid/trainer/datasets';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +14,12 @@ describeDataset(
   { name: 'small', load: async (choice, runtime) => streamed(await smallDataset.load(choice, runtime)) },
   64,
 );
+
+/** The data set of a file, as a member that a registry could have. */
+const sourceOf = (file: string): DatasetSource => {
+  const name = join(folder, file);
+  return { name, load: (choice, host) => loadDataset({ ...choice, name }, host) };
+};
 
 /** Data of each format, in files. Each has a test part, or is a table that it is cut off from. */
 const folder = mkdtempSync(join(tmpdir(), 'prunegrid-datasets-'));
@@ -52,7 +57,7 @@ export default {
 };`,
 );
 for (const name of ['arrays', 'arrays.npz', 'arrays/x_train.npy', 'module.mjs']) {
-  describeDataset(await sourceOf(join(folder, name), nodeHost), 8);
+  describeDataset(sourceOf(name), 8);
 }
-const table = await sourceOf(join(folder, 'table.csv'), nodeHost);
+const table = sourceOf('table.csv');
 describeDataset({ name: table.name, load: (choice, runtime) => table.load({ ...choice, test: 20 }, runtime) }, 8);

@@ -22,7 +22,7 @@ export { type DatasetDescription, datasetDescriptionSchema, describeDataset } fr
 export { contentHashOf } from './files/fingerprint.js';
 export { isDatasetPath, isModule } from './files/opened.js';
 export { isLabelFile } from './pictures/label-file.js';
-export { expectedHash, loadDataset, sourceOf } from './load.js';
+export { expectedHash, loadDataset } from './load.js';
 export { conversionOf, inputOf, misfit } from './normalization.js';
 export { datasets } from './registry.js';
 export { cutParts } from './splits.js';

@@ -47,13 +47,7 @@ export function expectedHash({ name, sha256 }: DatasetChoice): string | undefine
   return isModule(name) ? undefined : sha256;
 }
 
-/** Returns the data set of a path as a member that a registry could have. Throws Failure if it is a module that is none. */
-export async function sourceOf(name: string, { files }: Pick<DataHost, 'files'>): Promise<DatasetSource> {
-  if (datasets.find(name) || !isDatasetPath(name)) return datasets.get(name);
-  if (!isModule(name)) return { name, load: (choice, host) => loadFiles(choice, host) };
-  return moduleSource(name, (await fingerprintOf([{ role: 'module', path: name }], files)).sha256);
-}
-
+/** Throws Failure if the module exports no data set. */
 async function moduleSource(name: string, sha256: string): Promise<DatasetSource> {
   const source = (await defaultExport(name, sha256)) as Partial<DatasetSource> | undefined;
   if (typeof source?.load === 'function') return { name, load: source.load.bind(source) };

@@ -35,9 +35,8 @@ export async function loadWorkload(
   const network = models.get(await loadModel(modelName, runtime));
   const chosen = { loss, metrics: metrics.length > 0 ? metrics : undefined };
   const model = withObjective(network, (await loadObjective(chosen, network.classes, runtime))?.objective);
-  // Pictures are decoded by the library of an engine.
-  await source.provision(report);
   const dataset = await loadDataset(choiceOf(choice), runtime);
+  await source.provision(report);
   const engine = await source.load({ threads, precision: precisionOf(precision), clock: runtime.clock });
   return {
     ready: {

@@ -13,7 +13,8 @@ import { inputOf } from '../normalization.js';
 import { prepared } from '../prepared.js';
 import { cutParts, permutation } from '../splits.js';
 import { classesOf } from './classes.js';
-import { type JpegDecoding, provideJpegDecoding } from './decoding/jpeg.js';
+import { provisionJpegDecoder } from '../../engines/tensorflow/provision/index.js';
+import { jpegLibraryOn } from './decoding/jpeg.js';
 import type { DecodingPlan } from './decoding/task.js';
 import { DecodingThreads } from './decoding/threads.js';
 import type { Picture, PictureList } from './picture.js';
@@ -40,8 +41,7 @@ export async function loadPictures(
 ): Promise<Omit<Dataset, 'name' | 'hash'>> {
   const entries = Object.entries(sources) as [PartName, PartSource][];
   const lists = new Map(entries.map(([name, source]) => [name, listOf(source, choice.name)]));
-  const jpeg = await provideJpegDecoding();
-  const plan = { ...planOf(choice), jpegDecoder: jpeg?.addon };
+  const plan = planOf(choice);
   if (choice.targets === 'values') {
     throw new Failure(
       'input',
@@ -64,7 +64,10 @@ export async function loadPictures(
   const cut = cutParts(basename(choice.name), whole, { ...choice, split });
   const stored = { name: choice.name, shape: plan.shape, elementType: 'uint8' as const, divisor: 255 };
   const reading = {
-    threads: new DecodingThreads(plan, Math.min(machine.parallelism, MOST_THREADS)),
+    threads: new DecodingThreads(
+      async () => ({ ...plan, jpegDecoder: await provisionJpegDecoder() }),
+      Math.min(machine.parallelism, MOST_THREADS),
+    ),
     corrupt: new CorruptPictures(all.length, choice.maxCorrupt ?? MAX_CORRUPT),
     decodedShape: plan.shape,
     inputShape: inputOf(prepared(stored, choice)).shape,
@@ -85,16 +88,16 @@ export async function loadPictures(
     validation: splitOf(cut.validation),
     test: splitOf(cut.test),
     origin: cut.origin,
-    decoder: await decoderName(jpeg),
+    decoder: await decoderName(jpegLibraryOn(machine.platform)),
     takeNotices: () => reading.corrupt.takeNotices(),
   };
 }
 
 /** Loads the library where there are pictures only, because that takes a tenth of a second. */
-async function decoderName(jpeg: JpegDecoding | undefined): Promise<string> {
+async function decoderName(tensorflow: string | undefined): Promise<string> {
   const { versions } = (await import('sharp')).default;
   const others = `sharp ${versions.sharp}, libvips ${versions.vips}`;
-  return jpeg ? `JPEG: libjpeg-turbo in TensorFlow ${jpeg.tensorflow}; others: ${others}` : others;
+  return tensorflow ? `JPEG: libjpeg-turbo in TensorFlow ${tensorflow}; others: ${others}` : others;
 }
 
 const randomOf = ({ split }: DatasetChoice): RandomStream => new RandomStream(split?.seed ?? SEED, purposes.split);

@@ -1,3 +1,4 @@
+import { loadAddon } from '@prunegrid/core/node/addon';
 import type { FileHandle, Files } from '@prunegrid/core/runtime';
 
 import { augmentationsOf, type Image, randomOf, type Window } from '../../augmentations/index.js';
@@ -7,7 +8,7 @@ import { evaluated, trainingBatch } from '../../batches.js';
 import type { Dataset, Examples } from '../../dataset.js';
 import { prepared } from '../../prepared.js';
 import { CorruptPicture, decodeWindow } from './decode.js';
-import { type JpegDecoder, loadJpegDecoder } from './jpeg.js';
+import type { JpegDecoder } from './jpeg.js';
 import type { DecodingAnswer, DecodingPlan, DecodingTask } from './task.js';
 
 /** Open archives of one thread. Beyond that the one that was opened first is closed. */
@@ -26,7 +27,7 @@ export class TaskRunner {
   ) {
     this.dataset = asDataset(plan);
     this.choose = windowsOf(plan);
-    this.jpeg = plan.jpegDecoder === undefined ? undefined : loadJpegDecoder(plan.jpegDecoder);
+    this.jpeg = plan.jpegDecoder === undefined ? undefined : loadAddon<JpegDecoder>(plan.jpegDecoder);
   }
 
   /** Returns how each of the pictures ended. */

@@ -20,26 +20,34 @@ export class DecodingThreads {
   private readonly waiting: Waiting[] = [];
   private readonly threads: { worker: Worker; running: Map<number, Waiting> }[] = [];
   private id = 0;
+  private plan: Promise<DecodingPlan> | undefined;
 
-  /** @param count the number of threads */
+  /**
+   * @param plan asked when the first picture is wanted, since what decodes it may have to be installed
+   * @param count the number of threads
+   */
   constructor(
-    private readonly plan: DecodingPlan,
+    private readonly planOf: () => Promise<DecodingPlan>,
     private readonly count: number,
     private readonly program = new URL('./thread.js', import.meta.url),
   ) {}
 
   /** Decodes pictures, and returns how each of them ended. Rejects with Failure if a thread cannot start or dies. */
-  run(task: DecodingTask): Promise<DecodingAnswer[]> {
+  async run(task: DecodingTask): Promise<DecodingAnswer[]> {
+    const plan = await (this.plan ??= this.planOf().catch((error: unknown) => {
+      this.plan = undefined;
+      throw error;
+    }));
     return new Promise((resolve, reject) => {
       this.waiting.push({ task, resolve, reject });
-      this.start();
+      this.start(plan);
       for (const thread of this.threads) this.feed(thread);
     });
   }
 
-  private start(): void {
+  private start(plan: DecodingPlan): void {
     while (this.threads.length < this.count) {
-      const worker = new Worker(this.program, { workerData: this.plan });
+      const worker = new Worker(this.program, { workerData: plan });
       const running = new Map<number, Waiting>();
       const thread = { worker, running };
       worker.on('message', ({ id, answers }: { id: number; answers: DecodingAnswer[] }) => {

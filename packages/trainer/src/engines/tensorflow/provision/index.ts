@@ -1,9 +1,10 @@
-import { mkdir, readFile, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { readFile, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir, hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '@prunegrid/core/cache-folder';
 import { Failure } from '@prunegrid/core/failure';
+import { nodeHost } from '@prunegrid/core/node';
 import { build, napiVersion, roomNeeded, type Recipe, type Report } from './build.js';
 import { interrupted, type CommandEnvironment } from '@prunegrid/core/node/command';
 import { entryFiles, inspect, publish } from './entry.js';
@@ -37,8 +38,6 @@ export type ProvisionedEngine =
       readonly key: string;
       readonly folder: string;
       readonly tensorflow: string;
-      /** The path of the addon that decodes JPEG files by the engine's library. */
-      readonly jpegDecoder: string;
     }
   | { readonly source: 'stock'; readonly folder: string };
 
@@ -50,7 +49,7 @@ export type ProvisionedEngine =
  *   write permission), and `interrupted` if the signal aborts
  */
 export async function provisionEngine(options: ProvisionOptions = {}): Promise<ProvisionedEngine> {
-  const { cacheDir = cacheFolder(process.env, homedir()), report = () => undefined, signal } = options;
+  const { cacheDir, report, environment } = completed(options);
   const tfjsNode = await findPackage('@tensorflow/tfjs-node');
   const target = `${process.platform}-${process.arch}`;
   const release = releases[target];
@@ -59,13 +58,29 @@ export async function provisionEngine(options: ProvisionOptions = {}): Promise<P
   const key = engineKey(release, target, tfjsNode.version);
   const nodeApi = await findPackage('node-api-headers');
   const recipe: Recipe = { key, release, tfjsNodeFolder: tfjsNode.folder, nodeApiFolder: nodeApi.folder };
-  const environment = { env: process.env, signal };
   const { folder, source } = await provideEntry(recipe, cacheDir, report, environment);
   await linkBinding(tfjsNode.folder, join(folder, dirname(entryFiles.binding)));
-  const compiling = (text: string) => report({ step: 'compile', text });
-  const jpegDecoder = await provideJpegDecoder(folder, nodeApi.folder, cacheDir, compiling, environment);
-  return { source, key, folder, tensorflow: release.version, jpegDecoder };
+  return { source, key, folder, tensorflow: release.version };
 }
+
+/**
+ * Provides the engine, and returns the path of the addon that decodes JPEG files by its library, which is compiled once;
+ * undefined with the stock binding. Throws the same failures as `provisionEngine`.
+ */
+export async function provisionJpegDecoder(options: ProvisionOptions = {}): Promise<string | undefined> {
+  const engine = await provisionEngine(options);
+  if (engine.source === 'stock') return undefined;
+  const { cacheDir, report, environment } = completed(options);
+  const nodeApi = await findPackage('node-api-headers');
+  const compiling = (text: string) => report({ step: 'compile', text });
+  return provideJpegDecoder(engine.folder, nodeApi.folder, cacheDir, compiling, environment);
+}
+
+const completed = ({
+  cacheDir = cacheFolder(process.env, homedir()),
+  report = () => undefined,
+  signal,
+}: ProvisionOptions) => ({ cacheDir, report, environment: { env: process.env, signal } });
 
 /** Finds the recipe's entry in the cache or builds it there. It is separate from `provisionEngine` for its tests. */
 export async function provideEntry(
@@ -86,13 +101,13 @@ export async function provideEntry(
     );
   }
   try {
-    await mkdir(engines, { recursive: true });
+    await nodeHost.files.makeFolder(engines);
     return await exclusively(join(await realpath(engines), recipe.key), buildOnce, onWait, environment.signal);
   } catch (error) {
     if (environment.signal?.aborted) throw interrupted();
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOSPC' || code === 'EDQUOT') throw noRoom(engines, roomNeeded(recipe.release), undefined, error);
-    if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR' || code === 'EEXIST') {
+    if (['EACCES', 'EROFS', 'EPERM', 'ENOENT', 'ENOTDIR', 'EEXIST'].includes(code ?? '')) {
       const remedy = 'make it writable for you, or name another folder in PRUNEGRID_CACHE.';
       throw new Failure('environment', `Cannot write the cache folder ${engines} (${code}): ${remedy}`, {
         cause: error,
