@@ -1,8 +1,8 @@
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
+import { sha256Of } from '@prunegrid/core/vector-hash';
 import { atMost } from '@prunegrid/numerics/constraints';
 import type { ModelDescription } from '@prunegrid/trainer/models';
-import { createHash } from 'node:crypto';
 
 import { Projector } from '../training/projecting/index.js';
 import type { Sensitivity } from '../experiment/sensitivity-file.js';
@@ -41,7 +41,7 @@ export async function measureSensitivity(measurement: SensitivityMeasurement): P
   const { runtime, model, parameters, layers, ratios, about, evaluate, earlier, onPoint, signal } = measurement;
   const projector = new Projector(runtime);
   const identity = {
-    model: { name: model.name, parametersSha256: hashOf(parameters) },
+    model: { name: model.name, parametersSha256: sha256Of(parameters) },
     ...about,
     ratios: [...ratios],
   };
@@ -75,11 +75,6 @@ function weightOf({ parameters }: ModelDescription, layer: string) {
   if (!found) throw new RangeError(`there is no layer ${layer}`);
   return found;
 }
-
-const hashOf = (parameters: Float32Array): string =>
-  createHash('sha256')
-    .update(new Uint8Array(parameters.buffer, parameters.byteOffset, parameters.byteLength))
-    .digest('hex');
 
 function requireSame(
   earlier: Sensitivity,

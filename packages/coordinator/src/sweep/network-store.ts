@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { type Format, readStored, writeStored } from '@prunegrid/core/formats';
 import type { Host } from '@prunegrid/core/runtime';
+import { sha256Of } from '@prunegrid/core/vector-hash';
 import type { ModelDescription } from '@prunegrid/trainer/models';
 import { z } from 'zod';
 
@@ -110,7 +111,7 @@ export class NetworkStore {
     const { runtime, model } = this.options;
     const { weights, ...described } = network;
     const folder = 'result' in network ? this.folder(network.key) : this.folderOfDense(network.key);
-    const weightsHash = hashOf(weights);
+    const weightsHash = sha256Of(weights);
     try {
       await runtime.files.makeFolder(folder);
       // The name depends on the content, so two sweeps that store the same network at once write equal files.
@@ -135,7 +136,7 @@ export class NetworkStore {
       if (!(await runtime.files.status(file))) return undefined;
       const { kind: _, weightsHash, ...described } = await readStored(runtime, file, networkFormat, 'remove it');
       const weights = await readModel(runtime, join(folder, `${weightsHash}.safetensors`), model);
-      if (described.key === key && hashOf(weights) === weightsHash) return { ...described, weights };
+      if (described.key === key && sha256Of(weights) === weightsHash) return { ...described, weights };
       throw new Error(`${folder}: holds other weights than it says; remove it`);
     } catch (error) {
       this.warnOnce('it is trained again', error);
@@ -160,8 +161,3 @@ export class NetworkStore {
     this.options.warn(`a network in the cache is not used, and ${consequence}: ${(error as Error).message}`);
   }
 }
-
-const hashOf = ({ buffer, byteOffset, byteLength }: Float32Array): string =>
-  createHash('sha256')
-    .update(new Uint8Array(buffer, byteOffset, byteLength))
-    .digest('hex');

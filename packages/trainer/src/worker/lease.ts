@@ -13,7 +13,7 @@ import { Failure } from '@prunegrid/core/failure';
 import type { Runtime } from '@prunegrid/core/runtime';
 import { momentCounts, type OptimizerState } from '@prunegrid/numerics/optimizers';
 import { LeaseEnded, type TrainerChannel } from './channel.js';
-import { sha256Of } from '../engines/host/non-finite.js';
+import { sha256Of } from '@prunegrid/core/vector-hash';
 import { evaluate } from './evaluation.js';
 import { PeerGroup } from '../collectives/peer-group.js';
 import { PeerLost } from '../collectives/peer-lost.js';

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
-
 import { Failure } from '@prunegrid/core/failure';
+import { sha256Of } from '@prunegrid/core/vector-hash';
 
 import type { ModelDescription } from '../../models/index.js';
 
@@ -27,11 +26,4 @@ export function nonFinite(model: ModelDescription, weights: Float32Array, step: 
 export function hashOf(model: ModelDescription, weights: Float32Array, step: number): string {
   if (weights.some((value) => !Number.isFinite(value))) throw nonFinite(model, weights, step);
   return sha256Of(weights);
-}
-
-/** Returns the SHA-256 of the bytes of a vector, in hexadecimal. */
-export function sha256Of({ buffer, byteOffset, byteLength }: Float32Array): string {
-  return createHash('sha256')
-    .update(new Uint8Array(buffer, byteOffset, byteLength))
-    .digest('hex');
 }

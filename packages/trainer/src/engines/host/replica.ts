@@ -26,7 +26,7 @@ import type {
 import { evaluateBlocks } from './evaluator.js';
 import type { DeviceVector, Network, NetworkProvider } from './network.js';
 import { hashOf, nonFinite } from './non-finite.js';
-import { trainedRanges, weightOf } from './trained-parameters.js';
+import { penaltiesOf, trainedRanges } from './trained-parameters.js';
 
 /**
  * The replica of engines that compute gradients on the host. W and the optimizer, whose loops are in WebAssembly, are
@@ -85,18 +85,10 @@ export class HostReplica implements Replica {
   }
 
   async setPenalty(layers: readonly LayerPenalty[], target: Float32Array): Promise<void> {
-    let start = 0;
-    const penalties = layers.map(({ layer, rho }) => {
-      const index = weightOf(this.model, layer);
-      const { offset, size } = this.model.parameters[index];
-      const { from, to } = this.ranges[index];
-      const whole = target.subarray(start, (start += size));
-      const own = this.survivors?.subarray(from, to);
-      return [
-        index,
-        { rho, target: own ? Float32Array.from(own, (position) => whole[position - offset]) : whole },
-      ] as const;
-    });
+    const penalties = Array.from(
+      penaltiesOf({ model: this.model, survivors: this.survivors }, this.ranges, layers, target),
+      ({ index, rho, target }) => [index, { rho, target }] as const,
+    );
     this.optimizer.setPenalties(new Map(penalties));
   }
 

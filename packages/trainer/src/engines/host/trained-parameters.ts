@@ -2,6 +2,7 @@ import { Failure } from '@prunegrid/core/failure';
 import type { ParameterRange } from '@prunegrid/numerics/optimizers';
 
 import type { ModelDescription } from '../../models/index.js';
+import type { LayerPenalty } from '../engine.js';
 
 /** Returns the index of the layer's weight tensor among the model's parameters. */
 export function weightOf(model: ModelDescription, layer: string): number {
@@ -19,4 +20,28 @@ export function trainedRanges(model: ModelDescription, survivors: Uint32Array | 
     else while (at < survivors.length && survivors[at] < offset + size) at++;
     return { from, to: at, decayed: kind === 'weight' || kind === 'embedding', added: kind === 'state' };
   });
+}
+
+/** Yields where each layer's penalty is among the trained parameters, and what it pulls them to. See `Replica.setPenalty`. */
+export function* penaltiesOf(
+  { model, survivors }: { model: ModelDescription; survivors?: Uint32Array | undefined },
+  ranges: readonly ParameterRange[],
+  layers: readonly LayerPenalty[],
+  target: Float32Array,
+) {
+  let start = 0;
+  for (const { layer, rho } of layers) {
+    const index = weightOf(model, layer);
+    const { offset, size } = model.parameters[index];
+    const { from, to } = ranges[index];
+    const whole = target.subarray(start, (start += size));
+    const own = survivors?.subarray(from, to);
+    yield {
+      index,
+      from,
+      to,
+      rho,
+      target: own ? Float32Array.from(own, (position) => whole[position - offset]) : whole,
+    };
+  }
 }

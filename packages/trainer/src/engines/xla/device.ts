@@ -37,10 +37,10 @@ export class Device {
     return Object.fromEntries(program.results.map((name, i) => [name, outputs[i]]));
   }
 
-  /** Reads a buffer of so many elements of type float32, and releases it. */
-  async take(buffer: PjrtBuffer, length: number): Promise<Float32Array> {
+  /** Reads a buffer of so many elements of type float32, into new memory by default, and releases it. */
+  async take(buffer: PjrtBuffer, length: number, into: Float32Array = new Float32Array(length)): Promise<Float32Array> {
     try {
-      return await buffer.read(new Float32Array(length));
+      return await buffer.read(into);
     } finally {
       buffer.release();
     }

@@ -3,7 +3,7 @@ import type { PjrtBuffer } from '@prunegrid/pjrt';
 
 import { TrainingBatches } from '../../datasets/index.js';
 import type { LayerPenalty, ReplicaStart } from '../engine.js';
-import { trainedRanges, weightOf } from '../host/trained-parameters.js';
+import { penaltiesOf, trainedRanges } from '../host/trained-parameters.js';
 import type { XlaContext } from './context.js';
 import type { Buffers, Device } from './device.js';
 import type { DeviceExamples } from './examples.js';
@@ -92,21 +92,15 @@ function specialOf({ model, phase, survivors }: Omit<ReplicaStart, 'weights'>, t
 
 /** Returns Z - U and rho of each trained parameter, from those of layers. See `Replica.setPenalty`. */
 export function penaltyOf(
-  { model, survivors }: Pick<ReplicaStart, 'model' | 'survivors'>,
+  start: Pick<ReplicaStart, 'model' | 'survivors'>,
   trained: number,
   layers: readonly LayerPenalty[],
   target: Float32Array,
 ): { pull: Float32Array; rhos: Float32Array } {
-  const ranges = trainedRanges(model, survivors);
+  const ranges = trainedRanges(start.model, start.survivors);
   const [pull, rhos] = [new Float32Array(trained), new Float32Array(trained)];
-  let start = 0;
-  for (const { layer, rho } of layers) {
-    const index = weightOf(model, layer);
-    const { offset, size } = model.parameters[index];
-    const { from, to } = ranges[index];
-    const whole = target.subarray(start, (start += size));
-    if (!survivors) pull.set(whole, from);
-    else for (let i = from; i < to; i++) pull[i] = whole[survivors[i] - offset];
+  for (const { from, to, rho, target: own } of penaltiesOf(start, ranges, layers, target)) {
+    pull.set(own, from);
     rhos.fill(rho, from, to);
   }
   return { pull, rhos };

@@ -136,11 +136,7 @@ export class XlaReplica implements Replica {
     const { piece, ...changed } = await device.run(program, inputs);
     release(own);
     this.state = { ...this.state, ...changed };
-    try {
-      await piece.read(this.target.subarray(from, from + length));
-    } finally {
-      piece.release();
-    }
+    await device.take(piece, length, this.target.subarray(from, from + length));
     this.updatedHere += length;
   }
 
