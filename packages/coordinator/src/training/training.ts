@@ -140,9 +140,9 @@ export class EpochTraining implements Training {
     const { spec, group } = this.context;
     const rates = this.learningRates(phase);
     while (this.sums.steps < this.stepsPerEpoch) {
-      await this.trainSteps(phase, rates);
+      const comparing = await this.trainSteps(phase, rates);
       await this.settled();
-      if (group.signal?.aborted || this.snapshots.isDue) await this.save(phase, own(), memory);
+      if (group.signal?.aborted || this.snapshots.isDue) await this.save(phase, own(), comparing, memory);
       group.signal?.throwIfAborted();
     }
     const { loss, correct, seconds, weightsHash } = this.sums;
@@ -188,7 +188,7 @@ export class EpochTraining implements Training {
    * Trains the next steps of the epoch, until the epoch ends or a snapshot is due. A trainer that computes wrongly is found
    * before anything is recorded or saved in which it has had a part, and before it has one if it does so from the start.
    */
-  private async trainSteps(phase: PhaseName, rates: readonly number[]): Promise<void> {
+  private async trainSteps(phase: PhaseName, rates: readonly number[]): Promise<number> {
     const { spec, group, onProgress } = this.context;
     const steps = this.stepsOf(phase);
     let { loss, correct } = this.sums;
@@ -223,16 +223,24 @@ export class EpochTraining implements Training {
     this.trainingSeconds += spent;
     this.optimizerSteps += trained.steps;
     this.sums = { steps: done + trained.steps, loss, correct, seconds: seconds + spent, weightsHash };
+    const ended = this.now();
     await group.compareGradients(first + trained.steps - 1);
+    return this.now() - ended;
   }
 
   /**
    * Fetches the tensors of a snapshot from the trainers and starts to write it. It must be called directly after a
    * step, because a snapshot describes the run before anything that follows that step, such as an evaluation.
    */
-  private async save(phase: PhaseName, own: PhaseState<TensorData>, memory?: Float32Array): Promise<void> {
+  private async save(
+    phase: PhaseName,
+    own: PhaseState<TensorData>,
+    comparing: number,
+    memory?: Float32Array,
+  ): Promise<void> {
     const { group, journal } = this.context;
-    const started = this.now();
+    // Comparing is a part of what a snapshot costs, so that it is bounded as saving is.
+    const started = this.now() - comparing;
     const snapshot = {
       seq: journal.nextSeq,
       phase,
