@@ -2,7 +2,7 @@ import { syncRun, syncSweep } from '@prunegrid/coordinator/tracking/sync';
 import { join } from 'node:path';
 
 import { sweepFiles } from '../api/sweep-subscribers.js';
-import { type CommandEnvironment, complain, print } from '../environment.js';
+import { type CommandEnvironment, noticesTo, print } from '../environment.js';
 
 export interface SyncCommandOptions {
   mlflow?: string;
@@ -15,7 +15,7 @@ export async function sync(
   environment: CommandEnvironment,
 ): Promise<void> {
   const { runtime, variables } = environment;
-  const warn = (line: string) => complain(environment, `prunegrid: ${line}`);
+  const warn = noticesTo(environment).onWarning;
   const options = { url: mlflow, environment: variables, warn, runtime };
   const isSweep = (await runtime.files.status(join(folder, 'sweep.json'))) !== undefined;
   const { url, page, records, runs, running } = await (isSweep

@@ -7,7 +7,7 @@ import {
 } from '@prunegrid/proto';
 import { Failure } from '@prunegrid/core/failure';
 import type { Clock, Timer } from '@prunegrid/core/runtime';
-import type { TensorData } from '@prunegrid/core/safetensors';
+import { piecesOf, type TensorData } from '@prunegrid/core/safetensors';
 import type { WaitLimits } from '@prunegrid/core/wait-limits';
 
 import {
@@ -96,7 +96,7 @@ export class Broadcast {
     tensor: TensorData | Uint32Array,
     at: { step?: number; node?: number } = {},
   ): Promise<void> {
-    const pieces = 'pieces' in tensor ? tensor.pieces() : [tensor];
+    const pieces = tensor instanceof Uint32Array ? [tensor] : piecesOf(tensor);
     for (const frame of encodePieces(this.header(kind, at), tensor.length, pieces)) {
       await this.all(this.trainers.map(({ channel }) => channel.send(frame)));
     }
