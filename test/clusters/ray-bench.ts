@@ -8,6 +8,7 @@ import { join } from 'node:path';
 
 import { freePorts } from '../environment/ports.mjs';
 import { ensureRay } from '../environment/python.mjs';
+import { until } from './until.js';
 
 /** A job as Ray's dashboard gives it. */
 export interface Job {
@@ -62,14 +63,11 @@ export async function startRay(): Promise<RayBench> {
   const address = `http://127.0.0.1:${dashboard}`;
   const ask = (path: string, method = 'GET') => askDashboard(`${address}${path}`, method, token);
   const jobs = async () => (await ask('/api/jobs/')) as Job[];
-  for (let tries = 0; ; tries++) {
-    if (await jobs().catch(() => undefined)) break;
-    if (tries === 300 || head.exitCode !== null) {
-      head.kill();
-      throw new Error(`Ray has not started: ${readFileSync(join(folder, 'head.log'), 'utf8').slice(-2000)}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  await until('Ray takes jobs', async () => (await jobs()).length === 0).catch((cause: unknown) => {
+    head.kill();
+    const said = readFileSync(join(folder, 'head.log'), 'utf8').slice(-2000);
+    throw new Error(`Ray has not started: ${said}`, { cause });
+  });
   return {
     address,
     tokenFile,

@@ -4,8 +4,10 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { afterAll, describe, it } from 'vitest';
 
 import { freePorts } from '../environment/ports.mjs';
+import { until } from './until.js';
 
 const run = promisify(execFile);
 
@@ -23,11 +25,27 @@ export interface SlurmBench {
   stop(): Promise<void>;
 }
 
+/** Describes tests on a Slurm of their own, or says why there can be none here. */
+export function describeOnSlurm(
+  title: string,
+  tests: (bench: SlurmBench) => void,
+  options?: Parameters<typeof startSlurm>[0],
+): void {
+  const missing = installSlurm();
+  describe.runIf(missing === undefined)(title, async () => {
+    if (missing !== undefined) return;
+    const bench = await startSlurm(options);
+    afterAll(() => bench.stop());
+    tests(bench);
+  });
+  it.runIf(missing !== undefined)(`${title} is not tested: ${missing}`, ({ skip }) => skip());
+}
+
 const NODES = ['n1', 'n2', 'n3', 'n4'];
 const PACKAGES = ['slurm-wlm', 'munge'];
 
 /** Why there can be no Slurm here, or undefined if it is installed now. */
-export function installSlurm(): string | undefined {
+function installSlurm(): string | undefined {
   const isThere = () => ['slurmctld', 'slurmd', 'munged'].every((name) => spawnSync('which', [name]).status === 0);
   if (process.getuid?.() !== 0) return 'Slurm is tested as root only: its daemons make devices and change users';
   if (isThere()) return undefined;
@@ -43,7 +61,7 @@ export function installSlurm(): string | undefined {
  * Starts the cluster and waits until its nodes are idle. `installSlurm` must have succeeded.
  * @param options the seconds after which what ignores SIGTERM is killed
  */
-export async function startSlurm({ killWait = 10 } = {}): Promise<SlurmBench> {
+async function startSlurm({ killWait = 10 } = {}): Promise<SlurmBench> {
   const folder = mkdtempSync(join(tmpdir(), 'prunegrid-slurm-'));
   // Munge refuses a socket that not all users can reach.
   chmodSync(folder, 0o755);
@@ -97,14 +115,6 @@ async function killed(child: ChildProcess): Promise<void> {
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGKILL');
   await gone;
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    if (await holds().catch(() => false)) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error(`within a minute: ${what}`);
 }
 
 const mungeFlags = (folder: string): string[] =>

@@ -1,15 +1,9 @@
 import { slurmLauncherOf } from '@prunegrid/coordinator/launch/slurm';
 import { describeLauncher } from '@prunegrid/testing/conformance/launcher';
-import { afterAll, describe, it } from 'vitest';
 
-import { installSlurm, startSlurm } from './slurm-bench.js';
+import { describeOnSlurm, type SlurmBench } from './slurm-bench.js';
 
-const missing = installSlurm();
-
-describe.runIf(missing === undefined)('on a real Slurm', async () => {
-  if (missing !== undefined) return;
-  const bench = await startSlurm({ killWait: 2 });
-  afterAll(() => bench.stop());
+const tests = (bench: SlurmBench) => {
   const ofTask = (trainer: string) => trainer.replace('task ', '');
   const keys = { name: 'slurm', gres: 'gpu:1' };
 
@@ -27,6 +21,6 @@ describe.runIf(missing === undefined)('on a real Slurm', async () => {
     },
     leftovers: async () => (await bench.slurm('squeue', '-h', '-o', '%i %T')).split('\n').filter((line) => line !== ''),
   });
-});
+};
 
-it.runIf(missing !== undefined)(`the launcher slurm is not tested: ${missing}`, ({ skip }) => skip());
+describeOnSlurm('on a real Slurm', tests, { killWait: 2 });

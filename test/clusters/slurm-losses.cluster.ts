@@ -1,23 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
 import { journalOf, ofType, small, temporaryFolder } from '../environment/cli.js';
 import { writeSweep } from '../environment/sweep.js';
-import { installSlurm, startSlurm } from './slurm-bench.js';
+import { describeOnSlurm } from './slurm-bench.js';
 
 const { start } = small;
-const missing = installSlurm();
 const PATIENCE = { timeout: 180_000, interval: 500 };
 
-describe.runIf(missing === undefined)('a sweep on Slurm', async () => {
-  if (missing !== undefined) return;
-  const bench = await startSlurm();
-  const folder = await temporaryFolder();
-  afterAll(async () => {
-    await bench.stop();
-    await folder.remove();
-  });
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => (folder = await temporaryFolder()));
+afterAll(() => folder.remove());
+
+describeOnSlurm('a sweep on Slurm', (bench) => {
   const squeue = async (format: string, ...args: string[]) =>
     (await bench.slurm('squeue', '-h', '-r', '-o', format, ...args)).split('\n').filter((line) => line !== '');
   afterEach(async () => expect(await squeue('%i')).toEqual([]));
@@ -135,5 +131,3 @@ describe.runIf(missing === undefined)('a sweep on Slurm', async () => {
     await expect.poll(() => squeue('%i'), PATIENCE).toEqual([]);
   });
 });
-
-it.runIf(missing !== undefined)(`losses on Slurm are not tested: ${missing}`, ({ skip }) => skip());

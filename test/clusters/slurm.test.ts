@@ -1,23 +1,19 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { journalOf, ofType, small, temporaryFolder } from '../environment/cli.js';
 import { oneLine } from '../environment/one-line.js';
 import { writeSweep } from '../environment/sweep.js';
-import { installSlurm, startSlurm } from './slurm-bench.js';
+import { describeOnSlurm } from './slurm-bench.js';
 
 const { prunegrid } = small;
-const missing = installSlurm();
 
-describe.runIf(missing === undefined)('a sweep on Slurm', async () => {
-  if (missing !== undefined) return;
-  const bench = await startSlurm();
-  const folder = await temporaryFolder();
-  afterAll(async () => {
-    await bench.stop();
-    await folder.remove();
-  });
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => (folder = await temporaryFolder()));
+afterAll(() => folder.remove());
+
+describeOnSlurm('a sweep on Slurm', (bench) => {
   const jobs = async () => (await bench.slurm('squeue', '-h', '-o', '%i %T')).trim();
 
   it('of 2 x 2 cells runs on an array of trainers, and leaves nothing behind', async () => {
@@ -95,5 +91,3 @@ describe.runIf(missing === undefined)('a sweep on Slurm', async () => {
     expect(statSync(join(out, 'report/report.html')).size).toBeGreaterThan(0);
   });
 });
-
-it.runIf(missing !== undefined)(`sweeps on Slurm are not tested: ${missing}`, ({ skip }) => skip());

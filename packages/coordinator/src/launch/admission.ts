@@ -52,6 +52,12 @@ export interface AdmissionPlace {
   folder: string;
 }
 
+/** Where a coordinator writes the secrets that it has made for trainers, in the folder of a launch. */
+export const ownSecrets = (folder: string): { tokenFile: string; tls: string } => ({
+  tokenFile: join(folder, 'token'),
+  tls: join(folder, 'tls'),
+});
+
 /** Days for which the certificate that a coordinator makes for itself is valid. */
 const OWN_DAYS = 365;
 
@@ -90,7 +96,7 @@ export async function admissionOf(
   };
   const encryption =
     remote && choice.tls === undefined && !insecure
-      ? await ownCertificate(host, join(folder, 'tls'), made)
+      ? await ownCertificate(host, ownSecrets(folder).tls, made)
       : await namedCertificate(choice, host, warn);
   const { tls, tlsFolder, isOwn } = encryption;
   const known = { tls, tlsFolder, remove };
@@ -106,7 +112,7 @@ export async function admissionOf(
   // Only this user may enter a temporary folder.
   const place = remote ? folder : await makeOwnFolder(host, 'token');
   if (remote) await host.files.makeFolder(place);
-  const tokenFile = join(place, 'token');
+  const { tokenFile } = ownSecrets(place);
   made.push(remote ? tokenFile : place);
   // A coordinator that was killed has left its own.
   await host.files.remove(tokenFile);

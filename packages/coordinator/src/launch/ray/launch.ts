@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 
-import { Failure } from '@prunegrid/core/failure';
+import type { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
 import { readToken } from '@prunegrid/core/secrets';
 
 import { endJobs } from '../ending.js';
 import { identityOf, type LaunchIdentity } from '../identity.js';
-import type { Launch, LaunchEvent, LaunchRequest } from '../launcher.js';
+import type { LaunchRequest } from '../launcher.js';
 import { lastWordsIn, LOGS } from '../logs.js';
-import { Polling, WaitingNotice } from '../polling.js';
+import { PolledLaunch } from '../polled-launch.js';
 import { quoted } from '../shell.js';
-import { addressFile, argumentsByFiles, writeAddress } from '../trainer-command.js';
+import { argumentsByFiles, writeAddress } from '../trainer-command.js';
 import { RayClient, type RayJob } from './client.js';
 import { causeOf, failureOf, isActive } from './jobs.js';
 import type { RayKeys } from './keys.js';
@@ -29,55 +29,34 @@ interface Trainer {
 }
 
 /** Trainers as jobs of a Ray cluster, one each. */
-export class RayLaunch implements Launch {
+export class RayLaunch extends PolledLaunch {
   private readonly trainers = new Map<string, Trainer>();
   private started = 0;
   private readonly identity: LaunchIdentity;
-  private readonly waiting: WaitingNotice;
-  private readonly polling: Polling | undefined;
-  private stopped: Promise<void> | undefined;
   private client!: RayClient;
   /** Whether a job was submitted, as far as anybody knows: an answer may have been lost. */
   private mayHaveJobs = false;
 
   /** @param program the words that start a trainer, without its arguments */
   constructor(
-    private readonly host: Host,
-    private readonly request: LaunchRequest,
+    host: Host,
+    request: LaunchRequest,
     private readonly keys: RayKeys,
     private readonly program: readonly string[],
   ) {
+    super(host, request, 'Ray', LATEST_LOOK_MS);
     this.identity = identityOf(host, request);
-    this.waiting = new WaitingNotice((event) => this.emit(event));
     for (let i = 0; i < request.trainers; i++) this.add();
-    if (request.trainers > 0) this.polling = new Polling(host.clock, this.asking(), LATEST_LOOK_MS);
   }
 
   replace(): void {
-    if (this.stopped) return;
+    if (this.isStopped) return;
     this.add();
     this.polling?.now();
   }
 
-  stop(graceMs: number): Promise<void> {
-    return (this.stopped ??= this.end(graceMs).catch(() => undefined));
-  }
-
-  private asking() {
-    return {
-      prepare: () => this.prepare(),
-      begin: () => this.stopLeftOver(),
-      look: async () => {
-        await this.submit();
-        await this.look();
-      },
-      silent: (reason: string) => this.waiting.tell({ trainers: this.trainers.size, reason }),
-      failed: (error: unknown) => this.refuse(error),
-    };
-  }
-
-  private emit(event: LaunchEvent): void {
-    if (!this.stopped) this.request.onEvent(event);
+  protected get count(): number {
+    return this.trainers.size;
   }
 
   private add(): void {
@@ -86,7 +65,7 @@ export class RayLaunch implements Launch {
     this.polling?.soon();
   }
 
-  private async prepare(): Promise<void> {
+  protected async prepare(): Promise<void> {
     const { host, request, keys } = this;
     const token = keys.tokenFile === undefined ? undefined : await readToken(host, keys.tokenFile, 'launch.tokenFile');
     this.client = new RayClient(keys.address, token);
@@ -94,8 +73,7 @@ export class RayLaunch implements Launch {
     await writeAddress(host, request);
   }
 
-  /** Stops what a coordinator that was killed has left. Its jobs would find nobody. */
-  private async stopLeftOver(): Promise<void> {
+  protected async cancelLeftOver(): Promise<void> {
     for (const job of await this.client.jobs()) {
       if (this.isOf('folder', job) && !this.isOf('launch', job) && isActive(job)) await this.client.stop(job);
     }
@@ -105,7 +83,7 @@ export class RayLaunch implements Launch {
     return metadata?.[`prunegrid.${part}`] === this.identity[part];
   }
 
-  private async submit(): Promise<void> {
+  protected async submit(): Promise<void> {
     const { keys, request } = this;
     const command = [...this.program, ...argumentsByFiles(request)].map(quoted).join(' ');
     for (const [id, trainer] of this.trainers) {
@@ -132,7 +110,7 @@ export class RayLaunch implements Launch {
     return join(this.request.folder, LOGS, `ray-${id}.log`);
   }
 
-  private async look(): Promise<void> {
+  protected async look(): Promise<void> {
     const jobs = new Map((await this.client.jobs()).map((job) => [job.submission_id, job]));
     for (const [id, trainer] of this.trainers) {
       const job = jobs.get(id);
@@ -141,8 +119,8 @@ export class RayLaunch implements Launch {
     const now = this.host.clock.monotonic();
     const isWaiting = ({ pendingSince = now }: Trainer) => now - pendingSince >= PENDING_MS;
     const pending = [...this.trainers.values()].filter(isWaiting).length;
-    const reason = pending > 0 ? `Ray has not started them: ${await this.shortage()}` : '';
-    this.waiting.tell(pending > 0 ? { trainers: pending, reason } : undefined);
+    if (pending === 0) return this.waiting.tell(undefined);
+    this.waiting.tell({ trainers: pending, reason: `Ray has not started them: ${await this.shortage()}` });
   }
 
   private async follow(id: string, trainer: Trainer, job: RayJob): Promise<void> {
@@ -172,18 +150,15 @@ export class RayLaunch implements Launch {
     return `each asks for ${list(asked)}${have}`;
   }
 
-  private refuse(error: unknown): void {
-    const failure =
-      error instanceof Failure
-        ? error
-        : new Failure('environment', `Ray: ${(error as Error).message}`, { cause: error });
-    for (const id of this.trainers.keys())
+  protected refuseAll(failure: Failure): void {
+    for (const id of this.trainers.keys()) {
       this.emit({ type: 'ended', trainer: `job ${id}`, cause: 'refused', failure });
+    }
   }
 
-  private async end(graceMs: number): Promise<void> {
-    const { clock, files } = this.host;
-    await this.polling?.stop();
+  protected async endAll(graceMs: number): Promise<void> {
+    if (!this.mayHaveJobs) return;
+    const { clock } = this.host;
     const { client } = this;
     /** When jobs were told to end. Ray heeds that as soon as a job starts, so one that cannot start stays pending. */
     let told = Infinity;
@@ -197,7 +172,6 @@ export class RayLaunch implements Launch {
         .filter((job) => this.isOf('launch', job) && isActive(job) && !(isHopeless && job.status === 'PENDING'))
         .flatMap(({ submission_id }) => submission_id ?? []);
     };
-    if (this.mayHaveJobs) await endJobs(clock, cancel, left, graceMs);
-    await files.remove(addressFile(this.request));
+    await endJobs(clock, cancel, left, graceMs);
   }
 }

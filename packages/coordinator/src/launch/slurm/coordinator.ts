@@ -4,13 +4,14 @@ import { writeText } from '@prunegrid/core/files';
 import { Failure } from '@prunegrid/core/failure';
 import type { Host } from '@prunegrid/core/runtime';
 
+import { ownSecrets } from '../admission.js';
 import type { CoordinatorJobs, CoordinatorRequest } from '../launcher.js';
 import { LOGS } from '../logs.js';
 import { EngineSilent } from '../polling.js';
 import { argumentsByFiles } from '../trainer-command.js';
 import { Slurm } from './commands.js';
 import { slurmKeys } from './keys.js';
-import { coordinatorScript, trainersScript } from './script.js';
+import { coordinatorScript, trainersFile, trainersScript } from './script.js';
 
 /** Tries to submit while Slurm does not answer, and milliseconds between two. */
 const TRIES = 10;
@@ -20,9 +21,8 @@ const TRY_MS = 3000;
 export const slurmCoordinators = (program: (host: Host) => readonly string[]): CoordinatorJobs => ({
   print(host, request) {
     const { name, trainers, resources, extensions, folder } = request;
-    const tls = join(folder, 'tls');
-    const command = argumentsByFiles({ folder, tokenFile: join(folder, 'token'), tls, extensions });
-    const file = join(folder, 'trainers.sh');
+    const command = argumentsByFiles({ folder, ...ownSecrets(folder), extensions });
+    const file = trainersFile(folder);
     return [
       coordinatorOf(request),
       trainersScript({

@@ -6,13 +6,14 @@ import type { Host } from '@prunegrid/core/runtime';
 
 import { endJobs } from '../ending.js';
 import { identityOf } from '../identity.js';
-import type { EndCause, Launch, LaunchEvent, LaunchRequest } from '../launcher.js';
+import type { EndCause, LaunchRequest } from '../launcher.js';
 import { lastWordsIn, LOGS } from '../logs.js';
-import { EngineSilent, Polling, WaitingNotice } from '../polling.js';
-import { addressFile, argumentsByFiles, writeAddress } from '../trainer-command.js';
+import { PolledLaunch } from '../polled-launch.js';
+import { EngineSilent } from '../polling.js';
+import { argumentsByFiles, writeAddress } from '../trainer-command.js';
 import { Slurm } from './commands.js';
 import type { SlurmKeys } from './keys.js';
-import { listOf, trainersScript } from './script.js';
+import { listOf, trainersFile, trainersScript } from './script.js';
 import type { TaskState } from './states.js';
 import { failureOf, fateOf, isOver, waitingOf } from './tasks.js';
 
@@ -37,7 +38,7 @@ export interface SlurmOptions {
 }
 
 /** Trainers as the tasks of a job array. A task that is to be replaced becomes an array of its own. */
-export class SlurmLaunch implements Launch {
+export class SlurmLaunch extends PolledLaunch {
   private readonly slurm: Slurm;
   private readonly tasks = new Map<string, Task>();
   /** The jobs that were submitted, also those whose tasks have ended. */
@@ -49,65 +50,40 @@ export class SlurmLaunch implements Launch {
   /** The note of a submission to which Slurm has given no answer: it may have succeeded. */
   private doubtful: { note: string; numbers: number[] } | undefined;
   private submissions = 0;
-  private readonly waiting: WaitingNotice;
-  private readonly polling: Polling | undefined;
-  private stopped: Promise<void> | undefined;
   private readonly script: string;
   /** What the notes of all jobs of this folder begin with, and those of this launch. */
   private readonly folderNote: string;
   private readonly launchNote: string;
 
   constructor(
-    private readonly host: Host,
-    private readonly request: LaunchRequest,
+    host: Host,
+    request: LaunchRequest,
     private readonly keys: SlurmKeys,
     private readonly options: SlurmOptions,
   ) {
+    super(host, request, 'Slurm', options.latestLookMs);
     const { folder, trainers } = request;
     this.slurm = new Slurm(host);
     this.due = Array.from({ length: trainers }, (_, i) => i + 1);
-    this.script = join(folder, 'trainers.sh');
+    this.script = trainersFile(folder);
     const identity = identityOf(host, request);
     this.folderNote = `prunegrid:${identity.folder}:`;
     this.launchNote = `${this.folderNote}${identity.launch}:`;
-    this.waiting = new WaitingNotice((event) => this.emit(event));
-    if (trainers > 0) this.polling = new Polling(host.clock, this.asking(), options.latestLookMs);
   }
 
   replace(): void {
     const number = this.lost.shift();
-    if (this.stopped || number === undefined) return;
+    if (this.isStopped || number === undefined) return;
     this.due.push(number);
     this.polling?.now();
   }
 
-  stop(graceMs: number): Promise<void> {
-    return (this.stopped ??= this.end(graceMs).catch(() => undefined));
+  protected get count(): number {
+    return this.due.length + this.tasks.size;
   }
 
-  private asking() {
-    return {
-      prepare: () => this.writeFiles(),
-      begin: () => this.cancelLeftOver(),
-      look: async () => {
-        await this.submit();
-        await this.look();
-      },
-      silent: (reason: string) => this.waiting.tell({ trainers: this.due.length + this.tasks.size, reason }),
-      failed: (error: unknown) => this.refuse([...this.due.splice(0), ...this.numbers()], error),
-    };
-  }
-
-  private emit(event: LaunchEvent): void {
-    if (!this.stopped) this.request.onEvent(event);
-  }
-
-  private numbers(): number[] {
-    return [...this.tasks.values()].map(({ number }) => number);
-  }
-
-  /** Writes what the tasks read: the script, and the coordinator's address. The secrets are there already. */
-  private async writeFiles(): Promise<void> {
+  /** Writes the script, and the coordinator's address. The secrets are there already. */
+  protected async prepare(): Promise<void> {
     const { host, request, keys, options } = this;
     const { folder, name, trainers, resources } = request;
     const logs = join(folder, LOGS);
@@ -122,15 +98,14 @@ export class SlurmLaunch implements Launch {
     );
   }
 
-  /** Cancels what a coordinator that was killed has left in the queue. Its tasks would find nobody. */
-  private async cancelLeftOver(): Promise<void> {
+  protected async cancelLeftOver(): Promise<void> {
     const left = (await this.slurm.tasks()).filter(
       (task) => task.comment.startsWith(this.folderNote) && !task.comment.startsWith(this.launchNote) && !isOver(task),
     );
     await this.slurm.cancel([...new Set(left.map(({ job }) => job))]);
   }
 
-  private async submit(): Promise<void> {
+  protected async submit(): Promise<void> {
     await this.settleDoubt();
     const numbers = this.due.splice(0).sort((a, b) => a - b);
     if (numbers.length === 0) return;
@@ -139,7 +114,7 @@ export class SlurmLaunch implements Launch {
       const job = await this.slurm.submit(this.script, [`--comment=${note}`, `--array=${listOf(numbers)}`]);
       this.adopt(job, numbers);
     } catch (error) {
-      if (!(error instanceof EngineSilent)) return this.refuse(numbers, error);
+      if (!(error instanceof EngineSilent)) return this.refuse(numbers, this.refusalOf(error));
       this.doubtful = { note, numbers };
       throw error;
     }
@@ -163,18 +138,19 @@ export class SlurmLaunch implements Launch {
     this.polling?.soon();
   }
 
-  private refuse(numbers: readonly number[], error: unknown): void {
-    const failure =
-      error instanceof Failure
-        ? error
-        : new Failure('environment', `Slurm: ${(error as Error).message}`, { cause: error });
+  protected refuseAll(failure: Failure): void {
+    const submitted = [...this.tasks.values()].map(({ number }) => number);
+    this.refuse([...this.due.splice(0), ...submitted], failure);
+  }
+
+  private refuse(numbers: readonly number[], failure: Failure): void {
     for (const number of numbers) {
       this.lost.push(number);
       this.emit({ type: 'ended', trainer: `task ${number}`, cause: 'refused', failure });
     }
   }
 
-  private async look(): Promise<void> {
+  protected async look(): Promise<void> {
     const seen = new Map(
       (await this.slurm.tasks())
         .filter(({ job }) => this.jobs.has(job))
@@ -199,8 +175,7 @@ export class SlurmLaunch implements Launch {
     task.restarts = state.restarts;
     if (task.isRunning && (hasRestarted || fate === 'waits')) {
       task.isRunning = false;
-      const log = join(this.request.folder, LOGS, `slurm-${name}.log`);
-      task.logStart = (await this.host.files.status(log))?.size ?? 0;
+      task.logStart = (await this.host.files.status(this.logOf(name)))?.size ?? 0;
       const message = `the trainer of Slurm's task ${name} has lost its place, and is in the queue again`;
       this.emit({ type: 'ended', trainer, cause: 'requeued', failure: new Failure('trainers', message) });
       this.polling?.soon();
@@ -211,9 +186,12 @@ export class SlurmLaunch implements Launch {
       this.emit({ type: 'started', trainer });
     }
     if (!isOver(state) || fate === 'waits' || fate === 'runs' || fate === 'ends') return;
-    const log = join(this.request.folder, LOGS, `slurm-${name}.log`);
-    const reason = fate === 'failed' ? await lastWordsIn(this.host.files, log, task.logStart) : undefined;
+    const reason = fate === 'failed' ? await lastWordsIn(this.host.files, this.logOf(name), task.logStart) : undefined;
     this.remove(name, task, failureOf(state, reason), fate);
+  }
+
+  private logOf(name: string): string {
+    return join(this.request.folder, LOGS, `slurm-${name}.log`);
   }
 
   private remove(name: string, { number }: Task, failure: Failure, cause: EndCause): void {
@@ -241,19 +219,14 @@ export class SlurmLaunch implements Launch {
       .join(', ');
   }
 
-  private async end(graceMs: number): Promise<void> {
-    const { clock, files } = this.host;
-    await this.polling?.stop();
-    const { slurm, request } = this;
-    if (this.jobs.size > 0 || this.doubtful) {
-      await endJobs(
-        clock,
-        (jobs) => slurm.cancel(jobs),
-        () => this.left(),
-        graceMs,
-      );
-    }
-    await files.remove(addressFile(request));
+  protected async endAll(graceMs: number): Promise<void> {
+    if (this.jobs.size === 0 && !this.doubtful) return;
+    await endJobs(
+      this.host.clock,
+      (jobs) => this.slurm.cancel(jobs),
+      () => this.left(),
+      graceMs,
+    );
   }
 
   /** Returns the jobs of this launch of which a task has not ended. */

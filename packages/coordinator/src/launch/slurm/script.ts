@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 import { quoted } from '../shell.js';
 import type { SlurmKeys } from './keys.js';
 
@@ -25,6 +27,9 @@ const placeOf = ({
   ...option('mem', memory),
   ...flags.map((flag) => `#SBATCH ${flag}`),
 ];
+
+/** Returns the path of the trainers' script, in the folder of a launch. */
+export const trainersFile = (folder: string): string => join(folder, 'trainers.sh');
 
 export interface TrainersScript {
   /** What the jobs are called. */
