@@ -88,7 +88,7 @@ export class Body {
 
   /** Writes an elementwise operation of two values, which are broadcast to each other's shape. */
   binary(name: string, a: Value, b: Value, type: ValueType = a.type, attributes = ''): Value {
-    const shape = commonShape([a, b]);
+    const shape = commonShape([a.shape, b.shape]);
     return this.operation(name, [this.broadcast(a, shape), this.broadcast(b, shape)], shape, type, attributes);
   }
 
@@ -102,7 +102,7 @@ export class Body {
   }
 
   select(condition: Value, a: Value, b: Value): Value {
-    const shape = commonShape([condition, a, b]);
+    const shape = commonShape([condition.shape, a.shape, b.shape]);
     return this.operation(
       'select',
       [this.broadcast(condition, shape), this.broadcast(a, shape), this.broadcast(b, shape)],
@@ -185,10 +185,11 @@ export class Body {
       : reduced;
   }
 
-  /** Multiplies matrices, whose dimensions before the last two are alike. */
-  product(a: Value, b: Value, transposeA: boolean, transposeB: boolean, precision = this.precision): Value {
+  /** Multiplies matrices, whose dimensions before the last two are broadcast to each other's. */
+  product(left: Value, right: Value, transposeA: boolean, transposeB: boolean, precision = this.precision): Value {
+    const batch = commonShape([left.shape.slice(0, -2), right.shape.slice(0, -2)]);
+    const [a, b] = [left, right].map((each) => this.broadcast(each, [...batch, ...each.shape.slice(-2)]));
     const rank = a.shape.length;
-    const batch = a.shape.slice(0, -2);
     const [rows, inner] = transposeA ? [rank - 1, rank - 2] : [rank - 2, rank - 1];
     const [otherInner, columns] = transposeB ? [rank - 1, rank - 2] : [rank - 2, rank - 1];
     const shape = [...batch, a.shape[rows], b.shape[columns]];
@@ -234,11 +235,11 @@ export class Body {
   }
 }
 
-/** Returns the shape to which values are broadcast, as numpy does. */
-function commonShape(values: readonly Value[]): number[] {
-  const rank = Math.max(...values.map(({ shape }) => shape.length));
+/** Returns the shape to which values of these shapes are broadcast, as numpy does. */
+function commonShape(shapes: readonly (readonly number[])[]): number[] {
+  const rank = Math.max(...shapes.map(({ length }) => length));
   return Array.from({ length: rank }, (_, i) =>
-    values.map(({ shape }) => shape[i - rank + shape.length] ?? 1).reduce((a, b) => (a === 1 ? b : a)),
+    shapes.map((shape) => shape[i - rank + shape.length] ?? 1).reduce((a, b) => (a === 1 ? b : a)),
   );
 }
 

@@ -226,6 +226,16 @@ describe.skipIf(!hasPlugin)('operators lowered for XLA', () => {
     ['exponentials and logarithms near 0', [5], (x: Of) => tf.add(tf.expm1(tf.mul(x, 1e-3)), tf.log1p(tf.abs(x)))],
     ['a squared difference', [5], (x: Of) => tf.squaredDifference(x, tf.abs(x))],
     ['a sum of many', [5], (x: Of) => tf.addN([x, tf.abs(x), tf.square(x)])],
+    [
+      'products of many matrices with one',
+      [2, 3, 4],
+      (x: Of) => native('BatchMatMulV2', x, tf.tensor3d(some(20), [1, 4, 5])),
+    ],
+    [
+      'products of one matrix with many',
+      [3, 4],
+      (x: Of) => native('BatchMatMulV2', x, tf.tensor3d(some(40), [2, 4, 5])),
+    ],
     ['the gradient of ELU by its value', [5], (x: Of) => native('EluGrad', tf.abs(x), x)],
   ])('compute values of %s', (_name, shape, compute) => compare(shape, compute, { gradient: false }));
 
