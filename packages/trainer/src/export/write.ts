@@ -1,5 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
-import { writeBytes, writeFailure } from '@prunegrid/core/files';
+import { isMissing, writeBytes, writeFailure } from '@prunegrid/core/files';
 import type { Host } from '@prunegrid/core/runtime';
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
@@ -53,8 +53,15 @@ async function missingFolders({ files }: Host, folder: string): Promise<string[]
 
 /** Removes a file, or a folder if nobody has put anything into it. */
 async function removeOwn({ files }: Host, path: string): Promise<void> {
-  const inside = await files.list(path).catch(() => []);
-  if (inside.length === 0) await files.remove(path).catch(() => undefined);
+  try {
+    const inside = await files.list(path).catch((error: unknown) => {
+      if (isMissing(error)) return [];
+      throw error;
+    });
+    if (inside.length === 0) await files.remove(path);
+  } catch {
+    // What cannot be looked into or removed stays. What the export failed by is told.
+  }
 }
 
 async function isThere({ files }: Host, { path, pieces }: ExportedFile): Promise<boolean> {
