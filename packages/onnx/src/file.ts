@@ -1,8 +1,8 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { Failure } from '@prunegrid/core/failure';
+import { beside } from '@prunegrid/core/files';
 import { kindOf, startBytes } from '@prunegrid/core/files/kind';
 import type { Host } from '@prunegrid/core/runtime';
-import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 
 import { type GraphProto, type ModelProto, ModelProtoSchema } from './generated/onnx/onnx_pb.js';
 
@@ -93,8 +93,9 @@ export function externalPlaceOf(
   const EXTERNAL = 1;
   if (dataLocation !== EXTERNAL) return undefined;
   const entry = (wanted: string) => externalData.find(({ key }) => key === wanted)?.value;
-  const location = normalize(entry('location') ?? '');
-  if (location === '.' || isAbsolute(location) || location.split(sep).includes('..')) {
+  const location = entry('location') ?? '';
+  const file = beside(path, location);
+  if (file === undefined) {
     throw new Failure(
       'input',
       `${path}: tensor ${name} is in "${location}", which is not in the folder of the model: save it again with its data beside it`,
@@ -105,7 +106,7 @@ export function externalPlaceOf(
   if (!whole(offset) || (length !== undefined && !whole(Number(length)))) {
     throw new Failure('input', `${path}: tensor ${name} has an invalid place in its file: export the model again`);
   }
-  return { file: join(dirname(path), location), offset, length: length === undefined ? undefined : Number(length) };
+  return { file, offset, length: length === undefined ? undefined : Number(length) };
 }
 
 function externalFilesOf(path: string, { initializer }: GraphProto): string[] {

@@ -69,7 +69,7 @@ export async function readMeasured(
   if (sha256 !== undefined && sha256 !== found) {
     throw new Failure(
       'input',
-      `${file}: is another measurement than the experiment was begun with: put the same file there`,
+      `${file}: is another measurement than the experiment was begun with: put back what was there`,
     );
   }
   if (!isComplete(measurement)) {

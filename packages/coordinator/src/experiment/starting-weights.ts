@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { changedFailure } from '@prunegrid/core/files';
 import type { Host } from '@prunegrid/core/runtime';
 import { readSafetensorsShapes } from '@prunegrid/core/safetensors';
 import { suggest } from '@prunegrid/core/text/suggestion';
@@ -76,10 +77,7 @@ export async function hashOfWeights(
 ): Promise<string> {
   const found = await contentHashOf(file, files);
   if (sha256 === undefined || sha256 === found) return found;
-  throw new Failure(
-    'input',
-    `${file}: holds other weights (SHA-256 ${found.slice(0, 12)}...) than the experiment was begun with (${sha256.slice(0, 12)}...): put the same file there`,
-  );
+  throw changedFailure(file, 'other weights', found, sha256);
 }
 
 /** Returns the first kernel that reads pictures of three colours, [height, width, 3, out]. */

@@ -15,6 +15,20 @@ export function writeFailure(place: string, cause: unknown): Failure {
   return new Failure('environment', `${place} cannot be written: ${reasonOf(cause)}`, { cause });
 }
 
+/**
+ * Returns the Failure for a file, or a folder of files, whose content is another one than it was when the experiment began.
+ * @param content what it holds, such as `other weights`
+ * @param found SHA-256 of what it holds, in hex
+ * @param expected SHA-256 of what it held
+ */
+export function changedFailure(path: string, content: string, found: string, expected: string): Failure {
+  const [now, then] = [found, expected].map((hash) => `SHA-256 ${hash.slice(0, 12)}...`);
+  return new Failure(
+    'input',
+    `${path}: holds ${content} (${now}) than the experiment was begun with (${then}): put back what was there`,
+  );
+}
+
 /** What the file system refuses whatever the program does: permissions, loops of links, a full or broken disk. */
 const refusals = new Set([
   ...['EACCES', 'EPERM', 'EROFS', 'ELOOP', 'ENAMETOOLONG'],

@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { changedFailure } from '@prunegrid/core/files';
 
 import { defaultExport } from '../module-file.js';
 import type { DatasetChoice } from './choice.js';
@@ -59,8 +60,5 @@ async function moduleSource(name: string, sha256: string): Promise<DatasetSource
 
 function requireSame({ name, sha256 }: DatasetChoice, found: string | undefined): void {
   if (sha256 === undefined || found === undefined || sha256 === found) return;
-  throw new Failure(
-    'input',
-    `${name}: holds other data (SHA-256 ${found.slice(0, 12)}...) than the experiment was begun with (${sha256.slice(0, 12)}...): put the same files there`,
-  );
+  throw changedFailure(name, 'other data', found, sha256);
 }

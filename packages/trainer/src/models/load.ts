@@ -1,4 +1,5 @@
 import { Failure } from '@prunegrid/core/failure';
+import { changedFailure } from '@prunegrid/core/files';
 import { oneLine } from '@prunegrid/core/text/printable';
 import { suggest } from '@prunegrid/core/text/suggestion';
 import { extname } from 'node:path';
@@ -47,12 +48,7 @@ export async function loadModel(name: string, host: ModelHost): Promise<string> 
   }
   const opened = await inOneLine(path, format.open(path, modelTitle(path), host));
   const found = (await fingerprintOf(opened.files, host.files)).sha256;
-  if (sha256 !== undefined && sha256 !== found) {
-    throw new Failure(
-      'input',
-      `${path}: holds another network (SHA-256 ${found.slice(0, 12)}...) than the experiment was begun with (${sha256.slice(0, 12)}...): put the same file there`,
-    );
-  }
+  if (sha256 !== undefined && sha256 !== found) throw changedFailure(path, 'another network', found, sha256);
   const reference = referenceOf(path, found);
   models.addFile(reference, await inOneLine(path, opened.read(found)));
   return reference;

@@ -1,7 +1,7 @@
 import { Failure } from '@prunegrid/core/failure';
+import { beside } from '@prunegrid/core/files';
 import { halfToNumber } from '@prunegrid/core/half-precision';
 import { sizeOf } from '@prunegrid/numerics/shape';
-import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { z } from 'zod';
 
 import type { ModelHost } from '../model-files.js';
@@ -53,10 +53,10 @@ export interface Artifacts {
    */
   stored(): Promise<Map<string, Buffer>>;
   /**
-   * Reads all weights, by their names.
+   * Reads weights, by default all, by their names.
    * @throws {Failure} `input` if a file cannot be read
    */
-  read(): Promise<Map<string, WeightValues>>;
+  read(wanted?: readonly StoredWeight[]): Promise<Map<string, WeightValues>>;
 }
 
 /** The largest `model.json`. Those of networks with a thousand layers have some MB. */
@@ -76,7 +76,7 @@ export async function openArtifacts(path: string, host: ModelHost): Promise<Arti
   );
   const groups: { shards: string[]; weights: StoredWeight[] }[] = [];
   for (const { paths, weights } of weightsManifest) {
-    const shards = paths.map((each) => beside(path, each));
+    const shards = paths.map((each) => shardOf(path, each));
     const expected = weights.reduce((sum, each) => sum + bytesOf(each), 0);
     let found = 0;
     for (const shard of shards) {
@@ -117,9 +117,9 @@ export async function openArtifacts(path: string, host: ModelHost): Promise<Arti
     weights,
     shards: groups.flatMap(({ shards }) => shards),
     stored,
-    async read() {
+    async read(wanted = weights) {
       const bytes = await stored();
-      return new Map(weights.map((each) => [each.name, decoded(bytes.get(each.name) as Buffer, each)]));
+      return new Map(wanted.map((each) => [each.name, decoded(bytes.get(each.name) as Buffer, each)]));
     },
   };
 }
@@ -156,15 +156,13 @@ function requireNames(path: string, weights: readonly StoredWeight[]): void {
 }
 
 /** Returns the absolute path of a file that a model names; it must not be outside of the model's folder. */
-function beside(path: string, location: string): string {
-  const plain = normalize(location);
-  if (plain === '.' || isAbsolute(plain) || plain.split(sep).includes('..')) {
-    throw new Failure(
-      'input',
-      `${path}: has weights in "${location}", which is not in the folder of the model: save it again with its weights beside it`,
-    );
-  }
-  return join(dirname(path), plain);
+function shardOf(path: string, location: string): string {
+  const shard = beside(path, location);
+  if (shard !== undefined) return shard;
+  throw new Failure(
+    'input',
+    `${path}: has weights in "${location}", which is not in the folder of the model: save it again with its weights beside it`,
+  );
 }
 
 const widths: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 };
