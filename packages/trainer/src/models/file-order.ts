@@ -1,5 +1,6 @@
 import type { Clock } from '@prunegrid/core/runtime';
 import { INPUT, type Layer, type ModelDescription, type Parameter } from './model.js';
+import type { Use } from './roles.js';
 
 /**
  * The number of elements that are reordered without a pause: 2 MiB of a file, which take about 3 ms if the caches miss.
@@ -40,6 +41,17 @@ export function fileOrder(model: ModelDescription, parameter: Parameter): FileOr
   const [inputs, outputs] = shape;
   const channels = channelsBefore(model, parameter);
   return { shape: [outputs, inputs], outputs, channels, positions: inputs / channels };
+}
+
+/** Returns how a parameter's elements lie in the part of the file's tensor that holds them. */
+export function orderInFile(
+  { shape, size }: Parameter,
+  { swapped, stacked }: Pick<Use, 'swapped' | 'stacked'>,
+): FileOrder {
+  if (!swapped && !stacked) return { shape, outputs: size, channels: 1, positions: 1 };
+  const [inputs, outputs] = shape.slice(-2);
+  const positions = size / inputs / outputs;
+  return { shape, outputs, channels: inputs, positions };
 }
 
 /**

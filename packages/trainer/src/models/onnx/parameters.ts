@@ -3,7 +3,7 @@ import type { Host } from '@prunegrid/core/runtime';
 import { sizeOf } from '@prunegrid/numerics/shape';
 import { type OnnxFile, readTensor, shapeOf, type TensorProto } from '@prunegrid/onnx';
 
-import { type FileOrder, inFileOrder, inModelOrder } from '../file-order.js';
+import { inFileOrder, inModelOrder, orderInFile } from '../file-order.js';
 import type { Layer, Parameter } from '../model.js';
 import { nameOf } from './names.js';
 import type { GraphNode } from './operators/index.js';
@@ -75,14 +75,6 @@ function initialOf(name: string, { kind, node: { op, inputs } }: Role): number |
   if (!op.endsWith('Normalization')) return undefined;
   const isVariance = kind === 'state' && inputs[4] === name;
   return kind === 'scale' || isVariance ? 1 : 0;
-}
-
-/** Returns how a parameter's elements lie in the part of the file's tensor that holds them. */
-export function orderInFile({ shape, size }: Parameter, { swapped, stacked }: Role): FileOrder {
-  if (!swapped && !stacked) return { shape, outputs: size, channels: 1, positions: 1 };
-  const [inputs, outputs] = shape.slice(-2);
-  const positions = size / inputs / outputs;
-  return { shape, outputs, channels: inputs, positions };
 }
 
 /**

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { type FileOrder, inFileOrder, inModelOrder } from '../../file-order.js';
+import { inFileOrder, inModelOrder, orderInFile } from '../../file-order.js';
 import type { Model } from '../../model.js';
 import type { ModelHost } from '../../model-files.js';
 import { classesOf } from '../../trace/classes.js';
@@ -49,13 +49,13 @@ async function fixedConstants(
 ): Promise<Map<string, Known>> {
   const own = new Set(trained.map(({ parameter }) => parameter.name));
   const fixed = new Set(names.filter((name) => !own.has(name)));
-  const values = await artifacts.read();
+  const weights = artifacts.weights.filter(({ name }) => fixed.has(name));
+  const values = await artifacts.read(weights);
   return new Map(
-    artifacts.weights.flatMap(({ name, shape, dtype }): [string, Known][] =>
-      fixed.has(name)
-        ? [[name, { shape, dtype: dtype === 'uint8' ? 'int32' : dtype, values: values.get(name) as WeightValues }]]
-        : [],
-    ),
+    weights.map(({ name, shape, dtype }): [string, Known] => [
+      name,
+      { shape, dtype: dtype === 'uint8' ? 'int32' : dtype, values: values.get(name) as WeightValues },
+    ]),
   );
 }
 
@@ -67,11 +67,6 @@ function constantOf({ parameter, role, shape }: TrainedConstant, tensor: tf.Tens
     : tf.reshape(tensor, [...shape]);
 }
 
-/** The order of a matrix whose outputs are first in the file. */
-const transposed = (shape: readonly number[]): FileOrder => ({
-  ...{ shape: [...shape], outputs: shape[0], channels: shape[1], positions: 1 },
-});
-
 /**
  * Returns the bytes of each trained constant of a graph model, by its name. It undoes what `pretrained` does.
  * @param parameters all of the model's, in its own layout
@@ -79,10 +74,11 @@ const transposed = (shape: readonly number[]): FileOrder => ({
 export function storedConstants(artifacts: Artifacts, parameters: Float32Array): Map<string, Buffer> {
   const trained = trainedConstants(artifacts, graphOf(artifacts));
   return new Map(
-    trained.map(({ parameter: { name, offset, size }, role, shape }) => {
-      const own = parameters.subarray(offset, offset + size);
-      const pieces = role.swapped ? Array.from(inFileOrder(transposed(shape), own), (piece) => piece.slice()) : [own];
-      const bytes = pieces.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength));
+    trained.map(({ parameter, role }) => {
+      const { name, offset, size } = parameter;
+      const pieces = inFileOrder(orderInFile(parameter, role), parameters.subarray(offset, offset + size));
+      // A piece lives until the next one is asked for.
+      const bytes = Array.from(pieces, (piece) => Buffer.from(piece.slice().buffer));
       return [name, Buffer.concat(bytes)];
     }),
   );
@@ -94,12 +90,10 @@ async function valuesOf(
   { clock }: ModelHost,
 ): Promise<Float32Array> {
   const values = new Float32Array(trained.reduce((sum, { parameter }) => sum + parameter.size, 0));
-  for (const { parameter, role, shape } of trained) {
+  for (const { parameter, role } of trained) {
     const { name, offset, size } = parameter;
     const constant = stored.get(name) as Float32Array;
-    const own = values.subarray(offset, offset + size);
-    if (!role.swapped) own.set(constant);
-    else await inModelOrder(clock, transposed(shape), constant, own);
+    await inModelOrder(clock, orderInFile(parameter, role), constant, values.subarray(offset, offset + size));
   }
   return values;
 }
