@@ -35,7 +35,7 @@ export async function loadWorkload(
   const network = models.get(await loadModel(modelName, runtime));
   const chosen = { loss, metrics: metrics.length > 0 ? metrics : undefined };
   const model = withObjective(network, (await loadObjective(chosen, network.classes, runtime))?.objective);
-  const dataset = await loadDataset(choiceOf(choice), runtime);
+  const dataset = await loadDataset(choiceOf(choice), { ...runtime, report });
   await source.provision(report);
   const engine = await source.load({ threads, precision: precisionOf(precision), clock: runtime.clock });
   return {

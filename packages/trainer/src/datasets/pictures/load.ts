@@ -14,6 +14,7 @@ import { prepared } from '../prepared.js';
 import { cutParts, permutation } from '../splits.js';
 import { classesOf } from './classes.js';
 import { provisionJpegDecoder } from '../../engines/tensorflow/provision/index.js';
+import { linesOf } from '../../engines/tensorflow/provision/lines.js';
 import { jpegLibraryOn } from './decoding/jpeg.js';
 import type { DecodingPlan } from './decoding/task.js';
 import { DecodingThreads } from './decoding/threads.js';
@@ -37,7 +38,7 @@ const MOST_THREADS = 16;
 export async function loadPictures(
   sources: Partial<Record<PartName, PartSource>>,
   choice: DatasetChoice,
-  { machine }: DataHost,
+  { machine, report }: DataHost,
 ): Promise<Omit<Dataset, 'name' | 'hash'>> {
   const entries = Object.entries(sources) as [PartName, PartSource][];
   const lists = new Map(entries.map(([name, source]) => [name, listOf(source, choice.name)]));
@@ -65,7 +66,7 @@ export async function loadPictures(
   const stored = { name: choice.name, shape: plan.shape, elementType: 'uint8' as const, divisor: 255 };
   const reading = {
     threads: new DecodingThreads(
-      async () => ({ ...plan, jpegDecoder: await provisionJpegDecoder() }),
+      async () => ({ ...plan, jpegDecoder: await provisionJpegDecoder(report ? { report: linesOf(report) } : {}) }),
       Math.min(machine.parallelism, MOST_THREADS),
     ),
     corrupt: new CorruptPictures(all.length, choice.maxCorrupt ?? MAX_CORRUPT),

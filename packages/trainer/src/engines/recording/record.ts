@@ -77,13 +77,15 @@ function nameOf(names: ReadonlyMap<number, string>, id: number): string {
   return name;
 }
 
-function elementTypeOf(dtype: number): ElementType {
+/** Returns the element type of a number in TensorFlow's DataType. Throws if no model needs it. */
+export function elementTypeOf(dtype: number): ElementType {
   const found = Object.entries(DATA_TYPES).find(([, number]) => number === dtype);
   if (!found) throw new Error(`a tensor has TensorFlow's data type ${dtype}, which no model needs yet`);
   return found[0] as ElementType;
 }
 
-function attributeOf({ name, type, value }: NativeAttribute, binding: KernelBinding): Attribute {
+/** Returns an attribute in the form of recordings. */
+export function attributeOf({ name, type, value }: NativeAttribute, binding: KernelBinding): Attribute {
   switch (type) {
     case binding.TF_ATTR_STRING:
       return { name, kind: 'string', value: value as string };

@@ -1,5 +1,7 @@
 import type * as tensorflow from '@tensorflow/tfjs';
+import util from 'node:util';
 
+import { completeGradients } from '../recording/gradients.js';
 import type { NativeAttribute } from '../recording/kernels.js';
 import { DATA_TYPES } from '../recording/record.js';
 import type { SessionBackend } from './graph/binding.js';
@@ -14,15 +16,29 @@ export interface Backend extends SessionBackend {
 }
 
 /**
+ * Makes what TensorFlow.js' kernels for Node compute recordable, adds the gradients that TensorFlow.js lacks, and makes the
+ * kernels run under later versions of Node. The current backend must be the one that they are for.
+ */
+export function prepareKernels(tf: TensorFlow): void {
+  // TensorFlow.js 4.22 calls this function, which Node 23 has removed.
+  (util as { isNullOrUndefined?: unknown }).isNullOrUndefined ??= (value: unknown) =>
+    value === null || value === undefined;
+  completeGradients(tf);
+  useNativeReluGradient(tf);
+  useRecordableKernels(tf);
+}
+
+/**
  * Makes TensorFlow.js compute the gradient of ReLU by TensorFlow's own operation, instead of composing it of six
  * operations. The values are the same.
  */
-export function useNativeReluGradient(tf: TensorFlow, backend: Backend): void {
+function useNativeReluGradient(tf: TensorFlow): void {
   tf.registerGradient({
     kernelName: 'Relu',
     outputsToSave: [true],
     gradFunc: (dy, [y]) => ({
       x: () => {
+        const backend = tf.backend() as unknown as Backend;
         const float32 = { name: 'T', type: backend.binding.TF_ATTR_TYPE, value: 1 };
         return backend.executeSingleOutput('ReluGrad', [float32], [dy as tensorflow.Tensor, y]);
       },
@@ -35,14 +51,15 @@ export function useNativeReluGradient(tf: TensorFlow, backend: Backend): void {
  * to check them, which a recording cannot do; TensorFlow checks them itself when it runs. The operation by which it adds an
  * axis lacks its types, without which no graph can be loaded. Gradients of resizing do not say where the centres are.
  */
-export function useRecordableKernels(tf: TensorFlow, backend: Backend): void {
-  const { binding } = backend;
+function useRecordableKernels(tf: TensorFlow): void {
+  const current = () => tf.backend() as unknown as Backend;
+  const { binding } = current();
   const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
   const flag = (name: string, value: boolean) => ({ name, type: binding.TF_ATTR_BOOL, value });
   const dataType = ({ dtype }: tensorflow.Tensor) => DATA_TYPES[dtype as 'float32' | 'int32' | 'bool'];
   /** Executes an operation whose last input is a constant of integers. */
   const execute = (op: string, attributes: NativeAttribute[], inputs: tensorflow.Tensor[], last: tensorflow.Tensor) => {
-    const result = backend.executeSingleOutput(op, attributes, [...inputs, last]);
+    const result = current().executeSingleOutput(op, attributes, [...inputs, last]);
     last.dispose();
     return result;
   };
@@ -65,7 +82,7 @@ export function useRecordableKernels(tf: TensorFlow, backend: Backend): void {
     flag('half_pixel_centers', halfPixelCenters),
   ];
   replaceKernel(tf, 'ResizeBilinearGrad', ({ dy, images }, attributes: tensorflow.ResizeBilinearAttrs) =>
-    backend.executeSingleOutput('ResizeBilinearGrad', centres(attributes), [dy, images]),
+    current().executeSingleOutput('ResizeBilinearGrad', centres(attributes), [dy, images]),
   );
   replaceKernel(tf, 'ResizeNearestNeighborGrad', ({ dy, images }, attributes: tensorflow.ResizeBilinearAttrs) => {
     const [, height, width] = images.shape;

@@ -1,12 +1,10 @@
 import type * as tensorflow from '@tensorflow/tfjs';
 import { createRequire } from 'node:module';
 import { cpus, totalmem } from 'node:os';
-import util from 'node:util';
 
 import { Failure } from '@prunegrid/core/failure';
 import type { NetworkProvider } from '../host/network.js';
-import { completeGradients } from '../recording/gradients.js';
-import { type Backend, useNativeReluGradient, useRecordableKernels } from './kernels.js';
+import { type Backend, prepareKernels } from './kernels.js';
 import { TensorFlowNetworks } from './network.js';
 
 type TensorFlow = typeof tensorflow;
@@ -40,9 +38,6 @@ export function loadBinding(threads: number): { tf: TensorFlow; backend: Backend
   // the calling thread, because with additional threads two trainers on two cores would slow each other down.
   process.env['TF_NUM_INTEROP_THREADS'] = '-1';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  // TensorFlow.js 4.22 calls this function, which Node 23 has removed.
-  (util as { isNullOrUndefined?: unknown }).isNullOrUndefined ??= (value: unknown) =>
-    value === null || value === undefined;
   let tf: TensorFlow;
   try {
     // The package is CommonJS, and `import()` would be asynchronous.
@@ -54,8 +49,6 @@ export function loadBinding(threads: number): { tf: TensorFlow; backend: Backend
     });
   }
   const backend = tf.backend() as unknown as Backend;
-  completeGradients(tf);
-  useNativeReluGradient(tf, backend);
-  useRecordableKernels(tf, backend);
+  prepareKernels(tf);
   return { tf, backend };
 }

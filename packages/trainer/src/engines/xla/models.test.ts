@@ -6,7 +6,6 @@ import { datasets, type Dataset } from '../../datasets/index.js';
 import { initialParameters, models } from '../../models/index.js';
 import type { Engine, PhaseSettings } from '../engine.js';
 import { tensorflow } from '../tensorflow/source.js';
-import { loadBinding } from '../tensorflow/tensorflow.js';
 import { Body } from './lowering/body.js';
 import { lower } from './lowering/lower.js';
 import { apart, hasPlugin } from './plugin.fixture.js';
@@ -19,7 +18,9 @@ describe.skipIf(!hasPlugin)("XLA's programs of models", () => {
   beforeAll(async () => {
     const options = { threads: 1, clock: nodeHost.clock };
     await xla.provision(() => undefined);
-    engines = [await xla.load(options), await tensorflow.load(options)];
+    await tensorflow.provision(() => undefined);
+    const other = await tensorflow.load(options);
+    engines = [await xla.load(options), other];
     dataset = await datasets.get('mnist').load({ name: 'mnist', validation: 5000, limit: 64 }, nodeHost);
   }, 300_000);
 
@@ -47,8 +48,7 @@ describe.skipIf(!hasPlugin)("XLA's programs of models", () => {
   });
 
   it('are written for AlexNet, whose convolutions XLA compiles for many seconds on CPUs', () => {
-    const { tf, backend } = loadBinding(1);
-    const recordings = new Recordings(tf, backend);
+    const recordings = new Recordings();
     const model = models.get('alexnet');
     for (const recording of [recordings.gradient(model, 1, 1, true, 0.1), recordings.score(model, 1)]) {
       const body = new Body('HIGHEST');

@@ -1,21 +1,15 @@
 import { sizeOf } from '@prunegrid/numerics/shape';
-import type * as tensorflow from '@tensorflow/tfjs';
 
 import type { Model } from '../../models/index.js';
-import { type Computation, gradientOf, recordComputation, scoreOf } from '../recording/model-computations.js';
+import { type Computation, gradientOf, scoreOf } from '../recording/model-computations.js';
 import type { Recording } from '../recording/nodes.js';
-import type { Backend } from '../tensorflow/kernels.js';
-
-type TensorFlow = typeof tensorflow;
+import { Recorder } from './recorder.js';
 
 /** Records what models compute, each of it once. */
 export class Recordings {
   private readonly recordings = new Map<string, Recording>();
 
-  constructor(
-    private readonly tf: TensorFlow,
-    private readonly backend: Backend,
-  ) {}
+  private readonly recorder = new Recorder();
 
   /** Returns the recording of the gradient of a micro-batch. See `gradientTensor` for the arguments. */
   gradient(model: Model, samples: number, scale: number, dropout: boolean, labelSmoothing: number): Recording {
@@ -32,7 +26,7 @@ export class Recordings {
   private recording(computation: Computation): Recording {
     let recording = this.recordings.get(computation.key);
     if (!recording) {
-      recording = recordComputation(this.tf, this.backend, computation);
+      recording = this.recorder.record(computation);
       this.recordings.set(computation.key, recording);
     }
     return recording;

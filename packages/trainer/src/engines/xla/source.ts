@@ -16,8 +16,6 @@ import {
 } from '@prunegrid/pjrt';
 
 import type { EngineSource } from '../engine.js';
-import { tensorflow } from '../tensorflow/source.js';
-import { loadBinding } from '../tensorflow/tensorflow.js';
 import { Device } from './device.js';
 import { deviceEngine } from './engine.js';
 import { Executables } from './executables.js';
@@ -43,18 +41,16 @@ async function plugin(report: (line: string) => void): Promise<string> {
 
 /**
  * The engine that compiles recorded models by XLA, through the PJRT plugin that PRUNEGRID_XLA_PLUGIN names, or else
- * XLA's own for CPUs. TensorFlow.js records the models, so its library is needed, too.
+ * XLA's own for CPUs. TensorFlow's library is not needed: TensorFlow.js records the models without it.
  */
 export const xla: EngineSource = {
   name: 'xla',
   async provision(report) {
-    await tensorflow.provision(report);
     const prefixed = (line: string) => report(`engine: ${line}`);
     await addon(prefixed);
     await plugin(prefixed);
   },
-  async load({ threads, clock, precision = 'float32' }) {
-    const { tf, backend } = loadBinding(threads);
+  async load({ clock, precision = 'float32' }) {
     const file = await plugin(() => undefined);
     try {
       const client = await createClient(loadAddon(await addon(() => undefined)), file, optionsOf(file));
@@ -67,7 +63,7 @@ export const xla: EngineSource = {
       };
       const executables = new Executables(client, cache(), circumstancesOf(client, file), flagsOf(client));
       const device = new Device(client, executables, precision === 'tf32' ? 'DEFAULT' : 'HIGHEST');
-      const recordings = new Recordings(tf, backend);
+      const recordings = new Recordings();
       const store = new ExampleStore(device);
       return deviceEngine(description, { device, recordings, store, scorePrograms: new WeakMap(), clock });
     } catch (error) {

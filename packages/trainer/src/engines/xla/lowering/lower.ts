@@ -5,22 +5,19 @@ import type { Body, Value } from './body.js';
 import { lowerings } from './operators/index.js';
 import type { Lowering } from './operators/operator.js';
 
-/** Returns the operations of a recording that cannot be lowered yet, in alphabetical order. */
-function unknownOperations({ nodes }: Recording): string[] {
-  const unknown = nodes.flatMap((node) => (node.kind === 'operation' && !lowerings.has(node.op) ? [node.op] : []));
-  return [...new Set(unknown)].sort();
+/** Returns how an operation of TensorFlow is lowered. Throws Failure if it is not known here. */
+export function loweringOf(op: string): Lowering {
+  const found = lowerings.get(op);
+  if (!found) throw new Failure('input', `engine: xla cannot compute ${op} yet: use tensorflow`);
+  return found;
 }
 
 /**
  * Writes the operations of a recording, with `given` in place of its placeholders, and returns its output. No operation
  * adds in an order that may change from run to run.
- * Throws Failure, which names them all, if the recording has operations that are not known here.
+ * Throws Failure if the recording has an operation that is not known here.
  */
 export function lower(recording: Recording, body: Body, given: readonly Value[]): Value {
-  const unknown = unknownOperations(recording);
-  if (unknown.length > 0) {
-    throw new Failure('input', `engine: xla cannot compute ${unknown.join(', ')} yet: use tensorflow`);
-  }
   const values = new Map(recording.placeholders.map(({ name }, i) => [name, given[i]]));
   const constants = new Map(
     recording.nodes.flatMap((node) => (node.kind === 'constant' ? [[node.name, node] as const] : [])),
@@ -28,8 +25,7 @@ export function lower(recording: Recording, body: Body, given: readonly Value[])
   for (const node of recording.nodes) {
     if (node.kind === 'constant') values.set(node.name, body.constant(node.values, node.shape, node.elementType));
     if (node.kind !== 'operation') continue;
-    const lowering = lowerings.get(node.op) as Lowering;
-    const results = lowering({
+    const results = loweringOf(node.op)({
       ...{ body, node },
       inputs: node.inputs.map((name) => values.get(name) as Value),
       constant(input) {
