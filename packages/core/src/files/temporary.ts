@@ -10,14 +10,31 @@ import type { Host } from '../runtime/index.js';
 const ABANDONED_MS = 86_400_000;
 
 /**
- * `.NAME.PID@HOST.RANDOM.tmp`. The name states which process writes the file, so that other processes can tell whether
- * that process still runs.
+ * `.NAME.PID@HOST.BIRTH-RANDOM.tmp`. The name states which process writes the file, so that other processes can tell whether
+ * that process still runs. BIRTH is a hash of `Processes.birthOf`, absent where the system does not provide it: in a
+ * container, or after a restart of the machine, another process often has the same id.
  */
-const pattern = /^\..+\.(?<pid>\d+)@(?<host>.+)\.[0-9a-f]{8}\.tmp$/;
+const pattern = /^\..+\.(?<pid>\d+)@(?<host>.+)\.(?:(?<birth>[0-9a-f]{8})-)?[0-9a-f]{8}\.tmp$/;
 
 /** Returns a name for a file that is renamed to `name` when it is complete. No other writer uses the same name. */
-export const temporaryName = ({ processes, random }: Pick<Host, 'processes' | 'random'>, name: string): string =>
-  `.${name}.${processes.pid}@${processes.host}.${random.bytes(4).toString('hex')}.tmp`;
+export function temporaryName({ processes, random }: Pick<Host, 'processes' | 'random'>, name: string): string {
+  const { pid, host } = processes;
+  const birth = birthOf(processes, pid);
+  const mark = birth === undefined ? '' : `${birth}-`;
+  return `.${name}.${pid}@${host}.${mark}${random.bytes(4).toString('hex')}.tmp`;
+}
+
+const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8);
+
+function birthOf(processes: Host['processes'], pid: number): string | undefined {
+  const birth = processes.birthOf(pid);
+  return birth === undefined ? undefined : shortHash(birth);
+}
+
+/** Whether a process of this machine still runs, and is not a later one with its id. */
+function runs(processes: Host['processes'], pid: number, birth: string | undefined): boolean {
+  return processes.isAlive(pid) && (birth === undefined || birth === birthOf(processes, pid));
+}
 
 /**
  * Removes the temporary files in a folder whose writer has died: a process of this machine that no longer runs, or a
@@ -31,7 +48,7 @@ export async function removeAbandoned(host: Host, folder: string): Promise<void>
       const writer = pattern.exec(name)?.groups;
       if (!writer) continue;
       const file = join(folder, name);
-      const isGone = writer['host'] === processes.host && !processes.isAlive(Number(writer['pid']));
+      const isGone = writer['host'] === processes.host && !runs(processes, Number(writer['pid']), writer['birth']);
       const modified = isGone ? -Infinity : (await files.status(file))?.modified;
       if (modified !== undefined && clock.now() - modified > ABANDONED_MS) await files.remove(file);
     }
@@ -40,8 +57,8 @@ export async function removeAbandoned(host: Host, folder: string): Promise<void>
   }
 }
 
-/** `prunegrid-KIND-PID-HOST-RANDOM`, where HOST is a hash. */
-const folderPattern = /^prunegrid-[a-z]+-(?<pid>\d+)-(?<host>[0-9a-f]{8})-\w+$/;
+/** `prunegrid-KIND-PID-HOST-BIRTH-RANDOM`, where HOST and BIRTH are hashes. */
+const folderPattern = /^prunegrid-[a-z]+-(?<pid>\d+)-(?<host>[0-9a-f]{8})-(?:(?<birth>[0-9a-f]{8})-)?\w+$/;
 
 /**
  * Makes a temporary folder that only this user can enter and whose name states which process uses it. It also removes
@@ -53,12 +70,14 @@ export async function makeOwnFolder(
   kind: string,
 ): Promise<string> {
   // A socket's path has at most 107 bytes, so the machine's name is shortened.
-  const host = createHash('sha256').update(processes.host).digest('hex').slice(0, 8);
-  const folder = await files.makeTemporaryFolder(`prunegrid-${kind}-${processes.pid}-${host}-`);
+  const host = shortHash(processes.host);
+  const birth = birthOf(processes, processes.pid);
+  const mark = birth === undefined ? '' : `${birth}-`;
+  const folder = await files.makeTemporaryFolder(`prunegrid-${kind}-${processes.pid}-${host}-${mark}`);
   const parent = dirname(folder);
   for (const name of await files.list(parent).catch(() => [])) {
     const owner = folderPattern.exec(name)?.groups;
-    if (owner?.['host'] !== host || processes.isAlive(Number(owner['pid']))) continue;
+    if (owner?.['host'] !== host || runs(processes, Number(owner['pid']), owner['birth'])) continue;
     // Those of other users cannot be removed.
     await files.remove(join(parent, name)).catch(() => undefined);
   }

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeHost } from '../node/index.js';
 import type { Host } from '../runtime/index.js';
 import { makeOwnFolder, writeBytes, writeJson, writeText } from './index.js';
+import { temporaryName } from './temporary.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -90,6 +91,26 @@ it('temporary files go when their writer is gone, and not before', async () => {
   expect(await readdir(folder)).toEqual([ofElsewhere, ofLiving, notOurs, 'a'].sort());
 });
 
+it('temporary files and folders go when their process is gone and another one has its id', async () => {
+  const makeTemporaryFolder = (prefix: string) => mkdtemp(join(folder, prefix));
+  const born = (birth: string): Host => ({
+    ...nodeHost,
+    files: { ...files, makeTemporaryFolder },
+    processes: { ...processes, birthOf: () => birth },
+  });
+  const [earlier, later] = [born('Monday'), born('Tuesday')];
+  await writeFile(join(folder, temporaryName(earlier, 'a')), 'half');
+  await makeOwnFolder(earlier, 'listener');
+  const own = temporaryName(later, 'a');
+  await writeFile(join(folder, own), 'half');
+  const ownFolder = await makeOwnFolder(later, 'listener');
+  await writeText(later, join(folder, 'b'), 'text');
+  await makeOwnFolder(later, 'listener');
+  const left = await readdir(folder);
+  expect(left).toHaveLength(4);
+  expect(left).toEqual(expect.arrayContaining([own, basename(ownFolder), 'b']));
+});
+
 it('temporary folders go when their process is gone, and not before', async () => {
   const dead = Number(execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }));
   const makeTemporaryFolder = (prefix: string) => mkdtemp(join(folder, prefix));
@@ -105,5 +126,5 @@ it('temporary folders go when their process is gone, and not before', async () =
   const notOurs = await like(() => `prunegrid-listener-${dead}`);
   const last = await make();
   expect(await readdir(folder)).toEqual([ofElsewhere, ofLiving, last, notOurs].map((path) => basename(path)).sort());
-  expect(ofKilled).toMatch(/prunegrid-listener-\d+-[0-9a-f]{8}-\w+$/);
+  expect(ofKilled).toMatch(/prunegrid-listener-\d+-[0-9a-f]{8}-([0-9a-f]{8}-)?\w+$/);
 });

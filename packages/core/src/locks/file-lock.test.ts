@@ -25,6 +25,29 @@ const silence = async () => {
   await utimes(file, longAgo, longAgo);
 };
 
+describe('a lock', () => {
+  it('leaves nothing behind that could not be written', async () => {
+    const full = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    const { files } = nodeHost;
+    const open: Host['files']['open'] = async (path, mode) => ({
+      ...(await files.open(path, mode)),
+      write: () => Promise.reject(full),
+    });
+    await expect(holdLock({ ...nodeHost, files: { ...files, open } }, file, taken)).rejects.toThrow(
+      `${file} cannot be written: the disk is full`,
+    );
+    await (await holdLock(nodeHost, file, taken)).release();
+  });
+
+  it('that a power failure has emptied is free, even if the clock has been set back since', async () => {
+    await writeFile(file, '');
+    await expect(holdLock(nodeHost, file, taken)).rejects.toThrow('another process has it');
+    const tomorrow = new Date(Date.now() + 86_400_000);
+    await utimes(file, tomorrow, tomorrow);
+    await (await holdLock(nodeHost, file, taken)).release();
+  });
+});
+
 describe('a holder', () => {
   it('keeps the lock while it is stopped, however long, and loses it when it is killed', async () => {
     const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });

@@ -100,6 +100,12 @@ async function tryCreate({ files, processes }: Host, file: string, token: string
     const handle = await files.open(file, 'create');
     try {
       await handle.write(Buffer.from(JSON.stringify(holder)), 0);
+      // After a power failure, a file without content would not tell that its holder is gone.
+      await handle.sync();
+    } catch (error) {
+      // An empty file would look like the lock of a process that has just taken it.
+      await files.remove(file).catch(() => undefined);
+      throw error;
     } finally {
       await handle.close();
     }
@@ -125,8 +131,11 @@ export async function liveHolder(
   // A stopped process does not touch the file, but resumes its work when it is continued. So a holder on this host is
   // judged by whether its process exists.
   if (holder?.host === processes.host) return isThere(processes, holder) ? holder : null;
-  if (clock.now() - status.modified > STALE_MS) return null;
-  // An empty file was created a moment ago and its holder has not been written yet.
+  const silentMs = clock.now() - status.modified;
+  if (silentMs > STALE_MS) return null;
+  // An empty file was created a moment ago and its holder has not been written yet, or never was: then its time may even be
+  // in the future, since the clock has been set.
+  if (holder === null && silentMs < -STALE_MS) return null;
   return holder ?? { token: '', pid: NaN, host: 'unknown', owner: -1 };
 }
 
