@@ -87,18 +87,11 @@ export const nodeFiles: Files = {
   },
   list: async (folder) => (await readdir(folder)).sort(),
   makeFolder,
-  claimFolder: (path) => mkdir(path),
+  claimFolder: makeDurably,
   rename: (from, to) => rename(from, to),
   remove: (path) => rm(path, { recursive: true, force: true, maxRetries: 3 }),
   touch: (path) => utimes(path, new Date(), new Date()),
-  async syncFolder(folder) {
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  },
+  syncFolder,
   cacheFolder: () => cacheFolder(process.env, homedir()),
   makeTemporaryFolder: (prefix) => mkdtemp(join(tmpdir(), prefix)),
 };
@@ -118,10 +111,29 @@ async function makeFolder(path: string): Promise<void> {
 /** Makes a folder in an existing parent. It does nothing if the folder exists. */
 async function makeOne(path: string): Promise<void> {
   try {
-    await mkdir(path);
+    await makeDurably(path);
   } catch (error) {
     const found = await stat(path).catch(() => undefined);
     if (!found?.isDirectory()) throw error;
+  }
+}
+
+async function makeDurably(path: string): Promise<void> {
+  await mkdir(path);
+  try {
+    await syncFolder(dirname(path));
+  } catch (error) {
+    // Whoever may add a name to a folder need not be allowed to read it, and some file systems cannot sync folders.
+    if (!['EACCES', 'EPERM', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

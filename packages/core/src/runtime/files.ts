@@ -72,11 +72,11 @@ export interface Files {
   status(path: string, options?: { followLinks: boolean }): Promise<FileStatus | undefined>;
   /** Returns the names in a folder, sorted. */
   list(folder: string): Promise<string[]>;
-  /** Makes a folder and its missing parents. It does nothing if the folder exists. */
+  /** Makes a folder and its missing parents, whose names survive a power failure. It does nothing if the folder exists. */
   makeFolder(path: string): Promise<void>;
   /**
-   * Makes a folder in an existing parent. Rejects with `EEXIST` if the name is taken, so only one of two callers
-   * succeeds.
+   * Makes a folder in an existing parent, whose name survives a power failure. Rejects with `EEXIST` if the name is
+   * taken, so only one of two callers succeeds.
    */
   claimFolder(path: string): Promise<void>;
   /** Renames `from` to `to` atomically and replaces what `to` was. */
