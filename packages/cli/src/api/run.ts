@@ -15,6 +15,7 @@ import { Projector } from '@prunegrid/coordinator/training/projecting';
 import { type JournalRecord, type RunEvent, runJournal, type RunResult } from '@prunegrid/coordinator/training/records';
 import { readResumeState } from '@prunegrid/coordinator/training/resume-state';
 import { prune } from '@prunegrid/coordinator/training/run';
+import { removeSnapshots } from '@prunegrid/coordinator/training/snapshot';
 import { createRunFolder } from '@prunegrid/coordinator/training/run-folder';
 import { Failure } from '@prunegrid/core/failure';
 import { holdLock } from '@prunegrid/core/locks/file-lock';
@@ -107,7 +108,11 @@ export async function resumeExperiment(
   const folder = resolve(place);
   const { runtime } = context;
   const records = await readJournal(runtime, folder, runJournal);
-  if (records.some(({ type }) => type === 'run-finished')) throw new Failure('input', `${place}: has ended already`);
+  if (records.some(({ type }) => type === 'run-finished')) {
+    // They are left if the coordinator was killed just after the end.
+    await removeSnapshots(runtime, folder);
+    throw new Failure('input', `${place}: has ended already`);
+  }
   const [first] = records;
   const recorded = (first?.type === 'run-started' && first.manifest.extensions) || [];
   const { onWarning = ignore } = options;
@@ -193,7 +198,7 @@ async function runOn(
   return runJournaled(
     run,
     (context) => prune({ ...context, onProgress: throttled(runtime.clock, spec.batch.global, onProgress) }),
-    { watch, explain: (error) => withReason(error, ended, runtime) },
+    { watch, explain: (error) => withReason(error, ended, runtime), warn },
   );
 }
 

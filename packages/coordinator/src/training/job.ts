@@ -4,7 +4,7 @@ import { models } from '@prunegrid/trainer/models';
 import { isOfTrainers, PeersUnreachable, Regrouped, type TrainerGroup } from '../cluster/index.js';
 import { type Hooks, type JournaledRun, openRun, type OpenRun } from './open-run.js';
 import type { RunEvent } from './records.js';
-import { hasDataOf, readResumeState, replay, replayKind, ReplayMismatch } from './resume-state.js';
+import { hasDataOf, readResumeState, replay, replayKind, ReplayMismatch, type ResumeState } from './resume-state.js';
 import type { RunContext } from './context.js';
 import { Paused, Stopped } from './run.js';
 import { removeSnapshots } from './snapshot.js';
@@ -28,7 +28,7 @@ const MOST_LOSSES = 5;
 export async function runJournaled<T>(
   run: JournaledRun,
   work: (context: Omit<RunContext, 'onProgress'>) => Promise<T>,
-  { watch, explain = (error) => Promise.resolve(error) }: Hooks = {},
+  { watch, explain = (error) => Promise.resolve(error), warn = () => undefined }: Hooks = {},
 ): Promise<T> {
   const { runtime, folder, spec, runId, projector, trainers, checkLock } = run;
   const model = models.get(spec.model);
@@ -49,14 +49,21 @@ export async function runJournaled<T>(
     const log = resumeState ? { resumeState, journal: replay(journal, resumeState) } : { journal };
     return work({ runtime, spec, runId, model, group, projector, ...log, folder, checkLock });
   };
+  /** Reads what has been saved. Rejects if that is nothing, or the journal, which was intact when it was opened, is damaged. */
+  const savedBefore = async (error: unknown): Promise<ResumeState> => {
+    const { resumeState: saved, problems } = await readResumeState(runtime, folder);
+    if (!saved) throw problems[0] === undefined ? await explain(error) : new Failure('environment', problems[0]);
+    for (const problem of problems) warn(`${problem}; what was saved before is used`);
+    return saved;
+  };
   /** Resolves when another group can go on after this error; otherwise rejects with the error that ends the run. */
   const recover = async (error: unknown): Promise<void> => {
     if (error instanceof Paused || error instanceof Stopped || error instanceof ReplayMismatch) throw error;
     if (!canGoOn(error)) throw await explain(error);
     const before = resumeState?.point;
-    if (opened) ({ resumeState } = await readResumeState(runtime, folder));
+    if (opened) resumeState = await savedBefore(error);
     losses = error instanceof Regrouped || isLater(resumeState?.point, before) ? 0 : losses + 1;
-    if ((opened && !resumeState) || losses > MOST_LOSSES) throw await explain(error);
+    if (losses > MOST_LOSSES) throw await explain(error);
     await trainers.reform(error);
     if (opened) opened.lost = error instanceof Failure ? error.message : undefined;
   };
@@ -73,7 +80,10 @@ export async function runJournaled<T>(
     }
   } catch (error) {
     if (error instanceof Stopped) await removeSnapshots(runtime, folder);
-    else if (!(error instanceof Paused || error instanceof Regrouped)) await opened?.journal.append(failed(error));
+    // A journal says first which run it is: one whose beginning could not be written stays empty, and the run begins anew.
+    else if (opened && opened.journal.nextSeq > 0 && !(error instanceof Paused || error instanceof Regrouped)) {
+      await opened.journal.append(failed(error));
+    }
     throw error;
   } finally {
     await opened?.close();

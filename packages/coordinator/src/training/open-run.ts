@@ -40,6 +40,8 @@ export interface Hooks {
   watch?: (journal: Journal<RunEvent>) => (() => Promise<void>) | undefined;
   /** Replaces an error of the work by a more precise one, if there is one. */
   explain?: (error: unknown) => Promise<unknown>;
+  /** Called with a line for the user, such as which snapshot is damaged when the run goes on after a loss. */
+  warn?: (line: string) => void;
 }
 
 /** A run whose journal is open. */

@@ -282,7 +282,9 @@ export class EpochTraining implements Training {
 
   record(event: RunEvent, told?: Promise<void>): void {
     this.warnings.push(...warningIn(event));
-    this.writes.begin(this.context.journal.append(event, told));
+    // A record must not follow one that could not be written: the journal would lack that one for ever.
+    const before = Promise.all([told, this.settled()]);
+    this.writes.begin(this.context.journal.append(event, before));
   }
 
   /** Resolves when all records, checkpoints and snapshots are on disk. Rejects if one cannot be written. */

@@ -150,7 +150,7 @@ export class Attempts {
     settings: Pick<SweepPart, 'settings'>,
     run: (context: RunContext) => Promise<T>,
   ): Promise<T> {
-    const { sweep, resources, onProgress } = this.options;
+    const { sweep, resources, onProgress, warn } = this.options;
     const { runtime, projector } = resources;
     const { extensions } = this.options.trainers;
     const { manifest, index, checkLock } = sweep;
@@ -173,6 +173,7 @@ export class Attempts {
           ...context,
           onProgress: throttled(runtime.clock, spec.batch.global, (progress) => onProgress(job, progress)),
         }),
+      { warn },
     );
   }
 }
