@@ -15,6 +15,16 @@ describe('the virtual clock', () => {
     expect(times).toEqual([5000, 0, 5000 + HOUR, HOUR]);
   });
 
+  it('has a time of day that can be set, of which timers notice nothing', async () => {
+    const clock = new VirtualClock({ start: 5000 });
+    await clock.run(async () => {
+      const sleep = clock.sleep(10);
+      clock.set(-HOUR);
+      await sleep;
+    });
+    expect([clock.now(), clock.monotonic()]).toEqual([5010 - HOUR, 10]);
+  });
+
   it('calls timers by their time, and those of the same time in the order in which they were set', async () => {
     const clock = new VirtualClock();
     const calls: string[] = [];

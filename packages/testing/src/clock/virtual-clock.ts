@@ -45,6 +45,8 @@ export class VirtualClock implements Clock {
   /** The pending calls of `waitFor`. */
   private readonly waits = new Set<{ what: string }>();
   private elapsed = 0;
+  /** Milliseconds by which `now` has been set forward. */
+  private shift = 0;
   private turns = 0;
   private running = false;
 
@@ -54,11 +56,16 @@ export class VirtualClock implements Clock {
   }
 
   now(): number {
-    return this.start + this.elapsed;
+    return this.start + this.elapsed + this.shift;
   }
 
   monotonic(): number {
     return this.elapsed;
+  }
+
+  /** Sets the time of day forward by so many milliseconds, or back. Timers and `monotonic` notice nothing. */
+  set(by: number): void {
+    this.shift += by;
   }
 
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {

@@ -64,6 +64,14 @@ export class FileContent {
     this.changes.push(change);
   }
 
+  /** Changes a bit of what is stored, which needs no sync. */
+  flip(position: number, bit: number): void {
+    for (const bytes of [this.seen, this.durable]) {
+      const [byte] = bytes.view(position, position + 1);
+      if (byte !== undefined) bytes.write(position, Uint8Array.of(byte ^ (1 << bit)));
+    }
+  }
+
   sync(): void {
     for (const change of this.changes) apply(this.durable, change);
     this.changes = [];

@@ -96,7 +96,30 @@ describe('a disk in memory', () => {
   });
 });
 
+it('changes a bit of what is stored, and nothing else', async () => {
+  const { clock, disk } = await diskWithFolder();
+  await write(disk, `${ROOT}/file`, 'abcd', true);
+  await disk.syncFolder(ROOT);
+  disk.flip(`${ROOT}/file`, 0.5, 1);
+  expect(await textOf(disk, `${ROOT}/file`)).toBe('abad');
+  expect(await textOf(disk.afterPowerCut({ clock }), `${ROOT}/file`)).toBe('abad');
+});
+
+it('takes the time that it is said to take, for each operation', async () => {
+  const clock = new VirtualClock();
+  const disk = new MemoryDisk({ clock, latency: () => clock.sleep(5) });
+  await clock.run(() => write(disk, '/file', 'text', true));
+  expect(clock.monotonic()).toBe(20);
+});
+
 describe('a power cut', () => {
+  it('leaves folders that have just been made', async () => {
+    const { clock, disk } = await diskWithFolder();
+    await disk.makeFolder(`${ROOT}/runs/one`);
+    await disk.claimFolder(`${ROOT}/runs/two`);
+    expect(await disk.afterPowerCut({ clock }).list(`${ROOT}/runs`)).toEqual(['one', 'two']);
+  });
+
   it('leaves what was synced, the names apart from the contents', async () => {
     const { clock, disk } = await diskWithFolder();
     await write(disk, `${ROOT}/kept`, 'kept', true);

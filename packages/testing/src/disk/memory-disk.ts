@@ -27,6 +27,8 @@ export interface MemoryDiskOptions {
   clock: Pick<Clock, 'now'>;
   /** The total number of bytes that the disk can hold. */
   capacity?: number;
+  /** Awaited at the start of each operation: the time that it takes. By default none does. */
+  latency?: () => Promise<void>;
 }
 
 /**
@@ -34,7 +36,8 @@ export interface MemoryDiskOptions {
  * power can be cut. Its errors are those of Node, with the same texts. Relative paths are relative to the working
  * folder of this process.
  *
- * The content of a file is durable after `sync` of the file, and its name after `syncFolder` of its folder.
+ * The content of a file is durable after `sync` of the file, and its name after `syncFolder` of its folder. A new folder is
+ * durable at once.
  */
 export class MemoryDisk implements Files {
   /** The total number of bytes that the disk can hold. A write beyond it is done in part and rejects with `ENOSPC`. */
@@ -52,12 +55,42 @@ export class MemoryDisk implements Files {
   private failure: { at: number; code: ErrorCode } | undefined;
   private cut: { at: number; happened: () => void } | undefined;
   private off = false;
+  private readonly latency: (() => Promise<void>) | undefined;
 
-  constructor({ clock, capacity = Infinity }: MemoryDiskOptions, tree?: Tree) {
+  constructor({ clock, capacity = Infinity, latency }: MemoryDiskOptions, tree?: Tree) {
     this.clock = clock;
+    this.latency = latency;
     this.capacity = capacity;
     this.tree = tree ?? new Tree(newFolder(clock.now()));
     this.makeFolders(tmpdir());
+  }
+
+  /** The number of bytes in all files. */
+  get used(): number {
+    return this.tree.used();
+  }
+
+  /** The paths of all files. */
+  get paths(): string[] {
+    return this.tree.paths();
+  }
+
+  /** Makes room, and cancels the failure and the power cut that have not happened yet. */
+  mend(): void {
+    this.capacity = Infinity;
+    this.failure = undefined;
+    this.cut = undefined;
+  }
+
+  /**
+   * Changes a bit of what is stored, as a medium that ages does: nobody is told, and the file's times stay.
+   *
+   * @param place the byte, as a share of the file's length
+   */
+  flip(path: string, place: number, bit: number): void {
+    const { node } = this.find('open', path);
+    if (node?.kind !== 'file' || node.content.length === 0) return;
+    node.content.flip(Math.floor(place * node.content.length), bit);
   }
 
   /**
@@ -88,7 +121,8 @@ export class MemoryDisk implements Files {
   afterPowerCut({ clock, seed }: { clock: Pick<Clock, 'now'>; seed?: number }): MemoryDisk {
     this.off = true;
     const random = seed === undefined ? undefined : new RandomStream(seed, POWER_CUT);
-    return new MemoryDisk({ clock, capacity: this.capacity }, this.tree.afterPowerCut(random));
+    const { capacity, latency } = this;
+    return new MemoryDisk({ clock, capacity, ...(latency && { latency }) }, this.tree.afterPowerCut(random));
   }
 
   async open(path: string, mode: OpenMode): Promise<FileHandle> {
@@ -104,7 +138,7 @@ export class MemoryDisk implements Files {
     if (mode === 'replace' && opened.kind === 'file') this.changed(opened).truncate(0);
     return new MemoryFileHandle(opened, mode !== 'read', {
       begin: (call) => this.begin(call),
-      room: () => this.capacity - (this.capacity === Infinity ? 0 : this.tree.used()),
+      room: () => this.capacity - (this.capacity === Infinity ? 0 : this.used),
       change: (file, call) => {
         this.refuseIfReadOnly(call);
         return this.changed(file);
@@ -168,6 +202,7 @@ export class MemoryDisk implements Files {
     if (place.node) throw diskError('EEXIST', 'mkdir', path);
     this.refuseIfReadOnly('mkdir', path);
     this.name(place, newFolder(this.clock.now()));
+    if (place.folder) this.tree.sync(place.folder);
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -229,6 +264,7 @@ export class MemoryDisk implements Files {
    * power.
    */
   private async begin(call: string, path?: string, to?: string): Promise<void> {
+    await this.latency?.();
     if (this.cut && this.operations >= this.cut.at) {
       this.off = true;
       this.cut.happened();
@@ -269,6 +305,7 @@ export class MemoryDisk implements Files {
         this.refuseIfReadOnly('mkdir', path);
         node = newFolder(this.clock.now());
         this.tree.change([{ folder, name, node }], this.clock.now());
+        this.tree.sync(folder);
       }
       folder = node;
     }

@@ -56,6 +56,16 @@ export class Tree {
       .filter((change) => change.length > 0);
   }
 
+  /** Returns the paths of all files, sorted within each folder. */
+  paths(folder: Folder = this.root, above = ''): string[] {
+    return [...folder.names]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([name, node]) => {
+        const path = `${above}/${name}`;
+        return node.kind === 'file' ? [path] : this.paths(node, path);
+      });
+  }
+
   /** Returns the number of bytes in all files that have a name. */
   used(): number {
     const files = new Set<File>();

@@ -62,7 +62,11 @@ export class SmallNetwork implements Network {
     }
     const mean = scale / count;
     const slope = this.isFaulty() ? -mean : mean;
-    return vectorOf(Float32Array.from(sums, (sum, i) => (i < size ? sum * slope : i === size ? sum * mean : sum)));
+    const values = new Float32Array(size + 2);
+    for (let i = 0; i < size; i++) values[i] = sums[i] * slope;
+    values[size] = sums[size] * mean;
+    values[size + 1] = sums[size + 1];
+    return vectorOf(values);
   }
 
   score(batch: Batch): BatchScore {
@@ -85,15 +89,18 @@ export class SmallNetwork implements Network {
     dropout: readonly Float32Array[] | undefined,
     labelSmoothing: number,
   ): Pass {
+    const { parameters } = this;
     const { inputs } = this.layers[0];
-    const activations = [Float64Array.from(batch.inputs.subarray(example * inputs, (example + 1) * inputs))];
+    const pixels = new Float64Array(inputs);
+    for (let i = 0; i < inputs; i++) pixels[i] = batch.inputs[example * inputs + i];
+    const activations = [pixels];
     for (const [l, layer] of this.layers.entries()) {
-      const outputs = new Float64Array(layer.outputs);
-      for (let o = 0; o < layer.outputs; o++) {
-        let sum = this.parameters[layer.bias + o];
-        for (let i = 0; i < layer.inputs; i++) {
-          sum += activations[l][i] * this.parameters[layer.weight + i * layer.outputs + o];
-        }
+      const before = activations[l];
+      const { inputs: width, weight, outputs: count } = layer;
+      const outputs = new Float64Array(count);
+      for (let o = 0; o < count; o++) {
+        let sum = parameters[layer.bias + o];
+        for (let i = 0; i < width; i++) sum += before[i] * parameters[weight + i * count + o];
         const isLast = l === this.layers.length - 1;
         outputs[o] = isLast ? sum : Math.max(0, sum) * factorOf(layer, example, o, dropout);
       }

@@ -111,7 +111,8 @@ export class VirtualMachine {
     const writeError = (text: string) => {
       if (process.gone.aborted) return;
       if (outputFile === undefined) onError?.(text);
-      else written = written.then(() => this.append(outputFile, text));
+      // What a full or broken disk does not take is lost, as it is to a program that prints.
+      else written = written.then(() => this.append(outputFile, text)).catch(() => undefined);
     };
     const context: ProgramContext = {
       processes: this.seenBy(process.pid, input),

@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto';
 
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
-import { readJournal } from '@prunegrid/coordinator/journal/reading';
-import { runJournal } from '@prunegrid/coordinator/training/records';
 import { writeSecret } from '@prunegrid/core/secrets';
 
-import { type Scenario, schedule } from './faults.js';
-import { FOLDER, World } from './world.js';
+import { schedule } from './befall.js';
+import { FOR_EVER, type Scenario } from './faults.js';
+import { type FinalState, inspect } from './inspect.js';
+import { World } from './world.js';
 
 /** The address at which every coordinator of a scenario listens, so that trainers find the next one. */
 const ADDRESS = '127.0.0.1:7000';
 const TOKEN = 'the-token-of-a-simulated-coordinator';
 const TOKEN_FILE = '/token';
-/** Milliseconds after which a supervisor starts a process again that has ended. */
+/** Milliseconds after which a supervisor starts a process again that has ended, and the longest if it ends again and again. */
 const RESTART_MS = 2000;
+const LONGEST_RESTART_MS = 60_000;
 /** Milliseconds for which a coordinator is silent before another machine starts one in its place. */
 const TAKEOVER_MS = 40_000;
 /** How often a coordinator may be started. A scenario has fewer faults. */
@@ -21,8 +22,10 @@ const MOST_STARTS = 12;
 
 /** What has become of a run. */
 export interface Outcome {
-  /** SHA-256 of the tensors of the result. */
-  hash: string;
+  /** SHA-256 of the tensors of the result; undefined if the run was refused, or what is stored is damaged. */
+  hash: string | undefined;
+  /** Why the run could not go on, or what was found damaged in the end, in one line that names the file. */
+  refusal: string | undefined;
   /** How often a coordinator was started, and how often the run was resumed. */
   starts: number;
   resumed: number;
@@ -39,34 +42,30 @@ export class BrokenPromise extends Error {
   }
 }
 
-/** Returns the SHA-256 of the tensors in a safetensors file. */
-const hashOf = (bytes: Buffer): string =>
-  createHash('sha256')
-    .update(bytes.subarray(8 + Number(bytes.readBigUInt64LE(0))))
-    .digest('hex');
-
 /**
  * Runs an experiment in virtual time while a scenario's faults happen to it, under a supervisor that starts ended processes again.
- * @throws BrokenPromise if it does not end by itself, or its journal is not complete
+ * @throws BrokenPromise if it does not end by itself, a process crashes, it is refused though nothing is damaged or full, or what is
+ *   stored in the end is not what the run has computed
  */
 export async function simulate(spec: Spec, scenario: Scenario): Promise<Outcome> {
-  const { seed, trainers, external, reduction, delayMs, faults } = scenario;
+  const { seed, trainers, external, reduction, delayMs, diskMs, faults } = scenario;
   const choice = { trainers, external, reduction, listen: ADDRESS, tokenFile: TOKEN_FILE, wait: 90, extensions: [] };
   // On another machine nobody else has trainers.
   const own = { ...choice, trainers: Math.max(1, trainers), external: 0, listen: '127.0.0.1:7001' };
   const choiceOn = (machine: string) => (machine === 'one' ? choice : own);
-  const world = new World({ seed, delayMs, livenessMs: 25_000, spec, choiceOn, token: TOKEN });
-  const { clock, disk } = world;
+  const world = new World({ seed, delayMs, diskMs, livenessMs: 25_000, spec, choiceOn, token: TOKEN });
+  const { clock } = world;
   let over = false;
   let starts = 0;
 
-  /** Keeps one coordinator after the other running until one has come to the end. */
+  /** Keeps one coordinator after the other running until one has come to the end, or too many have failed. */
   const supervise = async (machine: string): Promise<boolean> => {
-    while (!over && starts < MOST_STARTS) {
+    for (let pause = RESTART_MS; !over && starts < MOST_STARTS; pause = Math.min(2 * pause, LONGEST_RESTART_MS)) {
+      await world.power;
       starts++;
       const { code } = await world.startCoordinator(machine).ended;
       if (code === 0) return true;
-      await clock.sleep(RESTART_MS);
+      await clock.sleep(pause);
     }
     return false;
   };
@@ -82,46 +81,47 @@ export async function simulate(spec: Spec, scenario: Scenario): Promise<Outcome>
   };
   const keepTrainer = async (): Promise<void> => {
     while (!over) {
+      await world.power;
       await world.startTrainer('one', ADDRESS).ended;
       await clock.sleep(RESTART_MS);
     }
   };
 
   try {
+    let won = false;
     await clock.run(async () => {
-      await writeSecret({ files: disk }, TOKEN_FILE, TOKEN);
+      await writeSecret({ files: world.disk }, TOKEN_FILE, TOKEN);
+      await world.disk.syncFolder('/');
       for (const fault of faults) schedule(fault, world);
       for (let i = 0; i < external; i++) void keepTrainer();
-      const won = await Promise.race([supervise('one'), takeOver()]);
+      won = await Promise.race([supervise('one'), takeOver()]);
       over = true;
-      if (!won) throw new Error(`the run has not ended after ${starts} starts of a coordinator`);
       // A coordinator that was stopped wakes up and must not write anything.
       await clock.sleep(120_000);
     });
-    const records = await readJournal({ files: disk }, FOLDER, runJournal);
-    requireComplete(records);
-    const left = (await disk.list(FOLDER)).filter((name) => name.endsWith('.tmp') || name.endsWith('.lock'));
-    if (left.length > 0) throw new Error(`${left.join(', ')} are left behind`);
-    return {
-      hash: hashOf(await disk.read(`${FOLDER}/model.safetensors`)),
-      ...{ starts, resumed: records.filter(({ type }) => type === 'run-resumed').length },
-      seconds: clock.monotonic() / 1000,
-      said: world.said,
-    };
+    const seconds = clock.monotonic() / 1000;
+    const state = await clock.run(() => inspect(world, won));
+    return { ...judge(scenario, state, world), starts, resumed: state.resumed, seconds, said: world.said };
   } catch (error) {
     throw new BrokenPromise((error as Error).stack ?? String(error), world.said);
   }
 }
 
-/** Throws an error if the records are not those of a run that has finished once, epoch by epoch. */
-function requireComplete(records: readonly { type: string }[]): void {
-  const finished = records.filter(({ type }) => type === 'run-finished');
-  if (finished.length !== 1 || records.at(-1)?.type !== 'run-finished') {
-    throw new Error(`the journal has ${finished.length} ends, and ${records.at(-1)?.type} is its last record`);
+/** Returns how the run has ended. Throws an error if the scenario does not excuse it. */
+function judge({ faults }: Scenario, state: FinalState, { ended }: World): Pick<Outcome, 'hash' | 'refusal'> {
+  const crash = ended.find(({ isRefusal }) => !isRefusal);
+  if (crash) throw new Error(`a ${crash.kind} has crashed: ${crash.reason}`);
+  const { model, problem, isFinished } = state;
+  // Whatever else happens is to be survived.
+  const excused = faults.some((fault) => fault.kind === 'flip' || (fault.kind === 'full' && fault.lasts === FOR_EVER));
+  if (problem !== undefined) {
+    if (!excused) throw new Error(`what is stored is damaged: ${problem}`);
+    return { hash: undefined, refusal: problem };
   }
-  const epochs = records.flatMap((record) =>
-    'totalEpochs' in record && record.type === 'epoch-finished' ? [record] : [],
-  );
-  if (!epochs.every(({ totalEpochs }, i) => totalEpochs === i + 1))
-    throw new Error('the journal has an epoch twice, or not at all');
+  if (!isFinished) {
+    const refusal = ended.findLast(({ kind }) => kind === 'coordinator')?.reason ?? 'nothing was said';
+    if (!excused) throw new Error(`the run has not ended: ${refusal}`);
+    return { hash: undefined, refusal };
+  }
+  return { hash: model && createHash('sha256').update(model).digest('hex'), refusal: undefined };
 }

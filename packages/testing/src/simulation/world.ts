@@ -3,7 +3,9 @@ import { createRequire } from 'node:module';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import { Failure } from '@prunegrid/core/failure';
-import type { ChildProcess, Runtime } from '@prunegrid/core/runtime';
+import { refusalOf } from '@prunegrid/core/files';
+import { RandomStream } from '@prunegrid/core/randomness/philox';
+import type { ChildProcess, Host, Runtime } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 import { serve } from '@prunegrid/trainer/worker';
 
@@ -16,15 +18,21 @@ import { MemoryNetwork, type NetworkOptions } from '../network/memory-network.js
 import type { Program, ProgramContext } from '../processes/virtual-machine.js';
 import { runIn } from './run.js';
 
+/** The purpose that keeps these random numbers independent of those of a run. */
+const LATENCY = 105;
 /** The file that the local launcher starts for each trainer. */
 const TRAINER = createRequire(import.meta.url).resolve('@prunegrid/trainer/bin');
 const COORDINATOR = 'the coordinator';
 /** Milliseconds for which trainers that were started by hand dial again. */
 const REDIAL_MS = 120_000;
+/** Milliseconds from a power cut to the moment at which the machines run again. */
+const POWER_MS = 60_000;
 
 export const FOLDER = '/runs/one';
 
 export interface WorldOptions extends Omit<NetworkOptions, 'clock'> {
+  /** The longest time that an operation of the disk takes, in milliseconds. */
+  diskMs: number;
   spec: Spec;
   /** Returns the trainers of a coordinator on this machine. */
   choiceOn: (machine: string) => TrainerChoice;
@@ -37,6 +45,8 @@ export interface Process {
   /** Name of its end of the network. */
   name: string;
   kind: 'coordinator' | 'trainer';
+  /** The machine on which it runs. */
+  machine: string;
   kill: () => void;
   terminate: () => void;
   /** Makes its processor compute wrong gradients from now on. */
@@ -44,23 +54,66 @@ export interface Process {
   life: Life;
 }
 
+/** How a process has ended that could not go on. */
+export interface Ending {
+  kind: Process['kind'];
+  /** What it said last. */
+  reason: string;
+  /** Whether it is an expected failure, in one line. */
+  isRefusal: boolean;
+}
+
 /** Machines with one disk and one network, on which coordinators and trainers run, all in one process and in virtual time. */
 export class World {
   readonly clock = new VirtualClock();
-  readonly disk = new MemoryDisk({ clock: this.clock });
+  /** What is stored; another object after a power cut. */
+  disk: MemoryDisk;
   readonly network: MemoryNetwork;
   /** Everything that was said to a user, with its time. */
   readonly said: string[] = [];
+  /** The processes that have ended by an error, in this order. */
+  readonly ended: Ending[] = [];
   private readonly machines = new Map<string, VirtualHost>();
   private readonly running = new Map<string, Process>();
+  /** How many machines have been started. */
+  private boots = 0;
+  private powered: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: WorldOptions) {
-    this.network = new MemoryNetwork({ ...options, clock: this.clock });
+    const { clock } = this;
+    this.network = new MemoryNetwork({ ...options, clock });
+    const { diskMs, seed } = options;
+    const random = new RandomStream(seed, LATENCY);
+    const latency = () => clock.sleep(random.nextBelow(diskMs + 1));
+    this.disk = new MemoryDisk({ clock, ...(diskMs > 0 && { latency }) });
   }
 
   /** The processes that have not ended, in the order of their start. */
   get processes(): readonly Process[] {
     return [...this.running.values()];
+  }
+
+  /** Resolves when the machines have power. */
+  get power(): Promise<void> {
+    return this.powered;
+  }
+
+  /** Cuts the power of all machines after so many more operations of the disk. It comes back after a while. */
+  async losePower(operations: number): Promise<void> {
+    await this.disk.losePowerAfter(operations);
+    this.powered = this.clock.sleep(POWER_MS);
+    for (const { machine, kill } of this.processes) {
+      kill();
+      this.say(machine, 'the power fails');
+    }
+    this.machines.clear();
+    this.disk = this.disk.afterPowerCut({ clock: this.clock, seed: this.options.seed });
+  }
+
+  /** Makes the disk what a power cut would leave that spares nothing which was not synced. */
+  forgetUnsynced(): void {
+    this.machines.clear();
+    this.disk = this.disk.afterPowerCut({ clock: this.clock });
   }
 
   /** Starts a coordinator on a machine. It runs the experiment in FOLDER, or resumes it. */
@@ -81,6 +134,11 @@ export class World {
     });
   }
 
+  /** Returns a machine of this name, without its network. */
+  hostOn(name: string): Host {
+    return this.machine(name);
+  }
+
   private machine(name: string): VirtualHost {
     const known = this.machines.get(name);
     if (known) return known;
@@ -89,7 +147,8 @@ export class World {
       [COORDINATOR, (_, context) => this.coordinator(name, context)],
     ]);
     const { clock, disk: files } = this;
-    const seed = this.options.seed + this.machines.size;
+    // A machine that has been started again has the same process ids as before, but draws other secrets.
+    const seed = this.options.seed + this.boots++;
     const machine = virtualHost({ seed, clock, files, host: name, programs });
     this.machines.set(name, machine);
     return machine;
@@ -129,7 +188,7 @@ export class World {
     work: (runtime: Runtime) => Promise<void>,
     leave?: () => void,
   ): Promise<number> {
-    const name = `${kind} ${processes.pid} on ${machine}`;
+    const name = `${kind} ${processes.pid} on ${machine}, ${processes.birthOf(processes.pid)}`;
     const life = new Life();
     let finished = false;
     if (leave) onTerminate(() => life.do(leave));
@@ -137,7 +196,15 @@ export class World {
     const transport = this.network.end(name);
     const runtime = livedIn({ ...this.machine(machine), processes, transport }, life);
     const corrupt = () => void faulty.add(runtime.clock);
-    this.running.set(name, { name, kind, life, kill: signal('SIGKILL'), terminate: signal('SIGTERM'), corrupt });
+    this.running.set(name, {
+      name,
+      kind,
+      machine,
+      life,
+      kill: signal('SIGKILL'),
+      terminate: signal('SIGTERM'),
+      corrupt,
+    });
     ended.addEventListener('abort', () => {
       this.running.delete(name);
       life.kill();
@@ -148,8 +215,12 @@ export class World {
       await work(runtime);
       return 0;
     } catch (error) {
-      writeError(`${error instanceof Failure ? error.message : (error as Error).stack}\n`);
-      return error instanceof Failure ? error.exitCode : 1;
+      const failure = error instanceof Failure ? error : refusalOf(error);
+      if (life.isKilled) return 1;
+      const reason = failure?.message ?? (error as Error).stack ?? String(error);
+      writeError(`${reason}\n`);
+      this.ended.push({ kind, reason, isRefusal: failure !== undefined && !reason.includes('\n') });
+      return failure?.exitCode ?? 1;
     } finally {
       finished = true;
     }
