@@ -62,6 +62,18 @@ export const ensureRay = (log = () => {}) =>
   );
 
 /**
+ * Does the same for the tests of Kubernetes' manifests and of Containerfiles, with the packages of
+ * test/clusters/kubernetes-requirements.txt.
+ * @param {(line: string) => void} [log] told when there is something to wait for
+ * @returns {Promise<TestPython>}
+ * @throws {Error} as `ensurePython`
+ */
+export const ensureKubernetes = (log = () => {}) =>
+  ensure('test-kubernetes', inTests('clusters/kubernetes-requirements.txt'), ['--no-deps'], () =>
+    log("Installing Kubernetes' schemas and hadolint for the tests, once"),
+  );
+
+/**
  * Gives the folder with torchvision, which the Python of `ensurePyTorch` finds if PYTHONPATH names it.
  * @param {(line: string) => void} [log] told when there is something to wait for
  * @returns {Promise<string>}

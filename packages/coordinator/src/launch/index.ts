@@ -1,6 +1,7 @@
 import { Registry } from '@prunegrid/core/registry';
 
 import type { Launcher } from './launcher.js';
+import { kubernetesLauncher } from './kubernetes/kubernetes.js';
 import { localLauncher } from './local/local.js';
 import { noneLauncher } from './none/none.js';
 import { rayLauncher } from './ray/ray.js';
@@ -20,4 +21,10 @@ export type {
 } from './launcher.js';
 
 /** The ways to start trainers that this process knows. */
-export const launchers = new Registry<Launcher>('launcher', [localLauncher, slurmLauncher, rayLauncher, noneLauncher]);
+export const launchers = new Registry<Launcher>('launcher', [
+  localLauncher,
+  slurmLauncher,
+  rayLauncher,
+  kubernetesLauncher,
+  noneLauncher,
+]);

@@ -46,14 +46,22 @@ export async function writeAddress(
   await writeSecret(host, file, `${request.coordinator}\n`);
 }
 
-/** Returns the arguments of a trainer that finds everything in files. */
+/** Returns the arguments of a trainer that finds everything in files, in the folder of its launch. */
 export const argumentsByFiles = ({
   folder,
-  tokenFile,
-  tls,
-  extensions,
-}: Pick<LaunchRequest, 'folder' | 'tokenFile' | 'tls' | 'extensions'>): string[] => [
-  ...['--coordinator-file', addressFile({ folder })],
+  ...files
+}: Pick<LaunchRequest, 'folder' | 'tokenFile' | 'tls' | 'extensions'>): string[] =>
+  argumentsAt({ address: addressFile({ folder }), ...files });
+
+/** The files in which a trainer finds everything. */
+type TrainerFiles = Pick<LaunchRequest, 'tokenFile' | 'tls' | 'extensions'> & {
+  /** The file that holds the coordinator's address. */
+  address: string;
+};
+
+/** Returns the arguments of a trainer that finds everything in these files. */
+export const argumentsAt = ({ address, tokenFile, tls, extensions }: TrainerFiles): string[] => [
+  ...['--coordinator-file', address],
   ...(tokenFile === undefined ? [] : ['--token-file', tokenFile]),
   ...(tls === undefined ? ['--insecure'] : ['--tls', tls]),
   ...['--redial', String(REDIAL_S)],

@@ -1,7 +1,7 @@
 import { constants, createReadStream } from 'node:fs';
 import { lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 
 import { cacheFolder } from '../cache-folder.js';
 import type { FileHandle, Files, OpenMode } from '../runtime/files.js';
@@ -93,6 +93,9 @@ export const nodeFiles: Files = {
   touch: (path) => utimes(path, new Date(), new Date()),
   syncFolder,
   cacheFolder: () => cacheFolder(process.env, homedir()),
+  // A variable may list several, as PATH does; the first one counts.
+  userFile: (variable, path) =>
+    process.env[variable]?.split(delimiter).find((file) => file !== '') ?? join(homedir(), path),
   makeTemporaryFolder: (prefix) => mkdtemp(join(tmpdir(), prefix)),
 };
 

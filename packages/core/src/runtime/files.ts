@@ -89,6 +89,11 @@ export interface Files {
   syncFolder(folder: string): Promise<void>;
   /** Returns the user's folder for files that can be computed or downloaded again. It may not exist yet. */
   cacheFolder(): string;
+  /**
+   * Returns the path of a file with the user's settings: what an environment variable says, or otherwise a path below the
+   * user's home folder. It may not exist.
+   */
+  userFile(variable: string, path: string): string;
   /** Makes a new folder for this user's temporary files, whose name begins with `prefix`, and returns its path. */
   makeTemporaryFolder(prefix: string): Promise<string>;
 }

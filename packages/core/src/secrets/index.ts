@@ -1,2 +1,2 @@
 export { isSameSecret } from './compare.js';
-export { newToken, readToken, writeSecret } from './token.js';
+export { isPrivate, newToken, readToken, writeSecret } from './token.js';

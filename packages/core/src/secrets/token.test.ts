@@ -38,6 +38,26 @@ it('reads what was drawn from a file or from standard input, and compares it', a
   }
 });
 
+it('takes a file that root lets the group of another user read, as in a pod', async () => {
+  const token = newToken(nodeHost);
+  const content = Buffer.from(token);
+  const of = (owner: number, mode: number, userId: number) =>
+    read('file', {
+      ...nodeHost,
+      files: { ...nodeHost.files, readOwned: async () => ({ content, owner, mode }) },
+      machine: { ...nodeHost.machine, userId },
+    });
+  expect(await of(0, 0o440, 1000)).toBe(token);
+  for (const [owner, mode, userId] of [
+    [0, 0o444, 1000],
+    [0, 0o460, 1000],
+    [0, 0o440, 0],
+    [1000, 0o440, 1000],
+  ]) {
+    await expect(of(owner, mode, userId)).rejects.toThrow(/others may access it/);
+  }
+});
+
 it('takes no file that others may have read or written, and nothing that is short or no file', async () => {
   const token = newToken(nodeHost);
   for (const mode of [0o640, 0o604, 0o622]) {

@@ -1,12 +1,21 @@
 import { Failure } from '../failure.js';
 import { isMissing, writeFailure } from '../files/index.js';
-import type { Host } from '../runtime/index.js';
+import type { Host, Machine, OwnedFile } from '../runtime/index.js';
 
 /** The size of a token that is drawn, in bytes. Nobody guesses so many. */
 const TOKEN_BYTES = 32;
 /** The smallest number of characters of a token that a user has chosen. */
 const LEAST_CHARACTERS = 32;
 const MOST_BYTES = 4096;
+
+/**
+ * Whether nobody but this user may access a file, and those to whom root has given it: in a pod, root owns the files of a
+ * secret, and the pod's group may read them.
+ */
+export const isPrivate = (
+  { owner, mode }: Pick<OwnedFile, 'owner' | 'mode'>,
+  { userId }: Pick<Machine, 'userId'>,
+): boolean => (mode & (owner === 0 && userId > 0 ? 0o037 : 0o077)) === 0;
 
 /** Draws a token: 64 hexadecimal digits. */
 export const newToken = ({ random }: Pick<Host, 'random'>): string => random.bytes(TOKEN_BYTES).toString('hex');
@@ -38,7 +47,7 @@ async function contentOf({ files, machine }: Pick<Host, 'files' | 'machine'>, fi
   if (machine.userId >= 0 && owner !== machine.userId && owner !== 0) {
     throw new Failure('input', `${flag} ${file}: belongs to another user (${owner}): make one of your own`);
   }
-  if ((mode & 0o077) !== 0) {
+  if (!isPrivate({ owner, mode }, machine)) {
     throw new Failure('input', `${flag} ${file}: others may access it: chmod 600 ${file}, and draw a new token`);
   }
   return content.toString('utf8');

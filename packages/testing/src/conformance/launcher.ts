@@ -43,6 +43,8 @@ export interface LauncherBench {
   preempt?: (trainer: string) => Promise<void>;
   /** Ends a trainer, as a user would by the cluster's own command. */
   cancel?: (trainer: string) => Promise<void>;
+  /** Ends all trainers together, where a user cannot end one of them. */
+  cancelAll?: () => Promise<void>;
   /** Keys that ask for more than there will ever be. */
   tooMuch?: Refusal;
   /** Keys with which trainers wait for ever. */
@@ -184,7 +186,8 @@ export function describeLauncher(
       await until(() => events.length >= 2, 'two trainers are said to have started');
       await bench.preempt?.(nameIn(events[0]));
       await until(() => events.length >= 3, 'the loss is told');
-      const { cause, trainer } = endIn(events);
+      // It may have come back at the same look.
+      const { cause, trainer } = endIn(events.slice(0, 3));
       expect(trainer).toBe(nameIn(events[0]));
       expect(['preempted', 'requeued'] satisfies EndCause[]).toContain(cause);
       if (cause === 'preempted') launch.replace();
@@ -207,6 +210,21 @@ export function describeLauncher(
       expect(endIn(events)).toMatchObject({ trainer: second, cause: 'cancelled' });
       await launch.stop(GRACE_MS);
       await allGone(subject);
+    });
+
+    it.runIf(bench.cancelAll)('tells of each trainer when somebody has cancelled all of them', async () => {
+      const { launch, events } = launched(subject, 2);
+      await arrivals(subject, 2);
+      await until(() => events.length >= 2, 'two trainers are said to have started');
+      await bench.cancelAll?.();
+      await until(() => events.length >= 4, 'both ends are told');
+      expect(events.slice(2)).toMatchObject([
+        { type: 'ended', cause: 'cancelled' },
+        { type: 'ended', cause: 'cancelled' },
+      ]);
+      await launch.stop(GRACE_MS);
+      await allGone(subject);
+      expect(subject.arrived.length).toBe(2);
     });
 
     it.runIf(bench.tooMuch)('says that there is not as much as was asked for', async () => {

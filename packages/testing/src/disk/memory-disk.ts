@@ -10,7 +10,8 @@ import { type Folder, newFile, newFolder, type Node, Tree } from './tree.js';
 
 /** The number of bytes in a piece of `readPieces`. */
 const PIECE_BYTES = 1 << 20;
-const CACHE_FOLDER = '/home/virtual/.cache/prunegrid';
+const HOME_FOLDER = '/home/virtual';
+const CACHE_FOLDER = `${HOME_FOLDER}/.cache/prunegrid`;
 /** The purpose that keeps these random numbers independent of those of a run. */
 const POWER_CUT = 101;
 
@@ -250,6 +251,10 @@ export class MemoryDisk implements Files {
 
   cacheFolder(): string {
     return CACHE_FOLDER;
+  }
+
+  userFile(_variable: string, path: string): string {
+    return join(HOME_FOLDER, path);
   }
 
   async makeTemporaryFolder(prefix: string): Promise<string> {

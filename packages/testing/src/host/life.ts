@@ -113,6 +113,7 @@ function filesIn(files: Files, life: Life): Files {
     touch: lived((path) => files.touch(path)),
     syncFolder: lived((folder) => files.syncFolder(folder)),
     cacheFolder: () => files.cacheFolder(),
+    userFile: (variable, path) => files.userFile(variable, path),
     makeTemporaryFolder: lived((prefix) => files.makeTemporaryFolder(prefix)),
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
 import { isMissing } from '@prunegrid/core/files';
 import type { Host, TlsCredentials } from '@prunegrid/core/runtime';
+import { isPrivate } from '@prunegrid/core/secrets';
 
 /**
  * The files of a folder that `--tls` names, by the names that Kubernetes gives them in a secret for TLS. All are PEM.
@@ -23,7 +24,7 @@ const DAY_MS = 86_400_000;
  * @throws {Failure} `input` if a file is missing, damaged or expired, or others can read the key
  */
 export async function readCredentials(
-  host: Pick<Host, 'clock' | 'files'>,
+  host: Pick<Host, 'clock' | 'files' | 'machine'>,
   folder: string,
   flag: string,
   warn: (line: string) => void,
@@ -32,8 +33,8 @@ export async function readCredentials(
   const read = async (name: string, isSecret = false) => {
     const file = join(folder, name);
     try {
-      const { content, mode } = await host.files.readOwned(file, MOST_BYTES);
-      if (isSecret && (mode & 0o077) !== 0) {
+      const { content, ...access } = await host.files.readOwned(file, MOST_BYTES);
+      if (isSecret && !isPrivate(access, host.machine)) {
         throw new Failure('input', `${flag}: ${file}: others may access it: chmod 600 ${file}, and issue a new one`);
       }
       return content.toString('utf8');

@@ -37,6 +37,12 @@ export function describeFiles(name: string, files: Files): void {
       expect(isAbsolute(files.cacheFolder())).toBe(true);
     });
 
+    it('has places for settings', () => {
+      const file = files.userFile('PRUNEGRID_TEST_ABSENT', '.settings/one');
+      expect(isAbsolute(file)).toBe(true);
+      expect(file).toMatch(/\/\.settings\/one$/);
+    });
+
     it('reads what was written, anywhere in a file', async () => {
       const handle = await files.open(at('file'), 'create');
       await handle.write(Buffer.from('0123456789'), 0);
