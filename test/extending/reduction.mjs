@@ -5,8 +5,8 @@ const allGather = {
   name: 'all-gather',
   through: 'peers',
   shardsMoments: false,
-  join({ generation, microBatches }, peers) {
-    const nodes = nodesByRank(microBatches, peers.size);
+  join({ generation, shares }, peers) {
+    const nodes = nodesByRank(shares);
     return {
       async reduce({ step, own, target, following }, update) {
         const header = (node) => ({ kind: TensorKind.GRADIENT, generation, step, node });

@@ -6,6 +6,16 @@ export function evenShares(count: number, hands: number): { first: number; count
   });
 }
 
+/** Returns the places of contiguous shares of these sizes. */
+export function consecutiveShares(counts: readonly number[]): { first: number; count: number }[] {
+  let next = 0;
+  return counts.map((count) => {
+    const first = next;
+    next += count;
+    return { first, count };
+  });
+}
+
 /** The elements from, ..., to - 1 of a vector. */
 export interface Slice {
   from: number;

@@ -4,7 +4,7 @@ export { TensorAssembler } from './assembler.js';
  * The version of the protocol, which must be the same at both ends. It changes with every incompatible change of the
  * .proto file or of the behaviour that it describes.
  */
-export const PROTOCOL_VERSION = 13;
+export const PROTOCOL_VERSION = 14;
 
 export {
   CHUNK_BYTES,

@@ -1,5 +1,5 @@
 import { encodeFromTrainer, TensorKind, type Train } from '@prunegrid/proto';
-import { coveringNodes } from '@prunegrid/numerics/summation/tree-sum';
+import { nodesByRank } from '@prunegrid/numerics/summation/tree-sum';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 import { helloOf, join, LeaseEnded, openChannel, PeerGroup, runRounds } from '@prunegrid/trainer/worker';
 import { ADMISSION_TOKEN } from '@prunegrid/transport/channel';
@@ -81,13 +81,10 @@ async function nextCommand() {
 }
 
 async function exchange(plan: Train): Promise<void> {
-  const microBatches = Array.from({ length: plan.microBatches }, (_, i) => plan.firstMicroBatch + i);
-  const vectors = coveringNodes(plan.firstMicroBatch, plan.microBatches, Number(leaves)).map(
-    (node) => [node, gradient] as const,
-  );
+  const vectors = nodesByRank(plan.shares)[plan.rank].map((node) => [node, gradient] as const);
   const phase = { microBatches: Number(leaves), globalBatch: Number(leaves), bfloat16: false, syncEvery: 1 };
   await runRounds(
-    { channel, generation, phase, plan, microBatches, peers, clock: nodeRuntime.clock },
+    { channel, generation, phase, plan, peers, clock: nodeRuntime.clock },
     {
       target: W,
       runAlone: async (_, { length }) => new Float32Array(STEP_METRICS * length),

@@ -1,18 +1,21 @@
-import { evenShares, slicesOf } from '@prunegrid/numerics/shares';
+import { consecutiveShares, slicesOf } from '@prunegrid/numerics/shares';
 import { encodeFromCoordinator, TensorKind } from '@prunegrid/proto';
 
 import type { Broadcast } from './broadcast.js';
 import type { Trainer } from './trainer.js';
 
-/** Fetches each micro-batch's residual, of `length` elements, from the trainer that computes the micro-batch. */
+/**
+ * Fetches each micro-batch's residual, of `length` elements, from the trainer that computes the micro-batch.
+ * @param counts the numbers of micro-batches of the trainers
+ */
 export async function fetchResiduals(
   broadcast: Broadcast,
   trainers: readonly Trainer[],
-  microBatches: number,
+  counts: readonly number[],
   length: number,
 ): Promise<Float32Array[]> {
-  const residuals = Array.from({ length: microBatches }, () => new Float32Array(length));
-  const shares = evenShares(microBatches, trainers.length);
+  const shares = consecutiveShares(counts);
+  const residuals = shares.flatMap(({ count }) => Array.from({ length: count }, () => new Float32Array(length)));
   await broadcast.all(
     trainers.map(async ({ channel }, i) => {
       await channel.send(encodeFromCoordinator({ $case: 'fetchResiduals', value: {} }));

@@ -1,5 +1,4 @@
 import { type BeginPhase, encodeFromCoordinator, type LayerPenalty, type Split, TensorKind } from '@prunegrid/proto';
-import { evenShares } from '@prunegrid/numerics/shares';
 import { roundsOf } from '@prunegrid/numerics/rounds';
 import { type Traffic } from '@prunegrid/transport/channel';
 import { Failure } from '@prunegrid/core/failure';
@@ -11,9 +10,10 @@ import type { Reduction } from '@prunegrid/trainer/reductions';
 
 import type { Trainer } from './trainer.js';
 import { Broadcast } from './broadcast.js';
+import { Dealing } from './dealing.js';
 import { type Evaluation, evaluateOn } from './evaluation.js';
 import { fetchMoments, fetchResiduals } from './fetching.js';
-import { oddOnes, SlowTrainers } from './outliers.js';
+import { oddOnes } from './outliers.js';
 import { chooseReduction } from './reduction.js';
 import type { WaitTimes } from './watchdog.js';
 import { rendezvous } from './rendezvous.js';
@@ -55,7 +55,9 @@ export class TrainerGroup {
   private readonly among: Traffic = { messages: 0, bytes: 0 };
   private readonly broadcast: Broadcast;
   private readonly told = new Set<string>();
-  private readonly slowTrainers: SlowTrainers;
+  private readonly dealing: Dealing;
+  /** The number of micro-batches of each trainer, by rank, in the last call of `train`. */
+  private shares: readonly number[] = [];
 
   constructor(
     readonly trainers: readonly Trainer[],
@@ -63,7 +65,7 @@ export class TrainerGroup {
     private readonly options: GroupOptions,
   ) {
     this.broadcast = new Broadcast(trainers, generation, { ...options, clock: options.runtime.clock });
-    this.slowTrainers = new SlowTrainers(trainers, options.warn);
+    this.dealing = new Dealing(trainers, options.warn);
   }
 
   get signal(): AbortSignal | undefined {
@@ -155,17 +157,12 @@ export class TrainerGroup {
     const { generation, reduction } = this;
     const { clock } = this.options.runtime;
     const { microBatches, globalBatch, bfloat16, syncEvery } = this.phase as BeginPhase;
-    const phase = { generation, microBatches, globalBatch, bfloat16, syncEvery: Math.max(1, syncEvery) };
-    const shares = evenShares(microBatches, this.trainers.length);
-    await this.broadcast.tellEach((i) => ({
+    // What rounding to bfloat16 has left out of a micro-batch's gradients is where they are computed.
+    const shares = (this.shares = this.dealing.sharesOf(microBatches, bfloat16));
+    const phase = { generation, microBatches, shares, globalBatch, bfloat16, syncEvery: Math.max(1, syncEvery) };
+    await this.broadcast.tellEach((rank) => ({
       $case: 'train',
-      value: {
-        firstStep,
-        learningRates,
-        firstMicroBatch: shares[i].first,
-        microBatches: shares[i].count,
-        reduction: reduction?.name ?? '',
-      },
+      value: { firstStep, learningRates, shares: [...shares], rank, reduction: reduction?.name ?? '' },
     }));
     const rounds = roundsOf(firstStep, learningRates.length, phase.syncEvery);
     const mayHalt = () => halts() || Boolean(this.signal?.aborted);
@@ -185,7 +182,7 @@ export class TrainerGroup {
       this.among.bytes += bytesToTrainers;
       this.among.messages += messagesToTrainers;
     }
-    this.slowTrainers.look(trained, shares, (clock.monotonic() - begun) / 1000);
+    this.dealing.learn(trained, shares, (clock.monotonic() - begun) / 1000, bfloat16);
     const hashes = trained.map(({ weightsHash }) => weightsHash);
     this.requireSame(
       hashes,
@@ -218,9 +215,8 @@ export class TrainerGroup {
    * the phase does not round gradients.
    */
   async fetchResiduals(): Promise<Float32Array[]> {
-    const { microBatches, bfloat16 } = this.phase as BeginPhase;
-    if (!bfloat16) return [];
-    return fetchResiduals(this.broadcast, this.trainers, microBatches, this.trained);
+    if (!this.phase?.bfloat16) return [];
+    return fetchResiduals(this.broadcast, this.trainers, this.shares, this.trained);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { evenShares } from '../shares.js';
+import { consecutiveShares } from '../shares.js';
 
 /**
  * Adds vectors in a fixed binary tree. The bits of the sum then depend only on the leaves, and not on who adds them or
@@ -53,8 +53,11 @@ export function coveringNodes(first: number, count: number, leaves: number): num
 }
 
 /**
- * Returns the nodes that each of `trainers` trainers holds after it has added its even share of `leaves` leaves, by
- * rank. The list of a trainer without leaves is empty.
+ * Returns the nodes that each trainer holds after it has added its share of the leaves, by rank. The list of a trainer
+ * without leaves is empty.
+ * @param shares the numbers of leaves of the trainers, which follow each other and are all leaves together
  */
-export const nodesByRank = (leaves: number, trainers: number): number[][] =>
-  evenShares(leaves, trainers).map(({ first, count }) => coveringNodes(first, count, leaves));
+export function nodesByRank(shares: readonly number[]): number[][] {
+  const leaves = shares.reduce((sum, count) => sum + count, 0);
+  return consecutiveShares(shares).map(({ first, count }) => coveringNodes(first, count, leaves));
+}

@@ -58,6 +58,40 @@ export function describeReduction(name: string): void {
         }),
     );
 
+    it.each(['float32', 'bfloat16', 'local SGD'])(
+      'gives the same bits where a slow trainer gets fewer micro-batches, and as many again once it is faster, %s',
+      (setting) =>
+        onCluster({ trainers: 3, reduction: name }, async ({ pool, slow, warnings }) => {
+          const phase = phaseOf(8, settings[setting].phase);
+          const STRETCH = 40;
+          const hashes = (trainers: number, between: (stretch: number) => void) =>
+            pool.lease(trainers, async (group) => {
+              await group.beginPhase(phase, firstWeights());
+              const found: string[] = [];
+              for (let i = 0; i < 6; i++) {
+                between(i);
+                found.push((await group.train(i * STRETCH, rates(STRETCH), () => undefined)).weightsHash);
+              }
+              return found;
+            });
+          const alone = await hashes(1, () => undefined);
+          for (const trainer of [1, 2, 3]) slow(trainer, 100);
+          expect(await hashes(3, (stretch) => slow(2, stretch < 3 ? 400 : 100))).toEqual(alone);
+          const [about, ...others] = warnings;
+          if (setting === 'bfloat16') {
+            expect(about).toMatch(
+              /^trainer 2 at .*: computes 4.0 times as long as others on a micro-batch, \d+ % of each step: they wait for it$/,
+            );
+            expect(others).toEqual([]);
+          } else {
+            expect(about).toMatch(/^trainer 2 at .*: it gets 1 of 8 micro-batches, not 3$/);
+            expect(others).toEqual([
+              expect.stringMatching(/^trainer 2 at .*: is faster than it was, and gets [23] of 8 micro-batches again$/),
+            ]);
+          }
+        }),
+    );
+
     it('halts between two rounds, and goes on from there', () =>
       onCluster({ ...cluster, trainers: 3 }, async ({ pool }) => {
         const steps: number[] = [];

@@ -15,6 +15,15 @@ interface Dense {
   dropout: number | undefined;
 }
 
+/** What computes. */
+export interface Processor {
+  /** Whether it computes wrongly now: it negates gradients. */
+  isFaulty: () => boolean;
+  /** How long it takes now for the gradient of a batch, in milliseconds. */
+  milliseconds: () => number;
+  sleep: (milliseconds: number) => Promise<void>;
+}
+
 /** The results of the forward pass for one example of a batch. */
 interface Pass {
   /** The input of each layer, followed by the logits. */
@@ -34,13 +43,10 @@ export class SmallNetwork implements Network {
   private readonly layers: readonly Dense[];
   private parameters: Float32Array;
 
-  /**
-   * Throws Failure if the model is not a chain of dense layers.
-   * @param isFaulty whether the processor computes wrongly now: it negates gradients
-   */
+  /** Throws Failure if the model is not a chain of dense layers. */
   constructor(
     private readonly model: Model,
-    private readonly isFaulty: () => boolean = () => false,
+    private readonly processor: Processor,
   ) {
     this.layers = denseChain(model);
     this.parameters = new Float32Array(model.size);
@@ -61,12 +67,12 @@ export class SmallNetwork implements Network {
       sums[size + 1] += pass.correct ? 1 : 0;
     }
     const mean = scale / count;
-    const slope = this.isFaulty() ? -mean : mean;
+    const slope = this.processor.isFaulty() ? -mean : mean;
     const values = new Float32Array(size + 2);
     for (let i = 0; i < size; i++) values[i] = sums[i] * slope;
     values[size] = sums[size] * mean;
     values[size + 1] = sums[size + 1];
-    return vectorOf(values);
+    return this.vectorOf(values, this.processor.milliseconds());
   }
 
   score(batch: Batch): BatchScore {
@@ -81,6 +87,22 @@ export class SmallNetwork implements Network {
 
   close(): void {
     // The caller owns the parameters, so nothing needs to be freed.
+  }
+
+  /** @param milliseconds until the values are there, once they are asked for */
+  private vectorOf(values: Float32Array, milliseconds: number): HostVector {
+    return {
+      values,
+      milliseconds,
+      plus: (other) => {
+        const { values: others, milliseconds: more } = other as HostVector;
+        return this.vectorOf(
+          values.map((value, i) => value + others[i]),
+          milliseconds + more,
+        );
+      },
+      read: () => (milliseconds > 0 ? this.processor.sleep(milliseconds).then(() => values) : values),
+    };
   }
 
   private forward(
@@ -175,10 +197,5 @@ function denseChain({ name, layers, parameters, dropouts }: Model): Dense[] {
 
 interface HostVector extends DeviceVector {
   readonly values: Float32Array;
+  readonly milliseconds: number;
 }
-
-const vectorOf = (values: Float32Array): HostVector => ({
-  values,
-  plus: (other) => vectorOf(values.map((value, i) => value + (other as HostVector).values[i])),
-  read: () => values,
-});

@@ -1,12 +1,14 @@
 import { Gateway, type TrainerGroup, type TrainerPool } from '@prunegrid/coordinator/cluster';
-import type { Runtime } from '@prunegrid/core/runtime';
+import type { Clock, Runtime } from '@prunegrid/core/runtime';
 import { type BeginPhase, Split } from '@prunegrid/proto';
 import { trainerRegistries } from '@prunegrid/trainer/registries';
 import { serve } from '@prunegrid/trainer/worker';
 
 import { VirtualClock } from '../clock/virtual-clock.js';
+import { slowness } from '../engine/engine.js';
 import { smallModel } from '../engine/index.js';
 import extend from '../extension.js';
+import { Life, livedIn } from '../host/life.js';
 import { virtualHost } from '../host/virtual-host.js';
 import { MemoryNetwork, type NetworkOptions } from './memory-network.js';
 
@@ -26,6 +28,8 @@ export interface Cluster {
   warnings: string[];
   /** Returns the runtime of the machine with this name. */
   machine: (name: string) => Runtime;
+  /** Sets how long a trainer takes for the gradient of a micro-batch. */
+  slow: (trainer: number, milliseconds: number) => void;
   address: string;
   /** Resolves when this number of trainers has joined. */
   complete: () => Promise<void>;
@@ -47,11 +51,11 @@ export function onCluster<T>(
   return clock.run(async () => {
     const net = new MemoryNetwork({ clock, seed: 1, ...network });
     let machines = 0;
-    const machine = (name: string): Runtime => ({
-      // No two of them may draw the same secrets.
-      ...virtualHost({ seed: ++machines, clock, host: name }),
-      transport: net.end(name),
-    });
+    const clocks: Clock[] = [];
+    const machine = (name: string): Runtime =>
+      // No two of them may draw the same secrets. Each has a clock of its own, by which engines know it.
+      livedIn({ ...virtualHost({ seed: ++machines, clock, host: name }), transport: net.end(name) }, new Life());
+    const slow = (trainer: number, milliseconds: number) => void slowness.set(clocks[trainer - 1], milliseconds);
     const warnings: string[] = [];
     const gateway = await Gateway.open({
       ...{ listen: 'coordinator:0', token: TOKEN, version: '1', trainers: wanted, parameters: smallModel.size },
@@ -69,6 +73,7 @@ export function onCluster<T>(
     const { address, pool } = gateway;
     for (let i = 1; i <= trainers; i++) {
       const runtime = machine(`machine-${i}`);
+      clocks.push(runtime.clock);
       const served = {
         coordinator: address,
         token: TOKEN,
@@ -82,7 +87,7 @@ export function onCluster<T>(
       while (pool.trainers.length < i) await clock.sleep(1);
     }
     const complete = () => gateway.waitForTrainers(60, new Promise(() => undefined));
-    const result = await program({ pool, network: net, clock, warnings, machine, address, complete });
+    const result = await program({ pool, network: net, clock, warnings, machine, slow, address, complete });
     await pool.dismiss();
     await gateway.close();
     return result;

@@ -52,7 +52,13 @@ function reduceAt(length: number, step: number, members: number): Promise<Float3
   return groups.map(async (peers, i) => {
     const { first, count } = shares(members)[i];
     const target = new Float32Array(length);
-    const parts = { generation: 1, step, nodes: nodesByRank(LEAVES, members), following: 2, isRounded: () => false };
+    const parts = {
+      generation: 1,
+      step,
+      nodes: nodesByRank(shares(members).map(({ count }) => count)),
+      following: 2,
+      isRounded: () => false,
+    };
     const reduction = peers.reduce(parts, sumOf(length, step, first, count).nodes(), target);
     expect(await reduction.tails()).toEqual(sumOf(length, step).total!.subarray(length));
     let times = 0;

@@ -30,7 +30,7 @@ export const hub: CoordinatorReduction = {
   lead(phase, length, trainers) {
     const longest = length + STEP_METRICS * phase.syncEvery;
     // The buffers are reused in every round.
-    const parts = nodesByRank(phase.microBatches, trainers.size).map((nodes) =>
+    const parts = nodesByRank(phase.shares).map((nodes) =>
       nodes.map((node) => ({ node, buffer: new Float32Array(longest) })),
     );
     return async (round) => {

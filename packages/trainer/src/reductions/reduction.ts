@@ -44,6 +44,8 @@ export interface ReductionPhase {
   generation: number;
   /** The number of micro-batches of a global batch: the leaves of the summation tree. */
   microBatches: number;
+  /** The number of micro-batches that each trainer computes, by rank. They follow each other. */
+  shares: readonly number[];
   /** The number of images of a global batch. */
   globalBatch: number;
   /** Whether the vectors of the leaves hold bfloat16 numbers, apart from their metrics. */

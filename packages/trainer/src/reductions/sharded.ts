@@ -9,7 +9,7 @@ export const sharded: PeerReduction = {
   shardsMoments: true,
 
   join(phase, peers) {
-    const nodes = nodesByRank(phase.microBatches, peers.size);
+    const nodes = nodesByRank(phase.shares);
     const plan = { generation: phase.generation, nodes, isRounded: (node: number) => isRounded(phase, node) };
     return {
       async reduce({ step, own, target, following }, { begin, apply, meanwhile }) {

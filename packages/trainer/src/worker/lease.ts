@@ -17,6 +17,7 @@ import { sha256Of } from '@prunegrid/core/vector-hash';
 import { evaluate } from './evaluation.js';
 import { PeerGroup } from '../collectives/peer-group.js';
 import { PeerLost } from '../collectives/peer-lost.js';
+import { microBatchesOf } from './rounds/round-runner.js';
 import { train, type TrainTask } from './train.js';
 import { afterFailure, afterMessage, afterTraining, type LeasedState, type TrainerState, unexpected } from './state.js';
 import { reportFailure } from './trouble.js';
@@ -134,15 +135,13 @@ class Lease {
         this.dropVector();
         break;
       case 'train': {
-        const { firstMicroBatch, microBatches } = command.value;
-        this.microBatches = Array.from({ length: microBatches }, (_, i) => firstMicroBatch + i);
+        this.microBatches = microBatchesOf(command.value, phase.microBatches);
         await train({
           channel,
           generation,
           replica,
           phase,
           plan: command.value,
-          microBatches: this.microBatches,
           peers,
           clock: this.context.clock,
           takeNotices: () => this.takeNotices(),

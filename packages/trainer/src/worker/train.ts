@@ -1,7 +1,7 @@
 import { encodeFromTrainer } from '@prunegrid/proto';
 
 import type { PhaseSettings, Replica } from '../engines/index.js';
-import type { RoundsTask } from './rounds/round-runner.js';
+import { microBatchesOf, type RoundsTask } from './rounds/round-runner.js';
 import { runRounds } from './rounds/run-rounds.js';
 import { ClippedSgd } from './sync/clipped-sgd.js';
 import { LocalSgd } from './sync/local-sgd.js';
@@ -34,7 +34,8 @@ export async function train(task: TrainTask): Promise<void> {
   await channel.send(encodeFromTrainer({ $case: 'trained', value }));
 }
 
-async function openStrategy({ replica, phase, microBatches }: TrainTask): Promise<SyncStrategy> {
+async function openStrategy({ replica, phase, plan }: TrainTask): Promise<SyncStrategy> {
+  const microBatches = microBatchesOf(plan, phase.microBatches);
   if (phase.syncEvery > 1) return LocalSgd.open(replica, phase, microBatches);
   const { gradientClipping } = phase;
   return gradientClipping === undefined ? new SyncSgd(replica, microBatches) : new ClippedSgd(replica, microBatches);

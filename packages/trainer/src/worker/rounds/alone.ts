@@ -2,11 +2,11 @@ import { Failure } from '@prunegrid/core/failure';
 import { STEP_METRICS } from '@prunegrid/numerics/rounds';
 
 import { StepCredits } from './step-credits.js';
-import type { RoundRunner, RoundsTask } from './round-runner.js';
+import { microBatchesOf, type RoundRunner, type RoundsTask } from './round-runner.js';
 
 /** Runs the rounds of a trainer whose share is the whole batch, so that nothing is reduced. */
-export function runAlone({ channel, phase, microBatches }: RoundsTask): RoundRunner {
-  if (microBatches.length !== phase.microBatches) {
+export function runAlone({ channel, phase, plan }: RoundsTask): RoundRunner {
+  if (microBatchesOf(plan, phase.microBatches).length !== phase.microBatches) {
     throw new Failure('trainers', 'the coordinator left micro-batches out: are both sides of one version?');
   }
   const credits = new StepCredits(channel);

@@ -1,5 +1,7 @@
+import { Failure } from '@prunegrid/core/failure';
 import type { Clock } from '@prunegrid/core/runtime';
 import type { Round } from '@prunegrid/numerics/rounds';
+import { consecutiveShares } from '@prunegrid/numerics/shares';
 import type { Train } from '@prunegrid/proto';
 
 import type { PeerGroup } from '../../collectives/peer-group.js';
@@ -11,12 +13,27 @@ import type { SyncStrategy } from '../sync/sync-strategy.js';
 export interface RoundsTask {
   channel: TrainerChannel;
   generation: number;
-  phase: Omit<ReductionPhase, 'generation'>;
+  phase: Omit<ReductionPhase, 'generation' | 'shares'>;
   plan: Train;
-  /** The micro-batches of every global batch that this trainer computes. */
-  microBatches: readonly number[];
   peers: PeerGroup | undefined;
   clock: Pick<Clock, 'monotonic'>;
+}
+
+/**
+ * Returns the micro-batches of every global batch that a trainer computes.
+ * @param microBatches the number of those of all trainers
+ * @throws {Failure} `trainers` if the coordinator has dealt others
+ */
+export function microBatchesOf({ shares, rank }: Train, microBatches: number): number[] {
+  const dealt = shares.reduce((sum, count) => sum + count, 0);
+  if (dealt !== microBatches || rank >= shares.length) {
+    throw new Failure(
+      'trainers',
+      `the coordinator dealt ${dealt} of ${microBatches} micro-batches: are both sides of one version?`,
+    );
+  }
+  const { first, count } = consecutiveShares(shares)[rank];
+  return Array.from({ length: count }, (_, i) => first + i);
 }
 
 /**

@@ -42,7 +42,12 @@ it.each(['beginUpdate', 'applyUpdate'] as const)('waits for %s of the engine whe
     'the coordinator',
   );
   const task = {
-    ...{ channel, generation: 1, microBatches: [0], phase: { microBatches: 2, bfloat16: false, syncEvery: 1 } },
+    ...{
+      channel,
+      generation: 1,
+      plan: { shares: [1, 1], rank: 0 },
+      phase: { microBatches: 2, bfloat16: false, syncEvery: 1 },
+    },
     clock: nodeHost.clock,
     peers: { size: 2, beginRound: () => undefined },
   };

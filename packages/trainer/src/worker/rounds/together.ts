@@ -63,10 +63,10 @@ export function runTogether(task: RoundsTask, reduction: Reduction): RoundRunner
 }
 
 function joinedBy(
-  { channel, generation, phase, peers }: RoundsTask,
+  { channel, generation, phase, plan: { shares }, peers }: RoundsTask,
   reduction: Reduction,
 ): { pace: Pace; reducer: Reducer } {
-  const settings = { ...phase, generation };
+  const settings = { ...phase, generation, shares };
   if (reduction.through === 'coordinator') {
     const lockstep = new Lockstep(channel, generation);
     return { pace: lockstep, reducer: reduction.join(settings, lockstep) };

@@ -400,9 +400,13 @@ export interface LayerPenalty {
 export interface Train {
   firstStep: number;
   learningRates: number[];
-  /** This trainer's share of every global batch: the micro-batches from this one on, and their number, which is 0 if there are more trainers than micro-batches. */
-  firstMicroBatch: number;
-  microBatches: number;
+  /**
+   * The numbers of micro-batches of every global batch that the trainers of the lease compute, by rank. They follow each other: the first trainer has the first ones. A number is 0 if there are
+   * more trainers than micro-batches.
+   */
+  shares: number[];
+  /** This trainer's rank. */
+  rank: number;
   /**
    * The name of the reduction: how the trainers of the lease add gradients up. It is empty if this trainer is the only one, whose share is the whole batch. The order
    * of summation is always the same, and so are the sum's bits.
@@ -2688,7 +2692,7 @@ export const LayerPenalty: MessageFns<LayerPenalty> = {
 };
 
 function createBaseTrain(): Train {
-  return { firstStep: 0, learningRates: [], firstMicroBatch: 0, microBatches: 0, reduction: "" };
+  return { firstStep: 0, learningRates: [], shares: [], rank: 0, reduction: "" };
 }
 
 export const Train: MessageFns<Train> = {
@@ -2703,11 +2707,15 @@ export const Train: MessageFns<Train> = {
       }
       writer.join();
     }
-    if (message.firstMicroBatch !== 0) {
-      writer.uint32(24).uint32(message.firstMicroBatch);
+    if (message.shares.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.shares) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
-    if (message.microBatches !== 0) {
-      writer.uint32(32).uint32(message.microBatches);
+    if (message.rank !== 0) {
+      writer.uint32(32).uint32(message.rank);
     }
     if (message.reduction !== "") {
       writer.uint32(42).string(message.reduction);
@@ -2755,19 +2763,29 @@ export const Train: MessageFns<Train> = {
             break;
           }
           case 3: {
-            if (tag !== 24) {
-              break;
+            if (tag === 24) {
+              message.shares.push(reader.uint32());
+
+              continue;
             }
 
-            message.firstMicroBatch = reader.uint32();
-            continue;
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.shares.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
           }
           case 4: {
             if (tag !== 32) {
               break;
             }
 
-            message.microBatches = reader.uint32();
+            message.rank = reader.uint32();
             continue;
           }
           case 5: {
