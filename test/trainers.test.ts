@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { hostname, tmpdir } from 'node:os';
+import { hostname } from 'node:os';
 import { describe, expect, it, vi } from 'vitest';
 
 import { isAlive, journalOf, pidsOf, small } from './environment/cli.js';
@@ -202,11 +202,12 @@ describe('trainers', () => {
   });
 
   it('that die leave no socket behind', async () => {
-    const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('prunegrid-listener-'));
-    const before = sockets();
+    const temporary = path('temporary');
+    mkdirSync(temporary);
+    vi.stubEnv('TMPDIR', temporary);
     const run = start('run', experiment, '--out', out(), '--set', 'dense.epochs=5000');
     await run.prints(/dense epoch 1\/5000/);
-    expect(sockets()).toEqual(before);
+    expect(readdirSync(temporary).filter((name) => name.startsWith('prunegrid-listener-'))).toEqual([]);
     run.process.kill('SIGINT');
     await run.ended;
   });

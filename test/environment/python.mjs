@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { cacheFolder } from './cache.mjs';
@@ -110,8 +111,9 @@ async function ensurePackages(name, requirements, begins) {
 
 /**
  * Programs in a virtual environment carry its absolute path, so it cannot be built aside and renamed. It is built where it
- * will stay, in a folder of this process, and a link with the shared name is made once it is whole: of two processes at it
- * together the first wins, and one that is killed leaves no link.
+ * will stay, in a folder of this process, and a link with the shared name is made once it is whole. A process that comes
+ * later waits for the one that is at it; of two that begin at the same moment the first wins. One that is killed leaves no
+ * link.
  *
  * @param {string} name
  * @param {string} requirements a file for pip
@@ -126,9 +128,14 @@ async function ensure(name, requirements, options, begins) {
     .update(await readFile(requirements))
     .digest('hex');
   const link = join(cache, `${name}-${hash.slice(0, 12)}`);
-  if (!existsSync(join(link, 'bin', 'python'))) {
+  const isThere = () => existsSync(join(link, 'bin', 'python'));
+  if (!isThere()) {
     begins();
     await mkdir(cache, { recursive: true });
+    // The limit is for a process that is another one by now.
+    for (let i = 0; i < 1200 && (await isBuiltByAnother(link)); i++) await setTimeout(500);
+  }
+  if (!isThere()) {
     await removeAbandoned(link);
     await build(link, requirements, options);
   }
@@ -203,6 +210,18 @@ async function removeAbandoned(link) {
       await rm(join(dirname(link), name), { recursive: true, force: true });
     }
   }
+}
+
+/**
+ * Whether another process is at the environment of this key.
+ * @param {string} link
+ */
+async function isBuiltByAnother(link) {
+  const builders = (await readdir(dirname(link))).map((name) => name.split('.'));
+  return (
+    !existsSync(link) &&
+    builders.some(([key, builder]) => key === basename(link) && builder && isAlive(Number(builder)))
+  );
 }
 
 /** @param {number} pid */
