@@ -66,6 +66,21 @@ export function withLauncher(command: Command): Command {
     .option('--launch <name>', 'how trainers are started (default: what the file says, or else local)');
 }
 
+/** Adds `--engine`, which is short for an override of that key. */
+export function withEngine(command: Command): Command {
+  return command
+    .hook('preAction', (_, action) => {
+      const { engine, set } = action.opts<{ engine?: string; set: string[] }>();
+      if (engine === undefined) return;
+      action.setOptionValueWithSource(
+        'set',
+        [...set, `engine=${engine}`],
+        action.getOptionValueSource('set') ?? 'default',
+      );
+    })
+    .option('--engine <name>', 'the same as --set engine=NAME: tensorflow, or xla for accelerators');
+}
+
 /** The options that `withTrainerOptions` adds to a command. */
 export interface TrainerFlags extends TrainerChoice {
   /** The name of the launcher that starts the trainers, in place of what the experiment or the sweep says. */

@@ -4,6 +4,7 @@ import { version } from '@prunegrid/core/version';
 import { extensionHelp } from '@prunegrid/core/extension';
 import { Command } from 'commander';
 
+import type { EngineOptions } from './commands/engine/parts.js';
 import type { EvaluateCommandOptions } from './commands/evaluate.js';
 import type { ExportCommandOptions } from './commands/export.js';
 import type { ModelShowOptions } from './commands/model/show.js';
@@ -15,7 +16,16 @@ import { addReproduceCommand, addSweepCommands } from './commands/sweep/commands
 import type { ShowRunOptions } from './commands/show-run.js';
 import type { SyncCommandOptions } from './commands/sync.js';
 import type { CommandEnvironment } from './environment.js';
-import { above, collect, ratios, wholeNumber, withExtensions, withLauncher, withTrainerOptions } from './options.js';
+import {
+  above,
+  collect,
+  ratios,
+  wholeNumber,
+  withEngine,
+  withExtensions,
+  withLauncher,
+  withTrainerOptions,
+} from './options.js';
 
 /** Returns the command with all its subcommands. The code of a subcommand is loaded when it is run. */
 export function programOf(environment: CommandEnvironment): Command {
@@ -30,7 +40,7 @@ export function programOf(environment: CommandEnvironment): Command {
     })
     .exitOverride();
 
-  withTrainerOptions(program.command('run'))
+  withEngine(withTrainerOptions(program.command('run')))
     .description('run an experiment to the end: dense training, ADMM, hard pruning, masked retraining')
     .argument('<file>', 'the experiment, a YAML file')
     .option('--set <key=value>', 'override a key of the experiment; may be repeated', collect, [])
@@ -137,6 +147,33 @@ export function programOf(environment: CommandEnvironment): Command {
     );
 
   addReproduceCommand(program, environment);
+
+  const engine = program
+    .command('engine')
+    .description('what trains: its libraries, and how they come onto this machine');
+  engine
+    .command('list')
+    .description('print the engines, what is installed for them, and where')
+    .option('--json', 'print a JSON object', false)
+    .action(async (options: { json: boolean }) =>
+      (await import('./commands/engine/list.js')).engineList(options, environment),
+    );
+  engine
+    .command('install')
+    .description('install what an engine needs on this machine, or go on where that was interrupted')
+    .argument('<name>', 'the engine')
+    .option('--part <name>', 'this part of it, such as a plugin for another machine (see engine list)')
+    .action(async (name: string, options: EngineOptions) =>
+      (await import('./commands/engine/install.js')).engineInstall(name, options, environment),
+    );
+  engine
+    .command('remove')
+    .description('remove what was installed for an engine')
+    .argument('<name>', 'the engine')
+    .option('--part <name>', 'this part of it alone')
+    .action(async (name: string, options: EngineOptions) =>
+      (await import('./commands/engine/remove.js')).engineRemove(name, options, environment),
+    );
 
   program
     .command('report')

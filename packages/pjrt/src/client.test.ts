@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { loadAddon } from './addon.js';
 import { createClient, type PjrtClient } from './client.js';
 import { PjrtError } from './error.js';
-import { cpuPlugin, provideAddon, providePlugin } from './provision.js';
+import { provideAddon, providePlugin } from './provision.js';
+import { cpuPlugin } from './releases.js';
 
 const environment = { env: process.env };
 

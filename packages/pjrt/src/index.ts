@@ -10,4 +10,15 @@ export {
   type PjrtExecutable,
 } from './client.js';
 export { PjrtError, type PjrtErrorCode } from './error.js';
-export { cpuPlugin, provideAddon, providePlugin, type PluginRelease } from './provision.js';
+export { type Accelerator, findAccelerator, PLUGIN_VARIABLE } from './accelerator.js';
+export { type Driver, findDriver } from './driver.js';
+export {
+  PJRT_FOLDER,
+  pluginBytes,
+  pluginFile,
+  pluginFolder,
+  provideAddon,
+  providePlugin,
+  unfinishedFolder,
+} from './provision.js';
+export { cpuPlugin, type PluginRelease, plugins } from './releases.js';

@@ -1,4 +1,4 @@
-import { loadSpec } from '@prunegrid/coordinator/experiment/load';
+import { loadSpec, namesEngine } from '@prunegrid/coordinator/experiment/load';
 import type { Spec } from '@prunegrid/coordinator/experiment/spec';
 
 import { catalogue } from './catalogue.js';
@@ -10,6 +10,8 @@ export interface Experiment {
   readonly file: string;
   /** All its keys, with defaults filled in. */
   readonly spec: Spec;
+  /** Whether the file or an override names the engine, so that it is no default. */
+  readonly engineNamed: boolean;
 }
 
 export interface LoadOptions {
@@ -22,5 +24,6 @@ export async function loadExperiment(
   { set = [] }: LoadOptions,
   { runtime }: ApiContext,
 ): Promise<Experiment> {
-  return { file, spec: (await loadSpec(runtime, file, set, catalogue)).spec };
+  const { spec, source } = await loadSpec(runtime, file, set, catalogue);
+  return { file, spec, engineNamed: namesEngine(source) };
 }

@@ -61,6 +61,10 @@ export function parseSpec(
   return resolveSpec(root, catalogue, places, dirname(file));
 }
 
+/** Whether the file or an override names the engine, so that it is no default. */
+export const namesEngine = ({ file, text, overrides }: SpecSource): boolean =>
+  'engine' in readExperiment(text, file, new Places()) || overrides.some((each) => each.startsWith('engine='));
+
 /** Returns the keys of an experiment file before validation. Adds to `places`. */
 export function readExperiment(text: string, file: string, places: Places): PlainMap {
   places.add([], { key: `${file}:1:1`, value: `${file}:1:1` });

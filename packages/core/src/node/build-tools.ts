@@ -18,20 +18,23 @@ export interface Tools {
  * @throws {Failure} `environment`, which names the missing program and the Debian package that contains it
  */
 export async function findTools(environment: CommandEnvironment): Promise<Tools> {
+  const found = await findPython(environment);
+  const compiler = await findCompiler(environment);
+  return { ...found, compiler: compiler.name, compilerVersion: compiler.output.split('\n')[0].trim() };
+}
+
+/**
+ * Finds Python and pip.
+ * @throws {Failure} `environment`, which names the missing one and the Debian package that contains it
+ */
+export async function findPython(environment: CommandEnvironment): Promise<Pick<Tools, 'python' | 'pip'>> {
   const recent = ['-c', 'import sys; assert sys.version_info >= (3, 6)'];
   const python = await firstWorking(['python3', 'python'], recent, environment);
   if (!python) throw missing('Python 3 (python3) was not found', 'python3 python3-pip');
 
   const pip = await firstWorking([[python.name, '-m', 'pip'], ['pip3'], ['pip']], ['--version'], environment);
   if (!pip) throw missing(`Neither "${python.name} -m pip" nor pip3 works`, 'python3-pip');
-
-  const compiler = await findCompiler(environment);
-  return {
-    python: python.name,
-    pip: pip.name,
-    compiler: compiler.name,
-    compilerVersion: compiler.output.split('\n')[0].trim(),
-  };
+  return { python: python.name, pip: pip.name };
 }
 
 /**

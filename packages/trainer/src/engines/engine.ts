@@ -12,8 +12,38 @@ export interface EngineSource {
    * that the user should see. Throws Failure if the installation fails.
    */
   provision(report: (line: string) => void): Promise<void>;
+  /**
+   * What can be installed for the engine and removed again. An engine without any needs nothing that prunegrid installs.
+   * @param cacheDir prunegrid's cache folder
+   */
+  parts?(cacheDir: string): readonly EnginePart[];
   /** Loads the engine into this process. It may be called only once. Throws Failure if the engine cannot be loaded. */
   load(options: EngineOptions): Promise<Engine>;
+}
+
+/** A library or a plugin in the cache folder. Several processes may call its functions at the same time. */
+export interface EnginePart {
+  /** The name among the engine's parts. */
+  readonly name: string;
+  readonly title: string;
+  readonly version: string;
+  /** The folder that holds it once it is installed. */
+  readonly folder: string;
+  /** What is downloaded to install it, in bytes. */
+  readonly downloadBytes: number;
+  /** What it takes once it is installed, in bytes. */
+  readonly installedBytes: number;
+  /** Returns whether it is installed, and the bytes that it takes now, of an unfinished installation as well. */
+  state(): Promise<{ installed: boolean; bytes: number }>;
+  /** Whether it is what this machine needs, if the user names no part. */
+  fits(): Promise<boolean>;
+  /**
+   * Installs it unless that has been done, and goes on where an earlier installation was interrupted. Throws Failure.
+   * @param report called with each line for the user, and again with the share that is done, from 0 to 1
+   */
+  install(report: (line: string, fraction?: number) => void, signal?: AbortSignal): Promise<void>;
+  /** Removes it. Throws Failure if a process of this machine has loaded it; then nothing is removed. */
+  remove(): Promise<void>;
 }
 
 /** The precision of products: float32, or TF32 with 10 bits of fraction on devices that have it. Sums are in float32. */

@@ -1,5 +1,7 @@
 import { Registry } from '@prunegrid/core/registry';
 
+export { type Accelerator, type Driver, findAccelerator } from '@prunegrid/pjrt';
+
 import type { EngineSource } from './engine.js';
 import { tensorflow } from './tensorflow/source.js';
 import { xla } from './xla/source.js';
@@ -8,6 +10,7 @@ export type {
   Engine,
   EngineDescription,
   EngineOptions,
+  EnginePart,
   EngineSource,
   Evaluation,
   EvaluationRequest,

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import { DEFAULT_RETRIES } from '../../api/defaults.js';
 import type { CommandEnvironment } from '../../environment.js';
-import { collect, wholeNumber, withExtensions, withTrainerOptions } from '../../options.js';
+import { collect, wholeNumber, withEngine, withExtensions, withTrainerOptions } from '../../options.js';
 import { reproductionNames } from '../../reproduction/paper-tables.js';
 import type { ReproduceOptions } from '../reproduce.js';
 import type { QueueOptions } from './enqueue.js';
@@ -96,7 +96,7 @@ function withRunOptions(command: Command): Command {
 
 /** Adds the options of `SweepOverrides`. */
 function withOverrides(command: Command): Command {
-  return command
+  return withEngine(command)
     .option('--set <key=value>', 'override a key of the base experiment; may be repeated', collect, [])
     .option('--seeds <n>', 'run each cell with so many seeds, whatever the file says', wholeNumber(1));
 }

@@ -1,6 +1,7 @@
 import type { EngineSource } from '../engine.js';
 import { hostEngine } from '../host/engine.js';
 import { provisionEngine } from './provision/index.js';
+import { tensorflowParts } from './parts.js';
 import { linesOf } from './provision/lines.js';
 import { loadTensorFlow } from './tensorflow.js';
 
@@ -10,5 +11,6 @@ export const tensorflow: EngineSource = {
   async provision(report) {
     await provisionEngine({ report: linesOf(report) });
   },
+  parts: tensorflowParts,
   load: async ({ threads, clock }) => hostEngine(loadTensorFlow(threads), clock),
 };

@@ -8,9 +8,12 @@ import {
   type CompileFlags,
   cpuPlugin,
   createClient,
+  findAccelerator,
   loadAddon,
   type PjrtClient,
   PjrtError,
+  PLUGIN_VARIABLE,
+  pluginFile,
   provideAddon,
   providePlugin,
 } from '@prunegrid/pjrt';
@@ -20,33 +23,54 @@ import { Device } from './device.js';
 import { deviceEngine } from './engine.js';
 import { Executables } from './executables.js';
 import { ExampleStore } from './examples.js';
+import { xlaParts } from './parts.js';
 import { Recordings } from './recordings.js';
-
-/** The environment variable that names a plugin which is there already, such as that of JAX for CUDA. */
-const PLUGIN = 'PRUNEGRID_XLA_PLUGIN';
 
 const cache = () => cacheFolder(process.env, homedir());
 const addon = (report: (line: string) => void) => provideAddon(cache(), report, { env: process.env });
 
-/** Returns the path of the plugin that the user names, or else of XLA's own for CPUs, which is installed if need be. */
+/**
+ * Returns the path of the plugin that the user names, or else of the one that was installed for the GPUs here, or else of
+ * XLA's own for CPUs, which is installed if need be. Throws Failure if there is none.
+ */
 async function plugin(report: (line: string) => void): Promise<string> {
-  const named = process.env[PLUGIN];
-  if (named) return named;
+  const { named, installed, driver, fitting } = await findAccelerator(nodeHost.files, process.env);
+  if (named !== undefined) {
+    if ((await nodeHost.files.status(named).catch(() => undefined))?.kind === 'file') return named;
+    throw new Failure(
+      'environment',
+      `${PLUGIN_VARIABLE}: there is no file ${named}: name XLA's plugin by its whole path`,
+    );
+  }
+  if (installed) return pluginFile(installed, cache());
+  if (driver) {
+    report(
+      `xla computes on the CPU, slowly: NVIDIA's driver ${driver.version} is here, but no plugin for it: install ${fitting.name} by prunegrid engine install xla`,
+    );
+  }
   const target = `${process.platform}-${process.arch}`;
   if (target !== 'linux-x64') {
-    throw new Failure('environment', `engine: xla has no plugin of its own for ${target}: name one by ${PLUGIN}`);
+    throw new Failure(
+      'environment',
+      `engine: xla has no plugin of its own for ${target}: name one by ${PLUGIN_VARIABLE}`,
+    );
   }
   return providePlugin(cpuPlugin, cache(), report, { env: process.env });
 }
 
 /**
  * The engine that compiles recorded models by XLA, through the PJRT plugin that PRUNEGRID_XLA_PLUGIN names, or else
- * XLA's own for CPUs. TensorFlow's library is not needed: TensorFlow.js records the models without it.
+ * one that `prunegrid engine install` has installed, or XLA's own for CPUs. TensorFlow's library is not needed: TensorFlow.js records the models without it.
  */
 export const xla: EngineSource = {
   name: 'xla',
+  parts: xlaParts,
   async provision(report) {
-    const prefixed = (line: string) => report(`engine: ${line}`);
+    let last = '';
+    const prefixed = (line: string) => {
+      if (line !== last) report(`engine: ${line}`);
+      last = line;
+    };
     await addon(prefixed);
     await plugin(prefixed);
   },
@@ -69,9 +93,13 @@ export const xla: EngineSource = {
     } catch (error) {
       if (!(error instanceof PjrtError)) throw error;
       const reason = error.message.split('\n')[0];
-      throw new Failure('environment', `XLA's plugin ${file} cannot be used (${reason}): name another by ${PLUGIN}`, {
-        cause: error,
-      });
+      throw new Failure(
+        'environment',
+        `XLA's plugin ${file} cannot be used (${reason}): name another by ${PLUGIN_VARIABLE}`,
+        {
+          cause: error,
+        },
+      );
     }
   },
 };

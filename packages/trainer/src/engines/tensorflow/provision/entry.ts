@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { sha256 } from '@prunegrid/core/node/wheel';
 import { z } from 'zod';
 
 /** The files of a complete entry, relative to its folder. The binding finds the libraries by its run path, ../lib. */
@@ -76,12 +74,6 @@ export async function publish(sealed: string, folder: string): Promise<void> {
     await rename(sealed, folder);
     await rm(aside, { recursive: true, force: true });
   }
-}
-
-export async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest('hex');
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

@@ -7,12 +7,12 @@ import { Failure } from '@prunegrid/core/failure';
 import { nodeHost } from '@prunegrid/core/node';
 import { build, napiVersion, roomNeeded, type Recipe, type Report } from './build.js';
 import { interrupted, type CommandEnvironment } from '@prunegrid/core/node/command';
-import { entryFiles, inspect, publish } from './entry.js';
+import { entryFiles, type EntryState, inspect, publish } from './entry.js';
 import { provideJpegDecoder } from './jpeg.js';
 import { linkBinding } from './link.js';
 import { exclusively } from '@prunegrid/core/node/socket-lock';
 import { engineKey, releases, runsOnGlibc } from './release.js';
-import { noRoom, requireRoom, type Statfs } from './room.js';
+import { noRoom, requireRoom, type Statfs } from '@prunegrid/core/node/room';
 
 export type { Progress, Report } from './build.js';
 
@@ -61,6 +61,13 @@ export async function provisionEngine(options: ProvisionOptions = {}): Promise<P
   const { folder, source } = await provideEntry(recipe, cacheDir, report, environment);
   await linkBinding(tfjsNode.folder, join(folder, dirname(entryFiles.binding)));
   return { source, key, folder, tensorflow: release.version };
+}
+
+/** Returns whether the engine is in the cache folder. The platform must be one of `releases`. */
+export async function stateOfEngine(cacheDir: string): Promise<EntryState> {
+  const target = `${process.platform}-${process.arch}`;
+  const tfjsNode = await findPackage('@tensorflow/tfjs-node');
+  return inspect(join(cacheDir, 'engine', engineKey(releases[target], target, tfjsNode.version)));
 }
 
 /**

@@ -1,14 +1,7 @@
-/** A wheel on the Python package index that contains libtensorflow for one platform, pinned by its hash. */
-export interface Release {
-  /** The name of the distribution for pip. */
-  readonly distribution: string;
-  readonly version: string;
-  /** The platform tag for pip. Its two numbers are the oldest version of glibc on which the libraries run. */
-  readonly platformTag: string;
-  /** The SHA-256 hash of the wheel file, in hexadecimal. */
-  readonly sha256: string;
-  /** The size of the wheel file in bytes. */
-  readonly wheelBytes: number;
+import type { Wheel } from '@prunegrid/core/node/wheel';
+
+/** A wheel on the Python package index that contains libtensorflow for one platform. */
+export interface Release extends Wheel {
   /** The total size of the files that are extracted from the wheel, in bytes. */
   readonly unpackedBytes: number;
 }

@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { Failure } from '@prunegrid/core/failure';
+import { Failure } from '../failure.js';
 
 /** The part of `fs.statfs` that is used: the number of blocks that are free for this user, and their size in bytes. */
 export type Statfs = (folder: string) => Promise<{ readonly bavail: number; readonly bsize: number }>;
