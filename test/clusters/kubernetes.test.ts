@@ -1,41 +1,60 @@
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
 import { journalOf, ofType, small, temporaryFolder } from '../environment/cli.js';
 import { oneLine } from '../environment/one-line.js';
-import { ensureKubernetes } from '../environment/python.mjs';
 import { writeSweep } from '../environment/sweep.js';
 import { describeOnKubernetes, type KubernetesBench, startKubernetes } from './kubernetes/bench.js';
+import { schemas } from './kubernetes/schemas.js';
 
 const { prunegrid, start } = small;
-let validator: string;
+let wrongWith: (manifests: string) => string;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {
-  validator = (await ensureKubernetes(console.log)).bin('kubernetes-validate');
+  wrongWith = await schemas();
   folder = await temporaryFolder();
 }, 300_000);
 afterAll(() => folder?.remove());
 
-/** Returns what Kubernetes' own schemas find wrong with manifests: unknown fields too, in the oldest and the newest version. */
-function wrongWith(manifests: string): string {
-  const file = join(folder.path, 'manifests.yaml');
-  writeFileSync(file, manifests);
-  const versions = ['-k', '1.29', '-k', '1.37'];
-  try {
-    execFileSync(validator, ['--strict', '--quiet', ...versions, file], { encoding: 'utf8' });
-    return '';
-  } catch (error) {
-    return (error as { stdout: string }).stdout;
-  }
-}
+it('shows what would be submitted, and submits nothing', async () => {
+  const { file } = writeSweep(
+    folder.path,
+    'launch: { name: kubernetes, image: "prunegrid:1", gpus: 1, queue: team }\n',
+  );
+  const submit = ['sweep', 'submit', file, '--out', join(folder.path, 'shown'), '--trainers', '2', '--print'];
+  const { code, stdout, stderr } = await prunegrid(...submit);
+  expect(`${code} ${stderr}`).toBe('0 ');
+  expect(wrongWith(stdout)).toBe('');
+  const [own, trainers] = stdout.split(/^# What it makes for its trainers.*$/m);
+  const kinds = (text: string) => [...text.matchAll(/^kind: (\w+)$/gm)].map(([, kind]) => kind);
+  const coordinator = ['ServiceAccount', 'Role', 'RoleBinding', 'ConfigMap', 'PersistentVolumeClaim', 'Service', 'Job'];
+  expect(kinds(own)).toEqual(coordinator);
+  // The sweep is as the user has written it.
+  expect(own).toContain(
+    readFileSync(file, 'utf8')
+      .trim()
+      .replaceAll(/^(?=.)/gm, '    '),
+  );
+  // What the coordinator makes by itself is shown, and not applied.
+  expect(kinds(trainers)).toEqual([]);
+  const inComments = trainers.replaceAll(/^# ?/gm, '');
+  expect(kinds(inComments)).toEqual(['Job', 'Secret', 'PodDisruptionBudget']);
+  expect(wrongWith(inComments)).toBe('');
+  expect(inComments).toContain('defaultMode: 0400');
+  expect(existsSync(join(folder.path, 'shown'))).toBe(false);
+
+  const here = await prunegrid(...submit, '--token-file', 'secret');
+  expect(here.code).toBe(2);
+  oneLine(here.stderr, /^prunegrid: --token-file: a coordinator in a pod listens there/m);
+});
 
 describeOnKubernetes('a sweep on Kubernetes', () => {
   let bench: KubernetesBench;
   beforeAll(async () => {
-    bench = await startKubernetes({ one: { cpu: 2, 'nvidia.com/gpu': 1 }, two: { cpu: 2, 'nvidia.com/gpu': 1 } });
+    const node = { cpu: 2, memory: 2 ** 32, 'nvidia.com/gpu': 1 };
+    bench = await startKubernetes({ one: node, two: node });
     process.env['KUBECONFIG'] = bench.kubeconfig;
   });
   afterEach(() => expect(bench.left()).toEqual([]));
@@ -77,17 +96,6 @@ describeOnKubernetes('a sweep on Kubernetes', () => {
     );
     expect(logs.length).toBeGreaterThanOrEqual(3);
     expect(logs.join('')).not.toMatch(/[0-9a-f]{64}/);
-  });
-
-  it('that asks for more GPUs than a node has waits, and says for what', async () => {
-    const out = join(folder.path, 'waiting');
-    const launch = ['--set', 'launch={name: kubernetes, image: "prunegrid:1", gpus: 2}'];
-    const run = start('run', 'test/environment/small.yaml', ...launch, '--trainers', '1', '--out', out);
-    await run.prints(
-      /waiting for 1 trainers: Kubernetes has not started them: 0\/2 nodes are available: 2 Insufficient nvidia\.com\/gpu\. \(each asks for 1 CPU, 2 nvidia\.com\/gpu\)/,
-    );
-    run.process.kill('SIGINT');
-    expect((await run.ended).code).toBe(130);
   });
 
   it('ends at once in a namespace that is none', async () => {

@@ -14,8 +14,8 @@ import { type Job, type KubernetesObject, type Pod, Store } from './store.js';
 
 /** The repository, which is the image of all pods. */
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
-/** The address of the API server, which pods know as kubernetes.default.svc. */
-const HOST = '127.0.0.1';
+/** The port of the API server, as pods know it. */
+const PORT = 443;
 
 /** A small API server on this machine, with nodes whose pods are processes. */
 export interface KubernetesBench {
@@ -26,16 +26,23 @@ export interface KubernetesBench {
   server: ApiServer;
   store: Store;
   nodes: Nodes;
+  /** The folder of the volume that a claim has made. */
+  volumeOf(claim: string): string;
   pods(job?: string): Pod[];
   /** Removes all Jobs, as `kubectl delete jobs --all` does. */
   removeJobs(): void;
+  /** Removes everything, as `kubectl delete` of all kinds does. */
+  removeAll(): void;
   /** Returns the names of all objects that are not part of an empty cluster, as KIND NAME. */
   left(): string[];
   stop(): Promise<void>;
 }
 
 /** Makes an authority and certificates of the server and of a client. */
-function certificates(folder: string): {
+function certificates(
+  folder: string,
+  host: string,
+): {
   ca: string;
   cert: string;
   key: string;
@@ -54,7 +61,7 @@ function certificates(folder: string): {
     const signing = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2'];
     openssl('x509', '-req', '-in', `${name}.csr`, ...signing, '-extfile', `${name}.ext`, '-out', `${name}.crt`);
   };
-  issue('server', `subjectAltName=IP:${HOST},DNS:kubernetes.default.svc\n`);
+  issue('server', `subjectAltName=IP:${host},DNS:kubernetes.default.svc\n`);
   issue('client', 'extendedKeyUsage=clientAuth\n');
   const read = (name: string) => readFileSync(join(folder, name), 'utf8');
   return {
@@ -75,7 +82,9 @@ export async function startKubernetes(nodes: Readonly<Record<string, Allocatable
   chmodSync(image, 0o755);
   symlinkSync(join(ROOT, 'packages/trainer/bin/prunegrid-trainer.js'), join(image, 'prunegrid-trainer'));
   symlinkSync(join(ROOT, 'packages/cli/bin/prunegrid.js'), join(image, 'prunegrid'));
-  const tls = certificates(folder);
+  // An address of its own, so that several can be there at a time, on the port that pods expect.
+  const host = `127.${[...randomBytes(3)].map((byte) => 1 + (byte % 250)).join('.')}`;
+  const tls = certificates(folder, host);
   const token = randomBytes(16).toString('hex');
   /** The tokens of accounts, by name. */
   const accounts = new Map<string, string>();
@@ -86,13 +95,17 @@ export async function startKubernetes(nodes: Readonly<Record<string, Allocatable
   };
   const store = new Store();
   const machines = new Nodes(store, {
-    ...{ nodes, folder: join(folder, 'volumes'), hosts: `${HOST} localhost kubernetes.default.svc ${hostname()}\n` },
+    ...{
+      nodes,
+      folder: join(folder, 'volumes'),
+      hosts: `127.0.0.1 localhost ${hostname()}\n${host} kubernetes.default.svc\n`,
+    },
     image: [ROOT, image, dirname(process.execPath)],
     path: `${image}:${dirname(process.execPath)}`,
     account: (name) => ({ token: tokenOf(name), 'ca.crt': tls.ca, namespace: 'tests' }),
   });
   const server = new ApiServer({
-    ...{ store, nodes: machines, tls, host: HOST, port: 0 },
+    ...{ store, nodes: machines, tls, host, port: PORT },
     userOf(said) {
       if (said === token) return 'admin';
       const account = [...accounts].find(([, of]) => of === said)?.[0];
@@ -111,11 +124,16 @@ export async function startKubernetes(nodes: Readonly<Record<string, Allocatable
   });
   // What waits for something that nobody tells of, such as a secret, is looked at again and again.
   const timer = setInterval(() => store.changed(), 200);
+  const everything = () =>
+    ['Job', 'Pod', 'Secret', 'ConfigMap', 'PodDisruptionBudget', 'Service', 'Role', 'RoleBinding', 'ServiceAccount']
+      .concat('PersistentVolumeClaim')
+      .flatMap((kind) => store.all<KubernetesObject>(kind));
   const address = await server.listen();
   const kubeconfig = join(folder, 'kubeconfig');
   writeFileSync(kubeconfig, kubeconfigOf(address, tls, token), { mode: 0o600 });
   return {
     ...{ kubeconfig, image, server, store, nodes: machines },
+    volumeOf: (claim) => machines.volumeOf(claim),
     pods: (name) => {
       const job = name === undefined ? undefined : store.get<Job>('Job', name);
       return job ? podsOf(store, job) : store.all<Pod>('Pod');
@@ -124,10 +142,8 @@ export async function startKubernetes(nodes: Readonly<Record<string, Allocatable
       for (const { metadata } of store.all<Job>('Job')) metadata.deletionTimestamp = new Date().toISOString();
       store.changed();
     },
-    left: () =>
-      ['Job', 'Pod', 'Secret', 'ConfigMap', 'PodDisruptionBudget', 'Service', 'Role', 'RoleBinding', 'ServiceAccount']
-        .flatMap((kind) => store.all<KubernetesObject>(kind))
-        .map(({ kind, metadata }) => `${kind} ${metadata.name}`),
+    removeAll: () => everything().forEach((object) => store.remove(object)),
+    left: () => everything().map(({ kind, metadata }) => `${kind} ${metadata.name}`),
     async stop() {
       clearInterval(timer);
       await machines.stop();

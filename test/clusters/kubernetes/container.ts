@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import type { PodSpec } from './store.js';
@@ -42,6 +42,8 @@ export interface Container {
   spec: PodSpec;
   hostname: string;
   command: readonly string[];
+  /** Receives folders that were made on this machine, where something is mounted for the pod alone. */
+  mountPoints: Set<string>;
   /** The content of /etc/hosts. */
   hosts: string;
   /** The folder of each volume, by its name. */
@@ -55,7 +57,8 @@ export interface Container {
  * Starts a pod's program as a process that sees what it would see in its container: its volumes, its name and its user, and a
  * root that it cannot write to.
  */
-export function startContainer({ spec, command, hostname, hosts, volumes, image, env }: Container): ChildProcess {
+export function startContainer(of: Container): ChildProcess {
+  const { spec, command, hostname, hosts, volumes, image, env, mountPoints } = of;
   const [container] = spec.containers;
   const { runAsUser = 0, runAsGroup = 0, fsGroup = runAsGroup } = spec.securityContext ?? {};
   const lines: string[] = ['set -e', `hostname ${quoted(hostname)}`, 'mount -t tmpfs -o mode=755 run /run'];
@@ -67,6 +70,11 @@ export function startContainer({ spec, command, hostname, hosts, volumes, image,
     lines.push(`mount -t tmpfs -o mode=755 image ${quoted(path)}`);
   }
   for (const { name, mountPath } of container.volumeMounts ?? []) {
+    // What is not below /run is made on this machine's disk, where it stays.
+    if (!existsSync(mountPath) && !/^(\/var)?\/run\//.test(mountPath)) {
+      mkdirSync(mountPath);
+      mountPoints.add(mountPath);
+    }
     lines.push(
       `mkdir -p ${quoted(mountPath)}`,
       `mount --rbind ${quoted(volumes.get(name) ?? '')} ${quoted(mountPath)}`,

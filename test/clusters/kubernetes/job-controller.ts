@@ -40,7 +40,8 @@ function reconcile(store: Store, job: Job, pods: readonly Pod[]): void {
   const limit = isIndexed ? (spec.backoffLimitPerIndex ?? Infinity) : (spec.backoffLimit ?? 6);
   for (let index = 0; index < total; index++) {
     const own = pods.filter(({ metadata }) => !isIndexed || metadata.labels?.[INDEX] === String(index));
-    const failures = own.filter((pod) => pod.status.phase === 'Failed' && !isIgnored(job, pod)).length;
+    const actions = own.filter((pod) => pod.status.phase === 'Failed').map((pod) => actionOn(job, pod));
+    const failures = actions.includes('FailJob') ? Infinity : actions.filter((action) => action !== 'Ignore').length;
     if (own.some((pod) => pod.status.phase === 'Succeeded')) completed.add(index);
     else if (failures > limit) failed.add(index);
     else if (!own.some(isLive)) store.add(podOf(job, index, isIndexed));
@@ -55,14 +56,17 @@ function reconcile(store: Store, job: Job, pods: readonly Pod[]): void {
   store.changed();
 }
 
-const isIgnored = ({ spec }: Job, { status }: Pod): boolean =>
-  (spec.podFailurePolicy?.rules ?? []).some(
-    ({ action, onPodConditions = [] }) =>
-      action === 'Ignore' &&
+/** Returns what the first rule for a pod's failure says; undefined if there is none. */
+function actionOn({ spec }: Job, { status }: Pod): string | undefined {
+  const code = status.containerStatuses?.at(0)?.state['terminated']?.['exitCode'];
+  return (spec.podFailurePolicy?.rules ?? []).find(
+    ({ onExitCodes, onPodConditions = [] }) =>
+      onExitCodes?.values.some((value) => value === code) ||
       onPodConditions.some(({ type }) =>
         status.conditions.some((each) => each.type === type && each.status === 'True'),
       ),
-  );
+  )?.action;
+}
 
 function podOf({ metadata, spec: { template } }: Job, index: number, isIndexed: boolean): Pod {
   const place = isIndexed ? `${metadata.name}-${index}` : metadata.name;

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { removePod } from './job-controller.js';
@@ -41,6 +41,8 @@ const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** Places pods on nodes and runs them, as Kubernetes' scheduler and its nodes do. */
 export class Nodes {
   private readonly running = new Map<string, Running>();
+  /** Folders of this machine that were made for pods to see something in their place. */
+  private readonly mountPoints = new Set<string>();
 
   constructor(
     private readonly store: Store,
@@ -59,6 +61,11 @@ export class Nodes {
       if (pod.status.phase === 'Pending' && !this.outputOf(pod) && !pod.metadata.deletionTimestamp) this.start(pod);
       if (pod.metadata.deletionTimestamp && isLive(pod)) this.terminate(pod);
     }
+  }
+
+  /** Returns the folder of the volume that a claim has made. */
+  volumeOf(claim: string): string {
+    return join(this.options.folder, 'claims', claim);
   }
 
   /** Takes a pod's place away for another one. It has its time to leave. */
@@ -80,6 +87,7 @@ export class Nodes {
   async stop(): Promise<void> {
     for (const { process } of this.running.values()) process.kill('SIGKILL');
     await Promise.all([...this.running.values()].map(({ ended }) => ended));
+    for (const folder of this.mountPoints) rmdirSync(folder);
   }
 
   private place(pod: Pod): void {
@@ -138,6 +146,7 @@ export class Nodes {
     const process = startContainer({
       ...{ spec, volumes, command: expanded, env: variables },
       ...{ image: this.options.image, hostname: spec.hostname ?? metadata.name, hosts: this.options.hosts },
+      mountPoints: this.mountPoints,
     });
     const output: Buffer[] = [];
     for (const stream of [process.stdout, process.stderr]) stream?.on('data', (piece: Buffer) => output.push(piece));
@@ -203,7 +212,7 @@ export class Nodes {
         this.store.warn(pod, 'FailedMount', `MountVolume.SetUp failed for volume "${volume.name}" : ${what} not found`);
         return undefined;
       }
-      const place = claim ? join(this.options.folder, 'claims', claim.claimName) : folder;
+      const place = claim ? this.volumeOf(claim.claimName) : folder;
       if (!claim) rmSync(place, { recursive: true, force: true });
       mkdirSync(place, { recursive: true });
       if (source) {

@@ -69,7 +69,9 @@ export interface Job extends KubernetesObject {
     suspend?: boolean;
     backoffLimit?: number;
     backoffLimitPerIndex?: number;
-    podFailurePolicy?: { rules: { action: string; onPodConditions?: { type: string }[] }[] };
+    podFailurePolicy?: {
+      rules: { action: string; onPodConditions?: { type: string }[]; onExitCodes?: { values: number[] } }[];
+    };
     template: { metadata?: { labels?: Record<string, string> }; spec: PodSpec };
   };
   status: { conditions: Condition[]; completedIndexes?: string; failedIndexes?: string; failed?: number };

@@ -102,16 +102,34 @@ export interface CoordinatorRequest extends Pick<
 > {
   /** Absolute path of the file to which the coordinator prints. */
   log: string;
-  /** The words of a command that starts the work, and that goes on with it when it is run again. */
-  command: readonly string[];
+  /** The words that start this program. */
+  program: readonly string[];
+  /** The folder of the work, which holds `folder` and `log`. */
+  home: string;
+  /** Returns the words that start the work in a folder that is prepared for it, and go on with it when they are run again. */
+  resume: (home: string) => readonly string[];
+  /** The same for a disk on which nothing is prepared. */
+  afresh: {
+    /** The files that describe the work, by their absolute paths. */
+    files: readonly { path: string; text: string }[];
+    /** Returns the words that start the work in a new folder, by the first of these files. */
+    begin: (file: string, home: string) => readonly string[];
+    /** The name of the file in the folder that tells that the work has begun. */
+    begun: string;
+  };
 }
 
 /** Coordinators as jobs of a cluster, so that nothing of a run need stay on the machine where it was asked for. */
 export interface CoordinatorJobs {
+  /** Whether their folders are on a disk of the cluster, which this machine does not see. */
+  readonly elsewhere?: boolean;
   /** Returns what `submit` would submit, and what that would submit for its trainers, as text for people. */
   print(host: Host, request: CoordinatorRequest): string;
-  /** Submits the coordinator and returns the name of its job, and how it is ended. Throws Failure. */
-  submit(host: Host, request: CoordinatorRequest): Promise<{ job: string; end: string }>;
+  /**
+   * Submits the coordinator and returns the name of its job, how it is ended, and, if its folder is elsewhere, how it is
+   * followed. Throws Failure.
+   */
+  submit(host: Host, request: CoordinatorRequest): Promise<{ job: string; end: string; follow?: string }>;
 }
 
 /**

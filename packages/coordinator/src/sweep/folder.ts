@@ -28,7 +28,9 @@ export const sweepFormat: Format<typeof sweepFileSchema> = {
 /** Largest size of `sweep.json`, in bytes. A trial takes about a kilobyte. */
 const MOST_BYTES = 256 << 20;
 
-const sweepFile = (folder: string): string => join(folder, 'sweep.json');
+/** The name of the file that makes a folder that of a sweep. */
+export const SWEEP_FILE = 'sweep.json';
+const sweepFile = (folder: string): string => join(folder, SWEEP_FILE);
 const lockFile = (folder: string): string => join(folder, 'coordinator.lock');
 
 /** Files that may be in a sweep's folder before the sweep: the output of `prunegrid sweep submit` and the lock. */
@@ -46,7 +48,7 @@ export async function createSweepFolder(runtime: Host, folder: string, file: Swe
     const reason = (cause as Error).message;
     throw new Failure('environment', `${folder}: cannot be made: ${reason}: choose another --out`, { cause });
   }
-  if (held.includes('sweep.json')) {
+  if (held.includes(SWEEP_FILE)) {
     throw new Failure(
       'input',
       `${folder}: holds a sweep already: go on with it by prunegrid sweep resume ${folder}, or choose another --out`,

@@ -36,7 +36,7 @@ export function addSweepCommands(sweep: Command, environment: CommandEnvironment
     .option('--out <dir>', "the sweep's folder, new or empty (default: sweeps/NAME-TIME)")
     .option('--queue <dir>', 'put it into the queue of a prunegrid serve instead')
     .option('--user <name>', 'with --queue: whose sweep it is (default: the login name)')
-    .option('--print', 'with --launch slurm: show the scripts and submit nothing', false)
+    .option('--print', 'with --launch slurm or kubernetes: show what would be submitted, and submit nothing', false)
     .action(async (file: string, options: SweepSubmitOptions | QueueOptions, command: Command) => {
       if ('queue' in options)
         await (await import('./enqueue.js')).sweepEnqueue(file, options, flagsOf(command), environment);

@@ -1,6 +1,6 @@
 import { chooseLauncher, launchers } from '@prunegrid/coordinator/launch';
 import { requireTrainers } from '@prunegrid/coordinator/launch/trainers';
-import { createSweepFolder } from '@prunegrid/coordinator/sweep/folder';
+import { createSweepFolder, SWEEP_FILE } from '@prunegrid/coordinator/sweep/folder';
 import type { SweepPlan } from '@prunegrid/coordinator/sweep/planner/plan';
 import { join, resolve } from 'node:path';
 
@@ -15,8 +15,8 @@ export interface SweepSubmitOptions extends SweepRunOptions {
   print: boolean;
 }
 
-/** Flags whose values the sweep's folder keeps, and those of `submit` alone. */
-const kept = ['--set', '--seeds', '--print'];
+/** Flags whose values the sweep's folder keeps. */
+const kept = ['--set', '--seeds'];
 
 /** Returns the launcher of a sweep and its keys if it has jobs for coordinators. Throws Failure `input`. */
 export function coordinatorsOf(plan: SweepPlan, launch: string | undefined) {
@@ -39,27 +39,43 @@ export async function sweepSubmitJob(
   const { plan } = sweep;
   const choice = trainerChoice(options);
   requireTrainers(choice, launcher);
-  const place = out ?? (printOnly ? join('sweeps', plan.name) : await claimSweepFolder(runtime, plan));
+  const { elsewhere = false } = coordinators;
+  const place = out ?? (printOnly || elsewhere ? join('sweeps', plan.name) : await claimSweepFolder(runtime, plan));
   const folder = resolve(place);
+  const described = await Promise.all(
+    [sweep.file, plan.base].map(async (path) => ({
+      path: resolve(path),
+      text: (await runtime.files.read(path)).toString('utf8'),
+    })),
+  );
   const request = {
     ...{ name: plan.name, trainers: choice.trainers, extensions: choice.extensions, keys },
     resources: { threads: Math.max(...plan.trials.map(({ spec }) => spec.threadsPerTrainer)) },
-    folder: join(folder, 'launch'),
-    log: join(folder, 'log.txt'),
-    command: [runtime.processes.node, program, 'sweep', 'resume', folder, ...without(flags, kept)],
+    ...{ home: folder, folder: join(folder, 'launch'), log: join(folder, 'log.txt') },
+    program: [runtime.processes.node, program],
+    resume: (home: string) => ['sweep', 'resume', home, ...without(flags, [...kept, '--print'])],
+    afresh: {
+      files: described,
+      begin: (file: string, home: string) => ['sweep', 'run', file, '--out', home, ...without(flags, ['--print'])],
+      begun: SWEEP_FILE,
+    },
   };
   if (printOnly) return print(environment, coordinators.print(runtime, request).trimEnd());
-  const manifest = await describeSweep(sweep, choice.extensions, environment);
-  await createSweepFolder(runtime, folder, { manifest, plan });
-  const { job, end } = await coordinators.submit(runtime, request).catch(async (error: unknown) => {
-    // Without this, the same command would fail the next time because the folder is taken.
-    await runtime.files.remove(join(folder, 'sweep.json'));
-    await runtime.files.remove(request.folder);
+  if (!elsewhere) {
+    const manifest = await describeSweep(sweep, choice.extensions, environment);
+    await createSweepFolder(runtime, folder, { manifest, plan });
+  }
+  const { job, end, follow } = await coordinators.submit(runtime, request).catch(async (error: unknown) => {
+    if (!elsewhere) {
+      // Without this, the same command would fail the next time because the folder is taken.
+      await runtime.files.remove(join(folder, SWEEP_FILE));
+      await runtime.files.remove(request.folder);
+    }
     throw error;
   });
-  if (json) return print(environment, JSON.stringify({ folder: place, job }));
-  print(environment, `${plan.name}: ${job}, in ${place}`);
-  print(environment, `Watch it: prunegrid sweep watch ${place}; end it: ${end}`);
+  if (json) return print(environment, JSON.stringify({ ...(!elsewhere && { folder: place }), job }));
+  print(environment, `${plan.name}: ${job}${elsewhere ? '' : `, in ${place}`}`);
+  print(environment, `Watch it: ${follow ?? `prunegrid sweep watch ${place}`}; end it: ${end}`);
 }
 
 /** Returns flags without those that are named, and their values. */

@@ -27,7 +27,10 @@ export async function sweepSubmit(
   const jobs = coordinatorsOf(plan, launch);
   if (jobs) return sweepSubmitJob(sweep, jobs, options, flags, environment);
   if (printOnly) {
-    throw new Failure('input', '--print: shows the scripts of a coordinator that is a job, as with --launch slurm');
+    throw new Failure(
+      'input',
+      '--print: shows the scripts of a coordinator that is a job, as with --launch slurm or kubernetes',
+    );
   }
   const place = out ?? (await claimSweepFolder(runtime, plan));
   const folder = resolve(place);

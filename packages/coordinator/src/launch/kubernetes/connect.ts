@@ -14,7 +14,8 @@ export async function connect(
   { context, namespace }: Pick<KubernetesKeys, 'context' | 'namespace'>,
 ): Promise<KubernetesClient> {
   const file = host.files.userFile('KUBECONFIG', '.kube/config');
-  const isPod = context === undefined && !(await host.files.status(file)) && (await isInCluster(host));
+  // A pod is in the cluster that was meant, whatever the context was called where the sweep was submitted.
+  const isPod = !(await host.files.status(file)) && (await isInCluster(host));
   const access = isPod ? await inCluster(host) : await readKubeconfig(host, file, context);
   return new KubernetesClient(access, namespace);
 }

@@ -1,4 +1,5 @@
 import type { Launcher } from '../launcher.js';
+import { kubernetesCoordinators } from './coordinator.js';
 import { kubernetesKeys } from './keys.js';
 import { KubernetesLaunch } from './launch.js';
 
@@ -15,6 +16,7 @@ export const kubernetesLauncherOf = (
   keys: kubernetesKeys,
   remote: true,
   queues: true,
+  coordinators: kubernetesCoordinators(program),
   launch: (host, request) =>
     new KubernetesLaunch(host, request, kubernetesKeys.parse(request.keys), program, latestLookMs),
 });

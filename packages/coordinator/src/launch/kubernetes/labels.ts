@@ -4,6 +4,8 @@ export const COMPONENT_LABEL = 'app.kubernetes.io/component';
 /** The folder of the launch, so that a later coordinator of the same folder knows what an earlier one has left. */
 export const FOLDER_LABEL = 'prunegrid.dev/folder';
 export const LAUNCH_LABEL = 'prunegrid.dev/launch';
+/** The name of a coordinator that is a Job, on all that belongs to it. */
+export const SWEEP_LABEL = 'prunegrid.dev/sweep';
 /** Kueue admits a Job by the queue that this label names. */
 export const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name';
 /** The index of a pod of an Indexed Job, which Kubernetes sets. */

@@ -44,8 +44,11 @@ export const slurmCoordinators = (program: (host: Host) => readonly string[]): C
 
 const fileOf = ({ folder }: CoordinatorRequest): string => join(folder, 'coordinator.sh');
 
-const coordinatorOf = (request: CoordinatorRequest): string =>
-  coordinatorScript({ ...request, keys: slurmKeys.parse(request.keys), file: fileOf(request) });
+function coordinatorOf(request: CoordinatorRequest): string {
+  const { program, resume, home } = request;
+  const command = [...program, ...resume(home)];
+  return coordinatorScript({ ...request, command, keys: slurmKeys.parse(request.keys), file: fileOf(request) });
+}
 
 /** Submits a script once, also if Slurm does not say at first whether it has taken it. Returns the job's id. */
 async function submitted(host: Host, script: string): Promise<string> {
