@@ -2,8 +2,9 @@ import type { TrainerCommandOptions } from '@prunegrid/trainer/run-trainer';
 import { printable } from '@prunegrid/core/text/printable';
 import { version } from '@prunegrid/core/version';
 import { extensionHelp } from '@prunegrid/core/extension';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
+import type { DoctorOptions } from './commands/doctor.js';
 import type { EngineOptions } from './commands/engine/parts.js';
 import type { EvaluateCommandOptions } from './commands/evaluate.js';
 import type { ExportCommandOptions } from './commands/export.js';
@@ -147,6 +148,13 @@ export function programOf(environment: CommandEnvironment): Command {
     );
 
   addReproduceCommand(program, environment);
+
+  program
+    .command('doctor')
+    .description('look at what this machine has for training, and say what is missing and what to do about it')
+    .option('--json', 'print a JSON object', false)
+    .addOption(new Option('--step <engine>', 'time the steps of an engine in this process').hideHelp())
+    .action(async (options: DoctorOptions) => (await import('./commands/doctor.js')).doctor(options, environment));
 
   const engine = program
     .command('engine')

@@ -1,4 +1,6 @@
 import { statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
 import { Failure } from '../failure.js';
 
 /** The part of `fs.statfs` that is used: the number of blocks that are free for this user, and their size in bytes. */
@@ -28,4 +30,19 @@ export function noRoom(folder: string, needed: number, free?: number, cause?: un
 
 function gib(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
+
+/**
+ * Returns the bytes that this user may still write to the file system of a folder, or of the nearest folder above it that
+ * exists; undefined if that cannot be looked at.
+ */
+export async function freeBytes(folder: string): Promise<number | undefined> {
+  for (let path = resolve(folder); ; path = dirname(path)) {
+    try {
+      const { bavail, bsize } = await statfs(path);
+      return bavail * bsize;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || path === dirname(path)) return undefined;
+    }
+  }
 }
