@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem, userInfo } from 'node:os';
 
 import type { Machine } from '../runtime/machine.js';
+import { visibleGpus } from './gpus.js';
 import { instructionSetOf } from './instruction-set.js';
 
 /** Asking for the processors takes milliseconds, so it is done once and only if somebody wants to know. */
@@ -35,6 +36,9 @@ export const nodeMachine: Machine = {
   },
   get memoryBytes() {
     return totalmem();
+  },
+  get gpus() {
+    return visibleGpus();
   },
   userId: process.geteuid?.() ?? -1,
   platform: `${process.platform}-${process.arch}`,

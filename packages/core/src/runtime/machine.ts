@@ -12,6 +12,8 @@ export interface Machine {
   /** The number of threads that can run at the same time, which is smaller if this process may not use all processors. */
   readonly parallelism: number;
   readonly memoryBytes: number;
+  /** The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them. */
+  readonly gpus: readonly string[];
   /** Operating system and architecture, such as `linux-x64`. */
   readonly platform: string;
   /** The user's name, or the user's number if the system knows no name for it, which is common in containers. */

@@ -33,6 +33,7 @@ const usual: Machine = {
     cores: 2,
     parallelism: 2,
     memoryBytes: 2 ** 33,
+    gpus: [],
     platform: 'virtual',
     user: 'tester',
   },

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -48,4 +49,35 @@ it('keeps the login of MLflow from trainers, but nothing else of the environment
   expect(await ended).toMatchObject({
     failure: { message: expect.stringMatching(/: Failure: has CUDA_VISIBLE_DEVICES$/) as string },
   });
+});
+
+it('gives each trainer a GPU of its own, that of the one whose place it takes, and shares them if it must', async () => {
+  const folder = await nodeHost.files.makeTemporaryFolder('prunegrid-local-');
+  onTestFinished(() => nodeHost.files.remove(folder));
+  const program = join(folder, 'trainer.mjs');
+  // It ends when its file is removed, and names its GPU then.
+  await writeFile(
+    program,
+    `import { existsSync, writeFileSync } from 'node:fs';
+const file = ${JSON.stringify(folder)} + '/' + process.pid;
+writeFileSync(file, process.env.CUDA_VISIBLE_DEVICES);
+setInterval(() => existsSync(file) || process.exit(1), 20);`,
+  );
+  vi.stubEnv('CUDA_VISIBLE_DEVICES', '2,5,GPU-7');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const started: string[] = [];
+  const launch = localLauncherOf(program).launch(nodeHost, {
+    ...{ name: 'none', keys: { name: 'local' }, folder, trainers: 4, coordinator: '127.0.0.1:1', token: 'none' },
+    ...{ resources: { threads: 1 }, extensions: [] },
+    onEvent: ({ type, ...event }) => {
+      if (type === 'started' && 'trainer' in event) started.push(event.trainer.replace('process ', ''));
+      if (type === 'ended') launch.replace();
+    },
+  });
+  const gpuOf = (pid: string) => readFileSync(join(folder, pid), 'utf8');
+  const seen = () => started.map((pid) => (existsSync(join(folder, pid)) ? gpuOf(pid) : 'none'));
+  await expect.poll(seen, { timeout: 20_000 }).toEqual(['2', '5', 'GPU-7', '2']);
+  rmSync(join(folder, started[1]));
+  await expect.poll(seen, { timeout: 20_000 }).toEqual(['2', 'none', 'GPU-7', '2', '5']);
+  await launch.stop(0);
 });

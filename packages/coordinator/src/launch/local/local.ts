@@ -13,19 +13,23 @@ const KILL_MS = 5000;
 /** Returns a launcher that runs a program file as a process for each trainer. It must behave like prunegrid-trainer. */
 export const localLauncherOf = (program: string): Launcher => ({
   name: 'local',
-  launch({ clock, files, processes, random }, { trainers, coordinator, token, tls, extensions, folder, onEvent }) {
+  launch(
+    { clock, files, machine, processes, random },
+    { trainers, coordinator, token, tls, extensions, folder, onEvent },
+  ) {
     const logs = join(folder, LOGS);
     // A resumed run launches again, in the same folder.
     const launchId = random.bytes(4).toString('hex');
     const running = new Set<ChildProcess>();
+    const gpus = new GpuPlaces(machine.gpus);
     let starts = 0;
     let stopped: Promise<void> | undefined;
 
-    const startChild = (outputFile: string): ChildProcess =>
+    const startChild = (outputFile: string, gpu: string | undefined): ChildProcess =>
       processes.startNode(program, argumentsOf({ coordinator, token, tls, extensions }), {
         v8: [HEAP],
         ...(token !== undefined && { input: token }),
-        env: WITHHELD,
+        env: { ...WITHHELD, ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }) },
         // A process group of its own keeps Ctrl-C from the trainer, because the coordinator handles it.
         detached: true,
         outputFile,
@@ -38,13 +42,17 @@ export const localLauncherOf = (program: string): Launcher => ({
       try {
         await files.makeFolder(logs);
         if (stopped) return;
-        const child = startChild(log);
+        const gpu = gpus.take();
+        const child = startChild(log, gpu);
         running.add(child);
         if (child.pid !== undefined) {
           trainer = `process ${child.pid}`;
           onEvent({ type: 'started', trainer });
         }
-        const end = await child.ended.finally(() => running.delete(child));
+        const end = await child.ended.finally(() => {
+          running.delete(child);
+          gpus.free(gpu);
+        });
         const failure = failureOf(trainer, end, await lastWordsIn(files, log));
         if (!stopped) onEvent({ type: 'ended', trainer, cause: 'failed', failure });
       } catch (cause) {
@@ -68,6 +76,27 @@ export const localLauncherOf = (program: string): Launcher => ({
     };
   },
 });
+
+/** The GPUs of a machine that has several. Each trainer sees one of them, which it shares if there are more trainers. */
+class GpuPlaces {
+  private readonly trainers: Map<string, number>;
+
+  constructor(gpus: readonly string[]) {
+    this.trainers = new Map(gpus.map((gpu) => [gpu, 0]));
+  }
+
+  /** Returns the GPU that the fewest trainers have; undefined if there is nothing to choose. */
+  take(): string | undefined {
+    if (this.trainers.size < 2) return undefined;
+    const [[gpu, count]] = [...this.trainers].sort(([, a], [, b]) => a - b);
+    this.trainers.set(gpu, count + 1);
+    return gpu;
+  }
+
+  free(gpu: string | undefined): void {
+    if (gpu !== undefined) this.trainers.set(gpu, (this.trainers.get(gpu) ?? 1) - 1);
+  }
+}
 
 /** Launcher of trainers as processes on the coordinator's machine. It reserves no processors. */
 export const localLauncher = localLauncherOf(trainerProgram);
