@@ -82,23 +82,23 @@ export function withEngine(command: Command): Command {
 }
 
 /** The options that `withTrainerOptions` adds to a command. */
-export interface TrainerFlags extends TrainerChoice {
+export interface TrainerFlags extends Omit<TrainerChoice, 'trainers'> {
+  trainers?: number;
   /** The name of the launcher that starts the trainers, in place of what the experiment or the sweep says. */
   launch?: string;
 }
 
 /** Adds the options `TrainerFlags`, which every command that starts a coordinator has. */
 export function withTrainerOptions(command: Command): Command {
-  const { trainers, external, reduction } = defaultTrainers;
+  const { external, reduction } = defaultTrainers;
   return withLauncher(withExtensions(command))
     .hook('preAction', async (_, action) => {
       (await import('@prunegrid/coordinator/cluster')).reductionNamed(action.opts<TrainerFlags>().reduction);
     })
     .option(
       '--trainers <n>',
-      'trainers to start, as processes of this machine or by --launch',
+      'trainers to start, as processes of this machine or by --launch (default: 2, or on GPUs one for each)',
       wholeNumber(0),
-      trainers,
     )
     .option(
       '--external <n>',

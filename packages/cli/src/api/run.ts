@@ -26,7 +26,7 @@ import { join, resolve } from 'node:path';
 
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
 import { requireEngines } from '../engines.js';
-import { trainerChoice } from './defaults.js';
+import { trainerChoice, trainersBy } from './defaults.js';
 import type { Experiment } from './experiment.js';
 import { interruptible } from './interruptible.js';
 
@@ -88,9 +88,9 @@ export async function runExperiment(
   options: RunOptions,
   context: ApiContext,
 ): Promise<FinishedRun> {
-  requireTrainers(trainerChoice(options), launchOf(spec, options).launcher);
-  requireTracking(options.mlflow, context.variables);
   const { runtime } = context;
+  requireTrainers(choiceOf(spec, options, runtime), launchOf(spec, options).launcher);
+  requireTracking(options.mlflow, context.variables);
   await requireEngines([spec.engine], options.onInstall ?? ignore);
   const folder = resolve(options.folder ?? (await claimRunFolder(runtime, spec)));
   if (await holdsRunOf(runtime, folder, spec)) return resumeExperiment(folder, options, context);
@@ -127,7 +127,7 @@ export async function resumeExperiment(
     );
   }
   const { runId, spec, specFile, sweep } = resumeState.manifest;
-  requireTrainers(trainerChoice(options), launchOf(spec, options).launcher);
+  requireTrainers(choiceOf(spec, options, runtime), launchOf(spec, options).launcher);
   if (sweep) throw new Failure('input', `${place}: is part of a sweep: resume that, by prunegrid sweep resume`);
   for (const problem of problems) onWarning(`${problem}; what was saved before is used`);
   await requireEngines([spec.engine], options.onInstall ?? ignore);
@@ -145,6 +145,9 @@ async function holdsRunOf(runtime: Host, folder: string, spec: Spec): Promise<bo
 
 const launchOf = (spec: Spec, { launch }: FollowOptions) => chooseLauncher(launchers, spec, launch);
 
+const choiceOf = (spec: Spec, options: FollowOptions, { machine }: Pick<Host, 'machine'>) =>
+  trainerChoice(options, trainersBy(launchOf(spec, options).launcher, machine, [spec.engine], spec.batch.microBatches));
+
 /**
  * Makes a folder for a run for which the user named none. Returns its path relative to the working folder. Throws
  * Failure.
@@ -157,7 +160,7 @@ async function runToEnd(run: Prepared, options: FollowOptions, context: ApiConte
   const { folder, spec, resumeState } = run;
   const { signal, onStart, onWarning = ignore } = options;
   const { runtime } = context;
-  const choice = trainerChoice(options);
+  const choice = choiceOf(spec, options, runtime);
   const launch = launchOf(spec, options);
   const lock = await lockRun(runtime, folder);
   const locked = { ...run, runtime, projector: new Projector(runtime), checkLock: () => lock.check() };

@@ -34,7 +34,7 @@ import { relative, resolve } from 'node:path';
 import { requireEngines } from '../engines.js';
 import { catalogue } from './catalogue.js';
 import { type ApiContext, ignore, type Notices, timeInName } from './context.js';
-import { DEFAULT_RETRIES, trainerChoice } from './defaults.js';
+import { DEFAULT_RETRIES, trainerChoice, trainersBy } from './defaults.js';
 import { interruptible } from './interruptible.js';
 import type { Progress } from './run.js';
 import { sweepSubscribers } from './sweep-subscribers.js';
@@ -117,7 +117,7 @@ export async function runSweep(
   context: ApiContext,
 ): Promise<FinishedSweep> {
   const { plan } = sweep;
-  requireTrainers(trainerChoice(options), launchOf(plan, options).launcher);
+  requireTrainers(choiceOf(plan, options, context.runtime), launchOf(plan, options).launcher);
   requireTracking(options.mlflow, context.variables);
   await requireEngines(enginesOf(plan), options.onInstall ?? ignore);
   const { runtime } = context;
@@ -149,7 +149,7 @@ export async function resumeSweep(
   try {
     const { extend = false, failed = false } = options;
     const now = await planTrials(runtime, manifest.file, catalogue, manifest.overrides);
-    requireTrainers(trainerChoice(options), launchOf(now, options).launcher);
+    requireTrainers(choiceOf(now, options, runtime), launchOf(now, options).launcher);
     const plan = reconcile(before, now, { file: manifest.file, folder: place, extend });
     const again = failed
       ? before.trials.map(({ number }) => number).filter((number) => state.trials.get(number)?.status === 'failed')
@@ -168,6 +168,9 @@ export async function resumeSweep(
 }
 
 const launchOf = (plan: SweepPlan, { launch }: FollowSweepOptions) => chooseLauncher(launchers, plan, launch);
+
+const choiceOf = (plan: SweepPlan, options: FollowSweepOptions, { machine }: Pick<Host, 'machine'>) =>
+  trainerChoice(options, trainersBy(launchOf(plan, options).launcher, machine, enginesOf(plan)));
 
 /**
  * Makes a folder for a sweep for which the user named none. Returns its path relative to the working folder. Throws
@@ -224,7 +227,7 @@ async function runToEnd(
     runTrials(open, beginning(open, { again, added }), {
       resources: sweepResources(context.runtime, Infinity),
       launch: launchOf(sweep.plan, options),
-      trainers: trainerChoice(options),
+      trainers: choiceOf(sweep.plan, options, context.runtime),
       only: only ? new Set(again) : undefined,
       maxConcurrent: options.maxConcurrent ?? Infinity,
       retries: options.retries ?? DEFAULT_RETRIES,
