@@ -84,7 +84,7 @@ it('a server loads no extension because a sweep names it, says so, and takes the
 
 it('a server starts trainers by the launcher that is named, and refuses one that it does not know', async () => {
   expect(await prunegrid('serve', join(folder.path, 'no-queue'), '--launch', 'loca')).toMatchObject(
-    line('no launcher "loca"; did you mean "local"? Allowed: local, slurm, ray, none'),
+    line('no launcher "loca"; did you mean "local"? Allowed: local, slurm, ray, kubernetes, none'),
   );
 });
 

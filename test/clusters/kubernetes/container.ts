@@ -48,8 +48,8 @@ export interface Container {
   hosts: string;
   /** The folder of each volume, by its name. */
   volumes: ReadonlyMap<string, string>;
-  /** Folders of this machine that stand for the image. They are seen under the same paths, whoever may enter them. */
-  image: readonly string[];
+  /** Folders of this machine that stand for the image, and where they are seen, whoever may enter them here. */
+  image: readonly { from: string; at: string }[];
   env: Record<string, string>;
 }
 
@@ -63,10 +63,10 @@ export function startContainer(of: Container): ChildProcess {
   const { runAsUser = 0, runAsGroup = 0, fsGroup = runAsGroup } = spec.securityContext ?? {};
   const lines: string[] = ['set -e', `hostname ${quoted(hostname)}`, 'mount -t tmpfs -o mode=755 run /run'];
   lines.push(`printf %s ${quoted(hosts)} > /run/hosts`, 'mount --bind /run/hosts /etc/hosts');
-  image.forEach((folder, i) => {
-    lines.push(`mkdir -p /run/image-${i}`, `mount --rbind ${quoted(folder)} /run/image-${i}`);
+  image.forEach(({ from }, i) => {
+    lines.push(`mkdir -p /run/image-${i}`, `mount --rbind ${quoted(from)} /run/image-${i}`);
   });
-  for (const path of new Set(image.flatMap(closedAbove))) {
+  for (const path of new Set(image.flatMap(({ at }) => closedAbove(at)))) {
     lines.push(`mount -t tmpfs -o mode=755 image ${quoted(path)}`);
   }
   for (const { name, mountPath } of container.volumeMounts ?? []) {
@@ -80,8 +80,8 @@ export function startContainer(of: Container): ChildProcess {
       `mount --rbind ${quoted(volumes.get(name) ?? '')} ${quoted(mountPath)}`,
     );
   }
-  image.forEach((folder, i) => {
-    lines.push(`mkdir -p ${quoted(folder)}`, `mount --rbind /run/image-${i} ${quoted(folder)}`);
+  image.forEach(({ at }, i) => {
+    lines.push(`mkdir -p ${quoted(at)}`, `mount --rbind /run/image-${i} ${quoted(at)}`);
   });
   for (const { mountPath, readOnly } of container.volumeMounts ?? []) {
     if (readOnly) lines.push(`mount -o remount,bind,ro ${quoted(mountPath)}`);

@@ -145,7 +145,11 @@ export class Nodes {
     );
     const process = startContainer({
       ...{ spec, volumes, command: expanded, env: variables },
-      ...{ image: this.options.image, hostname: spec.hostname ?? metadata.name, hosts: this.options.hosts },
+      ...{
+        image: this.options.image.map((at) => ({ from: at, at })),
+        hostname: spec.hostname ?? metadata.name,
+        hosts: this.options.hosts,
+      },
       mountPoints: this.mountPoints,
     });
     const output: Buffer[] = [];

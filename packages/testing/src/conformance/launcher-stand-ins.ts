@@ -8,6 +8,7 @@ import { expect } from 'vitest';
 export const PROGRAM = `
 import { connect } from 'node:net';
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 const valueOf = (flag) => process.argv[process.argv.indexOf(flag) + 1];
 const read = (file) => readFileSync(file === '-' ? 0 : file, 'utf8').trim();
 const address = process.argv.includes('--coordinator') ? valueOf('--coordinator') : read(valueOf('--coordinator-file'));
@@ -15,7 +16,7 @@ process.on('SIGTERM', () => undefined);
 const socket = connect(Number(address.split(':')[1]), address.split(':')[0]);
 const token = read(valueOf('--token-file'));
 const visible = [...process.argv, ...Object.values(process.env)].join(' ').includes(token);
-socket.write(JSON.stringify({ token, visible }));
+socket.write(JSON.stringify({ token, visible, host: hostname(), pid: process.pid }));
 socket.on('data', (message) => { throw new Error(String(message)); });
 `;
 
@@ -23,8 +24,8 @@ socket.on('data', (message) => { throw new Error(String(message)); });
 export interface StandIn {
   /** Makes the program end with an uncaught exception. */
   fail(message: string): void;
-  /** The token that it was given, and whether other users could have seen it. */
-  readonly told: Promise<{ token: string; visible: boolean }>;
+  /** The token that it was given, whether other users could have seen it, and which process it is. */
+  readonly told: Promise<{ token: string; visible: boolean; host: string; pid: number }>;
   /** Resolves when the program has ended. */
   readonly gone: Promise<unknown>;
 }

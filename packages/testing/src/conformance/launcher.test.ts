@@ -7,4 +7,9 @@ import { describeLauncher } from './launcher.js';
 describeLauncher('local', localLauncherOf);
 
 it('the launchers that start trainers are described here or in test/clusters', () =>
-  expect([...launchers].filter(({ byHand }) => !byHand).map(({ name }) => name)).toEqual(['local', 'slurm', 'ray']));
+  expect([...launchers].filter(({ byHand }) => !byHand).map(({ name }) => name)).toEqual([
+    'local',
+    'slurm',
+    'ray',
+    'kubernetes',
+  ]));

@@ -117,7 +117,7 @@ export function describeLauncher(
       const { launch } = launched(subject, 2);
       await arrivals(subject, 2);
       const told = await within(Promise.all(subject.arrived.map((each) => each.told)), 'the tokens are told');
-      expect(told).toEqual([0, 1].map(() => ({ token: TOKEN, visible: false })));
+      expect(told).toMatchObject([0, 1].map(() => ({ token: TOKEN, visible: false })));
       await launch.stop(GRACE_MS);
       await allGone(subject);
     });
@@ -178,6 +178,22 @@ export function describeLauncher(
       await launch.stop(GRACE_MS);
       await allGone(subject);
       expect(events.map(({ type }) => type)).toEqual(['started']);
+    });
+
+    it('ends a trainer that the coordinator has given up, if it can tell which one that is', async ({ skip }) => {
+      const { launch, events } = launched(subject, 2);
+      await arrivals(subject, 2);
+      await until(() => events.length >= 2, 'two trainers are said to have started');
+      skip(!launch.giveUp);
+      const [first, second] = subject.arrived;
+      launch.giveUp?.(await first.told);
+      await within(first.gone, 'it is gone');
+      await until(() => events.length >= 3, 'its end is told');
+      expect(events[2]).toMatchObject({ type: 'ended' });
+      second.fail('the other one was there');
+      await within(second.gone, 'the other one is gone as well');
+      await launch.stop(GRACE_MS);
+      await allGone(subject);
     });
 
     it.runIf(bench.preempt)('has a trainer that loses its place come back, and the others stay', async () => {

@@ -13,10 +13,10 @@ import type { KubernetesClient } from './client.js';
 import { connect } from './connect.js';
 import { type Credentials, credentialsOf } from './credentials.js';
 import type { KubernetesKeys } from './keys.js';
-import { FOLDER_LABEL, JOB_LABEL, LAUNCH_LABEL, nameFor } from './labels.js';
+import { FOLDER_LABEL, LAUNCH_LABEL, nameFor } from './labels.js';
 import { trainersBudget, trainersJob, trainersSecret } from './manifests/trainers.js';
 import type { KubernetesJob, KubernetesPod } from './objects.js';
-import { endOfPlace, failureOf, fateOf, hasRun, indexOf, isFinished } from './places.js';
+import { byAge, endOfPlace, failureOf, fateOf, hasRun, isFinished, isOf, nameOf, type Place } from './places.js';
 import { PodLogs } from './pod-logs.js';
 import { asked, latestOf, reasonOfJob, reasonOfPod } from './waiting.js';
 
@@ -27,18 +27,6 @@ const KILL_S = 3;
 
 /** The file of the name by which the launches of a folder know each other's Jobs. */
 const ID_FILE = 'kubernetes-id';
-
-/** An index of a Job: the place of a trainer that has not ended. */
-interface Place {
-  job: string;
-  index: number;
-  /** The pod that is there now, as far as it was seen. */
-  pod: string | undefined;
-  isRunning: boolean;
-  /** The pods that were there before. */
-  readonly past: Set<string>;
-  pendingSince?: number;
-}
 
 interface Submission {
   name: string;
@@ -233,32 +221,30 @@ export class KubernetesLaunch extends PolledLaunch {
     jobs: ReadonlyMap<string, KubernetesJob>,
     pods: ReadonlyMap<string, KubernetesPod>,
   ): Promise<void> {
-    let trainers = 0;
-    let said: string | undefined;
+    const reasons: string[] = [];
+    const silent: Place[] = [];
+    const now = this.host.clock.monotonic();
     for (const place of this.places) {
       if (place.isRunning) continue;
-      const reason = await this.reasonOf(place, jobs.get(place.job), pods.get(place.pod ?? ''));
-      if (reason !== undefined) trainers++;
-      said ??= reason;
+      place.pendingSince ??= now;
+      const [job, pod] = [jobs.get(place.job), pods.get(place.pod ?? '')];
+      const reason = (job && reasonOfJob(job, this.keys)) ?? (pod && reasonOfPod(pod));
+      if (reason !== undefined) reasons.push(reason);
+      else if (now - place.pendingSince >= PENDING_MS) silent.push(place);
     }
-    if (said === undefined) return this.waiting.tell(undefined);
+    if (reasons.length + silent.length === 0) return this.waiting.tell(undefined);
+    const why = reasons.at(0) ?? (await this.warningOf(silent[0]));
     const each = asked(this.keys, this.request.resources.threads);
-    this.waiting.tell({ trainers, reason: `Kubernetes has not started them: ${said} (each asks for ${each})` });
+    this.waiting.tell({
+      trainers: reasons.length + silent.length,
+      reason: `Kubernetes has not started them: ${why} (each asks for ${each})`,
+    });
   }
 
-  private async reasonOf(
-    place: Place,
-    job: KubernetesJob | undefined,
-    pod: KubernetesPod | undefined,
-  ): Promise<string | undefined> {
-    const reason = (job && reasonOfJob(job, this.keys)) ?? (pod && reasonOfPod(pod));
-    if (reason !== undefined) return reason;
-    const now = this.host.clock.monotonic();
-    place.pendingSince ??= now;
-    if (now - place.pendingSince < PENDING_MS) return undefined;
-    // What a namespace does not allow, and volumes that are not there, are told by events alone.
-    const warnings = await this.client.warningsOf(place.pod ?? place.job).catch(() => []);
-    return latestOf(warnings) ?? `nothing is known of ${place.pod === undefined ? 'their pods' : 'the reason'} yet`;
+  /** Returns what events tell alone, such as what a namespace does not allow, and volumes that are not there. */
+  private async warningOf({ pod, job }: Place): Promise<string> {
+    const warnings = await this.client.warningsOf(pod ?? job).catch(() => []);
+    return latestOf(warnings) ?? (pod === undefined ? 'it has made no pods for them yet' : 'it does not say why');
   }
 
   protected async endAll(graceMs: number): Promise<void> {
@@ -290,12 +276,3 @@ export class KubernetesLaunch extends PolledLaunch {
     }
   }
 }
-
-/** What messages call the trainer of a place. */
-const nameOf = ({ job, index, pod }: Place): string => (pod === undefined ? `${job}-${index}` : `pod ${pod}`);
-
-const isOf = ({ job, index }: Place, pod: KubernetesPod): boolean =>
-  indexOf(pod) === index && pod.metadata.labels[JOB_LABEL] === job;
-
-const byAge = (a: KubernetesPod, b: KubernetesPod): number =>
-  (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1;

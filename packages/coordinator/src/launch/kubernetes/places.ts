@@ -1,15 +1,34 @@
 import { Failure } from '@prunegrid/core/failure';
 
 import type { EndCause } from '../launcher.js';
-import { INDEX_LABEL } from './labels.js';
+import { INDEX_LABEL, JOB_LABEL } from './labels.js';
 import { holds, indexesIn, type KubernetesJob, type KubernetesPod } from './objects.js';
 
 /** What became of a pod, as far as a launch is concerned. `ends`: nobody can say yet. */
 export type Fate = 'waits' | 'runs' | 'ends' | EndCause;
 
-/** The index of a trainer's place in its Job; -1 if the pod has none. */
-export const indexOf = ({ metadata }: Pick<KubernetesPod, 'metadata'>): number =>
-  Number(metadata.labels[INDEX_LABEL] ?? -1);
+/** An index of a Job: the place of a trainer that has not ended. */
+export interface Place {
+  job: string;
+  index: number;
+  /** The pod that is there now, as far as it was seen. */
+  pod: string | undefined;
+  isRunning: boolean;
+  /** The pods that were there before. */
+  readonly past: Set<string>;
+  pendingSince?: number;
+}
+
+/** What messages call the trainer of a place. */
+export const nameOf = ({ job, index, pod }: Place): string => (pod === undefined ? `${job}-${index}` : `pod ${pod}`);
+
+/** Whether a pod is, or was, at a place. */
+export const isOf = ({ job, index }: Place, { metadata }: KubernetesPod): boolean =>
+  metadata.labels[JOB_LABEL] === job && Number(metadata.labels[INDEX_LABEL] ?? -1) === index;
+
+/** Compares pods, the oldest first. */
+export const byAge = (a: KubernetesPod, b: KubernetesPod): number =>
+  (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1;
 
 const isOverAt = ({ status }: KubernetesJob, index: number): 'completed' | 'failed' | undefined => {
   if (indexesIn(status.completedIndexes).has(index)) return 'completed';
