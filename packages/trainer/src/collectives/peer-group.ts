@@ -24,7 +24,7 @@ export class PeerGroup {
   private readonly ticks: Timer;
 
   private constructor(
-    private readonly rank: number,
+    readonly rank: number,
     private readonly links: ReadonlyMap<number, PeerLink>,
     private readonly clock: Clock,
     limits: WaitLimits,

@@ -20,6 +20,7 @@ import { PeerLost } from '../collectives/peer-lost.js';
 import { microBatchesOf } from './rounds/round-runner.js';
 import { train, type TrainTask } from './train.js';
 import { afterFailure, afterMessage, afterTraining, type LeasedState, type TrainerState, unexpected } from './state.js';
+import { requireBlocks, requireMicroBatch, requirePhase, requireRank } from './requests.js';
 import { reportFailure } from './trouble.js';
 import type { LoadedWorkload } from './workload.js';
 
@@ -135,6 +136,7 @@ class Lease {
         this.dropVector();
         break;
       case 'train': {
+        requireRank(command.value, peers);
         this.microBatches = microBatchesOf(command.value, phase.microBatches);
         await train({
           channel,
@@ -151,11 +153,13 @@ class Lease {
       }
       case 'hashGradient': {
         const { step, microBatch } = command.value;
+        requireMicroBatch(microBatch, phase);
         const [[, gradient]] = await replica.computeGradients(step, [microBatch]);
         await channel.send(encodeFromTrainer({ $case: 'gradientHash', value: { hash: sha256Of(gradient) } }));
         break;
       }
       case 'evaluate': {
+        requireBlocks(command.value, this.context.dataset);
         const value = { ...(await evaluate(replica, command.value)), notices: this.takeNotices() };
         await channel.send(encodeFromTrainer({ $case: 'evaluated', value }));
         break;
@@ -194,6 +198,7 @@ class Lease {
     const { engine, model, dataset } = this.context;
     const { optimizer } = phase;
     if (!optimizer) throw new Failure('input', 'the coordinator named no optimizer: are both sides of one version?');
+    requirePhase(phase, model.size, dataset);
     const weights = await channel.receiveTensor(this.header(TensorKind.WEIGHTS), new Float32Array(model.size));
     const survivors = phase.masked
       ? await channel.receiveTensor(this.header(TensorKind.SURVIVORS), new Uint32Array(phase.survivors))

@@ -1,12 +1,14 @@
+import { Failure } from '@prunegrid/core/failure';
 import type { MessageStream, Runtime } from '@prunegrid/core/runtime';
+import { oneLine } from '@prunegrid/core/text/printable';
 import { encodeFromTrainer, type Ready, type Workload } from '@prunegrid/proto';
 import { PeerListener } from '@prunegrid/transport/peers/peer-listener';
 
-import { CoordinatorLost, openChannel, type TrainerChannel } from './channel.js';
+import { CoordinatorLost, LeaseEnded, openChannel, type TrainerChannel } from './channel.js';
 import { dial, dialFor, type DialOptions } from './dial.js';
 import { helloOf, join } from './handshake.js';
 import { serveLease } from './lease.js';
-import { afterMessage, type LeasedState, type TrainerState } from './state.js';
+import { afterMessage, type LeasedState, type TrainerState, unexpected } from './state.js';
 import { reportFailure } from './trouble.js';
 import { type LoadedWorkload, loadWorkload } from './workload.js';
 
@@ -90,7 +92,9 @@ class Trainer {
     try {
       for (;;) {
         // While it has no lease, nobody misses it.
-        const message = await unlessLeaving(this.leaving, channel.receive());
+        const message = await unlessLeaving(this.leaving, channel.receive()).catch((error: unknown) => {
+          throw error instanceof LeaseEnded ? unexpected('release') : error;
+        });
         if (!message) return report('left as it was told to');
         state = afterMessage(state, message);
         if (state.name === 'ended') return report('the coordinator is done with this trainer');
@@ -106,7 +110,11 @@ class Trainer {
     const key = JSON.stringify(workload);
     if (this.loaded?.workload !== key) {
       this.loaded = undefined;
-      this.loaded = { workload: key, ...(await loadWorkload(workload, runtime, report)) };
+      // What the coordinator has named is in the message, and is shown on one line, whatever it is.
+      const loaded = await loadWorkload(workload, runtime, report).catch((error: unknown) => {
+        throw error instanceof Failure ? new Failure(error.kind, oneLine(error.message), { cause: error }) : error;
+      });
+      this.loaded = { workload: key, ...loaded };
     }
     return this.loaded;
   }
