@@ -50,7 +50,8 @@ export class Registry<Member extends Named> implements Iterable<Member> {
    */
   get(name: string): Member {
     const member = this.members.get(name);
-    if (member === undefined) throw new Failure('input', `no ${this.kind} "${name}"; ${suggest(name, this.names)}`);
+    if (member === undefined)
+      throw new Failure('input', `no ${this.kind} ${JSON.stringify(name)}; ${suggest(name, this.names)}`);
     return member;
   }
 

@@ -53,4 +53,15 @@ describe('what a trainer says of itself', () => {
     expect(examineReady(other, unknown, undefined)).toEqual(other);
     expect(() => examineReady(ready, unknown, other)).toThrow(/is not the first trainer's/);
   });
+
+  it('must have as many examples as the others, and no more than fit anywhere', () => {
+    for (const part of ['trainingImages', 'validationImages', 'testImages'] as const) {
+      const other = { ...ready, [part]: 7 };
+      expect(() => examineReady(other, requirements, ready)).toThrow(/parts of its data set have .*7.* examples/);
+      expect(examineReady(other, requirements, undefined)).toEqual(other);
+      expect(() => examineReady({ ...ready, [part]: 2 ** 31 }, requirements, undefined)).toThrow(
+        'has 2147483648 examples, at most 268435456',
+      );
+    }
+  });
 });

@@ -19,6 +19,8 @@ export interface Requirements {
   datasetHash?: string | undefined;
 }
 
+/** The largest number of examples of a part of a data set: an epoch's steps must fit into the coordinator's memory. */
+const MOST_EXAMPLES = 2 ** 28;
 /** The largest number of characters of a name or a version that a trainer states. */
 const LONGEST_NAME = 255;
 
@@ -59,6 +61,7 @@ export function examineReady(
       `its data set (SHA-256 ${ready.datasetHash.slice(0, 12)}...) is not ${whose} (${expected.slice(0, 12)}...): give both the same files`,
     );
   }
+  requireParts(ready, first);
   if (first && (ready.engine !== first.engine || ready.engineVersion !== first.engineVersion)) {
     throw new JoinRefused(
       `it computes with ${ready.engine} ${ready.engineVersion}, the first trainer with ${first.engine} ${first.engineVersion}: install the same version on both`,
@@ -77,6 +80,20 @@ function withPlainText<Message extends Hello | Omit<Ready, 'datasetDescription'>
     return [name, oneLine(value)] as const;
   });
   return Object.fromEntries(entries) as Message;
+}
+
+/** Throws JoinRefused unless the parts of a trainer's data set can be those of the first one's, or at least of any data set. */
+function requireParts(ready: Ready, first: Ready | undefined): void {
+  const partsOf = ({ trainingImages, validationImages, testImages }: Ready) =>
+    [trainingImages, validationImages, testImages].join(', ');
+  if (first && partsOf(ready) !== partsOf(first)) {
+    throw new JoinRefused(
+      `the parts of its data set have ${partsOf(ready)} examples, the first trainer's ${partsOf(first)}: install the same version on both`,
+    );
+  }
+  const most = Math.max(ready.trainingImages, ready.validationImages, ready.testImages);
+  if (most > MOST_EXAMPLES)
+    throw new JoinRefused(`a part of its data set has ${most} examples, at most ${MOST_EXAMPLES} are taken`);
 }
 
 function requireJson(text: string | undefined): void {

@@ -1,3 +1,4 @@
+import { Failure } from '@prunegrid/core/failure';
 import { evenShares } from '@prunegrid/numerics/shares';
 import type { Evaluated, Split } from '@prunegrid/proto';
 
@@ -41,6 +42,14 @@ export async function evaluateOn(
     const { first, count } = shares[i];
     const own = Math.min(images, (first + count) * EVALUATION_BLOCK) - Math.min(images, first * EVALUATION_BLOCK);
     const { losses, correct, correctTop5 = 0 } = value;
+    const found = [losses.length, value.metrics.length];
+    if (found[0] !== count || found[1] !== count * metrics.length) {
+      const due = `${count} losses and ${count * metrics.length} metrics`;
+      throw new Failure(
+        'trainers',
+        `${name}: reported ${found[0]} losses and ${found[1]} metrics, where ${due} are due`,
+      );
+    }
     trainers.requirePlausible(name, { losses, correct: [correct, correctTop5], images: own });
     return value;
   };

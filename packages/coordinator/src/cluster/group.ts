@@ -13,6 +13,7 @@ import { Broadcast } from './broadcast.js';
 import { Dealing } from './dealing.js';
 import { type Evaluation, evaluateOn } from './evaluation.js';
 import { fetchMoments, fetchResiduals } from './fetching.js';
+import { Notices } from './notices.js';
 import { oddOnes } from './outliers.js';
 import { chooseReduction } from './reduction.js';
 import type { WaitTimes } from './watchdog.js';
@@ -54,7 +55,7 @@ export class TrainerGroup {
   private peersConnected: Promise<boolean> | undefined;
   private readonly among: Traffic = { messages: 0, bytes: 0 };
   private readonly broadcast: Broadcast;
-  private readonly told = new Set<string>();
+  private readonly notices: Notices;
   private readonly dealing: Dealing;
   /** The number of micro-batches of each trainer, by rank, in the last call of `train`. */
   private shares: readonly number[] = [];
@@ -66,6 +67,7 @@ export class TrainerGroup {
   ) {
     this.broadcast = new Broadcast(trainers, generation, { ...options, clock: options.runtime.clock });
     this.dealing = new Dealing(trainers, options.warn);
+    this.notices = new Notices(options.warn);
   }
 
   get signal(): AbortSignal | undefined {
@@ -177,7 +179,7 @@ export class TrainerGroup {
       done++;
     }
     const trained = await this.broadcast.ask('trained', (value) => value);
-    this.tell(trained.flatMap(({ notices }) => notices));
+    this.notices.tell(trained.flatMap(({ notices }) => notices));
     for (const { bytesToTrainers, messagesToTrainers } of trained) {
       this.among.bytes += bytesToTrainers;
       this.among.messages += messagesToTrainers;
@@ -225,7 +227,7 @@ export class TrainerGroup {
    */
   async evaluate(split: Split, images: number, metrics: readonly string[]): Promise<Evaluation> {
     const { notices, ...evaluation } = await evaluateOn(this.broadcast, split, images, metrics);
-    this.tell(notices);
+    this.notices.tell(notices);
     return evaluation;
   }
 
@@ -264,15 +266,6 @@ export class TrainerGroup {
     const failure = new Failure('trainers', describe(name, other, isMinority));
     if (isMinority) for (const i of odd) this.broadcast.disconnect(this.trainers[i], failure);
     throw failure;
-  }
-
-  /** Passes on what trainers say about their data, once if several of them say it. */
-  private tell(notices: readonly string[]): void {
-    for (const notice of notices) {
-      if (this.told.has(notice)) continue;
-      this.told.add(notice);
-      this.options.warn(`${notice} (${this.told.size} so far)`);
-    }
   }
 
   /** Number of elements that a round reduces: a gradient or, with local SGD, the parameters and the moments. */
