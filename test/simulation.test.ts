@@ -16,6 +16,10 @@ import { engines } from '@prunegrid/trainer/engines';
 import { models } from '@prunegrid/trainer/models';
 import { beforeAll, describe, expect, it } from 'vitest';
 
+import { allLies } from '@prunegrid/testing/rogue/lies';
+import { meetAll } from '@prunegrid/testing/rogue/meet-all';
+import { findOne } from '@prunegrid/testing/simulation/broken/find-all';
+import { mutations } from '@prunegrid/testing/simulation/broken/mutations';
 import { drawScenario } from '@prunegrid/testing/simulation/faults';
 import * as scenarios from '@prunegrid/testing/simulation/simulate';
 import { prunegrid, temporaryFolder } from './environment/cli.js';
@@ -235,6 +239,18 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
     expect(ends.refused).toBeGreaterThan(0);
   });
 
+  // `npm run simulate -- --broken` tries the others, too.
+  it.each(['fence-removed', 'checksum-of-checkpoints-skipped', 'stale-messages-accepted', 'record-after-a-lost-one'])(
+    'are found out when their code is broken: %s',
+    async (name) => {
+      const mutation = mutations.find((each) => each.name === name)!;
+      const scenario = drawScenario(mutation.seed);
+      const { faults = scenario.faults } = mutation;
+      await scenarios.simulate(await loadExperiment(), { ...scenario, faults });
+      expect(findOne(mutation)).toMatch(/^found by seed \d+: ./);
+    },
+  );
+
   it('end a sweep with the same bits whose trials lose a trainer or all, and in the end the networks of its cache', async () => {
     const set = ['model=small-trained', 'dense={epochs: 0}', 'retrain.epochs=12'];
     const { trials, ...plan } = await planSweep(nodeHost, sweep, catalogue(), { set, seeds: 1 });
@@ -297,6 +313,16 @@ describe('a coordinator and its trainers in one process, in virtual time', () =>
       expect(faulty.hash).toBe(hash);
     },
   );
+
+  it('come to no other result by a lie of one of them, and do not crash', async () => {
+    const spec = await loadExperiment();
+    const { hash } = await scenarios.simulate(spec, { ...drawScenario(0), trainers: 2, external: 0, faults: [] });
+    // `npm run simulate -- --rogues` tells all of them.
+    const lies = allLies().filter((_, i) => i % 50 === 3);
+    const { problems, told } = await meetAll(spec, hash, lies);
+    expect(problems).toEqual([]);
+    expect(told).toBeGreaterThan(lies.length / 2);
+  });
 
   it('run a sweep of a hundred trials', async () => {
     const plan = await planSweep(nodeHost, sweep, catalogue());

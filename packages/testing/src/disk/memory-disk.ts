@@ -5,7 +5,9 @@ import { RandomStream } from '@prunegrid/core/randomness/philox';
 import type { Clock, FileHandle, Files, FileStatus, OpenMode, OwnedFile } from '@prunegrid/core/runtime';
 
 import { diskError, type ErrorCode } from './disk-error.js';
+import { DiskFaults } from './disk-faults.js';
 import { MemoryFileHandle } from './file-handle.js';
+import { findIfThere, findPlace, type Place } from './place.js';
 import { type Folder, newFile, newFolder, type Node, Tree } from './tree.js';
 
 /** The number of bytes in a piece of `readPieces`. */
@@ -14,14 +16,6 @@ const HOME_FOLDER = '/home/virtual';
 const CACHE_FOLDER = `${HOME_FOLDER}/.cache/prunegrid`;
 /** The purpose that keeps these random numbers independent of those of a run. */
 const POWER_CUT = 101;
-
-/** The place of a path: the folder, the name in the folder and the node with this name. The root has no folder. */
-interface Place {
-  path: string;
-  folder: Folder | undefined;
-  name: string;
-  node: Node | undefined;
-}
 
 export interface MemoryDiskOptions {
   /** The clock for the times of files. */
@@ -45,25 +39,25 @@ export class MemoryDisk implements Files {
   capacity: number;
   /** Whether every change rejects with `EROFS`. */
   readOnly = false;
+
+  private readonly clock: Pick<Clock, 'now'>;
+  private readonly tree: Tree;
+  private readonly faults: DiskFaults;
+
+  constructor({ clock, capacity = Infinity, latency }: MemoryDiskOptions, tree?: Tree) {
+    this.clock = clock;
+    this.faults = new DiskFaults(latency);
+    this.capacity = capacity;
+    this.tree = tree ?? new Tree(newFolder(clock.now()));
+    this.makeFolders(tmpdir());
+  }
+
   /**
    * The number of operations so far: calls of the methods of this disk and of its open files. `readPieces` counts once
    * for every piece.
    */
-  operations = 0;
-
-  private readonly clock: Pick<Clock, 'now'>;
-  private readonly tree: Tree;
-  private failure: { at: number; code: ErrorCode } | undefined;
-  private cut: { at: number; happened: () => void } | undefined;
-  private off = false;
-  private readonly latency: (() => Promise<void>) | undefined;
-
-  constructor({ clock, capacity = Infinity, latency }: MemoryDiskOptions, tree?: Tree) {
-    this.clock = clock;
-    this.latency = latency;
-    this.capacity = capacity;
-    this.tree = tree ?? new Tree(newFolder(clock.now()));
-    this.makeFolders(tmpdir());
+  get operations(): number {
+    return this.faults.operations;
   }
 
   /** The number of bytes in all files. */
@@ -79,8 +73,7 @@ export class MemoryDisk implements Files {
   /** Makes room, and cancels the failure and the power cut that have not happened yet. */
   mend(): void {
     this.capacity = Infinity;
-    this.failure = undefined;
-    this.cut = undefined;
+    this.faults.cancel();
   }
 
   /**
@@ -100,14 +93,12 @@ export class MemoryDisk implements Files {
    * @param code the error code; the default is `EIO`
    */
   failAfter(count: number, code: ErrorCode = 'EIO'): void {
-    this.failure = { at: this.operations + count, code };
+    this.faults.failAfter(count, code);
   }
 
   /** Cuts the power after `count` more operations: later operations never return. Resolves at the first of them. */
   losePowerAfter(count: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.cut = { at: this.operations + count, happened: resolve };
-    });
+    return this.faults.losePowerAfter(count);
   }
 
   /**
@@ -120,9 +111,10 @@ export class MemoryDisk implements Files {
    * @returns the disk as the next process finds it
    */
   afterPowerCut({ clock, seed }: { clock: Pick<Clock, 'now'>; seed?: number }): MemoryDisk {
-    this.off = true;
+    this.faults.losePower();
     const random = seed === undefined ? undefined : new RandomStream(seed, POWER_CUT);
-    const { capacity, latency } = this;
+    const { capacity } = this;
+    const { latency } = this.faults;
     return new MemoryDisk({ clock, capacity, ...(latency && { latency }) }, this.tree.afterPowerCut(random));
   }
 
@@ -180,7 +172,7 @@ export class MemoryDisk implements Files {
 
   async status(path: string): Promise<FileStatus | undefined> {
     await this.begin('stat', path);
-    const node = this.findIfThere('stat', path)?.node;
+    const node = findIfThere(this.tree.root, 'stat', path)?.node;
     return node && { kind: node.kind, size: node.kind === 'file' ? node.content.length : 0, modified: node.modified };
   }
 
@@ -226,7 +218,7 @@ export class MemoryDisk implements Files {
 
   async remove(path: string): Promise<void> {
     await this.begin('rm', path);
-    const place = this.findIfThere('rm', path);
+    const place = findIfThere(this.tree.root, 'rm', path);
     if (!place?.node) return;
     this.refuseIfReadOnly('rm', path);
     if (!place.folder) throw diskError('EACCES', 'rm', path);
@@ -264,40 +256,12 @@ export class MemoryDisk implements Files {
     }
   }
 
-  /**
-   * Starts an operation. All operations call it; it throws if the operation is to fail, and never returns without
-   * power.
-   */
-  private async begin(call: string, path?: string, to?: string): Promise<void> {
-    await this.latency?.();
-    if (this.cut && this.operations >= this.cut.at) {
-      this.off = true;
-      this.cut.happened();
-    }
-    if (this.off) await new Promise<never>(() => undefined);
-    if (this.operations++ === this.failure?.at) throw diskError(this.failure.code, call, path, to);
+  private begin(call: string, path?: string, to?: string): Promise<void> {
+    return this.faults.begin(call, path, to);
   }
 
   private find(call: string, path: string, to?: string): Place {
-    const parts = resolve(path).split('/').filter(Boolean);
-    let place: Place = { path: '', folder: undefined, name: '', node: this.tree.root };
-    for (const name of parts) {
-      if (!place.node) throw diskError('ENOENT', call, path, to);
-      if (place.node.kind === 'file') throw diskError('ENOTDIR', call, path, to);
-      place = { path: `${place.path}/${name}`, folder: place.node, name, node: place.node.names.get(name) };
-    }
-    return place;
-  }
-
-  /** Returns the place of a path, or undefined if its folder is missing. */
-  private findIfThere(call: string, path: string): Place | undefined {
-    try {
-      return this.find(call, path);
-    } catch (error) {
-      // Node reports an error if a path goes through a file.
-      if ((error as NodeJS.ErrnoException).code === 'ENOTDIR' && call === 'rm') throw error;
-      return undefined;
-    }
+    return findPlace(this.tree.root, call, path, to);
   }
 
   private makeFolders(path: string): void {

@@ -1,12 +1,16 @@
+import { register } from 'node:module';
 import { parseArgs } from 'node:util';
 
-import { runScenario, runSeeds } from './command.js';
+import { mutations } from './broken/mutations.js';
 
 /**
  * `npm run simulate`: runs scenarios of faults, and prints those in which a promise was broken.
  *
  *     --seeds N [--from S]           N scenarios, from seed S on
  *     --seed S [--faults JSON]       one scenario, with these faults instead of those that are drawn
+ *     --mutation NAME                with code that is broken on purpose
+ *     --broken                       all of them: fails if one is not found
+ *     --rogues                       one of the processes lies, in each field of each message
  */
 const { values } = parseArgs({
   options: {
@@ -14,8 +18,28 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     faults: { type: 'string' },
+    mutation: { type: 'string' },
+    broken: { type: 'boolean', default: false },
+    rogues: { type: 'boolean', default: false },
   },
 });
-const { seed, seeds, from, faults } = values;
-process.exitCode =
-  seed === undefined ? await runSeeds(Number(from), Number(seeds)) : await runScenario(Number(seed), faults);
+if (values.mutation !== undefined) {
+  const mutation = mutations.find(({ name }) => name === values.mutation);
+  if (!mutation) throw new Error(`--mutation ${values.mutation}: there is none of this name`);
+  // Every module that is loaded from now on is the broken one.
+  register('./broken/hooks.js', import.meta.url, { data: mutation.edits });
+}
+if (values.broken) {
+  const { findAll } = await import('./broken/find-all.js');
+  process.exitCode = findAll();
+} else if (values.rogues) {
+  const { runRogues } = await import('./command.js');
+  process.exitCode = await runRogues();
+} else {
+  const { runScenario, runSeeds } = await import('./command.js');
+  const { seed, seeds, from, faults, mutation } = values;
+  process.exitCode =
+    seed === undefined
+      ? await runSeeds(Number(from), Number(seeds), mutation !== undefined)
+      : await runScenario(Number(seed), faults);
+}

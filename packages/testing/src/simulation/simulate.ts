@@ -6,7 +6,7 @@ import { writeSecret } from '@prunegrid/core/secrets';
 import { schedule } from './befall.js';
 import { FOR_EVER, type Scenario } from './faults.js';
 import { type FinalState, inspect } from './inspect.js';
-import { World } from './world.js';
+import { World, type WorldOptions } from './world.js';
 
 /** The address at which every coordinator of a scenario listens, so that trainers find the next one. */
 const ADDRESS = '127.0.0.1:7000';
@@ -47,13 +47,13 @@ export class BrokenPromise extends Error {
  * @throws BrokenPromise if it does not end by itself, a process crashes, it is refused though nothing is damaged or full, or what is
  *   stored in the end is not what the run has computed
  */
-export async function simulate(spec: Spec, scenario: Scenario): Promise<Outcome> {
+export async function simulate(spec: Spec, scenario: Scenario, tamper?: WorldOptions['tamper']): Promise<Outcome> {
   const { seed, trainers, external, reduction, delayMs, diskMs, faults } = scenario;
   const choice = { trainers, external, reduction, listen: ADDRESS, tokenFile: TOKEN_FILE, wait: 90, extensions: [] };
   // On another machine nobody else has trainers.
   const own = { ...choice, trainers: Math.max(1, trainers), external: 0, listen: '127.0.0.1:7001' };
   const choiceOn = (machine: string) => (machine === 'one' ? choice : own);
-  const world = new World({ seed, delayMs, diskMs, livenessMs: 25_000, spec, choiceOn, token: TOKEN });
+  const world = new World({ seed, delayMs, diskMs, livenessMs: 25_000, spec, choiceOn, token: TOKEN, tamper });
   const { clock } = world;
   let over = false;
   let starts = 0;
@@ -101,19 +101,34 @@ export async function simulate(spec: Spec, scenario: Scenario): Promise<Outcome>
     });
     const seconds = clock.monotonic() / 1000;
     const state = await clock.run(() => inspect(world, won));
-    return { ...judge(scenario, state, world), starts, resumed: state.resumed, seconds, said: world.said };
+    return {
+      ...judge(scenario, tamper !== undefined, state, world),
+      starts,
+      resumed: state.resumed,
+      seconds,
+      said: world.said,
+    };
   } catch (error) {
     throw new BrokenPromise((error as Error).stack ?? String(error), world.said);
   }
 }
 
 /** Returns how the run has ended. Throws an error if the scenario does not excuse it. */
-function judge({ faults }: Scenario, state: FinalState, { ended }: World): Pick<Outcome, 'hash' | 'refusal'> {
+function judge(
+  { faults }: Scenario,
+  hasRogue: boolean,
+  state: FinalState,
+  { ended }: World,
+): Pick<Outcome, 'hash' | 'refusal'> {
   const crash = ended.find(({ isRefusal }) => !isRefusal);
   if (crash) throw new Error(`a ${crash.kind} has crashed: ${crash.reason}`);
+  // Damage is found by a checksum, and not by the wrong results that follow from it.
+  const wrong = ended.find(({ reason }) => reason.includes('differs from record'));
+  if (wrong) throw new Error(wrong.reason);
   const { model, problem, isFinished } = state;
   // Whatever else happens is to be survived.
-  const excused = faults.some((fault) => fault.kind === 'flip' || (fault.kind === 'full' && fault.lasts === FOR_EVER));
+  const excused =
+    hasRogue || faults.some((fault) => fault.kind === 'flip' || (fault.kind === 'full' && fault.lasts === FOR_EVER));
   if (problem !== undefined) {
     if (!excused) throw new Error(`what is stored is damaged: ${problem}`);
     return { hash: undefined, refusal: problem };

@@ -5,7 +5,7 @@ import type { TrainerChoice } from '@prunegrid/coordinator/launch/trainers';
 import { Failure } from '@prunegrid/core/failure';
 import { refusalOf } from '@prunegrid/core/files';
 import { RandomStream } from '@prunegrid/core/randomness/philox';
-import type { ChildProcess, Host, Runtime } from '@prunegrid/core/runtime';
+import type { ChildProcess, Host, Runtime, Transport } from '@prunegrid/core/runtime';
 import { version } from '@prunegrid/core/version';
 import { serve } from '@prunegrid/trainer/worker';
 
@@ -38,6 +38,8 @@ export interface WorldOptions extends Omit<NetworkOptions, 'clock'> {
   choiceOn: (machine: string) => TrainerChoice;
   /** The token of the coordinators. */
   token: string;
+  /** Returns the transport of a rogue in place of its own, given how many processes of its kind have been started before. */
+  tamper?: ((transport: Transport, kind: Process['kind'], before: number) => Transport) | undefined;
 }
 
 /** A process of the world. */
@@ -75,6 +77,7 @@ export class World {
   readonly ended: Ending[] = [];
   private readonly machines = new Map<string, VirtualHost>();
   private readonly running = new Map<string, Process>();
+  private readonly starts = { coordinator: 0, trainer: 0 };
   /** How many machines have been started. */
   private boots = 0;
   private powered: Promise<void> = Promise.resolve();
@@ -193,7 +196,8 @@ export class World {
     let finished = false;
     if (leave) onTerminate(() => life.do(leave));
     const signal = (which: 'SIGKILL' | 'SIGTERM') => () => this.machine(machine).processes.kill(processes.pid, which);
-    const transport = this.network.end(name);
+    const { tamper = (same: Transport) => same } = this.options;
+    const transport = tamper(this.network.end(name), kind, this.starts[kind]++);
     const runtime = livedIn({ ...this.machine(machine), processes, transport }, life);
     const corrupt = () => void faulty.add(runtime.clock);
     this.running.set(name, {
