@@ -32,7 +32,9 @@ export const provideAddon = (cacheDir: string, report: Report, environment: Comm
     title: "XLA's plugins",
     sources: fileURLToPath(new URL('../native', import.meta.url)),
     nodeApiFolder: dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')),
-    options: ['-static-libstdc++', '-static-libgcc', '-ldl'],
+    // Node has loaded the C++ library. A copy of it in the addon would need the newest glibc, which bundles meet elsewhere.
+    options: ['-ldl'],
+    shipped: fileURLToPath(new URL('../shipped', import.meta.url)),
   };
   return provideCompiled(recipe, cacheDir, report, environment);
 };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -20,6 +21,8 @@ export interface AddonRecipe {
   readonly nodeApiFolder: string;
   /** The compiler's options in addition to the usual ones, such as the libraries that it is linked to. */
   readonly options: readonly string[];
+  /** A folder that may have come with the sources and is looked into before the cache folder, as in a bundle. */
+  readonly shipped?: string;
 }
 
 /**
@@ -28,7 +31,7 @@ export interface AddonRecipe {
  * @throws {Failure} `environment` if the compiler is missing or fails, and `interrupted` if the signal aborts
  */
 export async function provideAddon(
-  { name, title, sources, nodeApiFolder, options }: AddonRecipe,
+  { name, title, sources, nodeApiFolder, options, shipped }: AddonRecipe,
   cacheDir: string,
   report: (line: string) => void,
   environment: CommandEnvironment,
@@ -37,6 +40,8 @@ export async function provideAddon(
   const hash = createHash('sha256').update(options.join('\n'));
   for (const file of names) hash.update(await readFile(join(sources, file)));
   const key = `${process.platform}-${process.arch}-${hash.digest('hex').slice(0, 16)}`;
+  const ready = shipped === undefined ? undefined : join(shipped, name, key, `${name}.node`);
+  if (ready !== undefined && existsSync(ready)) return ready;
   return provideFile(join(cacheDir, name, key), `${name}.node`, async (folder) => {
     report(`compiling the addon for ${title}`);
     const compiler = (await findCompiler(environment)).name;
