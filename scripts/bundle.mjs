@@ -25,7 +25,7 @@ await orOneLine(async () => {
   process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
   const { version } = JSON.parse(await readFile(join(root, 'packages/cli/package.json'), 'utf8'));
   const name = `prunegrid-${version}-${process.platform}-${process.arch}`;
-  const target = args[1] === undefined ? join(root, 'bundle') : resolve(args[1], '..');
+  const target = args[1] === undefined ? join(root, 'bundles') : resolve(args[1], '..');
   await mkdir(target, { recursive: true });
   const staging = await mkdtemp(join(target, '.partial-'));
   try {
