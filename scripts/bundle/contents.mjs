@@ -6,7 +6,16 @@ import { shippedPackages } from './packages.mjs';
 
 /** What no program reads while it runs. */
 const unneeded = /([.](map|md|ts|mts|cts|tsbuildinfo|markdown|flow)|_test[.]js|[.]travis[.]yml|[.]npmignore)$/;
-const unneededFolders = new Set(['test', 'tests', '__tests__', 'docs', 'example', 'examples', '.github', 'node_modules']);
+const unneededFolders = new Set([
+  'test',
+  'tests',
+  '__tests__',
+  'docs',
+  'example',
+  'examples',
+  '.github',
+  'node_modules',
+]);
 /** Of packages that carry themselves several times: the folders that Node never looks into. */
 const copies = /^node_modules[/](echarts[/](dist|i18n|types|asset|theme|extension)|zrender[/](dist|src|build))$/;
 /** TensorFlow.js' packages are one file for Node, and others for browsers. */
