@@ -55,8 +55,14 @@ const COMPILED = /^(linux|darwin|win32)-|^executables-/;
 
 function addonPart(cacheDir: string): EnginePart {
   const folder = join(cacheDir, PJRT_FOLDER);
-  const folders = async () =>
-    (await readdir(folder).catch(() => [])).filter((name) => COMPILED.test(name)).map((name) => join(folder, name));
+  // A process that uses any of it has loaded the addon, which is therefore looked at before executables are removed.
+  const folders = async () => {
+    const names = (await readdir(folder).catch(() => [])).filter((name) => COMPILED.test(name));
+    return names
+      .sort()
+      .reverse()
+      .map((name) => join(folder, name));
+  };
   return {
     ...{ name: 'addon', title: 'what drives the plugins, compiled here, and compiled programs', version: '' },
     ...{ folder, downloadBytes: 0, installedBytes: 0 },
