@@ -64,11 +64,12 @@ export const kubernetesCoordinators = (program: readonly string[]): CoordinatorJ
       for (const { kind } of made) await client.remove(kind as string, pod.name).catch(() => undefined);
       throw error instanceof Failure ? error : new Failure('environment', `${(error as Error).message}: try again`);
     }
+    const where = pod.keys.namespace === undefined ? '' : ` -n ${pod.keys.namespace}`;
     return {
       job: `Kubernetes' job ${pod.name}`,
-      follow: `kubectl exec job/${pod.name} -- prunegrid sweep watch ${homeOf(pod)}`,
+      follow: `kubectl exec${where} job/${pod.name} -- prunegrid sweep watch ${homeOf(pod)}`,
       // It needs the rest until its trainers are gone.
-      end: `kubectl delete job ${pod.name}`,
+      end: `kubectl delete${where} job ${pod.name}`,
     };
   },
 });

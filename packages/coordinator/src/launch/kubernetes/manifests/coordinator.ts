@@ -36,13 +36,13 @@ const labelsOf = ({ name }: Pick<CoordinatorPod, 'name'>): Labels => ({
   [SWEEP_LABEL]: name,
 });
 
-const headOf = (pod: Pick<CoordinatorPod, 'name'>, apiVersion: string, kind: string): Manifest => ({
+const headOf = (pod: CoordinatorPod, apiVersion: string, kind: string): Manifest => ({
   ...{ apiVersion, kind },
-  metadata: { name: pod.name, labels: labelsOf(pod) },
+  metadata: { name: pod.name, namespace: pod.keys.namespace, labels: labelsOf(pod) },
 });
 
 /** Returns the account by which the coordinator starts and ends its trainers, and what it may do. */
-export const coordinatorAccount = (pod: Pick<CoordinatorPod, 'name'>): Manifest[] => [
+export const coordinatorAccount = (pod: CoordinatorPod): Manifest[] => [
   headOf(pod, 'v1', 'ServiceAccount'),
   {
     ...headOf(pod, 'rbac.authorization.k8s.io/v1', 'Role'),
@@ -80,7 +80,7 @@ export const coordinatorFiles = (pod: CoordinatorPod): Manifest[] => [
 ];
 
 /** Returns a name for the coordinator, for trainers that are started by hand. */
-export const coordinatorService = (pod: Pick<CoordinatorPod, 'name'>): Manifest => ({
+export const coordinatorService = (pod: CoordinatorPod): Manifest => ({
   ...headOf(pod, 'v1', 'Service'),
   spec: {
     // The name stands for the pod itself.
