@@ -1,4 +1,5 @@
 import { loadSpec } from '@prunegrid/coordinator/experiment/load';
+import { readKubeconfig } from '@prunegrid/coordinator/launch/kubernetes/kubeconfig';
 import { planSweep } from '@prunegrid/coordinator/sweep/planner/plan';
 import { createQueue, entryFile, putEntry, readEntry } from '@prunegrid/coordinator/sweep/queue/folder';
 import { nodeHost } from '@prunegrid/core/node';
@@ -49,6 +50,12 @@ const real = async (...paths: string[]): Promise<Uint8Array[]> => {
   await allStored();
   return Promise.all(paths.map((path) => nodeHost.files.read(path)));
 };
+
+const kubeconfig = `current-context: one
+clusters: [{ name: c, cluster: { server: 'https://10.0.0.1:6443', certificate-authority-data: Q0E= } }]
+contexts: [{ name: one, context: { cluster: c, user: u, namespace: ns } }]
+users: [{ name: u, user: { token: abc } }]
+`;
 
 /** A file of a run or a sweep, with its hash and, as earlier releases wrote JSON, without one. */
 const stored = (path: string): Parser => {
@@ -154,6 +161,11 @@ export const parsers: Readonly<Record<string, Parser>> = {
       return [await host.files.read('/f.safetensors')];
     },
     (host, path) => readSafetensors(host, path),
+  ),
+  'a kubeconfig': ofFile(
+    '/config',
+    async () => [Buffer.from(kubeconfig)],
+    async (host, path) => (await readKubeconfig(host, path, undefined)).token(false),
   ),
   'a token': ofFile(
     '/token',

@@ -94,7 +94,7 @@ async function parsed(
 ): Promise<z.infer<typeof kubeconfigSchema>> {
   let content: unknown;
   try {
-    content = parse((await files.read(file)).toString('utf8'));
+    content = parse((await files.read(file)).toString('utf8'), { logLevel: 'error' });
   } catch (cause) {
     throw refuse(isMissing(cause) ? 'does not exist' : `cannot be read (${firstLine(cause)})`, cause);
   }
