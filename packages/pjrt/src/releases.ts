@@ -50,8 +50,8 @@ const cudnn =
 /**
  * XLA's plugins for NVIDIA GPUs, the newest version of CUDA first. Beside each plugin lie the libraries whose functions it
  * calls, where its run path finds them, and the programs ptxas and nvlink with libdevice, so that no CUDA has to be
- * installed. cuSOLVER, cuSPARSE and NVSHMEM, which JAX loads as well, are left out: the plugins contain none of the names
- * of their functions.
+ * installed. cuSOLVER, cuSPARSE and NVSHMEM, which JAX loads as well, are left out: the plugin for CUDA 13 names no function
+ * of the first two, and needs the third for exchanges of its own between machines.
  */
 export const cudaPlugins: readonly (PluginRelease & { readonly cuda: number })[] = [
   {
