@@ -49,6 +49,13 @@ export async function runJournaled<T>(
     const log = resumeState ? { resumeState, journal: replay(journal, resumeState) } : { journal };
     return work({ runtime, spec, runId, model, group, projector, ...log, folder, checkLock });
   };
+  /** Removes what a run that has ended does not need. It stays ended if a disk refuses that, even the second time. */
+  const tidy = async (): Promise<void> => {
+    const remove = () => removeSnapshots(runtime, folder);
+    await remove()
+      .catch(remove)
+      .catch((error: unknown) => warn(`${folder}: its snapshots cannot be removed (${(error as Error).message})`));
+  };
   /** Reads what has been saved. Rejects if that is nothing, or the journal, which was intact when it was opened, is damaged. */
   const savedBefore = async (error: unknown): Promise<ResumeState> => {
     const { resumeState: saved, problems } = await readResumeState(runtime, folder);
@@ -72,14 +79,14 @@ export async function runJournaled<T>(
     for (;;) {
       try {
         const result = await trainers.lead(attempt);
-        await removeSnapshots(runtime, folder);
+        await tidy();
         return result;
       } catch (error) {
         await recover(error);
       }
     }
   } catch (error) {
-    if (error instanceof Stopped) await removeSnapshots(runtime, folder);
+    if (error instanceof Stopped) await tidy();
     // A journal says first which run it is: one whose beginning could not be written stays empty, and the run begins anew.
     else if (opened && opened.journal.nextSeq > 0 && !(error instanceof Paused || error instanceof Regrouped)) {
       await opened.journal.append(failed(error));

@@ -91,6 +91,11 @@ export const mutations: readonly Mutation[] = [
     seed: 1139,
   },
   {
+    name: 'end-undone-by-its-tidying',
+    edits: [{ module: `${training}/job.js`, from: 'await remove()', to: 'await remove(); await Promise.resolve()' }],
+    seed: 101406,
+  },
+  {
     name: 'birth-of-writers-ignored',
     edits: [
       {
@@ -99,6 +104,6 @@ export const mutations: readonly Mutation[] = [
         to: 'true',
       },
     ],
-    seed: 31,
+    seed: 1,
   },
 ];
