@@ -106,13 +106,15 @@ export class VirtualMachine {
 
   private start(path: string, args: readonly string[], options: StartOptions = {}): ChildProcess {
     const { env = {}, outputFile, onError, input = '' } = options;
+    const { files } = this.options;
+    if (outputFile !== undefined && !files) throw new Error('A virtual machine without a disk has no output files.');
     const process = this.add();
     let written = Promise.resolve();
     const writeError = (text: string) => {
       if (process.gone.aborted) return;
-      if (outputFile === undefined) onError?.(text);
+      if (outputFile === undefined || !files) onError?.(text);
       // What a full or broken disk does not take is lost, as it is to a program that prints.
-      else written = written.then(() => this.append(outputFile, text)).catch(() => undefined);
+      else written = written.then(() => append(files, outputFile, text)).catch(() => undefined);
     };
     const context: ProgramContext = {
       processes: this.seenBy(process.pid, input),
@@ -147,20 +149,18 @@ export class VirtualMachine {
       release: () => undefined,
     };
   }
-
-  private async append(path: string, text: string): Promise<void> {
-    const { files } = this.options;
-    if (!files) throw new Error(`A virtual machine without a disk has no room for ${path}.`);
-    const handle = await files.open(path, (await files.status(path)) ? 'update' : 'create');
-    try {
-      await handle.write(Buffer.from(text), await handle.size());
-    } finally {
-      await handle.close();
-    }
-  }
 }
 
 /** Returns the error that Node throws for `code`. */
 function processError(code: 'ENOENT' | 'ESRCH', call: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${call} ${code}`), { errno: -constants.errno[code], code, syscall: call });
+}
+
+async function append(files: Files, path: string, text: string): Promise<void> {
+  const handle = await files.open(path, (await files.status(path)) ? 'update' : 'create');
+  try {
+    await handle.write(Buffer.from(text), await handle.size());
+  } finally {
+    await handle.close();
+  }
 }
