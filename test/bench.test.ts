@@ -26,6 +26,7 @@ describe('prunegrid-bench', () => {
         expect(row?.[count], what).toBeGreaterThan(0);
         expect(row?.[count], what).toBeLessThanOrEqual(most[count]);
       }
+      expect((row?.comparison ?? 0) > 0, name).toBe(name.startsWith('two'));
     }
     for (const { name, imagesPerSecond } of rows) expect(imagesPerSecond, name).toBeGreaterThan(0);
   });

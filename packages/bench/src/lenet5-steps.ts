@@ -30,6 +30,8 @@ export const stepKinds: readonly StepKind[] = ['dense', 'ADMM', 'masked 71x'];
 /** The measurements of one turn. */
 export interface Turn {
   imagesPerSecond: number;
+  /** How long it takes to compare the trainers' gradients once, in steps. A trainer that is alone is compared with nobody. */
+  comparison: number;
   /** The bytes that the coordinator and its trainers exchange in one step. */
   traffic: Traffic;
   /** The bytes that the trainers exchange with each other in one step. */
@@ -104,12 +106,15 @@ async function timeSteps(group: TrainerGroup, kind: StepKind, steps: number, sha
   const from = passed();
   await train(WARM_UP, steps);
   const to = passed();
+  await group.compareGradients(WARM_UP + steps - 1);
+  const compared = performance.now() - to.time;
   const perStep = (before: Traffic, after: Traffic): Traffic => ({
     bytes: (after.bytes - before.bytes) / steps,
     messages: (after.messages - before.messages) / steps,
   });
   return {
     imagesPerSecond: (1000 * steps * globalBatch) / (to.time - from.time),
+    comparison: (steps * compared) / (to.time - from.time),
     traffic: perStep(from.traffic, to.traffic),
     among: perStep(from.among, to.among),
   };

@@ -15,7 +15,7 @@ import {
   WARM_UP,
   withReadyTrainers,
 } from './lenet5-steps.js';
-import { inTurns } from './rounds.js';
+import { inTurns, median } from './rounds.js';
 import type { BenchTable } from './table.js';
 
 /** Steps of a turn. */
@@ -30,12 +30,15 @@ export async function benchStep(rounds: number): Promise<BenchTable> {
   const gradientsAlone = await engineAlone();
   return withReadyTrainers(2, 1, async (pool) => {
     const traffic = new Map<string, { coordinator: Traffic; among: Traffic }>();
+    const comparisons = new Map<string, number[]>();
     const contenders = new Map<string, () => number | Promise<number>>([['engine', gradientsAlone]]);
     for (const trainers of [1, 2]) {
       for (const kind of stepKinds) {
         contenders.set(nameOf(trainers, kind), async () => {
           const turn = await takeTurn(pool, trainers, kind, TIMED);
-          traffic.set(nameOf(trainers, kind), { coordinator: turn.traffic, among: turn.among });
+          const name = nameOf(trainers, kind);
+          traffic.set(name, { coordinator: turn.traffic, among: turn.among });
+          if (trainers > 1) comparisons.set(name, [...(comparisons.get(name) ?? []), turn.comparison]);
           return turn.imagesPerSecond;
         });
       }
@@ -52,6 +55,7 @@ export async function benchStep(rounds: number): Promise<BenchTable> {
         imagesPerSecond: 'images/s',
         toUnexchanged: 'to no exchange',
         toDense: 'to dense',
+        comparison: 'steps a comparison',
         bytesPerStep: 'bytes a step',
         coordinatorBytes: "coordinator's",
         messagesPerStep: 'messages a step',
@@ -61,11 +65,13 @@ export async function benchStep(rounds: number): Promise<BenchTable> {
         ...stepKinds.map((kind) => {
           const contender = nameOf(trainers, kind);
           const { coordinator, among } = traffic.get(contender) as { coordinator: Traffic; among: Traffic };
+          const compared = comparisons.get(contender);
           return {
             name: contender,
             imagesPerSecond: measured.median(contender),
             toUnexchanged: measured.ratio(contender, reference),
             toDense: measured.ratio(contender, nameOf(trainers, 'dense')),
+            ...(compared && { comparison: median(compared) }),
             bytesPerStep: coordinator.bytes + among.bytes,
             coordinatorBytes: coordinator.bytes,
             messagesPerStep: coordinator.messages + among.messages,
