@@ -32,13 +32,12 @@ export default defineConfig({
         'testing',
       ].map(unit),
       {
-        // Real servers, trainers and Python: one file at a time, after the unit tests.
+        // Real servers, trainers and Python, after the unit tests.
         test: {
           name: 'cross-process',
           include: ['test/**/*.test.ts'],
           globalSetup: 'test/environment/python.mjs',
           pool: 'forks',
-          fileParallelism: false,
           sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 90_000,
