@@ -55,6 +55,23 @@ describe('Journal', () => {
     expect(await readJournal(nodeHost, folder, runJournal)).toEqual(records);
   });
 
+  it('has lost nothing when its file cannot be closed', async () => {
+    const open: Host['files']['open'] = async (path, ...more) => {
+      const handle = await nodeHost.files.open(path, ...more);
+      const close = handle.close.bind(handle);
+      return Object.assign(handle, {
+        close: async () => {
+          await close();
+          throw Object.assign(new Error('EIO: i/o error, close'), { code: 'EIO' });
+        },
+      });
+    };
+    const journal = await Journal.create({ ...nodeHost, files: { ...nodeHost.files, open } }, folder, runJournal);
+    const record = await journal.append(event(1));
+    await journal.close();
+    expect(await readJournal(nodeHost, folder, runJournal)).toEqual([record]);
+  });
+
   it('has a record on the disk before anybody sees it', async () => {
     const journal = await Journal.create(nodeHost, folder, runJournal);
     const seen: [number, Promise<JournalRecord[]>][] = [];

@@ -119,7 +119,8 @@ export class Journal<Event extends { type: string }> {
   /** Waits for the pending appends and closes the file. */
   async close(): Promise<void> {
     await this.queue;
-    await this.handle.close();
+    // Each record has been synced, so a broken disk takes nothing any more.
+    await this.handle.close().catch(() => undefined);
   }
 
   private async write(event: Event, time: number): Promise<Recorded<Event>> {
